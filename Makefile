@@ -1,0 +1,66 @@
+# Everything runs in .venv, which the first target that needs it makes. `make` alone lists the targets.
+
+# Asked, not looked up: a pyenv shim named python3.11 may exist and still refuse to run.
+PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
+JOBS   ?= 2
+BIN    := .venv/bin
+# -qq: only errors; a configured index that lacks a package is a warning, and no news.
+PIP    := $(BIN)/python -m pip -qq --disable-pip-version-check
+CODE   := src tests tools $(wildcard benchmarks docs)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test lint format slow katex docs check-all bench clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: .venv/.stamp-demo  ## derive backpropagation for one layer, in a bare environment
+	@$(BIN)/pullback derive examples/layer.eqn
+
+test: .venv/.stamp-test  ## the tests and the doctests
+	$(BIN)/python -m pytest -q -n $(JOBS) --doctest-modules tests src/pullback
+
+lint: .venv/.stamp-lint  ## formatting, ruff, mypy --strict
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+
+format: .venv/.stamp-lint  ## format the code and mend what ruff can
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+slow: .venv/.stamp-test  ## only the tests marked slow
+	PULLBACK_SLOW=1 $(BIN)/python -m pytest -q -n $(JOBS) -m slow tests
+
+katex: .venv/.stamp-test  ## typeset every golden .tex (KaTeX; and LaTeX where there is one)
+	$(BIN)/python tools/katex_check.py
+	$(BIN)/python tools/latex_compile.py
+
+docs: .venv/.stamp-docs  ## the documentation, in build/docs
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs build/docs
+	@echo "documentation: build/docs/index.html"
+
+check-all: lint test slow katex docs  ## everything above
+
+bench: .venv/.stamp-test  ## the benchmarks
+	$(BIN)/python benchmarks/run.py
+
+clean:  ## back to a fresh clone
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests tools docs benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@echo "setting up .venv ($$($(PYTHON) --version)) ..."
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }  # half an environment would pass for a whole one
+
+# `demo` is the package alone, with no dependency; any other stamp is the extra of that name.
+.venv/.stamp-demo: pyproject.toml | $(BIN)/python
+	@echo "installing pullback ..."
+	@$(PIP) install -e .
+	@touch $@
+
+.venv/.stamp-%: pyproject.toml | $(BIN)/python
+	@echo "installing pullback[$*] (the first time, this takes a minute) ..."
+	@$(PIP) install -e ".[$*]"
+	@touch $@

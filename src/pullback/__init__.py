@@ -1,0 +1,26 @@
+"""pullback: equations go in, a proved derivation of their backpropagation comes out.
+
+Public names load on first use (PEP 562): `import pullback` and `pullback --version` cost next to nothing.
+"""
+
+from importlib import import_module
+
+from pullback._version import __version__
+
+_EXPORTS: dict[str, str] = {
+    "derive": "pullback.api",
+}
+
+__all__ = ["__version__", "derive"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_EXPORTS[name]), name)
+    globals()[name] = value  # the next look-up does not come here again
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

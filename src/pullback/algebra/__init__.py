@@ -1,0 +1,1 @@
+"""Floor 1: expressions, what they mean, and when two mean the same."""

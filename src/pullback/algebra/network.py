@@ -1,0 +1,313 @@
+"""What an expression means: a sum of index networks, Σ c · Π factor[indices] (theory.md §2.2, §3.2).
+
+A network is built from the `meaning` of each op. What has none (f(z), a negative power of a sum) is an opaque
+factor. δ, the 0/1 placements of blocks, and axes that nothing depends on are eliminated on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import count, product
+
+from .dims import Dim, Shape
+from .expr import Expr, postorder
+from .op import Meaning
+from .ops.arithmetic import const
+from .ops.matrix import eye
+from .ops.structure import place, unit
+
+__all__ = ["Factor", "Network", "Term", "TooLarge", "network"]
+
+_LIMIT = 400  # terms or factors after which expansion is given up: the answer is then "unknown", never a guess
+_fresh = count()
+
+
+class TooLarge(Exception):
+    """The expanded form is too large to be worth having."""
+
+
+@dataclass(slots=True)
+class Factor:
+    """`atom[legs] ** power`, entry by entry."""
+
+    atom: Expr
+    legs: tuple[int, ...]
+    power: int = 1
+
+
+@dataclass(slots=True)
+class Term:
+    """coef · Π sizes · Σ Π factors: summed over every index of `dims` that is not in `outs`."""
+
+    coef: Fraction
+    sizes: dict[Dim, int]
+    factors: list[Factor]
+    dims: dict[int, Dim]
+    outs: tuple[int, ...]
+
+    def inner(self) -> list[int]:
+        return [i for i in self.dims if i not in self.outs]
+
+    def instance(self, outs: Sequence[int]) -> tuple[list[Factor], dict[int, Dim]]:
+        """The factors with `outs` for its open legs and new names for all other indices."""
+        names = dict(zip(self.outs, outs, strict=True))
+        for i in self.dims:
+            if i not in names:
+                names[i] = next(_fresh)
+        factors = [Factor(f.atom, tuple(names[i] for i in f.legs), f.power) for f in self.factors]
+        return factors, {names[i]: d for i, d in self.dims.items()}
+
+
+@dataclass(slots=True)
+class Network:
+    """A sum of terms over the same open legs."""
+
+    shape: Shape
+    terms: list[Term]
+
+
+def _rename(t: Term, old: int, new: int) -> None:
+    t.factors = [Factor(f.atom, tuple(new if i == old else i for i in f.legs), f.power) for f in t.factors]
+    del t.dims[old]
+
+
+def _is_delta(f: Factor) -> bool:
+    return f.atom.op is eye
+
+
+def _eliminate_delta(t: Term) -> bool:
+    """One δ gone, or moved where it cannot be eliminated (both ends open); whether anything changed."""
+    for k, f in enumerate(t.factors):
+        if not _is_delta(f):
+            continue
+        i, j = f.legs
+        if i == j:
+            del t.factors[k]
+            return True
+        if j in t.outs and i in t.outs:
+            first, second = sorted((i, j), key=t.outs.index)
+            changed = f.legs != (first, second) or f.power != 1
+            t.factors[k] = Factor(f.atom, (first, second))
+            for m, g in enumerate(t.factors):
+                if m != k and second in g.legs and not (_is_delta(g) and first not in g.legs):
+                    t.factors[m] = Factor(g.atom, tuple(first if x == second else x for x in g.legs), g.power)
+                    changed = True
+            if changed:
+                return True
+            continue
+        del t.factors[k]
+        _rename(t, *((j, i) if j not in t.outs else (i, j)))
+        return True
+    return False
+
+
+def _interval(f: Factor) -> tuple[Dim, Dim] | None:
+    if f.atom.op is place:
+        return f.atom.attrs[1], f.atom.attrs[2]
+    return (f.atom.attrs[1], Dim.number(1)) if f.atom.op is unit else None
+
+
+def _at_least(a: Dim, b: Dim) -> bool:
+    """a ≥ b for all sizes ≥ 1, when that can be seen from the coefficients."""
+    difference = (a - b).terms
+    constant = sum(c for m, c in difference if not m)
+    positive = sum(c for m, c in difference if m and c > 0)
+    return all(c > 0 for m, c in difference if m) and positive + constant >= 0
+
+
+def _eliminate_placement(t: Term) -> bool | None:
+    """One pair of block placements on the same index resolved; None when the term is zero."""
+    by_index: dict[int, list[Factor]] = {}
+    for f in t.factors:
+        if _interval(f) is not None:
+            by_index.setdefault(f.legs[0], []).append(f)
+    for i, found in by_index.items():
+        for f in found:
+            f.power = 1
+        for a, f in enumerate(found):
+            for g in found[a + 1 :]:
+                (s, m), (r, n) = _interval(f) or (Dim({}), Dim({})), _interval(g) or (Dim({}), Dim({}))
+                if (s, m) == (r, n):
+                    t.factors.remove(g)
+                    if len(f.legs) == 2 and len(g.legs) == 2 and f.legs[1] != g.legs[1]:
+                        t.factors.append(Factor(eye(dim=m), (f.legs[1], g.legs[1])))
+                    return True
+                if _at_least(r, s + m) or _at_least(s, r + n):
+                    return None
+        only = found[0]
+        alone = i not in t.outs and sum(i in f.legs for f in t.factors) == 1
+        if alone:  # Σᵢ place[i, j] = 1 for every j
+            t.factors.remove(only)
+            del t.dims[i]
+            return True
+    return False
+
+
+def _tidy(t: Term) -> Iterator[Term]:
+    """The normal form of one term: nothing, itself, or several when a size polynomial is multiplied out."""
+    while True:
+        if _eliminate_delta(t):
+            continue
+        changed = _eliminate_placement(t)
+        if changed is None:
+            return
+        if not changed:
+            break
+    merged: dict[tuple[Expr, tuple[int, ...]], int] = {}
+    for f in t.factors:
+        merged[f.atom, f.legs] = merged.get((f.atom, f.legs), 0) + f.power
+    t.factors = [Factor(a, legs, 1 if a.op is eye else p) for (a, legs), p in merged.items() if p]
+    used = {i for f in t.factors for i in f.legs}
+    for i in t.inner():
+        if i not in used:
+            t.sizes[t.dims[i]] = t.sizes.get(t.dims[i], 0) + 1
+            del t.dims[i]
+    spread: list[tuple[Fraction, dict[Dim, int]]] = [(t.coef, {})]
+    for dim, power in t.sizes.items():
+        if power > 0:
+            for _ in range(power):
+                spread = [_times(c * k, s, m, 1) for c, s in spread for m, k in dim.terms]
+        elif power and len(dim.terms) == 1:
+            (m, k) = dim.terms[0]
+            spread = [_times(c * Fraction(k) ** power, s, m, power) for c, s in spread]
+        elif power:
+            spread = [(c, {**s, dim: s.get(dim, 0) + power}) for c, s in spread]
+    for c, s in spread:
+        if c:
+            kept = {d: p for d, p in s.items() if p}
+            yield Term(c, kept, t.factors if len(spread) == 1 else list(t.factors), dict(t.dims), t.outs)
+
+
+def _times(c: Fraction, sizes: dict[Dim, int], symbols: tuple[str, ...], power: int) -> tuple[Fraction, dict[Dim, int]]:
+    new = dict(sizes)
+    for s in symbols:
+        d = Dim.symbol(s)
+        new[d] = new.get(d, 0) + power
+    return c, new
+
+
+def _product(e: Expr, m: Meaning, parts: Sequence[Term]) -> Iterator[Term]:
+    """The term that a meaning makes of one term per argument."""
+    index: dict[str, int] = {}
+    dims: dict[int, Dim] = {}
+    factors: list[Factor] = []
+    coef, sizes = m.scale, dict.fromkeys(m.times, 0)
+    for d in m.times:
+        sizes[d] += 1
+    for d in m.over:
+        sizes[d] = sizes.get(d, 0) - 1
+    for letters, part in zip(m.inputs, parts, strict=False):
+        legs = [index.setdefault(c, next(_fresh)) for c in letters]
+        more, inner = part.instance(legs)
+        factors += more
+        dims.update(inner)
+        coef *= part.coef
+        for d, p in part.sizes.items():
+            sizes[d] = sizes.get(d, 0) + p
+    for letters, atom in zip(m.inputs[len(parts) :], m.extra, strict=True):
+        legs = [index.setdefault(c, next(_fresh)) for c in letters]
+        factors.append(Factor(atom, tuple(legs)))
+        dims.update(zip(legs, atom.shape, strict=True))
+    outs: list[int] = []
+    for c, d in zip(m.output, e.shape, strict=True):
+        i = index.setdefault(c, next(_fresh))
+        if i in outs:  # a repeated open leg: tie two legs by δ
+            twin = next(_fresh)
+            factors.append(Factor(eye(dim=d), (i, twin)))
+            i = twin
+        dims[i] = d
+        outs.append(i)
+    if len(factors) > _LIMIT:
+        raise TooLarge
+    yield from _tidy(Term(coef, sizes, factors, dims, tuple(outs)))
+
+
+def _opaque(e: Expr, power: int = 1) -> Term:
+    legs = tuple(next(_fresh) for _ in e.shape)
+    return Term(Fraction(1), {}, [Factor(e, legs, power)], dict(zip(legs, e.shape, strict=True)), legs)
+
+
+def _entrywise(e: Expr, argument: list[Term]) -> Term:
+    """f(x) with x one bare name, possibly permuted or repeated along axes: f of the name, the same way."""
+    if len(argument) == 1:
+        t = argument[0]
+        bare = t.coef == 1 and not t.sizes and len(t.factors) == 1 and not t.inner()
+        if bare and t.factors[0].power == 1 and len(set(t.factors[0].legs)) == len(t.factors[0].legs):
+            x = t.factors[0].atom
+            atom = Expr.make(e.op, (x,), e.attrs, x.shape)
+            return Term(Fraction(1), {}, [Factor(atom, t.factors[0].legs)], dict(t.dims), t.outs)
+    return _opaque(e)
+
+
+def _raise(e: Expr, argument: list[Term], power: int) -> list[Term]:
+    """Every entry to an integer power."""
+    if power == 0:
+        legs = tuple(next(_fresh) for _ in e.shape)
+        return [Term(Fraction(1), {}, [], dict(zip(legs, e.shape, strict=True)), legs)]
+    if len(argument) == 1 and not argument[0].inner():
+        t = argument[0]
+        factors = [Factor(f.atom, f.legs, f.power * power) for f in t.factors]
+        sizes = {d: p * power for d, p in t.sizes.items()}
+        return list(_tidy(Term(t.coef**power, sizes, factors, dict(t.dims), t.outs)))
+    if 0 < power <= 4 and len(argument) ** power <= _LIMIT:
+        letters = "abcdefghijklmnopqrstuvwxyz"[: e.order]
+        spec = ",".join([letters] * power) + "->" + letters
+        m = Meaning(spec, range(power))
+        return [t for parts in product(argument, repeat=power) for t in _product(e, m, parts)]
+    return [_opaque(e.args[0], power)]
+
+
+def network(root: Expr) -> Network:
+    """The sum of index networks that `root` stands for. Raises TooLarge."""
+    done: dict[Expr, list[Term]] = {}
+    for e in _expanded(root):
+        meanings = e.op.meaning(e)
+        if e.op.define is not None:
+            done[e] = done[e.op.define(e, *e.args)]
+        elif e.op.entry is not None:
+            done[e] = list(_constant(e))
+        elif meanings is None:
+            one = e.op.entrywise and len(e.args) == 1
+            done[e] = [_entrywise(e, done[e.args[0]]) if one else _opaque(e)]
+        elif meanings[0].power != 1:
+            done[e] = _raise(e, done[e.args[0]], meanings[0].power)
+        else:
+            terms: list[Term] = []
+            for m in meanings:
+                choices = [done[e.args[k]] for k in m.slots]
+                size = 1
+                for c in choices:
+                    size *= len(c)
+                if size + len(terms) > _LIMIT:
+                    raise TooLarge
+                for parts in product(*choices):
+                    terms += _product(e, m, parts)
+            done[e] = terms
+    return Network(root.shape, done[root])
+
+
+def _constant(e: Expr) -> Iterator[Term]:
+    t = _opaque(e)
+    if e.op not in (eye, place, unit):  # every entry is 1
+        t.factors = []
+    yield from _tidy(t)
+
+
+def _expanded(root: Expr) -> Iterator[Expr]:
+    """Nodes under `root`, arguments first, definitions unfolded, and nothing below an opaque node but its arguments."""
+    seen: set[Expr] = set()
+    stack: list[tuple[Expr, bool]] = [(root, False)]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            yield node
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            below = node.args if node.op.define is None else (node.op.define(node, *node.args),)
+            stack.extend((a, False) for a in below if a not in seen)
+
+
+assert const and postorder

@@ -1,0 +1,241 @@
+"""How an op is declared: once, in one place, in about ten lines (house.md, "Declaring an op").
+
+A linear op states its adjoint and its meaning; a nonlinear op states its differential. Never both.
+The docstring is the reason that the derivation prints: its first line says what is true, and each further
+line `slot RULE: statement | proof` is the moving rule for one slot, with `$G` the cotangent, `$A` an argument
+and `$dA` the increment in that slot.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from ..errors import ShapeError
+from .dims import Dim, Shape, show_shape
+from .expr import OPERATORS, Attrs, Expr
+
+__all__ = ["ATOM", "POSTFIX", "PRODUCT", "REGISTRY", "SUM", "TIGHT", "Meaning", "Op", "Reason", "leaf_op", "linear_op", "op"]
+
+# Precedence: how tightly the printed form of an op binds. SUM < NEG < TIMES (⊙) < PRODUCT < POSTFIX < ATOM.
+SUM, NEG, TIMES, PRODUCT, POSTFIX, ATOM = 10, 12, 15, 20, 30, 40
+TIGHT = POSTFIX  # what a factor of ⊙ must reach: products beside ⊙ are always parenthesised (theory.md §13.23)
+
+REGISTRY: dict[str, Op] = {}
+
+_Pattern = tuple[str, ...]  # ("m", "k"), or ("*s",) for any shape
+
+
+class Meaning:
+    """One index sum: `spec` over the `slots` of the node then over the constants `extra`, scaled.
+
+    `spec` is an einsum string, e.g. "ik,kj->ij"; letters are arbitrary and may repeat in one slot (theory.md §5.1).
+    The scale is `scale * Π times / Π over`, sizes of axes. `power` raises every entry of the one argument.
+    """
+
+    __slots__ = ("extra", "inputs", "output", "over", "power", "scale", "slots", "times")
+
+    def __init__(
+        self,
+        spec: str,
+        slots: Sequence[int],
+        *,
+        extra: tuple[Expr, ...] = (),
+        scale: Fraction | int = 1,
+        times: tuple[Dim, ...] = (),
+        over: tuple[Dim, ...] = (),
+        power: int = 1,
+    ) -> None:
+        left, self.output = spec.split("->")
+        self.slots, self.extra = tuple(slots), extra
+        self.inputs = tuple(left.split(",")) if self.slots or extra else ()
+        self.scale, self.times, self.over, self.power = Fraction(scale), times, over, power
+
+
+class Reason:
+    """Why a factor may be moved, or a differential taken: rule name, statement, proof (templates)."""
+
+    __slots__ = ("proof", "rule", "statement")
+
+    def __init__(self, rule: str, statement: str, proof: str = "") -> None:
+        self.rule, self.statement, self.proof = rule, statement, proof
+
+
+def _patterns(signature: str) -> tuple[list[tuple[str, _Pattern]], _Pattern]:
+    left, right = signature.split("->")
+    slots = re.findall(r"(\w+)\[([^\]]*)\]", left)
+    return [(n, _split(p)) for n, p in slots], _split(right.strip().strip("[]"))
+
+
+def _split(pattern: str) -> _Pattern:
+    return tuple(p.strip() for p in pattern.split(",") if p.strip())
+
+
+def _describe(e: Expr, role: str) -> str:
+    return f"{role if e.args or not e.attrs else e.attrs[0]} is {show_shape(e.shape)}"
+
+
+class Op:
+    """A declared operation. Calling it builds a node; it never simplifies. Raises ShapeError when sizes do not fit."""
+
+    def __init__(self, body: Callable[..., Any], signature: str, **data: Any) -> None:
+        self.name: str = data.get("name") or body.__name__
+        self.slots, self.result = _patterns(signature)
+        self.signature = signature
+        self.linear: str | None = data.get("linear")
+        self.text: str | Callable[[Expr], str] = data.get("text", "")
+        self.latex: str | Callable[[Expr], str] = data.get("latex", "")
+        self.fix: int = data.get("fix", ATOM)
+        self.code: str = data.get("code", "")
+        self.cite: str = data.get("cite", "")
+        self.needs: str = data.get("needs", "")  # condition for the formula, a template
+        self.kink: str = data.get("kink", "")  # the convention taken where it is not differentiable
+        self.calls: tuple[str, ...] = data.get("calls", ())  # spellings in `name(args)`
+        self.token: str = data.get("token", "")  # spelling as an operator
+        self.real: Callable[..., float] | None = data.get("real")  # the scalar function, for floats
+        self.entry: Callable[..., bool | int] | None = data.get("entry")  # a constant's entries: (attrs, index, sizes)
+        self.exact: Callable[..., Any] | None = data.get("exact")  # the scalar function modulo p, where it has one
+        self.attr_names: tuple[str, ...] = data.get("attrs", ())
+        self.entrywise: bool = data.get("entrywise", False)
+        self.commutes: bool = data.get("commutes", False)
+        self._means = data.get("means")
+        self._shape: Callable[..., Shape] | None = data.get("shape")
+        self.define: Callable[..., Expr] | None = data.get("define")
+        self.adjoint: Callable[..., Any] | None = body if self.linear else None
+        self.differential: Callable[..., Expr] | None = None if self.linear or data.get("leaf") else body
+        doc = inspect.cleandoc(body.__doc__ or "").split("\n")
+        self.doc = doc[0]
+        self.reasons: dict[str, Reason] = {}
+        for line in doc[1:]:
+            found = re.fullmatch(r"(\w+) +([A-Z]+-[A-Z]+): (.*?)(?: \| (.*))?", line.strip())
+            if found:
+                slot, rule, statement, proof = found.groups()
+                self.reasons[slot] = Reason(rule, statement, proof or "")
+        if self.name in REGISTRY:
+            raise ValueError(f"op {self.name} is declared twice")
+        REGISTRY[self.name] = self
+        if self.token:
+            OPERATORS[self.token] = _dispatcher(self.token)
+
+    def __repr__(self) -> str:
+        return f"Op({self.name})"
+
+    def __call__(self, *args: Expr, **attrs: Any) -> Expr:
+        values = tuple(attrs[k] for k in self.attr_names)
+        return Expr.make(self, args, values, self.infer(args, values))
+
+    def accepts(self, args: Sequence[Expr]) -> bool:
+        """Whether the orders (not the sizes) of the arguments fit the signature."""
+        if len(args) != len(self.slots):
+            return False
+        pairs = [(a.order, pattern) for a, (_, pattern) in zip(args, self.slots, strict=True)]
+        free = {order for order, pattern in pairs if pattern == ("*s",)}
+        return len(free) <= 1 and all(p == ("*s",) or len(p) == order for order, p in pairs)
+
+    def infer(self, args: tuple[Expr, ...], attrs: Attrs) -> Shape:
+        """The shape of the result. Raises ShapeError."""
+        if self._shape is not None:
+            return self._shape(attrs, *(a.shape for a in args))
+        if len(args) != len(self.slots):
+            raise ShapeError("S001", f"{self.name} takes {len(self.slots)} arguments, not {len(args)}")
+        bound: dict[str, Dim] = {}
+        whole: Shape | None = None
+        for a, (slot, pattern) in zip(args, self.slots, strict=True):
+            if pattern == ("*s",):
+                if whole is not None and whole != a.shape:
+                    raise self.mismatch(args, f"{show_shape(whole)} is not {show_shape(a.shape)}")
+                whole = a.shape
+                continue
+            if len(pattern) != a.order:
+                want = {0: "a scalar", 1: "a vector", 2: "a matrix"}[len(pattern)]
+                raise self.mismatch(args, f"{slot} must be {want}")
+            for symbol, size in zip(pattern, a.shape, strict=True):
+                if bound.setdefault(symbol, size) != size:
+                    raise self.mismatch(args, f"{bound[symbol]} is not {size}")
+        if self.result == ("*s",):
+            assert whole is not None
+            return whole
+        return tuple(bound[s] for s in self.result)
+
+    def mismatch(self, args: Sequence[Expr], why: str) -> ShapeError:
+        roles = ["the left side", "the right side"] if len(args) == 2 else [n for n, _ in self.slots]
+        shapes = ", ".join(_describe(a, r) for a, r in zip(args, roles, strict=False))
+        return ShapeError("S002", f"the shapes do not fit: {shapes} ({why})", expected=self.signature)
+
+    def meaning(self, e: Expr) -> list[Meaning] | None:
+        """The index sums that add up to a node of this op, or None if it is not a sum of index sums."""
+        if self._means is None:
+            return None
+        if isinstance(self._means, str):
+            return [Meaning(self._means, range(len(e.args)))]
+        found = self._means(e)
+        return found if isinstance(found, list) or found is None else [found]
+
+    def attributes(self, e: Expr) -> dict[str, Any]:
+        return dict(zip(self.attr_names, e.attrs, strict=True))
+
+    def adjoints(self, e: Expr, cotangent: Expr) -> tuple[Expr, ...]:
+        """F*ᵢ[G] for every slot i of the linear node `e`: ⟨G, F(.., d, ..)⟩ = ⟨F*ᵢ[G], d⟩."""
+        assert self.adjoint is not None
+        found = self.adjoint(cotangent, *e.args, **self.attributes(e))
+        return found if isinstance(found, tuple) else (found,)
+
+    def differentiate(self, e: Expr, increments: Sequence[Expr | None]) -> list[Expr]:
+        """dF, one term per argument that has an increment, the others held still."""
+        terms: list[Expr] = []
+        for i, d in enumerate(increments):
+            if d is None:
+                continue
+            if self.linear:
+                changed = (*e.args[:i], d, *e.args[i + 1 :])
+                terms.append(Expr.make(self, changed, e.attrs, e.shape))
+            else:
+                assert self.differential is not None
+                moved = [d if j == i else a for j, a in enumerate(e.args)]  # the others are placeholders
+                found = self.differential(e, *e.args, *moved, **self.attributes(e))
+                terms.append(found[i] if isinstance(found, tuple) else found)
+        return terms
+
+
+def _dispatcher(token: str) -> Callable[..., Expr]:
+    """The builder behind an operator: the first op with that token whose orders fit."""
+
+    def build(*raw: Any) -> Expr:
+        args = [a if isinstance(a, Expr) else REGISTRY["const"](value=Fraction(a)) for a in raw]
+        rivals = [o for o in REGISTRY.values() if o.token == token]
+        for o in rivals:
+            if o.accepts(args):
+                return o(*args)
+            if o.commutes and o.accepts(args[::-1]):
+                return o(*args[::-1])
+        if rivals[0].entrywise and len(args) == 2:  # a scalar beside a tensor stands for a constant tensor
+            wide = max(args, key=lambda a: a.order)
+            lifted = [a if a.order else OPERATORS["fill"](a, wide.shape) for a in args]
+            return rivals[0](*lifted)
+        raise rivals[0].mismatch(args, "no product of these orders")
+
+    return build
+
+
+def _declare(signature: str, data: Mapping[str, Any]) -> Callable[[Callable[..., Any]], Op]:
+    return lambda body: Op(body, signature, **data)
+
+
+def linear_op(signature: str, *, linear: str, **data: Any) -> Callable[[Callable[..., Any]], Op]:
+    """Declare an op linear in each argument ("each", as A B) or jointly ("joint", as A + B) by its adjoint."""
+    return _declare(signature, {**data, "linear": linear})
+
+
+def op(signature: str, **data: Any) -> Callable[[Callable[..., Any]], Op]:
+    """Declare a nonlinear op by its differential `body(Y, *args, *increments)`, Y the node itself.
+
+    With several arguments the body returns one term per increment."""
+    return _declare(signature, data)
+
+
+def leaf_op(**data: Any) -> Callable[[Callable[..., Any]], Op]:
+    """Declare a constant or a name: no arguments, and its shape is computed from its attrs."""
+    return _declare("-> []", {**data, "leaf": True})

@@ -1,0 +1,134 @@
+"""Names, and functions of which only the name is known: f, its derivatives f′, f″, and Jacobians Dg(x)."""
+
+from __future__ import annotations
+
+from ..dims import Shape
+from ..expr import OPERATORS, Expr
+from ..op import POSTFIX, leaf_op, op
+from .arithmetic import LETTERS
+from .matrix import dot, pair
+from .structure import einsum
+
+_PRIMES = ("", "′", "″", "‴")
+
+
+@leaf_op(name="var", attrs=("name", "kind", "dims"), shape=lambda attrs: attrs[2])
+def _var() -> None:
+    """A named tensor. `kind` is "value", "d" (its increment) or "grad" (its cotangent)."""
+
+
+def var(name: str, shape: Shape, kind: str = "value") -> Expr:
+    return _var(name=name, kind=kind, dims=tuple(shape))
+
+
+def is_var(e: Expr, kind: str = "value") -> bool:
+    return e.op is _var and e.attrs[1] == kind
+
+
+def increment(v: Expr) -> Expr:
+    """dv, an arbitrary increment of the named tensor v."""
+    return var(v.attrs[0], v.shape, "d")
+
+
+def gradient(v: Expr) -> Expr:
+    """∇v, the name of the gradient of the named tensor v."""
+    return var(v.attrs[0], v.shape, "grad")
+
+
+# ---- entrywise functions ---------------------------------------------------------------------------------
+
+
+def _primes(name: str, orders: tuple[int, ...]) -> str:
+    if len(orders) == 1:
+        return name + (_PRIMES[orders[0]] if orders[0] < len(_PRIMES) else f"⁽{orders[0]}⁾")
+    return "".join(f"∂{i + 1}" * k for i, k in enumerate(orders)) + ("_" if any(orders) else "") + name
+
+
+def _args(e: Expr) -> str:
+    return "(" + ", ".join(f"${i}:0" for i in range(len(e.args))) + ")"
+
+
+def _free_latex(e: Expr) -> str:
+    name, orders = e.attrs
+    if len(orders) == 1:
+        return "@" + name + "@" + ("'" * orders[0] if orders[0] < 4 else f"^{{({orders[0]})}}") + _args(e)
+    return "".join(rf"\partial_{{{i + 1}}}" * k for i, k in enumerate(orders)) + "@" + name + "@" + _args(e)
+
+
+@op("X[*s] -> [*s]", name="free_map", attrs=("name", "orders"), shape=lambda attrs, *shapes: shapes[0], entrywise=True,
+    text=lambda e: "@" + _primes(*e.attrs) + "@" + _args(e), latex=_free_latex,
+    needs=lambda e: f"{_primes(*e.attrs)} is differentiable at every entry of $0")  # fmt: skip
+def _free_map(Y: Expr, *both: Expr, name: str, orders: tuple[int, ...]) -> tuple[Expr, ...]:
+    """f acts entry by entry, so each entry of y depends on the same entry of z alone.
+
+    X D-MAP: $name acts entry by entry: the entry of the result depends on the same entry of $0 alone, with slope $slope
+    """
+    args, increments = both[: len(orders)], both[len(orders) :]
+    terms = []
+    for i, dX in enumerate(increments):
+        raised = tuple(k + (j == i) for j, k in enumerate(orders))
+        terms.append(_free_map(*args, name=name, orders=raised) * dX)
+    return tuple(terms)
+
+
+def free_map(name: str, *args: Expr, orders: tuple[int, ...] | None = None) -> Expr:
+    """f(x, ..) entry by entry, f unknown; `orders` says how often it is differentiated in each argument."""
+    return _free_map(*args, name=name, orders=orders or (0,) * len(args))
+
+
+# ---- tensor functions ------------------------------------------------------------------------------------
+
+
+def _jacobian_shape(attrs: tuple[str, tuple[int, ...], Shape], *shapes: Shape) -> Shape:
+    shape = attrs[2]
+    for i in attrs[1]:
+        shape = shape + shapes[i]
+    return shape
+
+
+def _function_text(e: Expr) -> str:
+    name, slots, out = e.attrs
+    mark = "" if not slots else ("∇" if not out else "D") * len(slots)
+    which = "".join(str(i + 1) for i in slots) if len(e.args) > 1 and slots else ""
+    return (f"@{mark}{which}_{name}@" if which else f"@{mark}{name}@") + _args(e)
+
+
+def _function_latex(e: Expr) -> str:
+    name, slots, out = e.attrs
+    mark = (r"\nabla" if not out else "D") if slots else ""
+    power = f"^{{{len(slots)}}}" if len(slots) > 1 else ""
+    which = "_{" + "".join(str(i + 1) for i in slots) + "}" if len(e.args) > 1 and slots else ""
+    return f"{mark}{power}{which} @{name}@" + _args(e)
+
+
+@op("X[*s] -> [*t]", name="free_function", attrs=("name", "slots", "out"), shape=_jacobian_shape, text=_function_text,
+    latex=_function_latex, needs=lambda e: f"{e.attrs[0]} is differentiable at $0")  # fmt: skip
+def _free_function(Y: Expr, *both: Expr, name: str, slots: tuple[int, ...], out: Shape) -> tuple[Expr, ...]:
+    """The derivative of an unknown function is a linear map; its entries are the partial derivatives.
+
+    X D-FUN: $name is differentiable at $0: its change is linear in $dX, with the partial derivatives $slope as coefficients
+    """
+    args, increments = both[: len(both) // 2], both[len(both) // 2 :]
+    terms = []
+    for i, dX in enumerate(increments):
+        jacobian = _free_function(*args, name=name, slots=(*slots, i), out=out)
+        if not Y.order:
+            terms.append(pair(jacobian, dX))
+        elif (Y.order, dX.order) == (1, 1):
+            terms.append(jacobian @ dX)
+        else:
+            rows, cols = LETTERS[: Y.order], LETTERS[Y.order : jacobian.order]
+            terms.append(einsum(f"{rows}{cols},{cols}->{rows}", jacobian, dX))
+    return tuple(terms)
+
+
+def free_function(name: str, out: Shape, *args: Expr, slots: tuple[int, ...] = ()) -> Expr:
+    """g(x, ..) of shape `out`, g unknown; with `slots`, its derivative with respect to those arguments.
+
+    A derivative has the axes of the result, then those of each argument it is taken in: the gradient ∇ℓ(y) of a
+    scalar function has the shape of y, the Jacobian Dg(x) of g: (n) → (m) has the shape (m, n).
+    """
+    return _free_function(*args, name=name, slots=slots, out=tuple(out))
+
+
+assert POSTFIX and OPERATORS and dot

@@ -1,0 +1,106 @@
+"""Sums, means and norms."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from ..dims import Shape
+from ..expr import OPERATORS, Expr
+from ..op import Meaning, linear_op, op
+from .arithmetic import LETTERS, same, size_of
+from .entrywise import sqrt
+from .matrix import outer, pair
+from .structure import einsum, ones
+
+
+def _kept(X: Expr, axes: tuple[int, ...]) -> str:
+    return "".join(c for i, c in enumerate(same(X)) if i not in axes)
+
+
+def _drop(attrs: tuple[tuple[int, ...]], shape: Shape) -> Shape:
+    return tuple(d for i, d in enumerate(shape) if i not in attrs[0])
+
+
+def spread(G: Expr, X: Expr, axes: tuple[int, ...]) -> Expr:
+    """G repeated along the summed axes of X: the adjoint of a sum is a broadcast."""
+    if len(axes) == X.order:
+        return G * ones(X.shape)
+    if X.order == 2:
+        one = ones((X.shape[axes[0]],))
+        return outer(one, G) if axes == (0,) else outer(G, one)
+    letters = same(X)
+    summed = "".join(letters[i] for i in axes)
+    return einsum(f"{_kept(X, axes)},{summed}->{letters}", G, ones(tuple(X.shape[i] for i in axes)))
+
+
+def _axes_text(name: str) -> tuple[object, object]:
+    def text(e: Expr) -> str:
+        axes = e.attrs[0]
+        if len(axes) == e.args[0].order:
+            return f"{name}($X:0)"
+        inner = str(axes[0]) if len(axes) == 1 else str(tuple(axes))
+        return f"{name}($X:0, axis={inner})"
+
+    return text, lambda e: rf"\operatorname{{{name}}}" + text(e).removeprefix(name)
+
+
+_sum_text, _sum_latex = _axes_text("sum")
+_mean_text, _mean_latex = _axes_text("mean")
+
+
+@linear_op("X[*s] -> [*t]", linear="joint", attrs=("axes",), shape=_drop,
+           means=lambda e: Meaning(f"{same(e.args[0])}->{_kept(e.args[0], e.attrs[0])}", [0]),
+           text=_sum_text, latex=_sum_latex, calls=("sum",), code="xp.sum($X, axis=$axes)")  # fmt: skip
+def sum_over(G: Expr, X: Expr, *, axes: tuple[int, ...]) -> Expr:
+    """A sum pairs every entry with 1: its adjoint repeats G along the summed axes.
+
+    X M-SUM: ⟨$G, sum($dX)⟩ = ⟨$G repeated along the summed axes, $dX⟩ | Σ G (Σ d) = Σ Σ (G · 1) d: every entry gets the same factor
+    """
+    return spread(G, X, axes)
+
+
+@linear_op("X[*s] -> [*t]", linear="joint", attrs=("axes",), shape=_drop,
+           means=lambda e: Meaning(f"{same(e.args[0])}->{_kept(e.args[0], e.attrs[0])}", [0],
+                                   over=tuple(e.args[0].shape[i] for i in e.attrs[0])),
+           text=_mean_text, latex=_mean_latex, calls=("mean",), code="xp.mean($X, axis=$axes)")  # fmt: skip
+def mean_over(G: Expr, X: Expr, *, axes: tuple[int, ...]) -> Expr:
+    """A mean is a sum divided by the number of entries.
+
+    X M-MEAN: ⟨$G, mean($dX)⟩ = ⟨$G / count, repeated along the averaged axes, $dX⟩ | Σ G (1/count) Σ d = Σ Σ (G/count · 1) d
+    """
+    count = size_of(X.shape[axes[0]])
+    for i in axes[1:]:
+        count = count * size_of(X.shape[i])
+    return spread(count ** Fraction(-1) * G, X, axes)
+
+
+@op("X[*s] -> []", define=lambda e, X: pair(X, X), text="‖$X:0‖²", latex=r"\lVert $X:0\rVert^2", code="xp.sum($X ** 2)",
+    calls=("sumsq",))  # fmt: skip
+def norm_sq(Y: Expr, X: Expr, dX: Expr) -> Expr:
+    """‖X + dX‖² = ‖X‖² + 2⟨X, dX⟩ + ‖dX‖²; the last term is second order.
+
+    X D-NORM: d‖$X‖² = ⟨$dX, $X⟩ + ⟨$X, $dX⟩ = 2⟨$X, $dX⟩
+    """
+    return 2 * pair(X, dX)
+
+
+@op("X[*s] -> []", define=lambda e, X: sqrt(pair(X, X)), text="‖$X:0‖", latex=r"\lVert $X:0\rVert",
+    calls=("norm", "norm2"), needs="$X ≠ 0", code="xp.sqrt(xp.sum($X ** 2))")  # fmt: skip
+def norm(Y: Expr, X: Expr, dX: Expr) -> Expr:
+    """Differentiate ‖X‖ ‖X‖ = ⟨X, X⟩: 2 ‖X‖ d‖X‖ = 2 ⟨X, dX⟩, and solve.
+
+    X D-NORM: d‖$X‖ = ⟨$X, $dX⟩ / ‖$X‖
+    """
+    return Y ** Fraction(-1) * pair(X, dX)
+
+
+def total(X: Expr) -> Expr:
+    """The sum of all entries; of a scalar, the scalar."""
+    return sum_over(X, axes=tuple(range(X.order)))
+
+
+def average(X: Expr) -> Expr:
+    return mean_over(X, axes=tuple(range(X.order)))
+
+
+assert LETTERS and OPERATORS

@@ -1,0 +1,243 @@
+"""Constants, index sums, and blocks: how entries are placed, never what they are."""
+
+from __future__ import annotations
+
+from ...errors import ShapeError
+from ..dims import Dim, Shape, show_shape
+from ..expr import Expr
+from ..op import PRODUCT, POSTFIX, Meaning, leaf_op, linear_op
+from ..expr import OPERATORS
+from .arithmetic import LETTERS, same
+from .matrix import eye
+
+
+def _ones_text(e: Expr) -> str:
+    inside = ", ".join(str(d) for d in e.shape)
+    return f"1_{inside}" if e.order == 1 and (e.shape[0].name or e.shape[0].constant is not None) else f"1_({inside})"
+
+
+@leaf_op(name="ones", attrs=("dims",), shape=lambda attrs: attrs[0], entry=lambda attrs, index, sizes: 1, text=_ones_text,
+         latex=lambda e: r"\mathbf{1}_{" + r"\times ".join(str(d) for d in e.shape) + "}", code="xp.ones($dims)")  # fmt: skip
+def _ones() -> None:
+    """Every entry is 1."""
+
+
+def ones(shape: Shape) -> Expr:
+    return _ones(dims=tuple(shape))
+
+
+OPERATORS["ones"] = ones
+
+
+def _offset(i: int, j: int, start: Dim, sizes: dict[str, int]) -> bool:
+    return i == j + start.value(sizes)
+
+
+@leaf_op(attrs=("total", "start", "dim"), shape=lambda attrs: (attrs[0], attrs[2]),
+         entry=lambda attrs, index, sizes: _offset(index[0], index[1], attrs[1], sizes),
+         text=lambda e: f"E_({', '.join(map(str, e.attrs))})", latex=lambda e: f"E_{{{', '.join(map(str, e.attrs))}}}")  # fmt: skip
+def place() -> None:
+    """The 0/1 matrix that puts `dim` entries at positions start, start+1, … of `total`."""
+
+
+@leaf_op(attrs=("total", "start"), shape=lambda attrs: (attrs[0],),
+         entry=lambda attrs, index, sizes: _offset(index[0], 0, attrs[1], sizes),
+         text=lambda e: f"e_({', '.join(map(str, e.attrs))})", latex=lambda e: f"e_{{{', '.join(map(str, e.attrs))}}}")  # fmt: skip
+def unit() -> None:
+    """The 0/1 vector of size `total` with its one 1 at position `start`, counted from 0."""
+
+
+# ---- index sums ------------------------------------------------------------------------------------------
+
+
+def _einsum_shape(attrs: tuple[str], *shapes: Shape) -> Shape:
+    left, right = attrs[0].split("->")
+    found: dict[str, Dim] = {}
+    slots = left.split(",")
+    if len(slots) != len(shapes):
+        raise ShapeError("S003", f"{attrs[0]!r} names {len(slots)} factors, but {len(shapes)} are given")
+    for letters, shape in zip(slots, shapes, strict=True):
+        if len(letters) != len(shape):
+            raise ShapeError("S003", f"{letters!r} names {len(letters)} axes of a factor of shape {show_shape(shape)}")
+        for c, d in zip(letters, shape, strict=True):
+            if found.setdefault(c, d) != d:
+                raise ShapeError("S002", f"index {c} runs over {found[c]} in one factor and over {d} in another")
+    return tuple(found[c] for c in right)
+
+
+def _einsum_text(e: Expr) -> str:
+    return f'ein("{e.attrs[0]}", ' + ", ".join(f"${i}:0" for i in range(len(e.args))) + ")"
+
+
+def _einsum_latex(e: Expr) -> str:
+    spec = e.attrs[0].replace("->", r"$\to$")
+    return rf"\operatorname{{ein}}(\texttt{{{spec}}};\, " + ", ".join(f"${i}:0" for i in range(len(e.args))) + ")"
+
+
+def _hole(spec: str, k: int, e: Expr, G: Expr) -> Expr:
+    """⟨G, einsum(.., d, ..)⟩ with the node d removed (theory.md §2.2, T1)."""
+    left, right = spec.split("->")
+    slots = left.split(",")
+    factors = [(right, G)] + [(s, a) for i, (s, a) in enumerate(zip(slots, e.args, strict=True)) if i != k]
+    free = iter(c for c in LETTERS if c not in spec)
+    target = ""
+    for c, d in zip(slots[k], e.args[k].shape, strict=True):
+        if c in target:  # a repeated leg: both ends are tied by δ
+            twin = next(free)
+            factors.append((c + twin, eye(dim=d)))
+            c = twin
+        elif not any(c in s for s, _ in factors):  # in no other factor: constant along it
+            factors.append((c, ones((d,))))
+        target += c
+    return einsum(",".join(s for s, _ in factors) + "->" + target, *(a for _, a in factors))
+
+
+@linear_op("X[*s] -> [*t]", linear="each", attrs=("spec",), shape=_einsum_shape, name="einsum",
+           means=lambda e: Meaning(e.attrs[0], range(len(e.args))), text=_einsum_text, latex=_einsum_latex,
+           code='xp.einsum("$spec", $args)', calls=("ein", "einsum"), cite="laue2020")  # fmt: skip
+def _einsum(G: Expr, *factors: Expr, spec: str) -> tuple[Expr, ...]:
+    """A finite sum of products may be regrouped by any factor: remove the node, keep the rest.
+
+    X M-HOLE: ⟨G, Σ …$dX…⟩ = ⟨the same sum without $dX, $dX⟩ | group the finite sum by the entries of $dX (remove the node)
+    """
+    node = _einsum(*factors, spec=spec)
+    return tuple(_hole(spec, k, node, G) for k in range(len(factors)))
+
+
+def einsum(spec: str, *factors: Expr) -> Expr:
+    """The index sum `spec` of the factors. Raises ShapeError when an index runs over two sizes."""
+    return _einsum(*factors, spec=spec.replace(" ", ""))
+
+
+# ---- blocks ----------------------------------------------------------------------------------------------
+
+
+def _widths(axis: int, order: int, shapes: tuple[Shape, ...]) -> list[Dim]:
+    return [s[axis] if len(s) == order else Dim.number(1) for s in shapes]
+
+
+def _concat_order(axis: int, shapes: tuple[Shape, ...]) -> int:
+    return max(max(len(s) for s in shapes), axis + 1)
+
+
+def _concat_shape(attrs: tuple[int], *shapes: Shape) -> Shape:
+    axis = attrs[0]
+    order = _concat_order(axis, shapes)
+    rest: Shape | None = None
+    total = Dim({})
+    for s, w in zip(shapes, _widths(axis, order, shapes), strict=True):
+        others = s[:axis] + s[axis + 1 :] if len(s) == order else s
+        if len(s) < order - 1 or (rest is not None and others != rest):
+            raise ShapeError("S002", "the blocks do not fit: " + ", ".join(show_shape(s) for s in shapes))
+        rest = others
+        total = total + w
+    assert rest is not None
+    return (*rest[:axis], total, *rest[axis:])
+
+
+def _offsets(e: Expr) -> list[tuple[Dim, Dim, bool]]:
+    """(start, width, whether the block has the axis) of every block of a concat."""
+    axis = e.attrs[0]
+    shapes = tuple(a.shape for a in e.args)
+    start, found = Dim({}), []
+    for s, w in zip(shapes, _widths(axis, e.order, shapes), strict=True):
+        found.append((start, w, len(s) == e.order))
+        start = start + w
+    return found
+
+
+def _concat_means(e: Expr) -> list[Meaning]:
+    axis, out = e.attrs[0], same(e)
+    parts = []
+    for k, (start, width, has) in enumerate(_offsets(e)):
+        total = e.shape[axis]
+        old = out[:axis] + ("z" if has else "") + out[axis + 1 :]
+        extra = place(total=total, start=start, dim=width) if has else unit(total=total, start=start)
+        parts.append(Meaning(f"{old},{out[axis]}{'z' if has else ''}->{out}", [k], extra=(extra,)))
+    return parts
+
+
+def _concat_text(e: Expr) -> str:
+    return "[" + ("; " if e.attrs[0] == 0 else ", ").join(f"${i}:0" for i in range(len(e.args))) + "]"
+
+
+def _concat_latex(e: Expr) -> str:
+    join = r" \\ " if e.attrs[0] == 0 else " & "
+    return r"\begin{bmatrix} " + join.join(f"${i}:0" for i in range(len(e.args))) + r" \end{bmatrix}"
+
+
+@linear_op("X[*s] -> [*t]", linear="joint", attrs=("axis",), shape=_concat_shape, means=_concat_means, name="concat",
+           text=_concat_text, latex=_concat_latex, code="xp.concatenate([$args], axis=$axis)")  # fmt: skip
+def _concat(G: Expr, *blocks: Expr, axis: int) -> tuple[Expr, ...]:
+    """A sum over all entries of a block matrix is the sum over its blocks.
+
+    X M-CONCAT: ⟨$G, [… $dX …]⟩ = … + ⟨the block of $G opposite $dX, $dX⟩ + … | entries outside the block of $dX are multiplied by zero
+    """
+    node = _concat(*blocks, axis=axis)
+    return tuple(
+        _slice(G, axis=axis, start=start, dim=width) if has else take(G, axis=axis, start=start)
+        for start, width, has in _offsets(node)
+    )
+
+
+def concat(axis: int, *blocks: Expr) -> Expr:
+    """The blocks beside each other along `axis`; a block without that axis is one entry wide. Raises ShapeError."""
+    return _concat(*blocks, axis=axis)
+
+
+def _slice_text(e: Expr, colon: str, dots: str) -> str:
+    X, (axis, start, *width) = e.args[0], e.attrs
+    first = str(start + Dim.number(1))
+    inside = [colon] * X.order
+    inside[axis] = first if not width else f"{first}{dots}{start + width[0]}"
+    return f"$X[{', '.join(inside)}]"
+
+
+@linear_op("X[*s] -> [*t]", linear="joint", attrs=("axis", "start", "dim"), name="slice",
+           shape=lambda a, s: (*s[: a[0]], a[2], *s[a[0] + 1 :]),
+           means=lambda e: Meaning(f"{same(e)},{same(e)[e.attrs[0]]}z->{same(e).replace(same(e)[e.attrs[0]], 'z')}", [0],
+                                   extra=(place(total=e.args[0].shape[e.attrs[0]], start=e.attrs[1], dim=e.attrs[2]),)),
+           text=lambda e: _slice_text(e, ":", ".."), latex=lambda e: _slice_text(e, ":", r"{..}"), fix=POSTFIX)  # fmt: skip
+def _slice(G: Expr, X: Expr, *, axis: int, start: Dim, dim: Dim) -> Expr:
+    """A slice keeps some entries; its adjoint puts them back and fills with zeros.
+
+    X M-SLICE: ⟨$G, $dX[S]⟩ = ⟨$G padded with zeros outside S, $dX⟩ | entries of $dX outside S have the factor 0
+    """
+    return pad(G, axis=axis, start=start, total=X.shape[axis])
+
+
+@linear_op("X[*s] -> [*t]", linear="joint", attrs=("axis", "start"), shape=lambda a, s: (*s[: a[0]], *s[a[0] + 1 :]),
+           means=lambda e: Meaning(
+               f"{same(e.args[0])},{same(e.args[0])[e.attrs[0]]}->{same(e.args[0]).replace(same(e.args[0])[e.attrs[0]], '')}",
+               [0], extra=(unit(total=e.args[0].shape[e.attrs[0]], start=e.attrs[1]),)),
+           text=lambda e: _slice_text(e, ":", ".."), latex=lambda e: _slice_text(e, ":", r"{..}"), fix=POSTFIX)  # fmt: skip
+def take(G: Expr, X: Expr, *, axis: int, start: Dim) -> Expr:
+    """One index of an axis fixed; the adjoint puts the entries back and fills with zeros.
+
+    X M-SLICE: ⟨$G, $dX[S]⟩ = ⟨$G padded with zeros outside S, $dX⟩ | entries of $dX outside S have the factor 0
+    """
+    letters = same(X)
+    rest = letters[:axis] + letters[axis + 1 :]
+    return einsum(f"{rest},{letters[axis]}->{letters}", G, unit(total=X.shape[axis], start=start))
+
+
+@linear_op("X[*s] -> [*t]", linear="joint", attrs=("axis", "start", "total"),
+           shape=lambda a, s: (*s[: a[0]], a[2], *s[a[0] + 1 :]),
+           means=lambda e: Meaning(
+               f"{same(e).replace(same(e)[e.attrs[0]], 'z')},{same(e)[e.attrs[0]]}z->{same(e)}", [0],
+               extra=(place(total=e.attrs[2], start=e.attrs[1], dim=e.args[0].shape[e.attrs[0]]),)),
+           text=lambda e: f"pad($X:0, axis={e.attrs[0]}, start={e.attrs[1]}, size={e.attrs[2]})", calls=("pad",),
+           latex=lambda e: r"\operatorname{pad}" + f"($X:0, {e.attrs[0]}, {e.attrs[1]}, {e.attrs[2]})")  # fmt: skip
+def pad(G: Expr, X: Expr, *, axis: int, start: Dim, total: Dim) -> Expr:
+    """X placed among zeros; the adjoint takes it out again.
+
+    X M-SLICE: ⟨$G, pad($dX)⟩ = ⟨$G[S], $dX⟩ | the zeros outside S drop out
+    """
+    return _slice(G, axis=axis, start=start, dim=X.shape[axis])
+
+
+def slice_of(X: Expr, axis: int, start: Dim, dim: Dim) -> Expr:
+    return _slice(X, axis=axis, start=start, dim=dim)
+
+
+assert PRODUCT
