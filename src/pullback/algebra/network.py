@@ -16,7 +16,7 @@ from .expr import Expr, postorder
 from .op import Meaning
 from .ops.arithmetic import const
 from .ops.matrix import eye
-from .ops.structure import place, unit
+from .ops.structure import place, unit, zeros
 
 __all__ = ["Factor", "Network", "Term", "TooLarge", "network"]
 
@@ -289,6 +289,8 @@ def network(root: Expr) -> Network:
 
 
 def _constant(e: Expr) -> Iterator[Term]:
+    if e is zeros(e.shape):
+        return
     t = _opaque(e)
     if e.op not in (eye, place, unit):  # every entry is 1
         t.factors = []

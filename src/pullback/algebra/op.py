@@ -101,6 +101,7 @@ class Op:
         self.attr_names: tuple[str, ...] = data.get("attrs", ())
         self.entrywise: bool = data.get("entrywise", False)
         self.commutes: bool = data.get("commutes", False)
+        self.alone: Callable[[int, Expr], Expr] | None = data.get("alone")  # a joint op with all other arguments 0
         self._means = data.get("means")
         self._shape: Callable[..., Shape] | None = data.get("shape")
         self.define: Callable[..., Expr] | None = data.get("define")

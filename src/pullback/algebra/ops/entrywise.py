@@ -59,7 +59,7 @@ def sigmoid(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return (Y * (1 - Y)) * dX
 
 
-@_map("step", lambda t: float(t > 0), code="($X > 0) * 1.0", latex=r"\operatorname{step}",
+@_map("step", lambda t: float(t > 0), exact=lambda coin, t: coin, code="($X > 0) * 1.0", latex=r"\operatorname{step}",
       kink="step is 0 at 0, and its derivative is taken as 0 everywhere")  # fmt: skip
 def step(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """step is constant on both sides of 0: its derivative is 0 wherever it has one.
@@ -69,7 +69,7 @@ def step(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return (rational(0) * Y) * dX
 
 
-@_map("relu", lambda t: max(t, 0.0), code="xp.maximum($X, 0)", latex=r"\operatorname{relu}",
+@_map("relu", lambda t: max(t, 0.0), exact=lambda coin, t: coin * t, code="xp.maximum($X, 0)", latex=r"\operatorname{relu}",
       kink="relu has no derivative at 0; the convention relu′(0) = 0 is taken, as PyTorch and JAX do")  # fmt: skip
 def relu(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """relu(t) is t for t > 0 and 0 for t < 0, so its slope is 1 or 0.

@@ -25,6 +25,11 @@ def is_var(e: Expr, kind: str = "value") -> bool:
     return e.op is _var and e.attrs[1] == kind
 
 
+def is_name(e: Expr) -> bool:
+    """Whether `e` is a named leaf of any kind."""
+    return e.op is _var
+
+
 def increment(v: Expr) -> Expr:
     """dv, an arbitrary increment of the named tensor v."""
     return var(v.attrs[0], v.shape, "d")
@@ -74,6 +79,14 @@ def _free_map(Y: Expr, *both: Expr, name: str, orders: tuple[int, ...]) -> tuple
 def free_map(name: str, *args: Expr, orders: tuple[int, ...] | None = None) -> Expr:
     """f(x, ..) entry by entry, f unknown; `orders` says how often it is differentiated in each argument."""
     return _free_map(*args, name=name, orders=orders or (0,) * len(args))
+
+
+def is_free_map(e: Expr) -> bool:
+    return e.op is _free_map
+
+
+def is_free_function(e: Expr) -> bool:
+    return e.op is _free_function
 
 
 # ---- tensor functions ------------------------------------------------------------------------------------

@@ -29,6 +29,16 @@ def ones(shape: Shape) -> Expr:
 OPERATORS["ones"] = ones
 
 
+@leaf_op(name="zeros", attrs=("dims",), shape=lambda attrs: attrs[0], entry=lambda attrs, index, sizes: 0, text="0",
+         latex="0", code="xp.zeros($dims)")  # fmt: skip
+def _zeros() -> None:
+    """Every entry is 0."""
+
+
+def zeros(shape: Shape) -> Expr:
+    return _zeros(dims=tuple(shape))
+
+
 def _offset(i: int, j: int, start: Dim, sizes: dict[str, int]) -> bool:
     return i == j + start.value(sizes)
 

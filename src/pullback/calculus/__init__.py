@@ -1,0 +1,1 @@
+"""Floor 2: from a program to a derivation of its backward equations."""

@@ -1,0 +1,152 @@
+"""The core program: every function has a named argument, so that each equation is one small linear problem.
+
+What is named here and used once is written out again in the final result (S-INLINE, derive.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..algebra.expr import Expr, postorder
+from ..algebra.lift import NotLiftable, lift
+from ..algebra.network import TooLarge
+from ..algebra.ops.free import is_var, var
+from ..step import Claim, Step, Why
+
+__all__ = ["Core", "Definition", "Equation", "elaborate"]
+
+_BUDGET = 48  # nodes of one equation after which its parts are named: keeps every step linear in the program
+
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One equation of the user: `var` is defined as `value`; `indexed` when it was written with indices."""
+
+    var: Expr
+    value: Expr
+    surface: str = ""
+    indexed: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """One equation of the core program; `auxiliary` when its name is ours and not the user's."""
+
+    var: Expr
+    value: Expr
+    auxiliary: bool = False
+
+
+@dataclass(slots=True)
+class Core:
+    """Equations in order of computation, and the steps that led from the user's equations to them."""
+
+    equations: list[Equation] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+
+
+class _Namer:
+    def __init__(self, taken: set[str]) -> None:
+        self.taken = taken
+        self.count = 0
+
+    def fresh(self) -> str:
+        while True:
+            self.count += 1
+            name = "u" + str(self.count).translate(_SUBSCRIPTS)
+            if name not in self.taken:
+                self.taken.add(name)
+                return name
+
+
+def _uses_own_value(e: Expr) -> bool:
+    """Whether the differential of the node is written with its own forward value."""
+    probes = [var(f"probe{k}", a.shape, "d") for k, a in enumerate(e.args)]
+    return any(e in set(postorder(t)) for t in e.op.differentiate(e, probes))
+
+
+def _is_function(e: Expr) -> bool:
+    return bool(e.args) and e.op.linear is None
+
+
+def _must_name(e: Expr) -> list[Expr]:
+    """The arguments of a function node that need a name of their own."""
+    return [a for a in e.args if a.args] if _is_function(e) else []
+
+
+def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
+    """The core program of the user's equations.
+
+    Index sums are read back into matrix notation where it exists; arguments of functions, functions whose slope is
+    written through their own value, and parts of oversized equations receive names.
+    """
+    core = Core()
+    namer = _Namer(set(taken) | {d.var.attrs[0] for d in definitions})
+    names: dict[Expr, Expr] = {}  # value -> the name that stands for it
+    for d in definitions:
+        value = _lifted(d, core.steps) if d.indexed else d.value
+        done: dict[Expr, Expr] = {}
+        weight: dict[Expr, int] = {}
+        wanted = {a for e in postorder(value) for a in _must_name(e)}
+        for e in postorder(value):
+            args = tuple(done[a] for a in e.args)
+            new = e if args == e.args else Expr.make(e.op, args, e.attrs, e.shape)
+            weight[e] = 1 + sum(weight[a] for a in e.args)
+            if new in names and e is not value:
+                new, weight[e] = names[new], 1
+            elif e is not value and e.args and (
+                e in wanted or weight[e] > _BUDGET or (_is_function(new) and _uses_own_value(new))
+            ):  # fmt: skip
+                name = var(namer.fresh(), new.shape)
+                core.equations.append(Equation(name, new, auxiliary=True))
+                core.steps.append(_naming(name, new, d))
+                names[new], new, weight[e] = name, name, 1
+            done[e] = new
+        core.equations.append(Equation(d.var, done[value]))
+        if done[value].args:
+            names.setdefault(done[value], d.var)
+    return core
+
+
+def _naming(name: Expr, value: Expr, d: Definition) -> Step:
+    return Step(
+        id="", kind="name", about=d.var.attrs[0], left=name, relation=":=", right=value, rules=("NAME",),
+        why=Why("a name for a part", "so that each function has one named argument, and is differentiated on its own"),
+        claim=Claim("DEFINITION"),
+    )  # fmt: skip
+
+
+def _lifted(d: Definition, steps: list[Step]) -> Expr:
+    """The matrix notation of an equation written with indices, as a step; itself if there is none."""
+    try:
+        found = lift(d.value)
+    except (NotLiftable, TooLarge) as why:
+        message = why.message if isinstance(why, NotLiftable) else "the sum is too large to be read back"
+        steps.append(Step(
+            id="", kind="note", about=d.var.attrs[0], left=d.var, relation="=", right=d.value, rules=("I-EXPAND",),
+            why=Why(message, "the index sum is kept"), claim=Claim("DEFINITION")))  # fmt: skip
+        return d.value
+    if found.expr is d.value:
+        return d.value
+    steps.append(Step(
+        id="", kind="lift", about=d.var.attrs[0], left=d.value, relation="=", right=found.expr, rules=("I-LIFT",),
+        why=Why("the index sum in matrix notation", "; ".join(dict.fromkeys(found.moves)) or "the same entries",
+                "which axis is summed decides where a transpose stands: a matrix summed over its first axis is written transposed"),
+        claim=Claim("EQ", d.value, found.expr)))  # fmt: skip
+    return found.expr
+
+
+def transposed_inputs(core: Core) -> list[Expr]:
+    """Matrix inputs that occur in products only as transposes: their axes are (from, to)."""
+    seen: dict[Expr, set[bool]] = {}
+    for q in core.equations:
+        for e in postorder(q.value):
+            for a in e.args:
+                if is_var(a) and a.order == 2:
+                    seen.setdefault(a, set()).add(e is a.T)
+    defined = {q.var for q in core.equations}
+    return [v for v, uses in seen.items() if uses == {True} and v not in defined]

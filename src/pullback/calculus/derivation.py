@@ -1,0 +1,39 @@
+"""What the reverse sweep produces: the core program, its backward equations, and the steps between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..algebra.expr import Expr
+from ..step import Step
+from .core import Core
+
+__all__ = ["Backward", "Derivation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Backward:
+    """One backward equation: ∇(of) = value, in terms of names; `closed` has our own names written out."""
+
+    of: Expr
+    value: Expr
+    closed: Expr
+    auxiliary: bool = False
+
+
+@dataclass(slots=True)
+class Derivation:
+    """The forward core, the backward equations in order of computation, and every step from one to the other."""
+
+    core: Core
+    inputs: tuple[Expr, ...]
+    target: Expr
+    seed: Expr | None  # the given gradient of the target, None when the target is the scalar itself
+    wrt: tuple[Expr, ...]
+    backward: list[Backward] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+
+    def gradients(self) -> dict[str, Expr]:
+        """The asked gradients by name."""
+        found = {b.of: b.closed for b in self.backward}
+        return {v.attrs[0]: found[v] for v in self.wrt}

@@ -1,0 +1,235 @@
+"""The reverse sweep: the frontier line dE = Σ⟨v̄, dv⟩, the last-computed differential eliminated first.
+
+Invariant (theory.md §2.3): after each elimination dE is a sum of pairings with the increments of names that are
+computed earlier; when only inputs are left, uniqueness of the gradient reads the answer off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..algebra.expr import Expr, postorder
+from ..algebra.ops.arithmetic import rational
+from ..algebra.ops.free import gradient, increment, is_var
+from ..algebra.ops.matrix import inner
+from ..algebra.ops.structure import zeros
+from ..step import Claim, Step, Why
+from .conditions import conditions, conventions
+from .core import Core, Definition, Equation, elaborate, transposed_inputs
+from .derivation import Backward, Derivation
+from .differential import DTerm, differential, reasons
+from .inline import inline
+from .simplify import simplify
+from .transpose import move_all, pairing
+
+__all__ = ["derive"]
+
+
+class _Sweep:
+    def __init__(self, d: Derivation, facts: Sequence[tuple[Expr, Expr, str]]) -> None:
+        self.d = d
+        self.facts = facts
+        self.pending: dict[Expr, list[tuple[Expr, str]]] = {}  # name -> contributions and the steps they came from
+        self.assumed = {left: right for left, right, _ in facts}
+        self.stands_for: dict[Expr, Expr] = {}  # name -> what its gradient is called in later equations
+
+    def add(self, step: Step) -> str:
+        number = f"s{len(self.d.steps) + 1}"
+        self.d.steps.append(replace(step, id=number))
+        return number
+
+    def frontier(self) -> Expr:
+        """dE as it stands now: the pairings with what is still pending."""
+        pairs = [pairing(self.stands_for.get(v, gradient(v)), increment(v)) for v in self.pending]
+        total = pairs[0]
+        for p in pairs[1:]:
+            total = total + p
+        return total
+
+    def collect(self, v: Expr, auxiliary: bool = False) -> Expr:
+        """∇v := the sum of its contributions, simplified; the name or value by which later steps refer to it."""
+        parts = self.pending.pop(v)
+        total, premises = parts[0][0], tuple(p for _, p in parts)
+        if len(parts) > 1:
+            total = _sum([e for e, _ in parts])
+            self.add(Step(
+                id="", kind="collect", about=v.attrs[0], left=gradient(v), relation="=", right=total, rules=("FANOUT",),
+                why=Why(f"{v.attrs[0]} is used {len(parts)} times: {len(parts)} terms",
+                        "⟨A, d⟩ + ⟨B, d⟩ = ⟨A + B, d⟩: what is paired with the same increment is added",
+                        "the pairing is linear in its first argument"),
+                claim=Claim("EQ", _sum([pairing(e, increment(v)) for e, _ in parts]), pairing(total, increment(v))),
+                premises=premises))  # fmt: skip
+        shorter, laws = simplify(total)
+        for left, right, where in self.facts:
+            shorter = self._assume(v, shorter, left, right, where)
+        if shorter is not total and len(parts) > 1:
+            self.add(Step(
+                id="", kind="simplify", about=v.attrs[0], left=total, relation="=", right=shorter, rules=laws,
+                why=Why("equal terms collected", "the same index sums, written shorter"), claim=Claim("EQ", total, shorter),
+                premises=premises))  # fmt: skip
+        paired = _sum([pairing(e, increment(v)) for e, _ in parts])
+        self.read_off(v, shorter, paired, premises)
+        self.d.backward.append(Backward(v, shorter, shorter, auxiliary))
+        plain = shorter is rational(1) or is_var(shorter, "given")
+        self.stands_for[v] = shorter if plain else gradient(v)
+        return self.stands_for[v]
+
+    def _assume(self, v: Expr, e: Expr, left: Expr, right: Expr, where: str) -> Expr:
+        if left not in set(postorder(e)):
+            return e
+        found, _ = simplify(_replace(e, left, right))
+        self.add(Step(
+            id="", kind="simplify", about=v.attrs[0], left=e, relation="=", right=found, rules=("S-ASSUME",),
+            why=Why(f"assumed: {where}", "an assumption of the user, used here"),
+            claim=Claim("EQ", e, found, {left: right}), conditions=(where,)))  # fmt: skip
+        return found
+
+    def read_off(self, v: Expr, value: Expr, paired: Expr, premises: tuple[str, ...]) -> None:
+        self.add(Step(
+            id="", kind="readoff", about=v.attrs[0], left=gradient(v), relation="=", right=value, rules=("RIESZ",),
+            why=Why(f"true for every increment d{v.attrs[0]}",
+                    "⟨A, d⟩ = ⟨B, d⟩ for every d forces A = B, so what is paired with the increment is the gradient: "
+                    "nothing is made to fit",
+                    "take d = A − B: then ‖A − B‖² = 0. The other increments may be set to 0, because each name may be varied by itself"),
+            claim=Claim("EQ", paired, pairing(gradient(v), increment(v)), {gradient(v): value, **self.assumed}),
+            premises=premises))  # fmt: skip
+
+    def eliminate(self, q: Equation, moving: set[Expr]) -> None:
+        """The frontier term of q.var replaced by terms with the names that q.value is made of."""
+        v = q.var
+        name = v.attrs[0]
+        G = self.collect(v, q.auxiliary)
+        terms = [_folded(t, q) for t in differential(q.value, moving)]
+        whole = _sum([t.expr for t in terms])
+        rules, why = reasons(q.value, moving)
+        first = self.add(Step(
+            id="", kind="differential", about=name, left=increment(v), relation="=", right=whole, rules=rules, why=why,
+            claim=Claim("DIFF", q, whole, {v: v for v in postorder(q.value) if v in moving}), conditions=tuple(conditions(q.value))))  # fmt: skip
+        paired = _sum([pairing(G, t.expr) for t in terms])
+        second = self.add(Step(
+            id="", kind="substitute", about=name, left=pairing(G, increment(v)), relation="=", right=paired,
+            rules=("SUBST",) if len(terms) == 1 else ("SUBST", "M-ADD"),
+            why=Why(f"put in d{name}", "and a pairing is linear: one pairing per term",
+                    "⟨G, A + B⟩ = ⟨G, A⟩ + ⟨G, B⟩, entry by entry"),
+            claim=Claim("EQ", pairing(G, increment(v)), paired, {increment(v): whole}), premises=(first,)))  # fmt: skip
+        for t in terms:
+            H, last = self._moved(G, t, name, second)
+            self.pending.setdefault(t.of, []).append((H, last))
+        for text in conventions(q.value):
+            self.add(Step(id="", kind="note", about=name, left=None, relation="", right=None, rules=("CONVENTION",),
+                          why=Why(text), claim=Claim("DEFINITION")))  # fmt: skip
+
+    def _moved(self, G: Expr, t: DTerm, name: str, of: str) -> tuple[Expr, str]:
+        last, H = of, G
+        for step in move_all(G, t.expr, name, of):
+            last = self.add(step)
+            H = step.right.args[0]
+        return H, last
+
+
+def _folded(t: DTerm, q: Equation) -> DTerm:
+    """The value of the equation, where it occurs inside its own differential, by its name."""
+    return DTerm(t.of, _replace(t.expr, q.value, q.var)) if q.value.args else t
+
+
+def _replace(e: Expr, old: Expr, new: Expr) -> Expr:
+    done: dict[Expr, Expr] = {}
+    for x in postorder(e):
+        if x is old:
+            done[x] = new
+        else:
+            args = tuple(done[a] for a in x.args)
+            done[x] = x if args == x.args else Expr.make(x.op, args, x.attrs, x.shape)
+    return done[e]
+
+
+def _sum(parts: list[Expr]) -> Expr:
+    total = parts[0]
+    for p in parts[1:]:
+        total = total + p
+    return total
+
+
+def _moving(core: Core, wrt: Sequence[Expr]) -> set[Expr]:
+    """The names that depend on an asked name, with the asked names themselves."""
+    found = set(wrt)
+    for q in core.equations:
+        if q.var in found or any(a in found for a in postorder(q.value) if is_var(a)):
+            found.add(q.var)
+    return found
+
+
+def derive(
+    definitions: Sequence[Definition],
+    inputs: Sequence[Expr],
+    target: Expr,
+    wrt: Sequence[Expr],
+    *,
+    seed: Expr | None = None,
+    facts: Sequence[tuple[Expr, Expr, str]] = (),
+) -> Derivation:
+    """The backward equations of the program, every step with its claim, none of them checked yet (see proof.claim).
+
+    `target` is a scalar name, or any name whose gradient `seed` is given.
+    """
+    core = elaborate(definitions, {v.attrs[0] for v in inputs})
+    d = Derivation(core, tuple(inputs), target, seed, tuple(wrt))
+    sweep = _Sweep(d, facts)
+    for s in core.steps:
+        sweep.add(s)
+    moving = _moving(core, wrt)
+    start = rational(1) if seed is None else seed
+    sweep.pending[target] = [(start, sweep.add(_start(target, seed)))]
+    for q in reversed(core.equations):
+        if q.var in sweep.pending and q.var in moving:
+            if any(a in moving for a in postorder(q.value) if is_var(a) and a is not q.var):
+                sweep.eliminate(q, moving)
+    for v in [*[q.var for q in reversed(core.equations)], *inputs]:
+        if v in sweep.pending:
+            sweep.collect(v)
+        elif v in d.wrt and not any(b.of is v for b in d.backward):
+            _disconnected(sweep, v)
+    for v in transposed_inputs(core):
+        if any(b.of is v for b in d.backward):
+            sweep.add(_axes_note(v))
+    inline(d, sweep.add)
+    return d
+
+
+def _start(target: Expr, seed: Expr | None) -> Step:
+    name = target.attrs[0]
+    if seed is None:
+        return Step(
+            id="", kind="seed", about=name, left=increment(target), relation="=",
+            right=inner(rational(1), increment(target)), rules=("DEF-GRAD",),
+            why=Why(f"the gradient of {name} with respect to itself is 1"),
+            claim=Claim("EQ", increment(target), inner(rational(1), increment(target))))  # fmt: skip
+    return Step(
+        id="", kind="seed", about=name, left=gradient(target), relation=":=", right=seed, rules=("SEED",),
+        why=Why(f"given: the gradient of the unknown E with respect to {name}",
+                f"by definition dE = ⟨∇{name}, d{name}⟩ for every increment d{name}"),
+        claim=Claim("DEFINITION"))  # fmt: skip
+
+
+def _disconnected(sweep: _Sweep, v: Expr) -> None:
+    zero = zeros(v.shape) if v.order else rational(0)
+    sweep.add(Step(
+        id="", kind="readoff", about=v.attrs[0], left=gradient(v), relation="=", right=zero, rules=("ZERO",),
+        why=Why(f"{v.attrs[0]} does not reach the target", "no term of the frontier has its increment"),
+        claim=Claim("EQ", gradient(v), zero, {gradient(v): zero})))  # fmt: skip
+    sweep.d.backward.append(Backward(v, zero, zero))
+
+
+
+
+def _axes_note(v: Expr) -> Step:
+    W = v.attrs[0]
+    left, right = inner(gradient(v), increment(v).T.T), inner(gradient(v).T, increment(v).T)
+    return Step(
+        id="", kind="convention", about=W, left=left, relation="=", right=right, rules=("V-AXES",),
+        why=Why(f"{W} has its axes in the order (from, to): it is the transpose of the matrix of the other convention",
+                f"with V := {W}ᵀ, axes (to, from), the equation reads V a, and ∇V = (∇{W})ᵀ",
+                "⟨G, dᵀ⟩ = ⟨Gᵀ, d⟩: a matrix and its transpose hold the same entries"),
+        claim=Claim("EQ", left, right))  # fmt: skip
+

@@ -1,0 +1,144 @@
+"""Units, signs and transposes: what a reader does without noticing."""
+
+from __future__ import annotations
+
+from ...algebra.expr import Expr
+from ...algebra.ops.arithmetic import rational, smul
+from ...algebra.ops.matrix import diag, diagvec, dot, eye, outer, trace
+from ...algebra.ops.reduction import total
+from ...algebra.ops.structure import ones
+from ..law import law, not_law
+
+Pair = tuple[Expr, Expr]
+
+
+@law("X[*s]")
+def scale_by_one(X: Expr) -> Pair:
+    """1 · X = X."""
+    return smul(rational(1), X), X
+
+
+@law("X[*s]")
+def minus_of_minus(X: Expr) -> Pair:
+    """−(−X) = X."""
+    return -(-X), X
+
+
+@law("X[*s]")
+def product_with_ones(X: Expr) -> Pair:
+    """X ⊙ 1 = X: every entry is multiplied by 1."""
+    return X * ones(X.shape) if X.order else X * rational(1), X
+
+
+@law("X[*s]")
+def ones_product(X: Expr) -> Pair:
+    """1 ⊙ X = X: every entry is multiplied by 1."""
+    return ones(X.shape) * X if X.order else smul(X, rational(1)), X
+
+
+@law("s[], X[*s]")
+def product_with_constant(s: Expr, X: Expr) -> Pair:
+    """X ⊙ (s 1) = s X: every entry is multiplied by s."""
+    return (X * smul(s, ones(X.shape)) if X.order else X * smul(s, rational(1))), smul(s, X)
+
+
+@law("A[m,n]")
+def transpose_of_transpose(A: Expr) -> Pair:
+    """(Aᵀ)ᵀ = A."""
+    return A.T.T, A
+
+
+@law("u[m], v[n]")
+def transpose_of_outer(u: Expr, v: Expr) -> Pair:
+    """(u vᵀ)ᵀ = v uᵀ."""
+    return outer(u, v).T, outer(v, u)
+
+
+@law("A[n,n]")
+def trace_of_transpose(A: Expr) -> Pair:
+    """Aᵀ has the diagonal of A."""
+    return trace(A.T), trace(A)
+
+
+@law("A[m,n]")
+def product_with_identity(A: Expr) -> Pair:
+    """A I = A."""
+    return A @ eye(dim=A.shape[1]), A
+
+
+@law("A[m,n]")
+def identity_product(A: Expr) -> Pair:
+    """I A = A."""
+    return eye(dim=A.shape[0]) @ A, A
+
+
+@law("x[n]")
+def identity_times_vector(x: Expr) -> Pair:
+    """I x = x."""
+    return eye(dim=x.shape[0]) @ x, x
+
+
+@law("n[n]")
+def transpose_of_identity(n: Expr) -> Pair:
+    """I is symmetric: Iᵀ = I."""
+    return eye(dim=n.shape[0]).T, eye(dim=n.shape[0])
+
+
+@law("x[n]")
+def transpose_of_diag(x: Expr) -> Pair:
+    """A diagonal matrix is symmetric."""
+    return diag(x).T, diag(x)
+
+
+@law("x[n]")
+def diagonal_of_diag(x: Expr) -> Pair:
+    """diagvec takes out what diag put in."""
+    return diagvec(diag(x)), x
+
+
+@law("x[n]")
+def ones_dot(x: Expr) -> Pair:
+    """1ᵀ x is the sum of the entries of x."""
+    return dot(ones(x.shape), x), total(x)
+
+
+@law("s[], X[*s], Y[*s]")
+def scalar_out_of_left(s: Expr, X: Expr, Y: Expr) -> Pair:
+    """(s X) ⊙ Y = s (X ⊙ Y): a scalar factor may stand in front."""
+    return smul(s, X) * Y, smul(s, X * Y)
+
+
+@law("s[], X[*s], Y[*s]")
+def scalar_out_of_right(s: Expr, X: Expr, Y: Expr) -> Pair:
+    """X ⊙ (s Y) = s (X ⊙ Y): a scalar factor may stand in front."""
+    return (X * smul(s, Y) if X.order else smul(X, smul(s, Y))), smul(s, X * Y)
+
+
+@not_law("A[n,n], B[n,n]")
+def transpose_keeps_order(A: Expr, B: Expr) -> Pair:
+    """False: (A B)ᵀ = Bᵀ Aᵀ, and not Aᵀ Bᵀ, though the shapes fit."""
+    return (A @ B).T, A.T @ B.T
+
+
+@not_law("A[n,n], B[n,n]")
+def product_commutes(A: Expr, B: Expr) -> Pair:
+    """False: A B = B A holds for 1×1 matrices only."""
+    return A @ B, B @ A
+
+
+@not_law("A[n,n]")
+def matrix_is_symmetric(A: Expr) -> Pair:
+    """False unless declared: A = Aᵀ."""
+    return A, A.T
+
+
+@not_law("A[n,n], B[n,n]")
+def product_is_entrywise(A: Expr, B: Expr) -> Pair:
+    """False: A B is not A ⊙ B."""
+    return A @ B, A * B
+
+
+@not_law("x[n], y[n]")
+def sum_of_products(x: Expr, y: Expr) -> Pair:
+    """False: Σ xᵢ yᵢ is not (Σ xᵢ)(Σ yᵢ)."""
+    return dot(x, y), total(x) * total(y)

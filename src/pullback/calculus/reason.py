@@ -1,0 +1,50 @@
+"""The reason of an op made about the case in hand: `$A` in its docstring becomes the factor that stands there."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..algebra.expr import Expr
+from ..algebra.op import Reason
+from ..algebra.ops.free import increment
+from ..step import Increment
+
+__all__ = ["instantiate", "reason_of"]
+
+
+def reason_of(e: Expr, slot: int) -> Reason:
+    """The declared reason for argument number `slot` of the node; a variadic op has one for all of them."""
+    names = [n for n, _ in e.op.slots]
+    found: dict[str, Reason] = e.op.reasons
+    name = names[slot] if slot < len(names) else names[-1]
+    return found.get(name) or next(iter(found.values()))
+
+
+def instantiate(template: str, e: Expr, slot: int, bind: dict[str, Any], **more: Any) -> str:
+    """The template with its names made unique, and `bind` extended by what they stand for.
+
+    `$A` is an argument, `$dA` its increment, `$0` the argument in question, `$slope` the factor of its increment.
+    """
+    values: dict[str, Any] = {"0": e.args[slot], "name": e.attrs[0] if e.attrs else e.op.name, **more}
+    for k, a in enumerate(e.args):
+        name = e.op.slots[k][0] if k < len(e.op.slots) else f"X{k + 1}"
+        values[name], values[f"d{name}"] = a, Increment(a)
+    if e.op.linear is None:
+        first = e.op.slots[0][0]
+        values[f"d{first}"] = Increment(e.args[slot]) if len(e.op.slots) < len(e.args) else values[f"d{first}"]
+        term = e.op.differentiate(e, [increment(e.args[slot]) if k == slot else None for k in range(len(e.args))]
+                                  ) if not e.args[slot].args else []  # fmt: skip
+        values["slope"] = term[0].args[0] if term and len(term[0].args) == 2 else "its slope"
+    else:
+        values.setdefault("dX", Increment(e.args[slot]))
+    tag = f"q{len(bind)}"
+
+    def unique(found: re.Match[str]) -> str:
+        key = found.group(1)
+        if key not in values:
+            return found.group(0)
+        bind[f"{tag}{key}"] = values[key]
+        return f"${tag}{key}"
+
+    return re.sub(r"\$(\w+)", unique, template)

@@ -1,0 +1,85 @@
+"""Everything but the increment to the other side of the pairing: ⟨G, L d⟩ = ⟨L* G, d⟩ (theory.md §2.2, §3.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..algebra.expr import Expr, postorder
+from ..algebra.network import TooLarge, network
+from ..algebra.ops.free import is_var
+from ..algebra.ops.matrix import inner
+from ..step import Claim, Step, Why
+from .reason import instantiate, reason_of
+from .simplify import simplify, tidy
+
+__all__ = ["LinearityError", "hole", "move_all", "pairing"]
+
+
+class LinearityError(Exception):
+    """A term does not have exactly one increment: the message names the factor."""
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    cotangent: Expr
+    term: Expr
+
+
+def pairing(G: Expr, term: Expr) -> Expr:
+    """⟨G, term⟩, printed as a pairing whatever the order."""
+    return inner(G, term)
+
+
+def _path(term: Expr) -> list[tuple[Expr, int]]:
+    """The nodes from the root of `term` down to its one increment, each with the slot that leads on."""
+    holds: dict[Expr, int] = {}
+    for e in postorder(term):
+        holds[e] = int(is_var(e, "d")) + sum(holds[a] for a in e.args)
+    if holds[term] != 1:
+        raise LinearityError(f"a term with {holds[term]} increments is not linear")
+    path: list[tuple[Expr, int]] = []
+    e = term
+    while e.args:
+        if e.op.linear is None:
+            raise LinearityError(f"an increment stands inside {e.op.name}, which is not linear")
+        slot = next(k for k, a in enumerate(e.args) if holds[a])
+        path.append((e, slot))
+        e = e.args[slot]
+    return path
+
+
+def move_all(G: Expr, term: Expr, about: str, of: str) -> Iterator[Step]:
+    """⟨G, term⟩ = … = ⟨H, d⟩, one named move per node of `term`; the last step's right side is ⟨H, d⟩."""
+    here = _At(G, term)
+    for e, slot in _path(term):
+        H = e.op.adjoints(e, here.cotangent)[slot]
+        reason = reason_of(e, slot)
+        bind: dict[str, Any] = {}
+        statement = instantiate(reason.statement, e, slot, bind, G=here.cotangent)
+        proof = instantiate(reason.proof, e, slot, bind, G=here.cotangent)
+        last = not e.args[slot].args
+        H, laws = simplify(H) if last else tidy(H)
+        left, right = pairing(here.cotangent, here.term), pairing(H, e.args[slot])
+        yield Step(
+            id="", kind="move", about=about, left=left, relation="=", right=right, rules=(reason.rule, *laws),
+            why=Why(e.op.doc, statement, proof, bind), claim=Claim("EQ", left, right), premises=(of,),
+        )  # fmt: skip
+        here = _At(H, e.args[slot])
+
+
+def hole(G: Expr, term: Expr, d: Expr) -> list[tuple[Any, ...]]:
+    """⟨G, term⟩ as index sums with the one node `d` taken out of each: the gradient by T1. Raises TooLarge.
+
+    Returns (term, legs of the removed node) for every index sum; independent of the adjoints that ops declare.
+    """
+    found = []
+    for t in network(inner(G, term)).terms:
+        [node] = [f for f in t.factors if f.atom is d]
+        t.factors.remove(node)
+        found.append((t, node.legs))
+    return found
+
+
+assert TooLarge

@@ -1,0 +1,1 @@
+"""Floor 4: one reader per notation, all making a Program."""

@@ -1,0 +1,89 @@
+"""Which function names are known, which are refused, and what an undeclared one is taken for."""
+
+from __future__ import annotations
+
+from ..algebra.op import REGISTRY, Op
+from ..algebra.ops import arithmetic
+from ..errors import Span, UnsupportedError
+
+__all__ = ["KNOWN", "SCALAR_FUNCTIONS", "SHAPED", "is_known", "refuse"]
+
+
+def _calls() -> dict[str, tuple[Op, ...]]:
+    found: dict[str, tuple[Op, ...]] = {}
+    for o in REGISTRY.values():
+        for name in o.calls:
+            found[name] = (*found.get(name, ()), o)
+    return found
+
+
+KNOWN = _calls() if arithmetic else {}
+
+# Functions whose arguments are sizes or text, read by the parser itself.
+SHAPED = frozenset({"ones", "zeros", "eye", "vector", "matrix"})
+
+# Names that, undeclared, stand for a scalar function of everything they are given.
+SCALAR_FUNCTIONS = frozenset(
+    "loss cost ell ℓ L J risk objective error nll energy Loss Cost Energy Risk".split()
+)
+
+_ENTRYWISE = "declare it: `{0} : entrywise` (its derivative is then written {0}′)"
+_REFUSED = {
+    "softmax": "write e = exp(z); s = sum(e); p = e / s",
+    "logsumexp": "write log(sum(exp(z)))",
+    "logsoftmax": "write l = log(sum(exp(z))); p = z - l 1_n",
+    "log_softmax": "write l = log(sum(exp(z))); p = z - l 1_n",
+    "inv": "name the inverse V, give it as an input, and use dV = −V dA V",
+    "solve": "name the solution x, give it as an input",
+    "vec": "keep the matrix: ⟨A, B⟩ replaces vec(A)ᵀ vec(B)",
+    "kron": "(A ⊗ B) vec(X) is B X Aᵀ: write that",
+    "norm1": "write sum(s ⊙ x) with the signs s : const",
+    "abs": "write sqrt(x^∘2)",
+    "max": "write the selection as a sum with a constant mask",
+    "min": "write the selection as a sum with a constant mask",
+    "gelu": "write ½ x ⊙ (1 + erf(x / sqrt(2)))",
+    "silu": "write x ⊙ sigmoid(x)",
+    "swish": "write x ⊙ sigmoid(x)",
+    "logsigmoid": "write -softplus(-x)",
+    "normcdf": "write ½ (1 + erf(x / sqrt(2)))",
+    "layernorm": "write it out: c = x - mean(x); v = mean(c ⊙ c); y = c / sqrt(v + eps)",
+    "cosh": "write ½ (exp(x) + exp(-x))",
+    "sinh": "write ½ (exp(x) - exp(-x))",
+    "tan": "write sin(x) ⊘ cos(x)",
+    "var": "write mean((x - mean(x))^∘2)",
+    "std": "write sqrt(mean((x - mean(x))^∘2))",
+    "dot": "write xᵀ y",
+    "matmul": "write A B",
+    "transpose": "write Aᵀ",
+    "pow": "write x^∘3",
+    "power": "write x^∘3",
+}
+_REFUSED_PLAIN = frozenset(
+    "det logdet slogdet argmax argmin sign cumsum cumprod prod cholesky chol eig eigh eigvals eigvalsh svd qr lu "
+    "expm logm sqrtm sinm cosm gelu norm_nuc normnuc normspec normfro batchnorm rmsnorm layer_norm batch_norm "
+    "dropout maxpool avgpool conv conv1d conv2d attention floor ceil round where clip clip01 tril triu pinv rank "
+    "maxeig maxeigvec mineig trinv lyap commut hcat vcat reshape permute sort topk median quantile gamma lgamma "
+    "digamma bessel asin acos atan arcsin arccos arctan arctan2 atan2 max2 min2 maximum minimum real imag conj "
+    "complex cross rot fft ifft adj adjugate cot sec csc log2 log10 log1p expm1 elu selu mish leaky_relu hinge "
+    "heaviside one_hot onehot embedding gather scatter einsum_path norminf norm_inf".split()
+)
+
+
+def is_known(name: str) -> bool:
+    """Whether the name has a meaning of its own, so that it is never read as a free function."""
+    return name in KNOWN or name in SHAPED or name in _REFUSED or name in _REFUSED_PLAIN
+
+
+def refuse(name: str, span: Span | None) -> UnsupportedError:
+    """The refusal of a function that is well known but not derived here."""
+    if name == "complex":
+        return UnsupportedError("U002", "complex numbers are not supported", span=span, expected="real numbers")
+    hint = _REFUSED.get(name, "")
+    free = f"or declare `{name}` yourself, for example `{name} : (n) -> (n)`, to derive with any such function"
+    return UnsupportedError(
+        "U001",
+        f"the function {name} is not supported in this version",
+        span=span,
+        expected="a known function (" + ", ".join(sorted(KNOWN)) + "), or a free one such as f",
+        hint=f"{hint}; {free}" if hint else free,
+    )

@@ -1,0 +1,101 @@
+"""A Program: named equations in an order in which they can be evaluated, and everything assumed to read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from ..algebra.dims import Shape, show_shape
+from ..algebra.expr import Expr
+from ..errors import ParseError, ShapeError, Span, nearest
+
+__all__ = ["Equation", "FunctionKind", "Program", "choose_target"]
+
+
+@dataclass(frozen=True)
+class FunctionKind:
+    """What is known of a function of which only the name is known.
+
+    `kind` is "entrywise" (one number in, one number out, at every entry) or "tensor" (a result of shape `out`,
+    scalar when `out` is empty). `args` are the shapes of its arguments where they were declared.
+    """
+
+    kind: str
+    out: Shape = ()
+    args: tuple[Shape, ...] | None = None
+
+    @property
+    def entrywise(self) -> bool:
+        return self.kind == "entrywise"
+
+    def __str__(self) -> str:
+        if self.entrywise:
+            return "entrywise"
+        inside = "" if self.args is None else " of " + ", ".join(map(show_shape, self.args))
+        return ("scalar function" if not self.out else f"function with values of shape {show_shape(self.out)}") + inside
+
+
+@dataclass(frozen=True)
+class Equation:
+    """`name = rhs`; `surface` is the user's line, `index_form` the index sum that an index equation writes."""
+
+    name: str
+    var: Expr
+    rhs: Expr
+    surface: str
+    span: Span | None
+    index_form: Expr | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Program:
+    """Immutable. `equations` stand in an order in which each uses only inputs and earlier ones."""
+
+    inputs: tuple[Expr, ...]
+    equations: tuple[Equation, ...]
+    target: str | None = None
+    given: tuple[str, Expr] | None = None
+    assumptions: tuple[str, ...] = ()
+    facts: tuple[tuple[Expr, Expr, str], ...] = ()
+    wrt: tuple[str, ...] = ()
+    functions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    constants: frozenset[str] = frozenset()
+    dialect: str = "matrix"
+    source: str = ""
+
+    def equation(self, name: str) -> Equation | None:
+        return next((e for e in self.equations if e.name == name), None)
+
+    def variable(self, name: str) -> Expr | None:
+        """The leaf that stands for a name, defined or an input."""
+        found = self.equation(name)
+        return found.var if found else next((v for v in self.inputs if v.attrs[0] == name), None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*(v.attrs[0] for v in self.inputs), *(e.name for e in self.equations))
+
+
+def choose_target(program: Program, name: str | None = None) -> Equation:
+    """The scalar equation whose gradient is taken. Raises ParseError P003, P010 or ShapeError S010."""
+    wanted = name or program.target
+    if wanted is None:
+        raise ParseError("P010", "there is no equation to differentiate", expected="a line `name = expression`")
+    found = program.equation(wanted)
+    if found is None:
+        known = [e.name for e in program.equations]
+        close = nearest(wanted, known)
+        hint = f"did you mean {close}?" if close else "the defined names are " + ", ".join(known[:12])
+        raise ParseError("P003", f"{wanted} is not defined by an equation", hint=hint)
+    if found.var.order:
+        shape = show_shape(found.var.shape)
+        raise ShapeError(
+            "S010",
+            f"the gradient of a non-scalar: {wanted} has shape {shape}",
+            span=found.span,
+            expected="a scalar, or the gradient with respect to it given from outside",
+            hint=f"write `given grad {wanted} as g` to pull back a given gradient, or add `E = sum({wanted})`",
+        )
+    return found

@@ -1,0 +1,167 @@
+"""Sizes of axes: reading them, and finding the unknown ones.
+
+An unknown size is a symbol that starts with `?`. Two unknowns may turn out equal; two sizes that the user named
+are never made equal, whatever the rest of the text would like (theory.md §3.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..algebra.dims import Dim, Shape
+from ..errors import ParseError, UnsupportedError
+from .tokens import MAX_DEPTH, MINUS, Statement
+
+__all__ = ["Sizes", "is_unknown", "read_dim"]
+
+_ZERO = Dim({})
+_PREFERRED = ("m", "n", "p", "q", "r", "s", "k", "d", "h", "l", "t", "u", "v")
+
+
+def is_unknown(dim: Dim) -> bool:
+    return any(s.startswith("?") for s in dim.symbols())
+
+
+class Sizes:
+    """What is known about which sizes are equal."""
+
+    def __init__(self) -> None:
+        self.bound: dict[str, Dim] = {}
+        self.count = 0
+
+    def fresh(self) -> Dim:
+        self.count += 1
+        return Dim.symbol(f"?{self.count}")
+
+    def resolve(self, dim: Dim) -> Dim:
+        bound = self.bound
+        if not bound:
+            return dim
+        name = dim.name
+        if name is not None:
+            path = []
+            while name is not None and name in bound:
+                path.append(name)
+                dim = bound[name]
+                name = dim.name
+            for p in path[:-1]:
+                bound[p] = dim
+            if name is not None:
+                return dim
+        while dim.symbols() & bound.keys():
+            dim = dim.substitute(bound)
+        return dim
+
+    def shape(self, shape: Shape) -> Shape:
+        return tuple(map(self.resolve, shape)) if self.bound else shape
+
+    def agree(self, a: Dim, b: Dim) -> bool:
+        """Makes two sizes equal if that needs nothing but unknown ones; says whether they are equal now."""
+        if a is b or a == b:
+            return True
+        a, b = self.resolve(a), self.resolve(b)
+        if a == b:
+            return True
+        rest = a - b
+        candidates = [
+            (m[0], c) for m, c in rest.terms if len(m) == 1 and m[0].startswith("?") and c in (1, -1)
+        ]
+        for symbol, sign in sorted(candidates, key=lambda t: -int(t[0][1:])):
+            if sum(symbol in m for m, _ in rest.terms) != 1:
+                continue
+            other = rest - Dim({(symbol,): sign})
+            self.bound[symbol] = other * Dim.number(-sign) if other.terms else _ZERO
+            return True
+        return False
+
+    def assume(self, a: Dim, b: Dim) -> bool:
+        """Makes two sizes equal because the user said so; False if neither is a symbol alone."""
+        a, b = self.resolve(a), self.resolve(b)
+        if a == b:
+            return True
+        for one, other in ((b, a), (a, b)):
+            name = one.name
+            if name is not None and name not in other.symbols():
+                self.bound[name] = other
+                return True
+        return False
+
+    def name_unknowns(self, shapes: Iterable[Shape], taken: set[str]) -> set[str]:
+        """Gives every unknown size a letter, in the order in which the shapes show it; the new letters."""
+        new: set[str] = set()
+        spare = iter(_PREFERRED)
+        number = 0
+        for shape in shapes:
+            for dim in self.shape(shape):
+                for symbol in sorted(dim.symbols()):
+                    if not symbol.startswith("?"):
+                        continue
+                    letter = next((c for c in spare if c not in taken), None)
+                    while letter is None or letter in taken:
+                        number += 1
+                        letter = f"n{number}"
+                    taken.add(letter)
+                    new.add(letter)
+                    self.bound[symbol] = Dim.symbol(letter)
+        return new
+
+
+def read_dim(statement: Statement, at: int) -> tuple[Dim, int]:
+    """The size that starts at token `at`, and where it ends. Iterative: brackets are kept on a stack."""
+    t, i = statement.tokens, at
+    stack: list[tuple[Dim, int]] = []  # the sum so far and the sign in front of an open bracket's product
+    total, sign, product = _ZERO, 1, Dim.number(1)
+    pending: list[Dim] = []
+    signs = 0
+    while True:
+        token = t[i]
+        if token.text in MINUS or token.text == "+":
+            sign = -sign if token.text in MINUS else sign
+            i += 1
+            signs += 1
+            if signs > MAX_DEPTH * 10:
+                raise ParseError("P008", "a size with too many terms", span=statement.span(token))
+            continue
+        if token.text == "(":
+            stack.append((total, sign))
+            pending.append(product)
+            total, sign, product = _ZERO, 1, Dim.number(1)
+            i += 1
+            continue
+        value = _atom(statement, i)
+        i += 1
+        while True:
+            product = product * value
+            if len(product.terms) > 64 or sum(len(m) for m, _ in product.terms) > 256:
+                raise ParseError("P008", "a size with too many terms", span=statement.span(token))
+            if t[i].text in ("*", "·"):
+                i += 1
+                break
+            total = total + product * Dim.number(sign)
+            sign, product = 1, Dim.number(1)
+            if t[i].text == ")" and stack:
+                value = total
+                total, sign = stack.pop()
+                product = pending.pop()
+                i += 1
+                continue
+            if t[i].text == "+" or t[i].text in MINUS:
+                break
+            if stack:
+                raise ParseError("P002", f"unexpected {t[i].text or 'the end of the line'} in a size",
+                                 span=statement.span(t[i]), expected=")")  # fmt: skip
+            return total, i
+
+
+def _atom(statement: Statement, i: int) -> Dim:
+    token = statement.tokens[i]
+    if token.kind == "num" and token.text.isdigit() and len(token.text) < 19:
+        return Dim.number(int(token.text))
+    if token.kind == "name":
+        after = statement.tokens[i + 1]
+        if after.text == "[" and after.start == token.end:
+            raise UnsupportedError("U003", "symbolic layer index: not in this version", span=statement.span(token, after),
+                                   hint="write one layer, or number the layers: W1, W2, …")  # fmt: skip
+        return Dim.symbol(token.text)
+    raise ParseError("P002", f"unexpected {token.text or 'the end of the line'} where a size is needed",
+                     span=statement.span(token), expected="a size such as n, 3, n+1 or h*d")  # fmt: skip

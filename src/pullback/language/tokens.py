@@ -1,0 +1,196 @@
+"""Text into statements of tokens. One pass over each line; what cannot be read is refused with its place."""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import ParseError, Span
+
+__all__ = ["MINUS", "Source", "Statement", "Token", "read_statements"]
+
+MAX_TEXT = 64 * 1024 * 1024
+MAX_LINE = 20_000
+MAX_TOKEN = 200
+MAX_DEPTH = 100
+
+_NOT_IN_NAMES = "ᵀ⁰¹²³⁴⁵⁶⁷⁸⁹ⁿ½⅓¼¾"
+_NAME = rf"[^\W\d_{_NOT_IN_NAMES}][^\W{_NOT_IN_NAMES}]*"
+_SUBSCRIPT = r"\{[A-Za-z, ]*\}"
+_TOKEN = re.compile(
+    rf"""(?P<space>[ \t\u00a0]+)
+    |(?P<name>(?:{_NAME}|∑_?)(?:(?<=_){_SUBSCRIPT})?|∑_\w+)
+    |(?P<ones>1_(?:{_NAME}|\d+)?)
+    |(?P<num>(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)
+    |(?P<frac>[½⅓¼¾])
+    |(?P<sup>⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)
+    |(?P<prime>['′″‴]|⁽\d+⁾)
+    |(?P<nabla>∇+(?:\d+_)?)
+    |(?P<partial>(?:∂\d+)+_)
+    |(?P<op>\.\.|\.\*|\./|\.\^|\.'|\^∘|->|!=|>=|<=|==|\*\*|\|\||[-−+*·/@⊙⊘⊗=:,;()\[\]⟨⟩<>≠≥≤→^ᵀ⊤‖|])
+    |(?P<comment>\#.*)
+    |(?P<str>"[^"]*")
+    |(?P<bad>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_OPEN = {"(": ")", "[": "]", "⟨": "⟩"}
+_CLOSE = {")", "]", "⟩"}
+MINUS = frozenset({"-", "−"})
+
+
+class Token:
+    """`kind` is name, num, frac, ones, sup, prime, nabla, partial, str or op; offsets count from 0 in the line."""
+
+    __slots__ = ("end", "kind", "spaced", "start", "text")
+
+    def __init__(self, kind: str, text: str, start: int, end: int, spaced: bool) -> None:
+        self.kind, self.text, self.start, self.end, self.spaced = kind, text, start, end, spaced
+
+    def __repr__(self) -> str:
+        return f"{self.kind}:{self.text}"
+
+
+class Source:
+    """One line of the text: what a span needs."""
+
+    __slots__ = ("line", "name", "text")
+
+    def __init__(self, name: str, line: int, text: str) -> None:
+        self.name, self.line, self.text = name, line, text
+
+    def span(self, start: int, end: int) -> Span:
+        return Span(self.name, self.line, start + 1, max(1, end - start), self.text)
+
+
+class Statement:
+    """The tokens of one statement, ended by a token of kind "end"."""
+
+    __slots__ = ("source", "tokens")
+
+    def __init__(self, source: Source, tokens: list[Token]) -> None:
+        self.source = source
+        last = tokens[-1].end if tokens else 0
+        self.tokens = [*tokens, Token("end", "", last, last + 1, True)]
+
+    @property
+    def surface(self) -> str:
+        return self.source.text[self.tokens[0].start : self.tokens[-1].start]
+
+    def span(self, first: Token, last: Token | None = None) -> Span:
+        return self.source.span(first.start, (last or first).end)
+
+
+def _control(text: str, name: str) -> None:
+    found = re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ufffd]", text)
+    if found is None:
+        return
+    start = max(text.rfind("\n", 0, found.start()) + 1, found.start() - MAX_LINE)
+    stop = text.find("\n", found.start(), found.start() + MAX_LINE)
+    line = text[start : stop if stop >= 0 else found.start() + 200]
+    span = Span(name, text.count("\n", 0, found.start()) + 1, found.start() - start + 1, 1, line)
+    message = f"the text holds the control character U+{ord(found.group()):04X}"
+    raise ParseError("P001", message, span=span, expected="equations in plain text (UTF-8)",
+                     hint="is this a binary file?")  # fmt: skip
+
+
+def read_statements(text: str, name: str) -> list[Statement]:
+    """Every statement of the text. Raises ParseError P001, P008, P009, P010, P011, P013."""
+    if len(text) > MAX_TEXT:
+        raise ParseError("P009", f"the text has {len(text)} characters", expected=f"at most {MAX_TEXT}")
+    _control(text, name)
+    found: list[Statement] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.rstrip("\r").removeprefix("\ufeff")
+        if len(line) > MAX_LINE:
+            span = Span(name, number, MAX_LINE + 1, 1, line)
+            raise ParseError("P009", f"line {number} has {len(line)} characters", span=span,
+                             expected=f"at most {MAX_LINE} characters in a line",
+                             hint="give parts of the expression names, one equation a line")  # fmt: skip
+        head = line.lstrip()
+        if head and head[0] not in "#%":
+            _read_line(Source(name, number, line), found)
+    if not found:
+        raise ParseError("P010", "there is nothing to read", expected="at least one line `name = expression`",
+                         hint="for example: z = W a + b")  # fmt: skip
+    return found
+
+
+def _read_line(source: Source, found: list[Statement]) -> None:
+    tokens: list[Token] = []
+    stack: list[Token] = []
+    spaced = True
+    for match in _TOKEN.finditer(source.text):
+        kind = match.lastgroup
+        if kind == "space":
+            spaced = True
+            continue
+        if kind == "comment":
+            break
+        text = match.group()
+        token = Token(kind or "bad", text, match.start(), match.end(), spaced)
+        spaced = False
+        if kind == "op":
+            if text in _OPEN:
+                stack.append(token)
+                if len(stack) > MAX_DEPTH:
+                    raise ParseError("P008", f"brackets are nested more than {MAX_DEPTH} deep",
+                                     span=source.span(token.start, token.end),
+                                     hint="give the inner expression a name of its own")  # fmt: skip
+            elif text in _CLOSE:
+                if not stack or _OPEN[stack[-1].text] != text:
+                    raise _unbalanced(source, token, stack)
+                stack.pop()
+            elif text == ";" and not stack:
+                if tokens:
+                    found.append(Statement(source, tokens))
+                    tokens = []
+                continue
+        elif kind == "bad" or len(text) > MAX_TOKEN or text.startswith("__"):
+            raise _bad(source, token)
+        tokens.append(token)
+    if stack:
+        raise _unbalanced(source, stack[-1], [])
+    if tokens:
+        found.append(Statement(source, tokens))
+
+
+def _unbalanced(source: Source, token: Token, stack: list[Token]) -> ParseError:
+    span = source.span(token.start, token.end)
+    if token.text in _OPEN:
+        return ParseError("P011", f"{token.text} is never closed", span=span,
+                          expected=f"{_OPEN[token.text]} on the same line")  # fmt: skip
+    if not stack:
+        return ParseError("P011", f"{token.text} closes nothing", span=span, hint=f"remove the {token.text}")
+    opener = stack[-1]
+    return ParseError("P011", f"{token.text} does not close the {opener.text} at column {opener.start + 1}",
+                      span=span, expected=_OPEN[opener.text])  # fmt: skip
+
+
+_HINTS = {
+    "{": "use round brackets for grouping; { } only encloses indices, as in W_{ij}",
+    "}": "use round brackets for grouping; { } only encloses indices, as in W_{ij}",
+    "%": "a comment starts with #",
+    "\\": "LaTeX is read by another reader; here write ⊙ or .*, sum_i, W_ij",
+    "×": "write a b for the matrix product, a ⊙ b for the entrywise product",
+    "√": "write sqrt(x)",
+    "!": "write ≠ or != only after `assume`",
+    "&": "equations are separated by line ends or ;",
+    "$": "write the mathematics without dollar signs",
+    '"': "a quotation mark is never closed; strings stand only in ein(\"...\", ...)",
+}
+
+
+def _bad(source: Source, token: Token) -> ParseError:
+    text = token.text
+    span = source.span(token.start, token.end)
+    if text.startswith("_"):
+        word = re.match(r"\w+", source.text[token.start :])
+        whole = word.group()[:MAX_TOKEN] if word else text
+        span = source.span(token.start, token.start + len(whole))
+        return ParseError("P013", f"{whole} cannot be a name", span=span,
+                          expected="a name that starts with a letter")  # fmt: skip
+    if len(text) > MAX_TOKEN:
+        return ParseError("P009", f"a word of {len(text)} characters", span=span,
+                          expected=f"at most {MAX_TOKEN} characters")  # fmt: skip
+    shown = text if text.isprintable() else f"U+{ord(text):04X}"
+    return ParseError("P001", f"unexpected character {shown}", span=span,
+                      expected="names, numbers, + - ⊙ / ᵀ brackets", hint=_HINTS.get(text, ""))  # fmt: skip

@@ -1,0 +1,164 @@
+"""What an expression is while it is read: a shape, and in the second pass the expression itself.
+
+Elaboration runs twice with the same code: first to find the unknown sizes, then to build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from ..algebra.dims import Dim, Shape, show_shape
+from ..algebra.expr import Expr
+from ..algebra.ops import arithmetic
+from ..errors import ParseError, PullbackError, ShapeError, Span
+from .pratt import Node, Tape
+from .program import FunctionKind
+from .sizes import Sizes
+from .tokens import Statement
+
+__all__ = ["Maker", "Val", "article"]
+
+_KINDS = ("a scalar", "a vector", "a matrix")
+
+
+def article(order: int) -> str:
+    return _KINDS[order] if order < 3 else f"a tensor with {order} axes"
+
+
+class Val:
+    """`row` marks the transpose of a vector, which lives only inside products; `number` a literal's value."""
+
+    __slots__ = ("expr", "number", "row", "shape")
+
+    def __init__(
+        self, shape: Shape, expr: Expr | None = None, row: bool = False, number: Fraction | None = None
+    ) -> None:
+        self.shape, self.expr, self.row, self.number = shape, expr, row, number
+
+    @property
+    def order(self) -> int:
+        return len(self.shape)
+
+    def built(self) -> Expr:
+        assert self.expr is not None
+        return self.expr
+
+    def column(self) -> Val:
+        return Val(self.shape, self.expr) if self.row else self
+
+    def describe(self) -> str:
+        if self.row:
+            return f"the row (1, {self.shape[0]})"
+        return show_shape(self.shape)
+
+
+class Maker:
+    """What both passes and both notations share: sizes, building, and errors with their place."""
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        functions: Mapping[str, FunctionKind],
+        lookup: Callable[[Maker, str, Node], Val],
+        *,
+        matlab: bool = False,
+        building: bool = True,
+    ) -> None:
+        self.sizes, self.functions, self.lookup = sizes, functions, lookup
+        self.matlab, self.building = matlab, building
+        self.inferred: set[str] = set()  # size letters that the reader chose
+        self.holes: dict[tuple[int, int], Dim] = {}  # sizes that a node leaves to its surroundings
+        self.notes: list[str] = []
+        self.facts: dict[str, None] = {}  # assumptions, in order, each once
+        self.statement: Statement
+        self.tape: Tape
+
+    # ---- values
+
+    def make(self, build: Callable[..., Expr], shape: Shape, *parts: Val, row: bool = False, **attrs: Any) -> Val:
+        if not self.building:
+            return Val(shape, None, row)
+        expr = build(*(p.built() for p in parts), **attrs)
+        return Val(expr.shape, expr, row)
+
+    def constant(self, value: Fraction) -> Val:
+        return Val((), arithmetic.rational(value) if self.building else None, number=value)
+
+    def leaf(self, build: Callable[[], Expr], shape: Shape) -> Val:
+        return Val(shape, build() if self.building else None)
+
+    def dims(self, shape: Sequence[Dim]) -> Shape:
+        """Sizes that stand in the text, with what was assumed about them."""
+        return self.sizes.shape(tuple(shape))
+
+    def hole(self, at: int) -> Dim:
+        """A size that the node leaves open, the same in both passes."""
+        key = id(self.statement), at
+        if key not in self.holes:
+            self.holes[key] = self.sizes.fresh()
+        return self.sizes.resolve(self.holes[key])
+
+    # ---- agreement
+
+    def same_shape(self, a: Val, b: Val, node: Node, kids: Sequence[int], what: str) -> None:
+        """Makes the axes of two values of one order equal, or says why they are not."""
+        for x, y in zip(a.shape, b.shape, strict=True):
+            if x is not y and not self.sizes.agree(x, y):
+                raise self.differ(x, y, node, kids, [a, b], what)
+
+    def differ(
+        self, x: Dim, y: Dim, node: Node, kids: Sequence[int], values: Sequence[Val], what: str
+    ) -> ShapeError:
+        x, y = self.sizes.resolve(x), self.sizes.resolve(y)
+        symbols = x.name is not None and y.name is not None
+        named = x.name if x.name is not None else y.name
+        other = y if x.name is not None else x
+        hint = f"if they are the same size, write `assume {named} = {other}`" if named else ""
+        both = [v for v in values if v.order == 2]
+        if any(what.startswith(w) for w in ("the matrix product",)) and both and not hint:
+            hint = "did you mean a transpose (ᵀ) of one factor?"
+        return ShapeError(
+            "S007" if symbols else "S002",
+            f"the shapes do not fit in {what}: the size {x} is not the size {y}",
+            span=self.span(node),
+            notes=self.describe(kids, values),
+            hint=hint,
+        )
+
+    def describe(self, kids: Sequence[int], values: Sequence[Val]) -> list[str]:
+        lines = []
+        for k, v in zip(kids, values, strict=False):
+            shown = Val(self.sizes.shape(v.shape), None, v.row).describe()
+            lines.append(f"{self.surface(self.tape[k])} is {shown}".replace("?", "size "))
+        return lines
+
+    def surface(self, node: Node) -> str:
+        text = self.statement.source.text[node.start : node.end]
+        return text if len(text) <= 60 else text[:57] + "…"
+
+    def span(self, node: Node) -> Span:
+        return self.statement.source.span(node.start, node.end)
+
+    def shape_error(
+        self, code: str, message: str, node: Node, kids: Sequence[int] = (), values: Sequence[Val] = (),
+        hint: str = "", expected: str = "",
+    ) -> ShapeError:  # fmt: skip
+        return ShapeError(code, message, span=self.span(node), notes=self.describe(kids, values), hint=hint,
+                          expected=expected)  # fmt: skip
+
+    def parse_error(self, code: str, message: str, node: Node, hint: str = "", expected: str = "") -> ParseError:
+        return ParseError(code, message, span=self.span(node), hint=hint, expected=expected)
+
+    def note(self, text: str) -> None:
+        """Something the reader put in or decided: kept with the equation and with the program."""
+        if self.building:
+            if text not in self.notes:
+                self.notes.append(text)
+            self.facts.setdefault(text)
+
+    def located(self, error: PullbackError, node: Node, kids: Sequence[int], values: Sequence[Val]) -> PullbackError:
+        if error.span is None:
+            error.notes = (*error.notes, *self.describe(kids, values))
+        return error.at(self.span(node))

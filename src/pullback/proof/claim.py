@@ -1,0 +1,201 @@
+"""How each kind of claim is confirmed (theory.md §7.4). A claim that fails stops the run: it is never shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..algebra.canonical import equal
+from ..algebra.dims import Dim
+from ..algebra.expr import Expr, postorder, substitute
+from ..algebra.ops.free import increment, is_name
+from ..errors import CheckFailed
+from ..step import Evidence, Step
+from .field import Modular, OutOfDomain, P
+from .jets import Point, sizes_for
+
+__all__ = ["check", "modular_equal", "symbols_of"]
+
+TRIALS = 2
+_TRIES = 8  # new random points when one falls outside a domain
+
+Memo = dict[tuple[Any, ...], tuple[Evidence, ...]]
+
+
+def symbols_of(exprs: Iterable[Expr]) -> set[str]:
+    """The size symbols that occur in the shapes of the expressions."""
+    return {s for root in exprs for e in postorder(root) for d in _dims(e) for s in d.symbols()}
+
+
+def _dims(e: Expr) -> Iterable[Dim]:
+    yield from e.shape
+    for a in e.attrs:
+        if isinstance(a, Dim):
+            yield a
+        elif isinstance(a, tuple):
+            yield from (d for d in a if isinstance(d, Dim))
+
+
+def _bound(D: int, trials: int) -> str:
+    """The Schwartz-Zippel bound (D/p)^trials on the chance that a false equation passes."""
+    exponent = 0
+    value = (D / P) ** trials
+    while value < 1 and exponent < 400:
+        value, exponent = value * 10, exponent + 1
+    return f"1e-{max(exponent - 1, 0)}"
+
+
+def degree(exprs: Iterable[Expr]) -> int:
+    """A bound on the total degree of the polynomial identity behind an equation, jets counted as variables (T5)."""
+    total = 0
+    for root in exprs:
+        found: dict[Expr, int] = {}
+        for e in postorder(root):
+            below = [found[a] for a in e.args]
+            if not e.args:
+                found[e] = 1
+            elif e.op.linear == "each":
+                found[e] = min(sum(below), 10**12)
+            elif e.op.linear == "joint":
+                found[e] = max(below)
+            else:
+                power = abs(int(e.attrs[0])) if e.attrs and isinstance(e.attrs[0], type(P * 1.0)) else 4
+                found[e] = min(power * sum(below) + 1, 10**12)
+        total += found[root]
+    return total
+
+
+def modular_equal(left: Expr, right: Expr, where: Mapping[Expr, Expr], trials: int = TRIALS) -> list[dict[str, int]] | None:
+    """The sizes at which left = right was confirmed modulo p at random points, or None if it is false."""
+    left, right = substitute_all(left, where), substitute_all(right, where)
+    symbols = symbols_of((left, right))
+    tested: list[dict[str, int]] = []
+    for k in range(trials):
+        sizes = sizes_for(symbols, k)
+        for attempt in range(_TRIES):
+            point = Point(Modular(f"claim{k}.{attempt}"), sizes)
+            try:
+                if point.value(left) != point.value(right):
+                    return None
+            except OutOfDomain:
+                continue
+            tested.append(sizes)
+            break
+    return tested
+
+
+def substitute_all(e: Expr, where: Mapping[Expr, Expr]) -> Expr:
+    """`e` with the definitions in `where` put in until none of their names is left."""
+    for _ in range(len(where) + 1):
+        used = {x: where[x] for x in postorder(e) if x in where and where[x] is not x}
+        if not used:
+            return e
+        e = substitute(e, used)
+    raise CheckFailed("C003", "definitions refer to each other in a circle")
+
+
+def check(step: Step, memo: Memo) -> Step:
+    """The step with its evidence. Raises CheckFailed when its claim is not confirmed.
+
+    Claims are universally quantified, so claims that differ only in names are one claim: `memo` holds those seen.
+    """
+    claim = step.claim
+    if claim.kind == "DEFINITION":
+        return step.proved([Evidence("DEFINITION", "nothing to prove: it gives a name or states a convention")])
+    key = (claim.kind, *_pattern(claim.left, claim.right, claim.where))
+    found = memo.get(key)
+    if found is None:
+        found = tuple(_equation(step) if claim.kind == "EQ" else _differential(step))
+        memo[key] = found
+    return step.proved(found)
+
+
+def _pattern(left: Any, right: Any, where: Mapping[Any, Any]) -> tuple[Any, ...]:
+    """The claim with its names and size symbols replaced by their order of appearance."""
+    names: dict[Any, int] = {}
+    sizes: dict[str, Dim] = {}
+    rows: list[Any] = []
+    index: dict[Expr, int] = {}
+
+    def dim(d: Dim) -> str:
+        for s in sorted(d.symbols()):
+            sizes.setdefault(s, Dim.symbol(f"#{len(sizes)}"))
+        return str(d.substitute(sizes))
+
+    def attr(a: Any) -> Any:
+        if isinstance(a, Dim):
+            return dim(a)
+        return tuple(attr(x) for x in a) if isinstance(a, tuple) else a
+
+    roots = [left.value, right] if not isinstance(left, Expr) else [left, right]
+    for name, value in where.items():
+        roots += [x for x in (name, value) if isinstance(x, Expr)]
+    for root in roots:
+        for e in postorder(root):
+            if e in index:
+                continue
+            index[e] = len(index)
+            data = names.setdefault(e, len(names)) if is_name(e) else (e.op.name, attr(e.attrs))
+            rows.append((data, tuple(index[a] for a in e.args), tuple(dim(d) for d in e.shape)))
+        rows.append(index[root])
+    return tuple(rows)
+
+
+def _equation(step: Step) -> list[Evidence]:
+    left, right, where = step.claim.left, step.claim.right, step.claim.where
+    full = (substitute_all(left, where), substitute_all(right, where))
+    evidence = []
+    if equal(*full):
+        evidence.append(Evidence("PROVED-CANON", "both sides have the same canonical form"))
+    tested = modular_equal(left, right, where)
+    if tested is None:
+        raise failure(step, "the two sides differ modulo p at a random point")
+    if tested:
+        evidence.append(_tested(tested, degree(full)))
+    if not evidence:
+        raise failure(step, "it could be confirmed neither by canonical forms nor modulo p")
+    return evidence
+
+
+def _tested(tested: list[dict[str, int]], D: int) -> Evidence:
+    bound = _bound(D, len(tested))
+    return Evidence("TESTED-MODP", f"equal modulo 2^61-1 at {len(tested)} random points (a false equation passes with "
+                    f"probability below {bound})", {"trials": len(tested), "p": P, "bound": bound, "sizes": tested})  # fmt: skip
+
+
+def _differential(step: Step) -> list[Evidence]:
+    """DIFF: the tangent of the equation, computed on numbers, is what the claimed differential says."""
+    value, claimed, moving = step.claim.left.value, step.claim.right, set(step.claim.where)
+    symbols = symbols_of((value, claimed))
+    tested: list[dict[str, int]] = []
+    for k in range(TRIALS):
+        sizes = sizes_for(symbols, k)
+        for attempt in range(_TRIES):
+            point = Point(Modular(f"diff{k}.{attempt}"), sizes)
+            for e in postorder(value):
+                if is_name(e):
+                    tangent = point.draw(e) if e in moving else None
+                    point.bind(e, point.draw(e), tangent)
+                    if tangent is not None:
+                        point.bind(increment(e), tangent)
+            q = step.claim.left
+            try:
+                tangent = point.tangent(value)
+                point.bind(q.var, point.value(value))
+                if tangent != point.value(claimed):
+                    raise failure(step, "the claimed differential is not the tangent modulo p")
+            except OutOfDomain:
+                continue
+            tested.append(sizes)
+            break
+    if not tested:
+        raise failure(step, "no random point lies in the domain")
+    linear = Evidence("LINEAR", "every term has exactly one increment")
+    return [linear, _tested(tested, degree((value, claimed)))]
+
+
+def failure(step: Step, why: str) -> CheckFailed:
+    return CheckFailed(
+        "C001", f"internal error: step {step.id} ({', '.join(step.rules)}) of {step.about} could not be confirmed",
+        notes=(why, f"left: {step.claim.left!r}", f"right: {step.claim.right!r}"),
+        hint="please report this program: the result is withheld, because a claim in its derivation failed its check")  # fmt: skip

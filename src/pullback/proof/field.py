@@ -1,0 +1,143 @@
+"""Two number systems to test claims in: the integers modulo a prime, exactly, and floats.
+
+Modulo p, an unknown f is an independent random value per (f, order, argument): an identity that holds for these holds
+for every smooth f (jets, theory.md §2.6, T5). Known functions are opaque there too; only their slopes are known.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from random import Random
+from typing import Any, Protocol
+
+from ..algebra.expr import Expr
+
+__all__ = ["P", "Field", "Modular", "OutOfDomain", "Real"]
+
+P = 2**61 - 1
+
+
+class OutOfDomain(Exception):
+    """The random point is outside the domain of a function: draw another."""
+
+
+class Field(Protocol):
+    """Numbers, and what functions do to them."""
+
+    mod: int | None
+
+    def number(self, value: Fraction) -> Any: ...
+    def constant(self, e: Expr) -> Any: ...
+    def power(self, x: Any, exponent: int) -> Any: ...
+    def function(self, e: Expr, args: tuple[Any, ...]) -> Any: ...
+    def free(self, name: str, orders: tuple[int, ...], args: tuple[Any, ...]) -> Any: ...
+    def entry(self, name: str, at: tuple[int, ...], hits: tuple[tuple[int, int], ...], args: tuple[tuple[Any, ...], ...]) -> Any: ...
+    def draw(self) -> Any: ...
+
+
+class Modular:
+    """The integers modulo the prime 2⁶¹ − 1."""
+
+    mod: int | None = P
+
+    def __init__(self, seed: str) -> None:
+        self.random = Random(seed)
+        self.table: dict[tuple[Any, ...], int] = {}
+
+    def draw(self) -> int:
+        return self.random.randrange(1, P)
+
+    def opaque(self, *key: Any) -> int:
+        """The one random value of this key."""
+        if key not in self.table:
+            self.table[key] = self.draw()
+        return self.table[key]
+
+    def number(self, value: Fraction) -> int:
+        return value.numerator * self.power(value.denominator, -1) % P
+
+    def constant(self, e: Expr) -> int:
+        return self.opaque("constant", e.op.name)
+
+    def power(self, x: int, exponent: int) -> int:
+        if exponent < 0 and x % P == 0:
+            raise OutOfDomain
+        return pow(x, exponent, P)
+
+    def function(self, e: Expr, args: tuple[int, ...]) -> int:
+        if e.op.exact is not None:
+            coin = self.opaque("coin", *args) & 1
+            return int(e.op.exact(coin, *args)) % P
+        return self.opaque(e.op.name, e.attrs, args)
+
+    def free(self, name: str, orders: tuple[int, ...], args: tuple[int, ...]) -> int:
+        return self.opaque("free", name, orders, args)
+
+    def entry(self, name: str, at: tuple[int, ...], hits: tuple[tuple[int, int], ...], args: tuple[tuple[Any, ...], ...]) -> int:
+        return self.opaque("entry", name, at, tuple(sorted(hits)), args)
+
+
+class Real:
+    """Floats; an unknown f is a sine of its own frequency and phase, whose derivatives are known in closed form."""
+
+    mod: int | None = None
+
+    def __init__(self, seed: str, positive: bool = False) -> None:
+        self.random = Random(seed)
+        self.positive = positive
+        self.table: dict[tuple[Any, ...], float] = {}
+
+    def draw(self) -> float:
+        return self.random.uniform(0.3, 1.2) * (1 if self.positive else self.random.choice((-1, 1)))
+
+    def _coefficient(self, *key: Any) -> float:
+        if key not in self.table:
+            self.table[key] = Random(repr(key)).uniform(0.4, 1.1)
+        return self.table[key]
+
+    def number(self, value: Fraction) -> float:
+        return float(value)
+
+    def constant(self, e: Expr) -> float:
+        return float(e.op.real())
+
+    def power(self, x: float, exponent: int) -> float:
+        if exponent < 0 and x == 0:
+            raise OutOfDomain
+        return float(x**exponent)
+
+    def function(self, e: Expr, args: tuple[float, ...]) -> float:
+        try:
+            value = e.op.real(*args, **e.op.attributes(e))
+        except (ValueError, ZeroDivisionError, OverflowError) as why:
+            raise OutOfDomain from why
+        if isinstance(value, complex) or not math.isfinite(value):
+            raise OutOfDomain
+        return float(value)
+
+    def free(self, name: str, orders: tuple[int, ...], args: tuple[float, ...]) -> float:
+        phase = self._coefficient(name, "phase")
+        scale = 1.0
+        for i, x in enumerate(args):
+            c = self._coefficient(name, i)
+            phase += c * x
+            scale *= c ** orders[i]
+        return scale * math.sin(phase + math.pi / 2 * sum(orders))
+
+    def entry(self, name: str, at: tuple[int, ...], hits: tuple[tuple[int, int], ...], args: tuple[tuple[Any, ...], ...]) -> float:
+        phase = self._coefficient(name, at, "phase")
+        for slot, values in enumerate(args):
+            for k, x in enumerate(values):
+                phase += self._coefficient(name, at, slot, k) * x
+        scale = 1.0
+        for slot, k in hits:
+            scale *= self._coefficient(name, at, slot, k)
+        return scale * math.sin(phase + math.pi / 2 * len(hits))
+
+
+def dot(a: Sequence[Any], b: Sequence[Any], mod: int | None) -> Any:
+    """Σ aᵢ bᵢ."""
+    total = sum(x * y for x, y in zip(a, b, strict=True))
+    return total % mod if mod else total

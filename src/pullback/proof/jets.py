@@ -1,0 +1,254 @@
+"""Evaluation of expressions over a field, with tangents: the oracle that does not use any derivation.
+
+An op is evaluated by its meaning (an index sum) or its definition, never by its adjoint; the tangent of an index sum
+is the product rule on numbers. Arrays are flat lists in row-major order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from itertools import product
+from typing import Any
+
+from ..algebra.expr import Expr
+from ..algebra.op import Meaning
+from ..algebra.ops.free import increment, is_free_function, is_free_map, is_name, var
+from .field import Field
+
+__all__ = ["Point", "sizes_for"]
+
+Array = list[Any]
+
+
+def sizes_for(symbols: set[str], round_: int) -> dict[str, int]:
+    """A size for every symbol: all different while there are few, then in turn; another choice each round."""
+    ladder = ((3, 2, 4, 5, 6, 7), (2, 4, 3, 6, 5, 7), (4, 3, 5, 2, 7, 6))[round_ % 3]
+    ordered = sorted(symbols)
+    if len(ordered) > len(ladder):
+        ladder = ladder[:4]
+    return {s: ladder[k % len(ladder)] for k, s in enumerate(ordered)}
+
+
+@lru_cache(maxsize=4096)
+def _offsets(letters: str, order: str, extents: tuple[int, ...]) -> list[int]:
+    """Where each point of the iteration space `order` falls in an array indexed by `letters`."""
+    extent = dict(zip(order, extents, strict=True))
+    stride: dict[str, int] = {}
+    step = 1
+    for c in reversed(letters):
+        stride[c] = stride.get(c, 0) + step
+        step *= extent[c]
+    found = [0]
+    for c in order:
+        s = stride.get(c, 0)
+        found = [o + s * i for o in found for i in range(extent[c])]
+    return found
+
+
+class Point:
+    """Values (and, if `tangents` is given, directional derivatives) of expressions at one random point."""
+
+    def __init__(self, field: Field, sizes: Mapping[str, int]) -> None:
+        self.field = field
+        self.sizes = sizes
+        self.values: dict[Expr, Array] = {}
+        self.tangents: dict[Expr, Array | None] = {}
+
+    def extent(self, e: Expr) -> tuple[int, ...]:
+        return tuple(d.value(self.sizes) for d in e.shape)
+
+    def count(self, e: Expr) -> int:
+        n = 1
+        for d in self.extent(e):
+            n *= d
+        return n
+
+    def draw(self, e: Expr) -> Array:
+        return [self.field.draw() for _ in range(self.count(e))]
+
+    def bind(self, name: Expr, value: Array, tangent: Array | None = None) -> None:
+        self.values[name], self.tangents[name] = value, tangent
+
+    def forget(self, keep: set[Expr]) -> None:
+        """Drop the values of inner nodes: memory stays proportional to the names."""
+        self.values = {e: v for e, v in self.values.items() if e in keep}
+        self.tangents = {e: v for e, v in self.tangents.items() if e in keep}
+
+    def value(self, root: Expr) -> Array:
+        """The entries of `root`; names that are not bound yet are drawn at random."""
+        for e in _pending(root, self.values):
+            if e not in self.values:
+                self._evaluate(e)
+        return self.values[root]
+
+    def tangent(self, root: Expr) -> Array | None:
+        """The directional derivative of `root` along the tangents of the names, None for zero."""
+        self.value(root)
+        return self.tangents[root]
+
+    # ---- one node --------------------------------------------------------------------------------------
+
+    def _evaluate(self, e: Expr) -> None:
+        if is_name(e):
+            self.bind(e, self.draw(e))
+            return
+        if e.op.define is not None:
+            whole = e.op.define(e, *e.args)
+            self.value(whole)
+            self.bind(e, self.values[whole], self.tangents[whole])
+            return
+        if e.op.entry is not None:
+            extents = self.extent(e)
+            one = self.field.number
+            self.bind(e, [one(int(e.op.entry(e.attrs, i, self.sizes))) for i in product(*map(range, extents))])
+            return
+        meanings = e.op.meaning(e)
+        if meanings is not None:
+            self._sum(e, meanings)
+        elif not e.args:
+            self.bind(e, [self.field.constant(e)])
+        elif is_free_map(e):
+            self._free_map(e)
+        elif is_free_function(e):
+            self._free_function(e)
+        else:
+            self._known(e)
+
+    def _sum(self, e: Expr, meanings: list[Meaning]) -> None:
+        total: Array | None = None
+        moved: Array | None = None
+        for m in meanings:
+            if m.power != 1:
+                self._power(e, m.power)
+                return
+            arrays = [self.values[e.args[k]] for k in m.slots] + [self.value(x) for x in m.extra]
+            extents: dict[str, int] = {}
+            shapes = [self.extent(e.args[k]) for k in m.slots] + [self.extent(x) for x in m.extra]
+            for letters, shape in zip(m.inputs, shapes, strict=True):
+                extents.update(zip(letters, shape, strict=True))
+            extents.update((c, d) for c, d in zip(m.output, self.extent(e), strict=True))
+            scale = self.field.number(m.scale)
+            for d in m.times:
+                scale = scale * d.value(self.sizes)
+            for d in m.over:
+                scale = scale * self.field.power(d.value(self.sizes), -1)
+            total = self._plus(total, self._contract(m, arrays, extents, scale, self.count(e)))
+            for k, slot in enumerate(m.slots):
+                t = self.tangents[e.args[slot]]
+                if t is not None:
+                    part = self._contract(m, [*arrays[:k], t, *arrays[k + 1 :]], extents, scale, self.count(e))
+                    moved = self._plus(moved, part)
+        assert total is not None
+        self.bind(e, total, moved)
+
+    def _plus(self, a: Array | None, b: Array) -> Array:
+        if a is None:
+            return b
+        mod = self.field.mod
+        return [(x + y) % mod for x, y in zip(a, b, strict=True)] if mod else [x + y for x, y in zip(a, b, strict=True)]
+
+    def _contract(self, m: Meaning, arrays: list[Array], extents: dict[str, int], scale: Any, size: int) -> Array:
+        mod = self.field.mod
+        order = "".join(extents)
+        spans = tuple(extents.values())
+        n = 1
+        for s in spans:
+            n *= s
+        terms: Array = [scale] * n
+        for letters, a in zip(m.inputs, arrays, strict=True):
+            where = _offsets(letters, order, spans)
+            terms = [t * a[o] % mod for t, o in zip(terms, where, strict=True)] if mod else [
+                t * a[o] for t, o in zip(terms, where, strict=True)]  # fmt: skip
+        out: Array = [0] * size
+        for t, o in zip(terms, _offsets(m.output, order, spans), strict=True):
+            out[o] += t
+        if len(set(m.output)) < len(m.output):
+            return out
+        return [x % mod for x in out] if mod else out
+
+    def _power(self, e: Expr, exponent: int) -> None:
+        x, t = self.values[e.args[0]], self.tangents[e.args[0]]
+        value = [self.field.power(v, exponent) for v in x]
+        moved = None
+        if t is not None:
+            slope = [exponent * self.field.power(v, exponent - 1) if exponent else 0 for v in x]
+            moved = self._times(slope, t)
+        self.bind(e, value, moved)
+
+    def _times(self, a: Array, b: Array) -> Array:
+        mod = self.field.mod
+        return [x * y % mod for x, y in zip(a, b, strict=True)] if mod else [x * y for x, y in zip(a, b, strict=True)]
+
+    def _known(self, e: Expr) -> None:
+        """A known entrywise function: its value opaque, its slope by its differential equation."""
+        args = [self.values[a] for a in e.args]
+        value = [self.field.function(e, at) for at in zip(*args, strict=True)]
+        moved: Array | None = None
+        if any(self.tangents[a] is not None for a in e.args):
+            names = [var(f"·{k}", a.shape, "jet") for k, a in enumerate(e.args)]
+            here = Expr.make(e.op, tuple(names), e.attrs, e.shape)
+            for k, a in enumerate(e.args):
+                t = self.tangents[a]
+                if t is None:
+                    continue
+                inner = Point(self.field, self.sizes)
+                for name, v in zip(names, args, strict=True):
+                    inner.bind(name, v)
+                inner.bind(here, value)
+                inner.bind(increment(names[k]), t)
+                [body] = e.op.differentiate(here, [increment(n) if n is names[k] else None for n in names])
+                moved = self._plus(moved, inner.value(body))
+        self.bind(e, value, moved)
+
+    def _free_map(self, e: Expr) -> None:
+        name, orders = e.attrs
+        args = [self.values[a] for a in e.args]
+        points = list(zip(*args, strict=True))
+        value = [self.field.free(name, orders, at) for at in points]
+        moved: Array | None = None
+        for k, a in enumerate(e.args):
+            t = self.tangents[a]
+            if t is not None:
+                raised = tuple(o + (i == k) for i, o in enumerate(orders))
+                moved = self._plus(moved, self._times([self.field.free(name, raised, at) for at in points], t))
+        self.bind(e, value, moved)
+
+    def _free_function(self, e: Expr) -> None:
+        name, slots, out = e.attrs
+        args = tuple(tuple(self.values[a]) for a in e.args)
+        outs = tuple(d.value(self.sizes) for d in out)
+        counts = [self.count(e.args[k]) for k in slots]
+        value: Array = []
+        moved: Array | None = [0] * self.count(e) if any(self.tangents[a] is not None for a in e.args) else None
+        for at in product(*map(range, outs)):
+            for hit in product(*map(range, counts)):
+                hits = tuple(zip(slots, hit, strict=True))
+                value.append(self.field.entry(name, at, hits, args))
+                for k, a in enumerate(e.args):
+                    t = self.tangents[a]
+                    if t is not None and moved is not None:
+                        for j, dt in enumerate(t):
+                            moved[len(value) - 1] += self.field.entry(name, at, (*hits, (k, j)), args) * dt
+        if moved is not None and self.field.mod:
+            moved = [x % self.field.mod for x in moved]
+        self.bind(e, value, moved)
+
+
+def _pending(root: Expr, done: Mapping[Expr, Array]) -> list[Expr]:
+    """The nodes under `root` that have no value yet, arguments first."""
+    if root in done:
+        return []
+    found: list[Expr] = []
+    seen: set[Expr] = set()
+    stack: list[tuple[Expr, bool]] = [(root, False)]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            found.append(node)
+        elif node not in seen and node not in done:
+            seen.add(node)
+            stack.append((node, True))
+            stack.extend((a, False) for a in node.args)
+    return found
+
