@@ -291,17 +291,17 @@ def as_einsum(e: Expr) -> Expr:
 
 
 def cost(e: Expr) -> tuple[int, ...]:
-    """How heavy `e` is to read (theory.md §5.5): terms, atoms, diags, explicit ones, transposes, nodes."""
-    plus = (e + e).op
-    minus = (e - e).op
+    """How heavy `e` is to read (theory.md §5.5): terms, atoms, diags, explicit ones, transposes, nodes.
+
+    A `1` added to a tensor of its own shape (1 − y) reads as a number and is not an explicit vector of ones.
+    """
+    sums = ((e + e).op, (e - e).op)
     turn = eye(dim=Dim.number(1)).T.op
     one = ones(()).op
     weight: dict[Expr, tuple[int, ...]] = {}
     for x in postorder(e):
-        own = (x.op in (plus, minus), not x.args, x.op in (diag, diagvec), x.op is one, x.op is turn, 1)
+        plain = sum(a.op is one for a in x.args) if x.op in sums else 0
+        own = (x.op in sums, not x.args, x.op in (diag, diagvec), (x.op is one) - plain, x.op is turn, 1)
         columns = zip(own, *(weight[a] for a in x.args), strict=True)
         weight[x] = tuple(min(sum(map(int, c)), 10**9) for c in columns)
     return weight[e]
-
-
-assert const

@@ -9,7 +9,7 @@ from ..algebra.dims import Dim, Shape, show_shape
 from ..algebra.op import Op
 from ..algebra.ops import free, reduction, structure
 from ..errors import PullbackError
-from .functions import KNOWN, refuse
+from .functions import KNOWN, derivative_of, refuse
 from .pratt import Node
 from .program import FunctionKind
 from .values import Maker, Val, article
@@ -27,6 +27,11 @@ def apply(maker: Maker, node: Node, name: str, args: list[Val]) -> Val:
         return apply_free(maker, node, name, kind, [a.column() for a in args], options, any(a.row for a in args))
     rivals = KNOWN.get(name)
     if rivals is None:
+        found = derivative_of(name, maker.functions)
+        if found is not None:
+            base, slots = found
+            marks = {"slots": slots}
+            return apply_free(maker, node, base, maker.functions[base], [a.column() for a in args], marks, False)
         raise refuse(name, maker.statement.span(token))
     return apply_op(maker, node, name, rivals, args, dict(options))
 

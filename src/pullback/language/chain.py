@@ -66,16 +66,10 @@ def chain_of(maker: Maker, node: Node, factors: list[_Factor]) -> Val:
 
 
 def _alone(maker: Maker, node: Node, group: list[_Factor], end: str) -> Val:
-    first = group[0][0]
+    """The only group that is not a number: a matrix, a column, or a row (Aᵀ x)ᵀ."""
     if end != "row":
-        if first.row:  # xᵀ A: the row (Aᵀ x)ᵀ
-            product = _fold(maker, node, group[1:])
-            if not maker.sizes.agree(product.shape[0], first.shape[0]):
-                raise maker.differ(first.shape[0], product.shape[0], node, [a for _, a in group],
-                                   [v for v, _ in group], "the matrix product")  # fmt: skip
-            flipped = maker.make(OPERATORS["T"], product.shape[::-1], product)
-            return maker.make(matrix.matvec, (product.shape[1],), flipped, first, row=True)
         return _fold(maker, node, group)
+    first = group[0][0]
     if len(group) == 1:
         return first
     product = _fold(maker, node, group[1:])

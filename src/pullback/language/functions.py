@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Container
+
 from ..algebra.op import REGISTRY, Op
 from ..algebra.ops import arithmetic
 from ..errors import Span, UnsupportedError
 
-__all__ = ["KNOWN", "SCALAR_FUNCTIONS", "SHAPED", "is_known", "refuse"]
+__all__ = ["KNOWN", "SCALAR_FUNCTIONS", "SHAPED", "derivative_of", "is_known", "refuse"]
 
 
 def _calls() -> dict[str, tuple[Op, ...]]:
@@ -27,7 +30,6 @@ SCALAR_FUNCTIONS = frozenset(
     "loss cost ell ℓ L J risk objective error nll energy Loss Cost Energy Risk".split()
 )
 
-_ENTRYWISE = "declare it: `{0} : entrywise` (its derivative is then written {0}′)"
 _REFUSED = {
     "softmax": "write e = exp(z); s = sum(e); p = e / s",
     "logsumexp": "write log(sum(exp(z)))",
@@ -67,6 +69,25 @@ _REFUSED_PLAIN = frozenset(
     "complex cross rot fft ifft adj adjugate cot sec csc log2 log10 log1p expm1 elu selu mish leaky_relu hinge "
     "heaviside one_hot onehot embedding gather scatter einsum_path norminf norm_inf".split()
 )
+
+
+_DERIVATIVES = (re.compile(r"(D+)(?:(\d+)_)?(\w+)"), re.compile(r"((?:grad)+)(\d*)_(\w+)"), re.compile(r"((?:d\d)+)()_(\w+)"))
+
+
+def derivative_of(name: str, functions: Container[str]) -> tuple[str, tuple[int, ...]] | None:
+    """`Dg`, `D2_g`, `grad_loss`, `d1d2_f`: the function and the places, from 0, that it is differentiated in."""
+    for pattern in _DERIVATIVES:
+        found = pattern.fullmatch(name)
+        if found is None or found[3] not in functions:
+            continue
+        marks, digits = found[1], found[2] or ""
+        if marks[0] == "d":
+            return found[3], tuple(int(c) - 1 for c in marks[1::2])
+        count = len(marks) if marks[0] == "D" else len(marks) // 4
+        if digits and len(digits) != count:
+            continue
+        return found[3], tuple(int(c) - 1 for c in digits) or (0,) * count
+    return None
 
 
 def is_known(name: str) -> bool:

@@ -155,6 +155,7 @@ def smul(G: Expr, s: Expr, X: Expr) -> tuple[Expr, Expr]:
     token="*",
     entrywise=True,
     code="$X * $Y",
+    lifts="HAD",
 )
 def hadamard(G: Expr, X: Expr, Y: Expr) -> tuple[Expr, Expr]:
     """⟨G, X ⊙ Y⟩ = ⟨G ⊙ Y, X⟩ = ⟨G ⊙ X, Y⟩: in a sum over entries, three factors may be grouped at will.
@@ -163,6 +164,25 @@ def hadamard(G: Expr, X: Expr, Y: Expr) -> tuple[Expr, Expr]:
     Y M-HAD: ⟨$G, $X ⊙ $dY⟩ = ⟨$G ⊙ $X, $dY⟩ | Σ $G ($X $dY) = Σ ($G $X) $dY, entry by entry: no index is summed alone
     """
     return G * Y, G * X
+
+
+@op(
+    "X[*s], s[] -> [*s]",
+    define=lambda e, X, s: power(s, exponent=Fraction(-1)) * X,
+    text="$X:30 / $s:30",
+    latex=r"$X:30 / $s:30",
+    fix=TIMES,
+    token="/",
+    needs="$s ≠ 0",
+    code="$X / $s",
+)
+def sdiv(Z: Expr, X: Expr, s: Expr, dX: Expr, ds: Expr) -> tuple[Expr, Expr]:
+    """Differentiate s Z = X: ds Z + s dZ = dX, and solve for dZ.
+
+    X D-DIV: d($X / $s) = $dX / $s, $s held still
+    s D-DIV: d($X / $s) = −$ds (($X / $s) / $s), $X held still
+    """
+    return power(s, exponent=Fraction(-1)) * dX, -(ds * (Z / s))
 
 
 @op(
@@ -183,25 +203,6 @@ def divide(Z: Expr, X: Expr, Y: Expr, dX: Expr, dY: Expr) -> tuple[Expr, Expr]:
     Y D-DIV: d($X ⊘ $Y) = −(($X ⊘ $Y) ⊘ $Y) ⊙ $dY, $X held still
     """
     return power(Y, exponent=Fraction(-1)) * dX, -((Z / Y) * dY)
-
-
-@op(
-    "X[*s], s[] -> [*s]",
-    define=lambda e, X, s: power(s, exponent=Fraction(-1)) * X,
-    text="$X:30 / $s:30",
-    latex=r"$X:30 / $s:30",
-    fix=TIMES,
-    token="/",
-    needs="$s ≠ 0",
-    code="$X / $s",
-)
-def sdiv(Z: Expr, X: Expr, s: Expr, dX: Expr, ds: Expr) -> tuple[Expr, Expr]:
-    """Differentiate s Z = X: ds Z + s dZ = dX, and solve for dZ.
-
-    X D-DIV: d($X / $s) = $dX / $s, $s held still
-    s D-DIV: d($X / $s) = −$ds (($X / $s) / $s), $X held still
-    """
-    return power(s, exponent=Fraction(-1)) * dX, -(ds * (Z / s))
 
 
 def _power_text(e: Expr, dot: str) -> str:

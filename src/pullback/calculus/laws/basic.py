@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from ...algebra.expr import Expr
-from ...algebra.ops.arithmetic import rational, smul
+from ...algebra.ops.arithmetic import power, rational, smul
 from ...algebra.ops.matrix import diag, diagvec, dot, eye, outer, trace
 from ...algebra.ops.reduction import total
 from ...algebra.ops.structure import ones
@@ -112,6 +114,30 @@ def scalar_out_of_left(s: Expr, X: Expr, Y: Expr) -> Pair:
 def scalar_out_of_right(s: Expr, X: Expr, Y: Expr) -> Pair:
     """X ⊙ (s Y) = s (X ⊙ Y): a scalar factor may stand in front."""
     return (X * smul(s, Y) if X.order else smul(X, smul(s, Y))), smul(s, X * Y)
+
+
+@law("X[*s], Y[*s]")
+def quotient(X: Expr, Y: Expr) -> Pair:
+    """X ⊙ Y^∘-1 = X ⊘ Y: dividing is multiplying by the reciprocal."""
+    return X * power(Y, exponent=Fraction(-1)), X / Y
+
+
+@law("X[*s], Y[*s]")
+def reciprocal_first(X: Expr, Y: Expr) -> Pair:
+    """Y^∘-1 ⊙ X = X ⊘ Y: dividing is multiplying by the reciprocal."""
+    return power(Y, exponent=Fraction(-1)) * X, X / Y
+
+
+@law("s[], X[*s]")
+def scaled_by_reciprocal(s: Expr, X: Expr) -> Pair:
+    """s⁻¹ X = X / s."""
+    return smul(power(s, exponent=Fraction(-1)), X), X / s
+
+
+@law("X[*s], Y[*s]")
+def minus_first(X: Expr, Y: Expr) -> Pair:
+    """−X + Y = Y − X."""
+    return -X + Y, Y - X
 
 
 @not_law("A[n,n], B[n,n]")

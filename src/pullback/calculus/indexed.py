@@ -1,0 +1,181 @@
+"""The same backward equations with indices (style S3), and the way back to matrices as steps (theory.md §10).
+
+Built from networks alone, without the adjoints of any op: a second derivation of every contribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from itertools import count
+
+from ..algebra.expr import Expr, postorder
+from ..algebra.network import Term, TooLarge, network
+from ..algebra.ops.arithmetic import power, rational, size_of
+from ..algebra.ops.free import gradient, increment, is_var, var
+from ..algebra.ops.matrix import eye
+from ..algebra.ops.structure import einsum, ones
+from ..step import Claim, Step, Why
+from .core import Equation
+from .derivation import Derivation
+from .differential import differential
+
+__all__ = ["index_steps"]
+
+_OUT, _OF, _INNER = "iecdfg", "pqrsvw", "jlhoabtuxyzkmn"  # letters for the axes of v, of x, and for what is summed
+
+
+def _letters(t: Term, v_legs: tuple[int, ...], x_legs: tuple[int, ...]) -> dict[int, str]:
+    names = {i: _OUT[k] for k, i in enumerate(v_legs)}
+    for k, i in enumerate(x_legs):
+        names.setdefault(i, _OF[k])
+    rest = iter(_INNER)
+    for i in t.dims:
+        if i not in names:
+            names[i] = next(rest)
+    return names
+
+
+def _scaled(t: Term, body: Expr) -> Expr:
+    for d, p in sorted(t.sizes.items(), key=lambda item: str(item[0])):
+        body = (size_of(d) if p == 1 else power(size_of(d), exponent=Fraction(p))) * body
+    if abs(t.coef) != 1:
+        body = rational(abs(t.coef)) * body
+    return -body if t.coef < 0 else body
+
+
+def _einsum_of(t: Term, names: dict[int, str], target: str, extra: list[tuple[str, Expr]]) -> Expr:
+    parts = [*extra]
+    for f in t.factors:
+        atom = f.atom if f.power == 1 else power(f.atom, exponent=Fraction(f.power))
+        parts.append(("".join(names[i] for i in f.legs), atom))
+    held = {c for letters, _ in parts for c in letters}
+    dims = {names[i]: d for i, d in t.dims.items()}
+    parts += [(c, ones((dims[c],))) for c in target if c not in held]
+    if not parts:
+        return _scaled(t, rational(1))
+    return _scaled(t, einsum(",".join(p for p, _ in parts) + "->" + target, *(a for _, a in parts)))
+
+
+def _sum(parts: list[Expr]) -> Expr:
+    total = parts[0]
+    for p in parts[1:]:
+        total = total + p
+    return total
+
+
+def _jacobian(v: Expr, x: Expr, terms: list[Expr]) -> tuple[Expr, list[tuple[Term, tuple[int, ...]]]]:
+    """∂v/∂x with δ for the moving factor, and the terms with that factor taken out. Raises TooLarge."""
+    target = _OUT[: v.order] + _OF[: x.order]
+    jacobian: list[Expr] = []
+    holes: list[tuple[Term, tuple[int, ...]]] = []
+    for term in terms:
+        for t in network(term).terms:
+            [node] = [f for f in t.factors if f.atom is increment(x)]
+            t.factors.remove(node)
+            names = _letters(t, t.outs, ())
+            deltas = [(names[i] + _OF[k], eye(dim=d)) for k, (i, d) in enumerate(zip(node.legs, x.shape, strict=True))]
+            jacobian.append(_einsum_of(t, names, target, deltas))
+            holes.append((t, node.legs))
+    return _sum(jacobian), holes
+
+
+def _without_delta(v: Expr, x: Expr, G: Expr, holes: list[tuple[Term, tuple[int, ...]]]) -> Expr:
+    """The contribution after the δ's have renamed their indices."""
+    parts = []
+    for t, legs in holes:
+        names: dict[int, str] = {}
+        tied: list[tuple[str, Expr]] = []
+        for k, (i, d) in enumerate(zip(legs, x.shape, strict=True)):
+            if i in names:
+                tied.append((names[i] + _OF[k], eye(dim=d)))
+            else:
+                names[i] = _OF[k]
+        free = iter([c for c in _OUT if c not in names.values()])
+        for i in t.outs:
+            if i not in names:
+                names[i] = next(free)
+        rest = iter(_INNER)
+        for i in t.dims:
+            if i not in names:
+                names[i] = next(rest)
+        seed = ("".join(names[i] for i in t.outs), G)
+        parts.append(_einsum_of(t, names, _OF[: x.order], [seed, *tied] if G is not rational(1) else tied))
+    return _sum(parts)
+
+
+def _lift_rules(e: Expr) -> tuple[str, ...]:
+    found = {f"I-LIFT-{x.op.lifts}": None for x in postorder(e) if x.op.lifts}
+    return tuple(found) or ("I-RENAME",)
+
+
+def _of(d: Derivation, q: Equation, numbered: Iterator[int], cotangent: dict[Expr, Expr]) -> Iterator[Step]:
+    known = {b.of: b for b in d.backward}
+    moving = {v for v in known if v is not q.var}
+    terms = differential(q.value, moving & set(postorder(q.value)))
+    G = cotangent[q.var]
+    for x in dict.fromkeys(t.of for t in terms):
+        mine = [_named(t.expr, q) for t in terms if t.of is x]
+        try:
+            jacobian, holes = _jacobian(q.var, x, mine)
+        except (TooLarge, StopIteration, ValueError):
+            continue
+        partial = var(f"∂{q.var.attrs[0]}/∂{x.attrs[0]}", q.var.shape + x.shape, "partial")
+        out, of = _OUT[: q.var.order], _OF[: x.order]
+        moved = einsum(f"{out}{of},{of}->{out}", jacobian, increment(x))
+
+        def step(kind: str, left: Expr, right: Expr, rules: tuple[str, ...], why: Why, claim: Claim, x: Expr = x) -> Step:
+            return Step(id=f"i{next(numbered)}", kind=kind, about=x.attrs[0], left=left, relation="=", right=right,
+                        rules=rules, why=why, claim=claim, premises=(q.var.attrs[0],))  # fmt: skip
+
+        yield step("partial", partial, jacobian, ("I-PARTIAL",),
+                   Why(f"every entry of {q.var.attrs[0]} by every entry of {x.attrs[0]}",
+                       "∂x_p/∂x_q is 1 for p = q and 0 otherwise: δ", "each entry may be varied by itself"),
+                   Claim("EQ", moved, _sum(mine)))  # fmt: skip
+        chain = einsum(f"{out},{out}{of}->{of}", G, partial) if G is not rational(1) else einsum(f"{out}{of}->{of}", partial)
+        whole = einsum(f"{out},{out}{of}->{of}", G, jacobian)
+        yield step("chain", gradient(x), chain, ("I-CHAIN",),
+                   Why(f"{x.attrs[0]} reaches the target through every entry of {q.var.attrs[0]}",
+                       "the chain rule on single numbers: sum over everything in between"),
+                   Claim("EQ", chain, whole, {partial: jacobian}))  # fmt: skip
+        short = _without_delta(q.var, x, G, holes)
+        yield step("delta", chain, short, ("I-DELTA",),
+                   Why("δ keeps one term of its sum and renames the index", "Σ_j δ_jq T_j = T_q"), Claim("EQ", whole, short))
+        if sum(1 for k in d.core.equations if k.var in cotangent and x in postorder(k.value)) == 1:
+            value = known[x].value
+            yield step("lift", short, value, _lift_rules(value),
+                       Why("back in matrix notation", "where each index is left decides the notation (see WHY)"),
+                       Claim("EQ", short, value))  # fmt: skip
+
+
+def _named(term: Expr, q: Equation) -> Expr:
+    """The forward value by its name."""
+    done: dict[Expr, Expr] = {}
+    for x in postorder(term):
+        args = tuple(done[a] for a in x.args)
+        done[x] = q.var if x is q.value and x.args else x if args == x.args else Expr.make(x.op, args, x.attrs, x.shape)
+    return done[term]
+
+
+def index_steps(d: Derivation) -> list[Step]:
+    """The steps of style `index`, none of them checked yet: ∂v/∂x, the chain rule, δ, and the way back to matrices."""
+    numbered = count(1)
+    plain = rational(1)
+    cotangent = {b.of: plain if b.value is plain else b.value if is_var(b.value, "given") else gradient(b.of) for b in d.backward}
+    steps: list[Step] = []
+    for q in reversed(d.core.equations):
+        if q.var in cotangent:
+            steps += _of(d, q, numbered, cotangent)
+    for b in d.backward:
+        users = [q for q in d.core.equations if q.var in cotangent and b.of in postorder(q.value)]
+        if len(users) > 1:
+            steps.append(Step(
+                id=f"i{next(numbered)}", kind="collect", about=b.of.attrs[0], left=gradient(b.of), relation="=",
+                right=b.value, rules=("FANOUT",),
+                why=Why(f"{b.of.attrs[0]} is used in {len(users)} equations: their contributions are added"),
+                claim=Claim("EQ", gradient(b.of), b.value, {gradient(b.of): b.value})))  # fmt: skip
+    return steps
+
+
+assert replace

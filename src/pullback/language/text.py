@@ -1,0 +1,76 @@
+"""Text into a Program: equations as in a paper, in matrix notation, index notation or the MATLAB-like dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..algebra.expr import Expr
+from ..algebra.ops import free
+from ..errors import ParseError, PullbackError, ShapeError
+from .elaborate import elaborate
+from .functions import SHAPED, derivative_of, is_known
+from .pratt import Node, Parser
+from .program import FunctionKind, Program
+from .reader import Reader
+from .sizes import Sizes
+from .tokens import read_statements
+from .values import Maker, Val
+
+__all__ = ["FunctionKind", "parse_expression", "parse_program"]
+
+
+def parse_program(text: str, *, name: str = "<text>", dialect: str | None = None) -> Program:
+    """The equations of a text. Raises ParseError, ShapeError or UnsupportedError, with the place in the text."""
+    if dialect not in (None, "matrix", "matlab"):
+        raise ParseError("P002", f"unknown dialect {dialect}", expected="matrix or matlab")
+    reader = Reader(text, read_statements(text, name), dialect)
+    try:
+        return reader.read()
+    except ShapeError as error:
+        if error.code != "S005" or reader.chosen is not None or reader.only_matrix:
+            raise
+        second = Reader(text, reader.statements, "matlab", recognised=True)
+        try:
+            return second.read()
+        except PullbackError:
+            raise error from None
+
+
+def parse_expression(text: str, scope: Mapping[str, Expr | FunctionKind]) -> Expr:
+    """One printed expression read back, its names bound by `scope`. Raises PullbackError.
+
+    A gradient may be bound as `∇z` or as `grad_z`; a function by its name and kind.
+    """
+    statements = read_statements(text, "<expression>")
+    if len(statements) > 1:
+        span = statements[1].span(statements[1].tokens[0])
+        raise ParseError("P002", "more than one expression", span=span)
+    functions = {n: k for n, k in scope.items() if isinstance(k, FunctionKind)}
+    values = {n: e for n, e in scope.items() if isinstance(e, Expr)}
+
+    def is_function(word: str) -> bool:
+        if word in values:
+            return False
+        return word in functions or is_known(word) or derivative_of(word, functions) is not None
+
+    sizes_known = {s for e in values.values() for d in e.shape for s in d.symbols()}
+
+    def lookup(maker: Maker, word: str, node: Node) -> Val:
+        found = values.get(word)
+        if found is None and word.startswith("∇"):
+            found = values.get("grad_" + word[1:])
+        if found is None and word.startswith("grad_"):
+            found = values.get("∇" + word[5:])
+        if found is not None:
+            return Val(found.shape, found)
+        constant = Reader.constant(maker, word, sizes_known, set(values))
+        if constant is not None:
+            return constant
+        known = ", ".join(list(values)[:12])
+        raise ParseError("P003", f"{word} is not defined here", span=maker.span(node), expected=known)
+
+    tape = Parser(statements[0], 0, is_function).whole()
+    return elaborate(Maker(Sizes(), functions, lookup), statements[0], tape).built()
+
+
+assert SHAPED and free

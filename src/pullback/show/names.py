@@ -1,0 +1,95 @@
+"""How names are typeset in each target: Greek letters, subscripts, increments and gradients."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection
+
+__all__ = ["GREEK", "ascii_text", "latex_name", "marked"]
+
+_LETTERS = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi "
+    "chi psi omega"
+).split()
+GREEK = {unicodedata.lookup(f"GREEK SMALL LETTER {'LAMDA' if g == 'lambda' else g.upper()}"): g for g in _LETTERS}
+GREEK |= {
+    unicodedata.lookup(f"GREEK CAPITAL LETTER {'LAMDA' if g == 'lambda' else g.upper()}"): g.capitalize()
+    for g in _LETTERS
+}
+_TEX_GREEK = {g for g in GREEK.values()} - {"omicron", "Omicron"} - {
+    w.capitalize() for w in "alpha beta epsilon zeta eta iota kappa mu nu rho tau chi".split()
+}  # fmt: skip
+_SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+
+_ASCII = {
+    "ᵀ": "^T", "⊙": ".*", "⊘": "./", "‖": "||", "∇": "grad_", "′": "'", "″": "''", "‴": "'''", "−": "-",
+    "⟨": "<", "⟩": ">", "½": "(1/2)", "⅓": "(1/3)", "¼": "(1/4)", "¾": "(3/4)", "·": "*", "π": "pi", "ℓ": "ell",
+    "Σ": "sum_", "…": "...", "⇒": "=>", "→": "->", "≠": "!=", "≥": ">=", "≤": "<=", "×": "x", "√": "sqrt",
+    "∂": "d", "≡": "=", "⊗": "(x)", "–": "-", "—": "-", "“": '"', "”": '"', "’": "'", "∎": "QED", "∫": "integral ",
+    "ᵢ": "_i", "ⱼ": "_j", "ᵗ": "t", "⁽": "(", "⁾": ")", "²": "^2", "³": "^3", "σ": "sigma", "ₖ": "_k", "ᵉ": "^e",
+    "̄": "bar",
+}  # fmt: skip
+
+
+def ascii_text(text: str) -> str:
+    """The text in ASCII; every symbol has one spelling."""
+    text = text.replace("^∘", ".^")
+    text = re.sub(r"\be⁻ᵗ", "exp(-t)", text).replace("eᵗ", "exp(t)").replace("tᵉ⁻¹", "t^(e-1)")
+    text = re.sub("[₀-₉]+", lambda m: "_" + m[0].translate(_SUB), text)
+    text = re.sub("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda m: "^" + m[0].translate(_SUPER), text)
+    text = re.sub("[ᵢⱼₖ]{2,}", lambda m: "_" + m[0].translate(str.maketrans("ᵢⱼₖ", "ijk")), text)
+    text = "".join(_ASCII.get(c) or GREEK.get(c) or c for c in text)
+    return text if text.isascii() else "".join(c if c.isascii() else _spelled(c) for c in text)
+
+
+def _spelled(c: str) -> str:
+    plain = unicodedata.normalize("NFKD", c).encode("ascii", "ignore").decode()
+    return plain or f"U{ord(c):04X}"
+
+
+def _latex_word(word: str) -> str:
+    """One piece of a name without subscripts."""
+    if word in GREEK:
+        word = GREEK[word]
+    if word in _TEX_GREEK:
+        return "\\" + word
+    if word == "ℓ":
+        return r"\ell"
+    if word.isascii():
+        return word if len(word) == 1 or word.isdigit() else rf"\mathit{{{word}}}"
+    if all(c.isascii() or c in GREEK for c in word):
+        return "".join(f"\\{GREEK[c]} " if GREEK.get(c) in _TEX_GREEK else GREEK.get(c, c) for c in word).strip()
+    latin = all(c.isascii() or c in "àáâäçèéêëìíîïñòóôöùúûüýÀÁÂÄÇÈÉÊËÌÍÎÏÑÒÓÔÖÙÚÛÜÝß" for c in word)
+    return rf"\text{{{word if latin else ascii_text(word)}}}"
+
+
+def latex_name(name: str) -> str:
+    """`u₁` and `u_1` as u_{1}, `lambda` as \\lambda, `alphas` as \\mathit{alphas}; primes stay."""
+    body = name.rstrip("′″‴'")
+    primes = "'" * sum({"′": 1, "'": 1, "″": 2, "‴": 3}[c] for c in name[len(body) :])
+    found = re.fullmatch(r"(.*?[^_\d₀-₉])(?:_+(.*)|([₀-₉]+)|(\d+))", body)
+    if found is None:
+        return _latex_word(body) + primes
+    base, under, small, digits = found.groups()
+    sub = under if under is not None else (small or digits).translate(_SUB)
+    if "_" in base or len(base) == 0:
+        return rf"\mathit{{{ascii_text(body)}}}".replace("_", r"\_") + primes
+    inside = "\\_".join(_latex_word(w) for w in sub.translate(_SUB).split("_") if w)
+    return f"{_latex_word(base)}{primes}_{{{inside}}}"
+
+
+def marked(name: str, kind: str, target: str, taken: Collection[str]) -> str:
+    """A name of kind value, d (its increment) or grad (its gradient), as it is printed."""
+    if target == "latex":
+        body = latex_name(name)
+        return {"d": rf"\mathrm{{d}}{body}", "grad": rf"\nabla_{{{body}}}"}.get(kind, body)
+    if kind == "d":
+        found = f"d({name})" if f"d{name}" in taken else f"d{name}"
+    elif kind == "grad":
+        clash = f"∇{name}" in taken or (target == "ascii" and f"grad_{name}" in taken)
+        found = f"∇({name})" if clash else f"∇{name}"
+    else:
+        found = name
+    return ascii_text(found) if target == "ascii" else found

@@ -1,0 +1,1 @@
+"""Readings of one record: pairings, index notation."""
