@@ -8,10 +8,23 @@ from importlib import import_module
 from pullback._version import __version__
 
 _EXPORTS: dict[str, str] = {
+    "Derived": "pullback.api",
+    "Gradient": "pullback.api",
+    "Program": "pullback.language.program",
+    "PullbackError": "pullback.errors",
+    "ParseError": "pullback.errors",
+    "ShapeError": "pullback.errors",
+    "UnsupportedError": "pullback.errors",
+    "CheckFailed": "pullback.errors",
     "derive": "pullback.api",
+    "function": "pullback.language.operators",
+    "functional": "pullback.language.operators",
+    "map_to": "pullback.language.operators",
+    "parse_program": "pullback.language.text",
+    "tensor": "pullback.language.operators",
 }
 
-__all__ = ["__version__", "derive"]
+__all__ = ["__version__", *_EXPORTS]
 
 
 def __getattr__(name: str) -> object:

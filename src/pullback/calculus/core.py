@@ -88,6 +88,8 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
     namer = _Namer(set(taken) | {d.var.attrs[0] for d in definitions})
     names: dict[Expr, Expr] = {}  # value -> the name that stands for it
     for d in definitions:
+        for note in d.notes:
+            core.steps.append(_broadcast(d, note))
         value = _lifted(d, core.steps) if d.indexed else d.value
         done: dict[Expr, Expr] = {}
         weight: dict[Expr, int] = {}
@@ -116,6 +118,16 @@ def _naming(name: Expr, value: Expr, d: Definition) -> Step:
     return Step(
         id="", kind="name", about=d.var.attrs[0], left=name, relation=":=", right=value, rules=("NAME",),
         why=Why("a name for a part", "so that each function has one named argument, and is differentiated on its own"),
+        claim=Claim("DEFINITION"),
+    )  # fmt: skip
+
+
+def _broadcast(d: Definition, note: str) -> Step:
+    """What was left out in writing is put in: a sum of unlike shapes has a visible cause for its adjoint."""
+    return Step(
+        id="", kind="convention", about=d.var.attrs[0], left=d.var, relation="=", right=d.value, rules=("V-BCAST",),
+        why=Why(note, "a repeated vector is an outer product with ones, so that its gradient is a sum",
+                "(v 1ᵀ)_ij = v_i for every j: the sum over j in the gradient comes from this 1"),
         claim=Claim("DEFINITION"),
     )  # fmt: skip
 

@@ -32,6 +32,7 @@ class Derivation:
     wrt: tuple[Expr, ...]
     backward: list[Backward] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    index_steps: list[Step] = field(default_factory=list)  # style `index`, made when asked for
 
     def gradients(self) -> dict[str, Expr]:
         """The asked gradients by name."""

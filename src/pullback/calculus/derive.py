@@ -71,7 +71,7 @@ class _Sweep:
         paired = _sum([pairing(e, increment(v)) for e, _ in parts])
         self.read_off(v, shorter, paired, premises)
         self.d.backward.append(Backward(v, shorter, shorter, auxiliary))
-        plain = shorter is rational(1) or is_var(shorter, "given")
+        plain = shorter is rational(1) or shorter is self.d.seed
         self.stands_for[v] = shorter if plain else gradient(v)
         return self.stands_for[v]
 

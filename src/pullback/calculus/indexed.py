@@ -6,14 +6,13 @@ Built from networks alone, without the adjoints of any op: a second derivation o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 from itertools import count
 
 from ..algebra.expr import Expr, postorder
 from ..algebra.network import Term, TooLarge, network
 from ..algebra.ops.arithmetic import power, rational, size_of
-from ..algebra.ops.free import gradient, increment, is_var, var
+from ..algebra.ops.free import gradient, increment, var
 from ..algebra.ops.matrix import eye
 from ..algebra.ops.structure import einsum, ones
 from ..step import Claim, Step, Why
@@ -162,7 +161,7 @@ def index_steps(d: Derivation) -> list[Step]:
     """The steps of style `index`, none of them checked yet: ∂v/∂x, the chain rule, δ, and the way back to matrices."""
     numbered = count(1)
     plain = rational(1)
-    cotangent = {b.of: plain if b.value is plain else b.value if is_var(b.value, "given") else gradient(b.of) for b in d.backward}
+    cotangent = {b.of: b.value if b.value is plain or b.value is d.seed else gradient(b.of) for b in d.backward}
     steps: list[Step] = []
     for q in reversed(d.core.equations):
         if q.var in cotangent:
@@ -177,5 +176,3 @@ def index_steps(d: Derivation) -> list[Step]:
                 claim=Claim("EQ", gradient(b.of), b.value, {gradient(b.of): b.value})))  # fmt: skip
     return steps
 
-
-assert replace

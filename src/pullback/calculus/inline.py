@@ -9,7 +9,7 @@ from ..algebra.expr import Expr, postorder
 from ..algebra.lift import cost
 from ..algebra.ops.free import gradient
 from ..step import Claim, Step, Why
-from .derivation import Derivation
+from .derivation import Backward, Derivation
 from .simplify import simplify
 
 __all__ = ["inline"]
@@ -32,6 +32,7 @@ def inline(d: Derivation, add: Callable[[Step], str]) -> None:
         if q.auxiliary:
             known[q.var] = _expand(q.value, known)[0]
     forward = dict(known)
+    blocks = {q.var: q.value for q in d.core.equations if _is_block(q.value)}
     for k, b in enumerate(d.backward):
         closed, used = _expand(b.value, known)
         if b.auxiliary:
@@ -43,7 +44,35 @@ def inline(d: Derivation, add: Callable[[Step], str]) -> None:
                 rules=("S-INLINE", *laws), why=Why("our own names written out", "a name used once is replaced by what it stands for"),
                 claim=Claim("EQ", b.value, shorter, {**forward, **known})))  # fmt: skip
             closed = shorter
+        elif blocks and not b.auxiliary:
+            _agree(b, {**blocks, **{gradient(c.of): c.value for c in d.backward[:k] if c.of in blocks}}, add)
         d.backward[k] = replace(b, closed=closed)
+
+
+def _is_block(e: Expr) -> bool:
+    return e.op.linear == "joint" and bool(e.args) and e.op.meaning(e)[0].extra != ()
+
+
+def _agree(b: Backward, parts: dict[Expr, Expr], add: Callable[[Step], str]) -> None:
+    """The gradient of a block, written without the block matrix: folded and separate forms agree (theory.md §10.C)."""
+    if not any(x in parts for x in postorder(b.value)):
+        return
+    plain, laws = simplify(_write_all(b.value, parts))
+    if any(x in parts or _is_block(x) for x in postorder(plain)):
+        return
+    add(Step(
+        id="", kind="inline", about=b.of.attrs[0], left=b.value, relation="=", right=plain, rules=("V-BIASFOLD", *laws),
+        why=Why(f"block by block: the same ∇{b.of.attrs[0]} as without the block matrix",
+                "the definitions of the blocks are put in; every entry that comes from another block drops out",
+                "a dummy entry is a constant: it has no increment, and its own gradient is not asked for"),
+        claim=Claim("EQ", b.value, plain, parts)))  # fmt: skip
+
+
+def _write_all(e: Expr, parts: dict[Expr, Expr]) -> Expr:
+    for _ in range(2):  # a cotangent may refer to a block
+        for name in [x for x in postorder(e) if x in parts]:
+            e = _write(e, name, parts[name])
+    return e
 
 
 def _expand(e: Expr, known: dict[Expr, Expr]) -> tuple[Expr, bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..algebra.dims import Dim
 from ..algebra.expr import OPERATORS
 from ..algebra.ops import structure
-from .pratt import Node
+from .tape import Node
 from .values import Maker, Val
 
 __all__ = ["block_of"]
@@ -72,6 +72,12 @@ def _joined(maker: Maker, node: Node, blocks: list[_Block], axis: int, order: in
 
 
 def _misfit(maker: Maker, node: Node, blocks: list[_Block], why: str) -> Exception:
-    return maker.shape_error("S002", why, node, [k for _, k in blocks], [v for v, _ in blocks],
-                             hint="; stands between rows, a comma or a space between columns; "
-                                  "brackets keep a product together: [(W a); 1]")  # fmt: skip
+    return maker.shape_error(
+        "S002",
+        why,
+        node,
+        [k for _, k in blocks],
+        [v for v, _ in blocks],
+        hint="; stands between rows, a comma or a space between columns; "
+        "brackets keep a product together: [(W a); 1]",
+    )

@@ -10,8 +10,8 @@ from ..algebra.op import Op
 from ..algebra.ops import free, reduction, structure
 from ..errors import PullbackError
 from .functions import KNOWN, derivative_of, refuse
-from .pratt import Node
 from .program import FunctionKind
+from .tape import Node
 from .values import Maker, Val, article
 
 __all__ = ["apply", "apply_free", "apply_op"]
@@ -24,14 +24,18 @@ def apply(maker: Maker, node: Node, name: str, args: list[Val]) -> Val:
     _, token, options = node.value
     kind = maker.functions.get(name)
     if kind is not None:
-        return apply_free(maker, node, name, kind, [a.column() for a in args], options, any(a.row for a in args))
+        return apply_free(
+            maker, node, name, kind, [a.column() for a in args], options, any(a.row for a in args)
+        )
     rivals = KNOWN.get(name)
     if rivals is None:
         found = derivative_of(name, maker.functions)
         if found is not None:
             base, slots = found
             marks = {"slots": slots}
-            return apply_free(maker, node, base, maker.functions[base], [a.column() for a in args], marks, False)
+            return apply_free(
+                maker, node, base, maker.functions[base], [a.column() for a in args], marks, False
+            )
         raise refuse(name, maker.statement.span(token))
     return apply_op(maker, node, name, rivals, args, dict(options))
 
@@ -43,8 +47,12 @@ def apply_op(
     args = [a.column() for a in raw]
     first = rivals[0]
     if "order" in options or "slots" in options or "partials" in options:
-        raise maker.parse_error("P002", f"the derivative of the known function {name} has no name here", node,
-                                hint=f"differentiation is done for you: write {name}(…) itself")  # fmt: skip
+        raise maker.parse_error(
+            "P002",
+            f"the derivative of the known function {name} has no name here",
+            node,
+            hint=f"differentiation is done for you: write {name}(…) itself",
+        )
     if "spec" in options:
         return _einsum(maker, node, options["spec"], args)
     if not args:
@@ -57,7 +65,9 @@ def apply_op(
     if chosen is None:
         given = ", ".join(article(a.order) for a in args)
         takes = " or ".join(o.signature for o in rivals)
-        raise maker.shape_error("S001", f"{name} does not take {given}", node, node.kids, args, expected=takes)
+        raise maker.shape_error(
+            "S001", f"{name} does not take {given}", node, node.kids, args, expected=takes
+        )
     shape = _pattern_shape(maker, node, chosen, args)
     attrs = {key: _attribute(key, options.pop(key)) for key in list(options) if key in chosen.attr_names}
     if options:
@@ -84,7 +94,7 @@ def _fits(o: Op, args: Sequence[Val]) -> bool:
         return False
     orders = {a.order for a, (_, p) in zip(args, o.slots, strict=True) if p == ("*s",)}
     return len(orders) <= 1 and all(
-        p and p[0].startswith("*") or len(p) == a.order for a, (_, p) in zip(args, o.slots, strict=True)
+        (p and p[0].startswith("*")) or len(p) == a.order for a, (_, p) in zip(args, o.slots, strict=True)
     )
 
 
@@ -113,15 +123,21 @@ def _pattern_shape(maker: Maker, node: Node, o: Op, args: Sequence[Val]) -> Shap
 def _axes(maker: Maker, node: Node, name: str, order: int, options: dict[str, Any]) -> tuple[int, ...] | None:
     wanted = options.pop("axis", None) or options.pop("axes", None)
     if options:
-        raise maker.parse_error("P002", f"{name} has no option {next(iter(options))}", node, expected="axis=0")
+        raise maker.parse_error(
+            "P002", f"{name} has no option {next(iter(options))}", node, expected="axis=0"
+        )
     if wanted is None:
         return None
     numbers = tuple(d.constant for d in wanted)
     found = []
     for n in numbers:
         if n is None or not -order <= n < order:
-            raise maker.parse_error("P002", f"there is no axis {wanted[0]}", node,
-                                    expected=f"an axis between 0 and {order - 1}: axes are counted from 0")  # fmt: skip
+            raise maker.parse_error(
+                "P002",
+                f"there is no axis {wanted[0]}",
+                node,
+                expected=f"an axis between 0 and {order - 1}: axes are counted from 0",
+            )
         found.append(n % order)
     if len(set(found)) != len(found):
         raise maker.parse_error("P002", "an axis is named twice", node)
@@ -130,7 +146,9 @@ def _axes(maker: Maker, node: Node, name: str, order: int, options: dict[str, An
 
 def _total(maker: Maker, node: Node, name: str, o: Op, args: list[Val], options: dict[str, Any]) -> Val:
     if len(args) != 1:
-        raise maker.parse_error("P002", f"{name} takes one argument", node, expected=f"{name}(X) or {name}(X, axis=0)")
+        raise maker.parse_error(
+            "P002", f"{name} takes one argument", node, expected=f"{name}(X) or {name}(X, axis=0)"
+        )
     x = args[0]
     axes = _axes(maker, node, name, x.order, options)
     if not x.order:
@@ -148,11 +166,14 @@ def _pad(maker: Maker, node: Node, args: list[Val], options: dict[str, Any]) -> 
     try:
         axis, start, total = (options.pop(k)[0] for k in ("axis", "start", "size"))
     except KeyError as missing:
-        raise maker.parse_error("P002", f"pad needs {missing.args[0]}=", node,
-                                expected="pad(X, axis=0, start=0, size=n)") from None  # fmt: skip
+        raise maker.parse_error(
+            "P002", f"pad needs {missing.args[0]}=", node, expected="pad(X, axis=0, start=0, size=n)"
+        ) from None
     number = axis.constant
     if number is None or not 0 <= number < args[0].order or len(args) != 1 or options:
-        raise maker.parse_error("P002", "this pad cannot be read", node, expected="pad(X, axis=0, start=0, size=n)")
+        raise maker.parse_error(
+            "P002", "this pad cannot be read", node, expected="pad(X, axis=0, start=0, size=n)"
+        )
     start, total = maker.dims((start, total))
     shape = (*args[0].shape[:number], total, *args[0].shape[number + 1 :])
     return maker.make(structure.pad, shape, args[0], axis=number, start=start, total=total)
@@ -165,12 +186,22 @@ def _einsum(maker: Maker, node: Node, spec: str, args: list[Val]) -> Val:
     letters = left.replace(",", "") + right
     good = arrow and all(c.isalpha() and c.isascii() for c in letters) and set(right) <= set(left)
     if not good or len(set(right)) != len(right):
-        raise maker.parse_error("P002", f'"{spec}" is not a pattern of ein', node,
-                                expected='letters for the axes of each factor, then -> and those of the result',
-                                hint='ein("b i, o i -> b o", X, W)')  # fmt: skip
+        raise maker.parse_error(
+            "P002",
+            f'"{spec}" is not a pattern of ein',
+            node,
+            expected="letters for the axes of each factor, then -> and those of the result",
+            hint='ein("b i, o i -> b o", X, W)',
+        )
     if len(slots) != len(args) or any(len(s) != a.order for s, a in zip(slots, args, strict=False)):
-        raise maker.shape_error("S003", f'"{spec}" does not name the axes of its factors', node, node.kids, args,
-                                expected=" , ".join(f"{a.order} letters" for a in args))  # fmt: skip
+        raise maker.shape_error(
+            "S003",
+            f'"{spec}" does not name the axes of its factors',
+            node,
+            node.kids,
+            args,
+            expected=" , ".join(f"{a.order} letters" for a in args),
+        )
     sizes: dict[str, Dim] = {}
     for slot, a in zip(slots, args, strict=True):
         for c, d in zip(slot, a.shape, strict=True):
@@ -180,7 +211,13 @@ def _einsum(maker: Maker, node: Node, spec: str, args: list[Val]) -> Val:
 
 
 def apply_free(
-    maker: Maker, node: Node, name: str, kind: FunctionKind, args: list[Val], options: dict[str, Any], row: bool
+    maker: Maker,
+    node: Node,
+    name: str,
+    kind: FunctionKind,
+    args: list[Val],
+    options: dict[str, Any],
+    row: bool,
 ) -> Val:
     if not args:
         raise maker.parse_error("P002", f"{name} has no argument", node, expected=f"{name}(x)")
@@ -192,15 +229,24 @@ def apply_free(
         raise maker.parse_error("P002", f"{name} has {len(args)} arguments, counted from 1", node)
     order = options.get("order", 0)
     if order and len(args) > 1:
-        raise maker.parse_error("P012", f"{name}′ of several arguments can be read in several ways", node,
-                                expected=f"∂1_{name}(…) or ∂2_{name}(…)")  # fmt: skip
+        raise maker.parse_error(
+            "P012",
+            f"{name}′ of several arguments can be read in several ways",
+            node,
+            expected=f"∂1_{name}(…) or ∂2_{name}(…)",
+        )
     if kind.args is not None:
         _check_arguments(maker, node, name, kind.args, args)
     if kind.entrywise:
         for i, a in enumerate(args[1:], 1):
             if a.order != args[0].order:
-                raise maker.shape_error("S002", f"{name} acts entry by entry, so its arguments have one shape", node,
-                                        node.kids, args)  # fmt: skip
+                raise maker.shape_error(
+                    "S002",
+                    f"{name} acts entry by entry, so its arguments have one shape",
+                    node,
+                    node.kids,
+                    args,
+                )
             maker.same_shape(args[0], a, node, (node.kids[0], node.kids[i]), maker.surface(node))
         orders = (order,) if len(args) == 1 and order else tuple(slots.count(i) for i in range(len(args)))
         return maker.make(lambda *x: free.free_map(name, *x, orders=orders), args[0].shape, *args, row=row)
@@ -212,9 +258,15 @@ def apply_free(
     return maker.make(lambda *x: free.free_function(name, out, *x, slots=slots), shape, *args)
 
 
-def _check_arguments(maker: Maker, node: Node, name: str, declared: tuple[Shape, ...], args: list[Val]) -> None:
+def _check_arguments(
+    maker: Maker, node: Node, name: str, declared: tuple[Shape, ...], args: list[Val]
+) -> None:
     shown = ", ".join(map(show_shape, declared))
     if len(declared) != len(args) or any(len(d) != a.order for d, a in zip(declared, args, strict=False)):
-        raise maker.shape_error("S001", f"{name} was declared for the arguments {shown}", node, node.kids, args)
+        raise maker.shape_error(
+            "S001", f"{name} was declared for the arguments {shown}", node, node.kids, args
+        )
     for d, a, k in zip(declared, args, node.kids, strict=True):
-        maker.same_shape(Val(maker.dims(d)), a, node, (k, k), f"the declared argument {show_shape(d)} of {name}")
+        maker.same_shape(
+            Val(maker.dims(d)), a, node, (k, k), f"the declared argument {show_shape(d)} of {name}"
+        )

@@ -1,7 +1,7 @@
 """Juxtaposition: which product a chain of factors is.
 
 A vector has one axis; `vᵀ` marks it as a row for the chain it stands in. Scalars are pulled out in front.
-What is left is cut after each column: `xᵀ A y` is a number, `u vᵀ` a matrix, and everything folds from the right.
+What is left is cut after each column: `xᵀ A y` is a number, `u vᵀ` a matrix; everything folds from the right.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..algebra.expr import OPERATORS
 from ..algebra.ops import arithmetic, matrix
 from ..errors import ShapeError
-from .pratt import Node
+from .tape import Node
 from .values import Maker, Val, article
 
 __all__ = ["chain_of", "lone_row"]
@@ -20,9 +20,11 @@ _Factor = tuple[Val, int]  # the value and its place on the tape
 def lone_row(maker: Maker, node: Node, value: Val) -> ShapeError:
     text = maker.surface(node)
     return maker.shape_error(
-        "S006", f"{text} is a row vector standing alone", node,
+        "S006",
+        f"{text} is a row vector standing alone",
+        node,
         hint="a vector has one axis here, so drop the ᵀ; a product of a row with a column is written xᵀ y",
-    )  # fmt: skip
+    )
 
 
 def chain_of(maker: Maker, node: Node, factors: list[_Factor]) -> Val:
@@ -34,11 +36,17 @@ def chain_of(maker: Maker, node: Node, factors: list[_Factor]) -> Val:
         if not value.order:
             scalars.append(value)
             continue
-        if value.order > 2:
-            raise maker.shape_error("S003", f"a product with {article(value.order)}", maker.tape[at], [at], [value],
-                                    hint='write the sum out: ein("b i j, j -> b i", X, w)')  # fmt: skip
-        kind = "matrix" if value.order == 2 else "row" if value.row else "column"
-        if not groups or ends[-1] == "column" and kind == "row":
+        if value.order > 2 and sum(v.order > 0 for v, _ in factors) > 1:
+            raise maker.shape_error(
+                "S003",
+                f"a product with {article(value.order)}",
+                maker.tape[at],
+                [at],
+                [value],
+                hint='write the sum out: ein("b i j, j -> b i", X, w)',
+            )
+        kind = "matrix" if value.order >= 2 else "row" if value.row else "column"
+        if not groups or (ends[-1] == "column" and kind == "row"):
             groups.append([(value, at)])
             ends.append(kind)
         elif ends[-1] == "column" or kind == "row":
@@ -75,8 +83,14 @@ def _alone(maker: Maker, node: Node, group: list[_Factor], end: str) -> Val:
     product = _fold(maker, node, group[1:])
     flipped = maker.make(OPERATORS["T"], product.shape[::-1], product)
     if not maker.sizes.agree(product.shape[0], first.shape[0]):
-        raise maker.differ(first.shape[0], product.shape[0], node, [a for _, a in group], [v for v, _ in group],
-                           "the matrix product")  # fmt: skip
+        raise maker.differ(
+            first.shape[0],
+            product.shape[0],
+            node,
+            [a for _, a in group],
+            [v for v, _ in group],
+            "the matrix product",
+        )
     return maker.make(matrix.matvec, (product.shape[1],), flipped, first, row=True)
 
 
@@ -137,7 +151,10 @@ def _two_readings(maker: Maker, node: Node, left: _Factor, right: _Factor) -> Sh
     """A product that no rule gives a meaning: list what would type-check."""
     (a, i), (b, j) = left, right
     x, y = maker.surface(maker.tape[i]), maker.surface(maker.tape[j])
-    x, y = x.removesuffix("ᵀ").removesuffix("'") if a.row else x, y.removesuffix("ᵀ").removesuffix("'") if b.row else y
+    x, y = (
+        x.removesuffix("ᵀ").removesuffix("'") if a.row else x,
+        y.removesuffix("ᵀ").removesuffix("'") if b.row else y,
+    )
     shape_a, shape_b = maker.sizes.shape(a.shape), maker.sizes.shape(b.shape)
     options = []
     if a.order == b.order == 1:
@@ -155,7 +172,11 @@ def _two_readings(maker: Maker, node: Node, left: _Factor, right: _Factor) -> Sh
         if shape_a[0] == shape_b[0]:
             options.append(f"{x}ᵀ {y}")
     return maker.shape_error(
-        "S003", f"the product of {article(a.order)} and {article(b.order)} can be meant in several ways, or in none",
-        node, [i, j], [a, b], expected="(m, n)(n) → (m), (m, n)(n, p) → (m, p), xᵀ y, u vᵀ",
+        "S003",
+        f"the product of {article(a.order)} and {article(b.order)} can be meant in several ways, or in none",
+        node,
+        [i, j],
+        [a, b],
+        expected="(m, n)(n) → (m), (m, n)(n, p) → (m, p), xᵀ y, u vᵀ",
         hint="what would fit: " + " or ".join(options) if options else "",
-    )  # fmt: skip
+    )

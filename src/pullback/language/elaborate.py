@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
 
-from ..algebra.dims import Dim, show_shape
 from ..algebra.expr import OPERATORS, Expr
 from ..algebra.ops import arithmetic, matrix, reduction, structure
 from ..errors import PullbackError
 from .blocks import block_of
 from .calls import apply
 from .chain import chain_of, lone_row
+from .constants import ones_node, shaped_node, slice_node, structure_node
 from .functions import KNOWN, refuse
-from .pratt import Node, Tape
+from .tape import Node, Tape
 from .tokens import Statement
 from .values import Maker, Val, article
 
 __all__ = ["elaborate"]
 
-_ONE = Dim.number(1)
 _LARGEST_POWER = 1000
 
 
@@ -57,7 +55,9 @@ def _neg(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
 def _sum(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
     total, place = kids[0], node.kids[0]
     for sign, value, k in zip(node.value[1:], kids[1:], node.kids[1:], strict=True):
-        total = _plus(maker, node, (total, place), (value, k), arithmetic.add if sign == "+" else arithmetic.sub)
+        total = _plus(
+            maker, node, (total, place), (value, k), arithmetic.add if sign == "+" else arithmetic.sub
+        )
     return total
 
 
@@ -67,8 +67,14 @@ def _plus(
     (a, i), (b, j) = left, right
     if a.order == b.order:
         if a.row != b.row:
-            raise maker.shape_error("S003", "a row and a column are added", node, [i, j], [a, b],
-                                    hint="a vector has one axis here: drop the ᵀ")  # fmt: skip
+            raise maker.shape_error(
+                "S003",
+                "a row and a column are added",
+                node,
+                [i, j],
+                [a, b],
+                hint="a vector has one axis here: drop the ᵀ",
+            )
         maker.same_shape(a, b, node, [i, j], "the sum")
         return maker.make(build, a.shape, a, b, row=a.row)
     if not a.order or not b.order:
@@ -81,7 +87,9 @@ def _plus(
         else:
             b = _broadcast(maker, node, (b, j), (a, i))
         return maker.make(build, a.shape, a, b)
-    raise maker.shape_error("S002", f"{article(a.order)} and {article(b.order)} cannot be added", node, [i, j], [a, b])
+    raise maker.shape_error(
+        "S002", f"{article(a.order)} and {article(b.order)} cannot be added", node, [i, j], [a, b]
+    )
 
 
 def _filled(maker: Maker, value: Val, at: int, wide: Val) -> Val:
@@ -113,10 +121,22 @@ def _broadcast(maker: Maker, node: Node, vector: tuple[Val, int], wide: tuple[Va
     bare = name.removesuffix("ᵀ")
     spell = f"{bare} 1_({columns})ᵀ for {bare} in every column, 1_({rows}) {bare}ᵀ for {bare} in every row"
     if d == rows or d.name in maker.inferred:
-        raise maker.shape_error("S004", f"adding the vector {name} to a matrix can be read in two ways", node, [i, j],
-                                [v, w], hint=f"write {spell}; or declare the size of {bare}")  # fmt: skip
-    raise maker.shape_error("S002", f"the vector {name} fits neither the rows nor the columns of the matrix", node,
-                            [i, j], [v, w], expected=f"a vector of size {rows} or {columns}")  # fmt: skip
+        raise maker.shape_error(
+            "S004",
+            f"adding the vector {name} to a matrix can be read in two ways",
+            node,
+            [i, j],
+            [v, w],
+            hint=f"write {spell}; or declare the size of {bare}",
+        )
+    raise maker.shape_error(
+        "S002",
+        f"the vector {name} fits neither the rows nor the columns of the matrix",
+        node,
+        [i, j],
+        [v, w],
+        expected=f"a vector of size {rows} or {columns}",
+    )
 
 
 def _in_every_row(maker: Maker, v: Val, w: Val, name: str) -> Val:
@@ -156,14 +176,18 @@ def _star(maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int
         return maker.make(arithmetic.smul, other.shape, scalar, other, row=other.row)
     x, y = maker.surface(maker.tape[i]), maker.surface(maker.tape[j])
     raise maker.shape_error(
-        "S005", "* between two tensors could be the matrix product or the entrywise product", node, [i, j], [a, b],
+        "S005",
+        "* between two tensors could be the matrix product or the entrywise product",
+        node,
+        [i, j],
+        [a, b],
         hint=f"write `{x} {y}` for the matrix product or `{x} ⊙ {y}` for the entrywise one "
-             "(or begin with `dialect: matlab`, where * is the matrix product)",
-    )  # fmt: skip
+        "(or begin with `dialect: matlab`, where * is the matrix product)",
+    )
 
 
 def _hadamard(maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int]) -> Val:
-    (a, i), (b, j) = left, right
+    a, b = left[0], right[0]
     if a.order != b.order and not (a.order and b.order):
         return _star(maker, node, left, right)
     _alike(maker, node, left, right, "⊙")
@@ -204,10 +228,16 @@ def _over(maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int
     x, y = maker.surface(maker.tape[i]), maker.surface(maker.tape[j])
     fits = not a.order or a.order == b.order
     raise maker.shape_error(
-        "S005", f"division by {article(b.order)}", node, [i, j], [a, b], expected="a scalar below /",
-        hint=f"write `{x} ⊘ {y}` (or ./) to divide entry by entry" if fits
+        "S005",
+        f"division by {article(b.order)}",
+        node,
+        [i, j],
+        [a, b],
+        expected="a scalar below /",
+        hint=f"write `{x} ⊘ {y}` (or ./) to divide entry by entry"
+        if fits
         else f"if {y} is a number, declare `{y} : scalar`",
-    )  # fmt: skip
+    )
 
 
 _TIMES = {"*": _star, "⊙": _hadamard, "⊘": _divide, "/": _over}
@@ -217,11 +247,17 @@ def _pow(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
     x = kids[0]
     exponent, dotted, _ = node.value
     if abs(exponent) > _LARGEST_POWER:
-        raise maker.parse_error("P002", "an exponent too large to work with", node,
-                                expected=f"at most {_LARGEST_POWER}")  # fmt: skip
+        raise maker.parse_error(
+            "P002", "an exponent too large to work with", node, expected=f"at most {_LARGEST_POWER}"
+        )
     if not x.order or dotted:
         inner = maker.tape[node.kids[0]]
-        if exponent == 2 and not dotted and inner.tag == "call" and reduction.norm in KNOWN.get(inner.value[0], ()):
+        if (
+            exponent == 2
+            and not dotted
+            and inner.tag == "call"
+            and reduction.norm in KNOWN.get(inner.value[0], ())
+        ):
             return maker.make(lambda n: reduction.norm_sq(n.args[0]), (), x)
         return maker.make(lambda e: arithmetic.power(e, exponent=exponent), x.shape, x, row=x.row)
     if x.order == 2 and exponent.denominator == 1:
@@ -231,13 +267,19 @@ def _pow(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
             raise refuse("inv", maker.span(node))
         if 1 <= exponent <= 16:
             if not maker.sizes.agree(*x.shape):
-                raise maker.differ(*x.shape, node, node.kids, kids, "a power of a matrix")
+                raise maker.differ(x.shape[0], x.shape[1], node, node.kids, kids, "a power of a matrix")
             return chain_of(maker, node, [(x, node.kids[0])] * int(exponent))
     base = maker.surface(maker.tape[node.kids[0]])
     shown = str(exponent) if exponent.denominator == 1 else f"({exponent})"
-    raise maker.shape_error("S002", f"{article(x.order)} has no power {shown}", node, node.kids, kids,
-                            hint=f"write {base}^∘{shown} (or {base}.^{shown}) for the power of every entry"
-                                 + (f", ‖{base}‖² for the sum of squares" if exponent == 2 else ""))  # fmt: skip
+    raise maker.shape_error(
+        "S002",
+        f"{article(x.order)} has no power {shown}",
+        node,
+        node.kids,
+        kids,
+        hint=f"write {base}^∘{shown} (or {base}.^{shown}) for the power of every entry"
+        + (f", ‖{base}‖² for the sum of squares" if exponent == 2 else ""),
+    )
 
 
 def _transpose(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
@@ -248,79 +290,17 @@ def _transpose(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
         return Val(x.shape, x.expr, not x.row)
     if not x.order:
         return x
-    raise maker.shape_error("S002", f"{article(x.order)} has no transpose", node, node.kids, kids,
-                            hint='name the new order of the axes: ein("b i j -> b j i", X)')  # fmt: skip
+    raise maker.shape_error(
+        "S002",
+        f"{article(x.order)} has no transpose",
+        node,
+        node.kids,
+        kids,
+        hint='name the new order of the axes: ein("b i j -> b j i", X)',
+    )
 
 
-# ---- constants, slices, calls
-
-
-def _ones(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
-    shape = maker.dims(node.value)
-    return maker.leaf(lambda: structure.ones(shape), shape)
-
-
-def _structure(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
-    name, raw, _ = node.value
-    dims = maker.dims(raw)
-    wanted = {"I_": 1, "e_": 2, "E_": 3}[name]
-    if len(dims) != wanted:
-        raise maker.parse_error("P002", f"{name}(…) takes {wanted} sizes, not {len(dims)}", node,
-                                expected="I_(n), e_(total, start), E_(total, start, size)")  # fmt: skip
-    if wanted == 1:
-        return maker.leaf(lambda: matrix.identity(dims[0]), (dims[0], dims[0]))
-    if wanted == 2:
-        return maker.leaf(lambda: structure.unit(total=dims[0], start=dims[1]), dims[:1])
-    return maker.leaf(lambda: structure.place(total=dims[0], start=dims[1], dim=dims[2]), (dims[0], dims[2]))
-
-
-def _shaped(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
-    """ones(n), zeros(m, n), eye(n); vector(c) and matrix(c) take their sizes from their surroundings."""
-    name, raw, _ = node.value
-    dims = maker.dims(raw)
-    if name in ("vector", "matrix"):
-        value = dims[0].constant if len(dims) == 1 else None
-        if value is None:
-            raise maker.parse_error("P002", f"{name}(…) takes one number", node, expected=f"{name}(1)")
-        shape = tuple(maker.hole(-100 * at - k) for k in range(1 if name == "vector" else 2))
-        return maker.leaf(lambda: OPERATORS["fill"](arithmetic.rational(Fraction(value)), shape), shape)
-    if name == "eye":
-        if len(dims) > 1 and (len(dims) > 2 or not maker.sizes.agree(*dims)):
-            raise maker.parse_error("P002", "eye takes one size", node, expected="eye(n)")
-        size = dims[0] if dims else maker.hole(-100 * at)
-        return maker.leaf(lambda: matrix.identity(size), (size, size))
-    one = Fraction(name == "ones")
-    return maker.leaf(lambda: OPERATORS["fill"](arithmetic.rational(one), dims), dims)
-
-
-def _slice(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
-    x = kids[0].column()
-    parts, bracket = node.value
-    if len(parts) != x.order:
-        raise maker.parse_error("P002", f"{len(parts)} entries in the brackets for {article(x.order)}", node,
-                                expected=f"{x.order}: one for every axis, : for the whole axis",
-                                hint="a space before [ makes a product with a block matrix")  # fmt: skip
-    for axis in range(x.order - 1, -1, -1):
-        part = parts[axis]
-        if part is None:
-            continue
-        first, last = maker.dims((part[0],))[0], part[1]
-        start = first - _ONE
-        total = maker.sizes.resolve(x.shape[axis]).constant
-        end = first.constant if last is None else last.constant
-        if (start.constant or 0) < 0 or (total is not None and end is not None and end > total):
-            raise maker.parse_error("P002", f"axis {axis} of shape {show_shape(x.shape)} has no such entry", node,
-                                    expected="entries counted from 1")  # fmt: skip
-        if last is None:
-            shape = (*x.shape[:axis], *x.shape[axis + 1 :])
-            x = maker.make(structure.take, shape, x, axis=axis, start=start)
-            continue
-        size = maker.dims((last,))[0] - start
-        if (size.constant or 1) < 1:
-            raise maker.parse_error("P002", "an empty slice", node, expected="first..last, counted from 1")
-        shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
-        x = maker.make(lambda e, k=axis, s=start, d=size: structure.slice_of(e, k, s, d), shape, x)
-    return x
+# ---- calls and blocks
 
 
 def _call(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
@@ -332,7 +312,18 @@ def _block(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
 
 
 _HANDLERS: dict[str, Callable[[Maker, Node, list[Val], int], Val]] = {
-    "num": _number, "name": _name, "neg": _neg, "sum": _sum, "chain": _chain, "times": _times, "pow": _pow,
-    "T": _transpose, "ones": _ones, "structure": _structure, "shaped": _shaped, "slice": _slice, "call": _call,
+    "num": _number,
+    "name": _name,
+    "neg": _neg,
+    "sum": _sum,
+    "chain": _chain,
+    "times": _times,
+    "pow": _pow,
+    "T": _transpose,
+    "ones": ones_node,
+    "structure": structure_node,
+    "shaped": shaped_node,
+    "slice": slice_node,
+    "call": _call,
     "block": _block,
-}  # fmt: skip
+}

@@ -1,7 +1,7 @@
 """Index equations: `z_j = sum_i W_ij a_i` as index sums over whole tensors.
 
-Strict: every index is on the left or bound by a sum. A product is kept as its factors until something needs it
-whole, so that one term becomes one einsum.
+Strict: every index is on the left or bound by a sum. A product is kept as its factors until something needs
+it whole, so that one term becomes one einsum.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from ..algebra.dims import Dim
-from ..algebra.ops import arithmetic, free, matrix, structure
+from ..algebra.ops import arithmetic, matrix, structure
 from ..errors import PullbackError
 from .calls import apply
-from .pratt import Node, Tape
+from .tape import Node, Tape
 from .tokens import Statement
 from .values import Maker, Val
 
@@ -50,16 +50,22 @@ def elaborate_index(maker: Maker, statement: Statement, tape: Tape, left: Labels
     for node in tape:
         kids = [terms[k] for k in node.kids]
         try:
-            terms.append(_HANDLERS[node.tag](reader, node, kids) if node.tag in _HANDLERS else reader.refuse(node))
+            terms.append(
+                _HANDLERS[node.tag](reader, node, kids) if node.tag in _HANDLERS else reader.refuse(node)
+            )
         except PullbackError as error:
             raise error.at(maker.span(node)) from None
     last, node = terms[-1], tape[-1]
     missing = [x for x in left if x not in last.free]
     if missing:
         whole = ", ".join(missing)
-        raise maker.parse_error("P015", f"the index {whole} is on the left but not on the right", node,
-                                expected="every index of the left side on the right",
-                                hint=f"write 1_{missing[0]} as a factor to repeat the value along {missing[0]}")  # fmt: skip
+        raise maker.parse_error(
+            "P015",
+            f"the index {whole} is on the left but not on the right",
+            node,
+            expected="every index of the left side on the right",
+            hint=f"write 1_{missing[0]} as a factor to repeat the value along {missing[0]}",
+        )
     return reader.whole(node, last, left)
 
 
@@ -69,9 +75,13 @@ class _Indices:
         self.size: dict[str, Dim] = {}
 
     def refuse(self, node: Node) -> Term:
-        raise self.maker.parse_error("P002", f"{self.maker.surface(node)} cannot stand in an index equation", node,
-                                     expected="sums and products of entries such as W_ij, numbers and functions",
-                                     hint="write this line in matrix notation, without indices")  # fmt: skip
+        raise self.maker.parse_error(
+            "P002",
+            f"{self.maker.surface(node)} cannot stand in an index equation",
+            node,
+            expected="sums and products of entries such as W_ij, numbers and functions",
+            hint="write this line in matrix notation, without indices",
+        )
 
     # ---- whole tensors
 
@@ -84,8 +94,10 @@ class _Indices:
             factors.append((self.ones(x), (x,)))
         if lacking:
             name = maker.surface(node)
-            maker.note(f"{name} does not depend on {', '.join(lacking)}: it is repeated along "
-                       + ", ".join(f"{x} (1_{maker.sizes.resolve(self.size[x])})" for x in lacking))  # fmt: skip
+            maker.note(
+                f"{name} does not depend on {', '.join(lacking)}: it is repeated along "
+                + ", ".join(f"{x} (1_{maker.sizes.resolve(self.size[x])})" for x in lacking)
+            )
         if not factors:
             value = term.scalars[-1] if term.scalars else maker.constant(Fraction(1))
             return self.scaled(term.scalars[:-1], value)
@@ -144,9 +156,11 @@ class _Indices:
         value = self.maker.lookup(self.maker, node.value, node)
         if value.order:
             raise self.maker.parse_error(
-                "P002", f"{node.value} stands without indices in an index equation", node,
+                "P002",
+                f"{node.value} stands without indices in an index equation",
+                node,
                 hint=f"it has {value.order} axes: write {node.value}_" + "ijklmn"[: value.order],
-            )  # fmt: skip
+            )
         return Term(scalars=[value])
 
     def indexed(self, node: Node, kids: list[Term]) -> Term:
@@ -154,8 +168,12 @@ class _Indices:
         maker = self.maker
         value = maker.lookup(maker, base, node)
         if value.order != len(labels):
-            raise maker.shape_error("S003", f"{base} has {value.order} axes, but {len(labels)} indices are written", node,
-                                    expected=f"one index for each axis of {base}")  # fmt: skip
+            raise maker.shape_error(
+                "S003",
+                f"{base} has {value.order} axes, but {len(labels)} indices are written",
+                node,
+                expected=f"one index for each axis of {base}",
+            )
         for x, size in zip(labels, value.shape, strict=True):
             if not maker.sizes.agree(self.size.setdefault(x, size), size):
                 raise maker.differ(self.size[x], size, node, [], [], f"the index {x}")
@@ -201,9 +219,13 @@ class _Indices:
         term, labels = kids[0], node.value
         unused = [x for x in labels if x not in term.free]
         if unused:
-            raise self.maker.parse_error("P007", f"the sum over {unused[0]} has no index {unused[0]} under it", node,
-                                         expected=f"a factor with the index {unused[0]}",
-                                         hint=f"write 1_{unused[0]} for a sum of equal terms")  # fmt: skip
+            raise self.maker.parse_error(
+                "P007",
+                f"the sum over {unused[0]} has no index {unused[0]} under it",
+                node,
+                expected=f"a factor with the index {unused[0]}",
+                hint=f"write 1_{unused[0]} for a sum of equal terms",
+            )
         return Term(term.factors, term.scalars, (*term.bound, *labels))
 
     def negative(self, node: Node, kids: list[Term]) -> Term:
@@ -221,7 +243,9 @@ class _Indices:
     def power(self, node: Node, kids: list[Term]) -> Term:
         exponent = node.value[0]
         if abs(exponent) > 1000:
-            raise self.maker.parse_error("P002", "an exponent too large to work with", node, expected="at most 1000")
+            raise self.maker.parse_error(
+                "P002", "an exponent too large to work with", node, expected="at most 1000"
+            )
         value, labels = self.tensor(node, kids[0])
         build = self.maker.make(lambda e: arithmetic.power(e, exponent=exponent), value.shape, value)
         return self.as_term(build, labels)
@@ -233,16 +257,24 @@ class _Indices:
         value = apply(maker, node, node.value[0], values)
         if len(value.shape) != len(labels):
             raise maker.parse_error(
-                "P002", f"{node.value[0]} does not act entry by entry, so it cannot stand in an index equation", node,
+                "P002",
+                f"{node.value[0]} does not act entry by entry, so it cannot stand in an index equation",
+                node,
                 hint=f"write this line in matrix notation: {node.value[0]}(y) without indices",
-            )  # fmt: skip
+            )
         return self.as_term(value, labels)
 
 
 _HANDLERS: dict[str, Callable[[_Indices, Node, list[Term]], Term]] = {
-    "num": _Indices.number, "name": _Indices.name, "indexed": _Indices.indexed, "ones_index": _Indices.ones_index,
-    "chain": _Indices.chain, "times": _Indices.times, "index_sum": _Indices.index_sum, "neg": _Indices.negative,
-    "sum": _Indices.total, "pow": _Indices.power, "call": _Indices.call,
-}  # fmt: skip
-
-assert free
+    "num": _Indices.number,
+    "name": _Indices.name,
+    "indexed": _Indices.indexed,
+    "ones_index": _Indices.ones_index,
+    "chain": _Indices.chain,
+    "times": _Indices.times,
+    "index_sum": _Indices.index_sum,
+    "neg": _Indices.negative,
+    "sum": _Indices.total,
+    "pow": _Indices.power,
+    "call": _Indices.call,
+}

@@ -1,4 +1,4 @@
-"""Tokens of one expression into a tape of nodes, arguments before their node.
+"""Tokens of one expression into a tape of nodes.
 
 The tape makes elaboration a loop: nothing but brackets nests, and those are limited by the tokens.
 Precedence: `+ −` < `⊙ ⊘ * /` < juxtaposition, `@` < postfix. A sign in front takes the whole term.
@@ -6,120 +6,24 @@ Precedence: `+ −` < `⊙ ⊘ * /` < juxtaposition, `@` < postfix. A sign in fr
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
 
 from ..algebra.dims import Dim
-from ..errors import ParseError, Span, UnsupportedError
-from .functions import SHAPED
+from ..errors import ParseError, UnsupportedError
+from .atoms import PRIMES, Atoms
 from .sizes import read_dim
-from .tokens import MAX_DEPTH, MINUS, Statement, Token
+from .tape import Tape, superscript
+from .tokens import MAX_DEPTH, MINUS, Token
 
-__all__ = ["Bound", "Node", "Parser", "Tape", "superscript"]
+__all__ = ["Parser"]
 
 _TIMES = {"⊙": "⊙", ".*": "⊙", "⊘": "⊘", "./": "⊘", "*": "*", "·": "*", "/": "/"}
-_FRACTIONS = {"½": Fraction(1, 2), "⅓": Fraction(1, 3), "¼": Fraction(1, 4), "¾": Fraction(3, 4)}
-_DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 _TRANSPOSE = frozenset({"ᵀ", "⊤", ".'"})
-_PRIMES = {"'": 1, "′": 1, "″": 2, "‴": 3}
 _STARTS = frozenset({"name", "num", "frac", "ones", "nabla", "partial"})
-_SUMS = ("sum_", "Σ_", "∑_", "∑")
 
 
-def superscript(text: str) -> int:
-    return int(text.translate(_DIGITS))
-
-
-class Node:
-    """One step of the tape. `kids` are places on the tape; `value` belongs to the tag."""
-
-    __slots__ = ("end", "kids", "start", "tag", "value")
-
-    def __init__(self, tag: str, kids: tuple[int, ...], value: Any, start: int, end: int) -> None:
-        self.tag, self.kids, self.value, self.start, self.end = tag, kids, value, start, end
-
-
-Tape = list[Node]
-
-
-class Bound:
-    """The indices that may be used at a point of an index equation; every binding has a label of its own."""
-
-    def __init__(self, free: tuple[str, ...] = ()) -> None:
-        self.free = free
-        self.active: dict[str, str] = {i: i for i in free}
-        self.taken: dict[str, int] = dict.fromkeys(free, 1)
-
-    def bind(self, letter: str) -> str:
-        count = self.taken[letter] = self.taken.get(letter, 0) + 1
-        label = letter if count == 1 else f"{letter}{count}"
-        self.active[letter] = label
-        return label
-
-
-def subscript(text: str) -> tuple[str, tuple[str, ...]] | None:
-    """`W_ij` and `W_{i j}` as (W, (i, j)); None if the name carries no indices."""
-    base, bar, tail = text.rpartition("_")
-    letters = tail.strip("{}").replace(",", "").replace(" ", "")
-    if not bar or not base or not letters.isalpha() or not letters.isascii() or len(letters) > 6:
-        return None
-    return base, tuple(letters)
-
-
-def sum_letters(text: str) -> tuple[str, ...] | None:
-    """The indices that `sum_ij` binds, or None if the name is not such a sum."""
-    for head in _SUMS:
-        if text.startswith(head):
-            letters = text[len(head) :].strip("{}").replace(",", "").replace(" ", "")
-            if letters.isalpha() and letters.isascii() and len(letters) <= 6:
-                return tuple(letters)
-    return None
-
-
-class Parser:
-    """Reads one expression of a statement. `is_function(name)` tells f'(z) from W'; `dialect` what `*` means."""
-
-    def __init__(
-        self,
-        statement: Statement,
-        at: int,
-        is_function: Callable[[str], bool],
-        *,
-        matlab: bool = False,
-        bound: Bound | None = None,
-    ) -> None:
-        self.statement, self.t, self.i = statement, statement.tokens, at
-        self.is_function, self.matlab, self.bound = is_function, matlab, bound
-        self.tape: Tape = []
-        self.block = False  # inside [ ], white space separates
-        self.norms = 0  # open ‖ at this bracket level
-        self.depth = 0
-        self.only_matrix = False  # a construct was met that the MATLAB-like dialect does not have
-
-    # ---- helpers
-
-    def span(self, first: Token, last: Token | None = None) -> Span:
-        return self.statement.span(first, last)
-
-    def node(self, tag: str, kids: tuple[int, ...], value: Any, start: int) -> int:
-        self.tape.append(Node(tag, kids, value, start, self.t[self.i - 1].end))
-        return len(self.tape) - 1
-
-    def expect(self, text: str, why: str = "") -> Token:
-        token = self.t[self.i]
-        if token.text != text or token.kind == "str":
-            raise self.unexpected(text, why)
-        self.i += 1
-        return token
-
-    def unexpected(self, expected: str, hint: str = "") -> ParseError:
-        token = self.t[self.i]
-        if token.kind == "str":
-            return ParseError("P014", "a quoted string can only be the pattern of ein(...)",
-                              span=self.span(token), hint='ein("i j, j -> i", W, a)')  # fmt: skip
-        shown = "the end of the line" if token.kind == "end" else token.text
-        return ParseError("P002", f"unexpected {shown}", span=self.span(token), expected=expected, hint=hint)
+class Parser(Atoms):
+    """Reads one expression of a statement. `is_function(name)` tells f'(z) from W'; `matlab` what `*` means."""
 
     def whole(self) -> Tape:
         """The expression up to the end of the statement."""
@@ -138,8 +42,12 @@ class Parser:
             if token.text != "+" and token.text not in MINUS:
                 break
             if self.block and token.spaced and not self.t[self.i + 1].spaced:
-                raise ParseError("P002", f"{token.text} between brackets can be read in two ways", span=self.span(token),
-                                 hint=f"write `a {token.text} b` with spaces on both sides, or commas between blocks")  # fmt: skip
+                raise ParseError(
+                    "P002",
+                    f"{token.text} between brackets can be read in two ways",
+                    span=self.span(token),
+                    hint=f"write `a {token.text} b` with spaces on both sides, or commas between blocks",
+                )
             signs += "+" if token.text == "+" else "-"
             self.i += 1
             terms.append(self.term())
@@ -219,7 +127,7 @@ class Parser:
             if token.kind == "prime" or text in _TRANSPOSE:
                 if text in _TRANSPOSE and text != ".'":
                     self.only_matrix = True
-                times = _PRIMES.get(text, 1)
+                times = PRIMES.get(text, 1)
                 self.i += 1
                 for _ in range(times):
                     found = self.node("T", (found,), None, start)
@@ -271,23 +179,13 @@ class Parser:
                 return -value if minus else value
         if token.kind == "end":
             raise self.unexpected("an exponent")
-        raise UnsupportedError("U001", "an exponent must be a number", span=self.span(self.t[self.i]),
-                               expected="an integer, a decimal or a fraction such as (1/2)",
-                               hint="write a^b with a variable exponent as exp(b log(a))")  # fmt: skip
-
-    def number(self, token: Token) -> Fraction:
-        if token.kind == "frac":
-            return _FRACTIONS[token.text]
-        mantissa, _, exponent = token.text.lower().partition("e")
-        if exponent and abs(int(exponent)) > 400:
-            raise ParseError("P002", "a number too large to work with", span=self.span(token),
-                             expected="a power of ten between -400 and 400")  # fmt: skip
-        after = self.t[self.i] if self.t[self.i] is not token else self.t[self.i + 1]
-        if after.kind == "name" and after.start == token.end and after.text in ("i", "j"):
-            raise UnsupportedError("U002", f"complex numbers are not supported: {token.text}{after.text}",
-                                   span=self.span(token, after), expected="real numbers",
-                                   hint=f"for a product with a variable write {token.text} {after.text}")  # fmt: skip
-        return Fraction(token.text if exponent else mantissa)
+        raise UnsupportedError(
+            "U001",
+            "an exponent must be a number",
+            span=self.span(self.t[self.i]),
+            expected="an integer, a decimal or a fraction such as (1/2)",
+            hint="write a^b with a variable exponent as exp(b log(a))",
+        )
 
     def slices(self, base: int, start: int) -> int:
         """`X[:, 1..n]`, counted from 1: one entry for every axis."""
@@ -310,252 +208,3 @@ class Parser:
             self.i += 1
         self.expect("]", "a space before [ makes a product with a block matrix")
         return self.node("slice", (base,), (tuple(parts), bracket), start)
-
-    # ---- atoms
-
-    def inside(self) -> tuple[bool, int]:
-        """Enters a bracket: white space no longer separates, ‖ opens a new norm."""
-        saved = self.block, self.norms
-        self.block, self.norms = False, 0
-        return saved
-
-    def atom(self) -> int:
-        token = self.t[self.i]
-        kind, text, start = token.kind, token.text, token.start
-        if kind == "name":
-            return self.name(token)
-        self.i += 1
-        if kind in ("num", "frac"):
-            return self.node("num", (), self.number(token), start)
-        if text == "-" and self.t[self.i].kind in ("num", "frac"):
-            number = self.t[self.i]
-            self.i += 1
-            return self.node("num", (), -self.number(number), start)
-        if kind == "ones":
-            return self.ones(token)
-        if kind in ("nabla", "partial"):
-            return self.mark(token)
-        if text == "(":
-            saved = self.inside()
-            found = self.sum()
-            self.expect(")")
-            self.block, self.norms = saved
-            return found
-        if text == "[":
-            return self.blocks(token)
-        if text in ("⟨", "<"):
-            saved = self.inside()
-            left = self.sum()
-            self.expect(",", "⟨A, B⟩ is the sum over all entries of A ⊙ B")
-            right = self.sum()
-            self.expect("⟩" if text == "⟨" else ">")
-            self.block, self.norms = saved
-            return self.node("call", (left, right), ("inner", token, {}), start)
-        if text in ("‖", "||"):
-            self.depth += 1
-            if self.depth > MAX_DEPTH:
-                raise ParseError("P008", "norms are nested too deep", span=self.span(token))
-            saved = self.inside()
-            self.norms = 1
-            kid = self.sum()
-            self.expect(text, f"the {text} at column {start + 1} is never closed")
-            self.block, self.norms = saved
-            self.depth -= 1
-            return self.node("call", (kid,), ("norm", token, {}), start)
-        if text == "|":
-            raise UnsupportedError("U001", "the absolute value is not supported", span=self.span(token),
-                                   hint="write sqrt(x^∘2); the norm of a vector is ‖x‖ or ||x||")  # fmt: skip
-        self.i -= 1
-        raise self.unexpected("a name, a number or an opening bracket")
-
-    def ones(self, token: Token) -> int:
-        tail = token.text[2:]
-        if self.bound is not None and tail in self.bound.active:
-            return self.node("ones_index", (), self.bound.active[tail], token.start)
-        if tail:
-            shape = (Dim.number(int(tail)) if tail.isdigit() else Dim.symbol(tail),)
-        else:
-            shape = self.dims()
-        return self.node("ones", (), shape, token.start)
-
-    def dims(self) -> tuple[Dim, ...]:
-        self.expect("(", "1_n or 1_(m, n)")
-        found: list[Dim] = []
-        while True:
-            dim, self.i = read_dim(self.statement, self.i)
-            found.append(dim)
-            if self.t[self.i].text != ",":
-                break
-            self.i += 1
-        self.expect(")")
-        return tuple(found)
-
-    def mark(self, token: Token) -> int:
-        """`∇loss(y)`, `∇2_loss(y, t)`, `∂1∂2_f(x, y)`, or the name `∇z`."""
-        name = self.t[self.i]
-        if name.kind != "name":
-            raise self.unexpected(f"a name after {token.text}")
-        self.i += 1
-        if token.kind == "partial":
-            slots = tuple(int(c) - 1 for c in token.text.rstrip("_").split("∂") if c)
-            return self.call(name, {"partials": slots})
-        digits = token.text.lstrip("∇").rstrip("_")
-        marks = len(token.text) - len(token.text.lstrip("∇"))
-        if self.t[self.i].text == "(" and self.t[self.i].start == name.end and self.is_function(name.text):
-            slots = tuple(int(c) - 1 for c in digits) or (0,) * marks
-            if len(slots) != marks:
-                raise ParseError("P002", f"{token.text} has {marks} ∇ but {len(slots)} places", span=self.span(token))
-            return self.call(name, {"slots": slots})
-        return self.node("name", (), token.text + name.text, token.start)
-
-    def name(self, token: Token) -> int:
-        self.i += 1
-        text, start, after = token.text, token.start, self.t[self.i]
-        if self.bound is not None and (letters := sum_letters(text)) is not None:
-            return self.index_sum(token, letters)
-        touching = after.start == token.end
-        if touching and after.text == "(" and text in ("I_", "e_", "E_"):
-            return self.node("structure", (), (text, self.dims(), token), start)
-        if self.is_function(text):
-            return self.call(token, {})
-        if after.kind == "prime" and touching and self.t[self.i + 1].text == "(" and text not in SHAPED:
-            self.only_matrix = self.only_matrix or False
-        if text == "eye":
-            return self.node("shaped", (), (text, (), token), start)
-        if self.bound is not None and (found := subscript(text)) is not None:
-            return self.indexed(token, *found)
-        return self.node("name", (), text, start)
-
-    def indexed(self, token: Token, base: str, letters: tuple[str, ...]) -> int:
-        assert self.bound is not None
-        after = self.t[self.i + 1]
-        while (  # W_i,j outside a call
-            not self.depth and self.t[self.i].text == "," and self.t[self.i].start == self.t[self.i - 1].end
-            and len(after.text) == 1 and after.text.isalpha() and after.start == self.t[self.i].end
-        ):  # fmt: skip
-            letters = (*letters, after.text)
-            self.i += 2
-            after = self.t[min(self.i + 1, len(self.t) - 1)]
-        labels = []
-        for letter in letters:
-            label = self.bound.active.get(letter)
-            if label is None:
-                raise ParseError("P007", f"the index {letter} of {token.text} is neither summed nor on the left",
-                                 span=self.span(token), expected=f"{letter} under a sum_{letter}, or on the left",
-                                 hint=f"write sum_{letter} in front of the term")  # fmt: skip
-            labels.append(label)
-        return self.node("indexed", (), (base, tuple(labels)), token.start)
-
-    def index_sum(self, token: Token, letters: tuple[str, ...]) -> int:
-        assert self.bound is not None
-        labels = []
-        for letter in letters:
-            if letter in self.bound.active:
-                place = "the left side" if letter in self.bound.free else "an enclosing sum"
-                raise ParseError("P006", f"the index {letter} is bound twice: by this sum and by {place}",
-                                 span=self.span(token), hint="use another letter for one of them")  # fmt: skip
-            labels.append(self.bound.bind(letter))
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise ParseError("P008", "sums are nested too deep", span=self.span(token))
-        body = self.term()
-        self.depth -= 1
-        for letter in letters:
-            del self.bound.active[letter]
-        return self.node("index_sum", (body,), tuple(labels), token.start)
-
-    # ---- calls and blocks
-
-    def call(self, name: Token, marks: dict[str, Any]) -> int:
-        """A function name, its primes, and its arguments."""
-        order = 0
-        while self.t[self.i].kind == "prime" and order <= MAX_DEPTH:
-            text = self.t[self.i].text
-            order += _PRIMES.get(text) or superscript(text.strip("⁽⁾"))
-            self.i += 1
-        bracket = self.t[self.i]
-        if bracket.text != "(":
-            if order:
-                raise ParseError("P012", f"the prime of {name.text} can be read in two ways",
-                                 span=self.span(name, self.t[self.i - 1]),
-                                 expected=f"{name.text}'(z) for the derivative, or a variable for the transpose",
-                                 hint=f"{name.text} is a function here: write {name.text}'(…); "
-                                      f"if it is a matrix, declare `{name.text} : (m, n)` and write {name.text}ᵀ")  # fmt: skip
-            raise self.unexpected(f"( after the function {name.text}")
-        if name.text in SHAPED:
-            return self.node("shaped", (), (name.text, self.dims(), name), name.start)
-        self.i += 1
-        saved = self.inside()
-        self.depth += 1
-        kids: list[int] = []
-        options: dict[str, Any] = dict(marks)
-        if order:
-            options["order"] = order
-        if self.t[self.i].kind == "str":
-            options["spec"] = self.t[self.i].text[1:-1]
-            self.i += 1
-            if self.t[self.i].text == ",":
-                self.i += 1
-        while self.t[self.i].text != ")":
-            if self.t[self.i].kind == "name" and self.t[self.i + 1].text == "=":
-                self.option(options)
-            else:
-                kids.append(self.sum())
-            if self.t[self.i].text != ",":
-                break
-            self.i += 1
-        self.expect(")")
-        self.depth -= 1
-        self.block, self.norms = saved
-        return self.node("call", tuple(kids), (name.text, name, options), name.start)
-
-    def option(self, options: dict[str, Any]) -> None:
-        """`axis=0`, `axis=(0, 1)`, `start=n+1`."""
-        key = self.t[self.i].text
-        self.i += 2
-        if self.t[self.i].text == "(":
-            options[key] = self.dims()
-        else:
-            dim, self.i = read_dim(self.statement, self.i)
-            options[key] = (dim,)
-
-    def blocks(self, bracket: Token) -> int:
-        """`[a; 1]`, `[W b]`, `[W, b]`: rows end with ; and blocks with , or white space."""
-        saved = self.inside()
-        rows: list[tuple[int, ...]] = []
-        row: list[int] = []
-        commas = self.row_has_comma()
-        while True:
-            self.block = not commas
-            row.append(self.sum())
-            token = self.t[self.i]
-            if token.text == ",":
-                self.i += 1
-                continue
-            if token.text in (";", "]"):
-                rows.append(tuple(row))
-                row = []
-                self.i += 1
-                if token.text == "]":
-                    break
-                commas = self.row_has_comma()
-                continue
-            if commas or token.kind == "end":
-                raise self.unexpected(", or ; or ]")
-            self.only_matrix = True
-        self.block, self.norms = saved
-        return self.node("block", tuple(k for r in rows for k in r), tuple(map(len, rows)), bracket.start)
-
-    def row_has_comma(self) -> bool:
-        depth, i = 0, self.i
-        while True:
-            text = self.t[i].text
-            if text in ("(", "[", "⟨"):
-                depth += 1
-            elif text in (")", "]", "⟩"):
-                depth -= 1
-            if depth < 0 or self.t[i].kind == "end" or (not depth and text == ";"):
-                return False
-            if not depth and text == ",":
-                return True
-            i += 1

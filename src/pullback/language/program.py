@@ -1,4 +1,4 @@
-"""A Program: named equations in an order in which they can be evaluated, and everything assumed to read them."""
+"""A Program: named equations in an order of evaluation, and everything assumed to read them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ __all__ = ["Equation", "FunctionKind", "Program", "choose_target"]
 class FunctionKind:
     """What is known of a function of which only the name is known.
 
-    `kind` is "entrywise" (one number in, one number out, at every entry) or "tensor" (a result of shape `out`,
-    scalar when `out` is empty). `args` are the shapes of its arguments where they were declared.
+    `kind` is "entrywise" (one number in, one number out, at every entry) or "tensor" (a result of shape
+    `out`, scalar when `out` is empty). `args` are the shapes of its arguments where they were declared.
     """
 
     kind: str
@@ -33,12 +33,14 @@ class FunctionKind:
         if self.entrywise:
             return "entrywise"
         inside = "" if self.args is None else " of " + ", ".join(map(show_shape, self.args))
-        return ("scalar function" if not self.out else f"function with values of shape {show_shape(self.out)}") + inside
+        return (
+            "scalar function" if not self.out else f"function with values of shape {show_shape(self.out)}"
+        ) + inside
 
 
 @dataclass(frozen=True)
 class Equation:
-    """`name = rhs`; `surface` is the user's line, `index_form` the index sum that an index equation writes."""
+    """`name = rhs`; `surface` is the user's line, `index_form` what an index equation writes."""
 
     name: str
     var: Expr
@@ -82,7 +84,9 @@ def choose_target(program: Program, name: str | None = None) -> Equation:
     """The scalar equation whose gradient is taken. Raises ParseError P003, P010 or ShapeError S010."""
     wanted = name or program.target
     if wanted is None:
-        raise ParseError("P010", "there is no equation to differentiate", expected="a line `name = expression`")
+        raise ParseError(
+            "P010", "there is no equation to differentiate", expected="a line `name = expression`"
+        )
     found = program.equation(wanted)
     if found is None:
         known = [e.name for e in program.equations]

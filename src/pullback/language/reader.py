@@ -1,296 +1,313 @@
-"""The two passes over a text: what is declared and used, which sizes there are, and then the expressions."""
+"""The two passes over a text: first the sizes, then the expressions; and what had to be assumed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from heapq import heappop, heappush
+import re
 from types import MappingProxyType
 
-from ..algebra.dims import Dim, Shape, show_shape
+from ..algebra.dims import Dim, show_shape
 from ..algebra.expr import Expr
 from ..algebra.ops import arithmetic, free, matrix
-from ..errors import ParseError, PullbackError, Span, nearest
+from ..errors import ParseError, PullbackError, ShapeError, nearest
 from .elaborate import elaborate
-from .functions import KNOWN, SCALAR_FUNCTIONS, SHAPED, derivative_of, is_known
 from .index_mode import elaborate_index
 from .kinds import Guess, guess
-from .lines import Definition, Lines, read_lines
-from .pratt import Bound, Node, Parser, Tape, subscript, sum_letters
-from .program import Equation, FunctionKind, Program
-from .sizes import Sizes
-from .tokens import Statement, Token
+from .lines import Relation, read_lines
+from .pratt import Parser
+from .program import Equation, Program
+from .scan import Parsed, Scan, clip
+from .sizes import Sizes, read_dim
+from .tape import Node, Tape
+from .tokens import Statement
 from .values import Maker, Val
 
-__all__ = ["Reader"]
+__all__ = ["Reader", "constant"]
 
 
-@dataclass
-class _Equation:
-    """A definition with its tape, and what the passes find."""
-
-    definition: Definition
-    tape: Tape
-    uses: list[str]
-    notes: list[str] = field(default_factory=list)
-    value: Val | None = None
-
-    @property
-    def name(self) -> str:
-        return self.definition.name
-
-    @property
-    def statement(self) -> Statement:
-        return self.definition.statement
-
-    @property
-    def surface(self) -> str:
-        return self.statement.surface.strip()
+def constant(maker: Maker, name: str, dims: set[str]) -> Val | None:
+    """π, I_n, and sizes used as numbers; None for any other name."""
+    if name in ("π", "pi"):
+        return maker.leaf(arithmetic.pi, ())
+    if name.startswith("I_") and len(name) > 2:
+        raw = Dim.number(int(name[2:])) if name[2:].isdecimal() and name.isascii() else Dim.symbol(name[2:])
+        size = maker.sizes.resolve(raw)
+        return maker.leaf(lambda: matrix.identity(size), (size, size))
+    if name in dims:
+        size = maker.sizes.resolve(Dim.symbol(name))
+        return maker.leaf(lambda: arithmetic.size_of(size), ())
+    return None
 
 
 class Reader:
     """Reads one text in one dialect."""
 
-    def __init__(self, text: str, statements: list[Statement], dialect: str | None, recognised: bool = False) -> None:
-        self.text, self.statements = text, statements
-        self.lines: Lines = read_lines(statements)
+    def __init__(
+        self, text: str, statements: list[Statement], dialect: str | None, recognised: bool = False
+    ) -> None:
+        self.text = text
+        self.lines = read_lines(statements)
         self.chosen = dialect or self.lines.dialect
         self.matlab = self.chosen == "matlab"
         self.recognised = recognised
-        self.only_matrix = False
+        self.scan = Scan(statements, self.lines, matlab=self.matlab)
         self.sizes = Sizes()
         self.scope: dict[str, Val] = {}
         self.guesses: dict[str, Guess] = {}
-        self.facts: dict[str, None] = {}
-        self.inferred_sizes: set[str] = set()
-        self.holes: dict[tuple[int, int], Dim] = {}
-        self.functions: dict[str, FunctionKind] = dict(self.lines.functions)
-        self.dims = set(self.lines.dims)
-        self.defined = {d.name: d for d in self.lines.definitions if d.name}
-        self.index_orders: dict[str, int] = {}
-        self.position: dict[str, int] = {}
+        self.notes: dict[str, None] = dict.fromkeys(self.scan.notes)
+        self.building = False
+        self.current = ""
+        self.maker = Maker(self.sizes, self.scan.functions, self._lookup, matlab=self.matlab)
+        self.maker.facts = self.notes
+        self.conditions: list[tuple[Relation, Tape, Statement, Tape, Statement]] = []
+        self.facts: list[tuple[Expr, Expr, str]] = []
 
-    # ---- which names are functions
+    def read(self) -> Program:
+        lines, scan = self.lines, self.scan
+        if not scan.equations:
+            raise ParseError(
+                "P010",
+                "there is no equation",
+                expected="at least one line `name = expression`",
+                hint="for example: z = W a + b",
+            )
+        self._relations()
+        for name, declared in lines.declared.items():
+            if name not in scan.defined:
+                self.scope[name] = Val(self.sizes.shape(declared.shape))
+        if self._has_unknowns():
+            try:
+                self._pass(building=False)
+            except PullbackError as error:
+                raise _without_marks(error) from None
+            self._name_sizes()
+        self._leaves()
+        self._pass(building=True)
+        return self._program()
 
-    def scan(self) -> None:
-        """One look at every name: where it stands first, whether it is called, and with how many indices."""
-        called: dict[str, None] = {}
-        bare: set[str] = set()
-        index_statements = {id(d.statement): d for d in self.lines.definitions if d.indices is not None}
-        for definition in index_statements.values():
-            if definition.name and definition.indices is not None:
-                self.index_orders.setdefault(definition.name, len(definition.indices))
-        count = 0
-        for statement in self.statements:
-            indexed = id(statement) in index_statements
-            t = statement.tokens
-            for i, token in enumerate(t):
-                if token.kind == "ones":
-                    self.dims.add(token.text[2:])
-                if token.kind != "name":
-                    continue
-                count += 1
-                name = token.text
-                if indexed and sum_letters(name) is None and (split := subscript(name)) is not None:
-                    name = split[0]
-                    self.index_orders.setdefault(name, len(split[1]))
-                self.position.setdefault(name, count)
-                after, end = t[i + 1], token.end
-                j = i + 1
-                while t[j].kind == "prime" and t[j].start == end:
-                    end = t[j].end
-                    j += 1
-                if t[j].text == "(" and t[j].start == end:
-                    called.setdefault(name)
-                elif after.kind != "prime" and not (after.text == "=" and i and t[i - 1].text in (",", "(")):
-                    bare.add(name)
-        for name in called:
-            unknown = name not in self.functions and name not in self.lines.declared and name not in self.defined
-            if unknown and name not in bare and not is_known(name) and derivative_of(name, self.functions) is None:
-                if sum_letters(name) is not None and index_statements:
-                    continue
-                if name in ("I_", "e_", "E_") or name == "complex":
-                    continue
-                self.functions[name] = FunctionKind("tensor" if name in SCALAR_FUNCTIONS else "entrywise")
-        self.dims.discard("")
+    # ---- assumptions about sizes
 
-    def is_function(self, name: str) -> bool:
-        if name in self.lines.declared or name in self.defined:
-            return False
-        if name in self.functions or name == "complex":
-            return True
-        if is_known(name):
-            return name not in self.variables_by_use
-        return derivative_of(name, self.functions) is not None
+    def _relations(self) -> None:
+        for relation in self.lines.relations:
+            statement, middle = relation.statement, relation.middle
+            tokens = statement.tokens
+            if tokens[middle].text not in ("=", "=="):
+                self.notes.setdefault(f"assumed on line {statement.source.line}: {relation.text}")
+                continue
+            both = self._two_sizes(statement, middle)
+            if both is None:
+                left = Statement(statement.source, tokens[1:middle])
+                right = Statement(statement.source, tokens[middle + 1 : -1])
+                tapes = [
+                    Parser(s, 0, self.scan.is_function, matlab=self.matlab).whole() for s in (left, right)
+                ]
+                self.conditions.append((relation, tapes[0], left, tapes[1], right))
+            elif self.sizes.assume(*both):
+                self.notes.setdefault(f"{both[0]} = {both[1]} assumed on line {statement.source.line}")
+            else:
+                raise ShapeError(
+                    "S007",
+                    f"{both[0]} = {both[1]} cannot be used: neither side is one size by itself",
+                    span=statement.span(tokens[1], tokens[-2]),
+                    expected="assume n = m + 1",
+                )
 
-    @property
-    def variables_by_use(self) -> frozenset[str]:
-        return frozenset()
+    def _two_sizes(self, statement: Statement, middle: int) -> tuple[Dim, Dim] | None:
+        """Both sides if they are sizes; None if they are expressions."""
+        try:
+            left, end = read_dim(statement, 1)
+            right, stop = read_dim(statement, middle + 1)
+        except PullbackError:
+            return None
+        if end != middle or statement.tokens[stop].kind != "end":
+            return None
+        symbols = left.symbols() | right.symbols()
+        variables = self.lines.declared.keys() | self.scan.defined.keys()
+        return (left, right) if symbols and symbols <= self.scan.dims and not symbols & variables else None
 
     # ---- passes
 
-    def read(self) -> Program:
-        self.scan()
-        self.name_last()
-        equations = self.parse()
-        ordered = self.sort(equations)
-        for name, declared in self.lines.declared.items():
-            if name not in self.defined:
-                self.scope[name] = Val(declared.shape)
-        self.assume_sizes()
-        self.pass_over(ordered, building=False)
-        self.build_leaves(ordered)
-        self.pass_over(ordered, building=True)
-        return self.program(ordered)
+    def _has_unknowns(self) -> bool:
+        known = self.scope.keys() | self.scan.defined.keys()
+        if any(name not in known for e in self.scan.equations for name in e.uses) or self.conditions:
+            return True
+        return any(n.tag in ("shaped", "ones_index") for e in self.scan.equations for n in e.tape)
 
-    def name_last(self) -> None:
-        """A bare expression in the last line is the target."""
-        definitions = self.lines.definitions
-        for d in definitions:
-            if d.name:
-                continue
-            if d is not definitions[-1]:
-                first = d.statement.tokens[0]
-                raise ParseError("P002", "an expression without a name", span=d.statement.span(first),
-                                 expected="name = expression; only the last line may be a bare expression")  # fmt: skip
-            d.name = next(n for n in ("E", "F", "value", "result", "E1") if n not in self.position)
-            self.defined[d.name] = d
-            self.facts.setdefault(f"{d.name} names the last line, `{d.statement.surface.strip()[:80]}`")
-            if any(sum_letters(t.text) is not None for t in d.statement.tokens if t.kind == "name"):
-                d.indices = ()
-                for token in d.statement.tokens:
-                    if token.kind == "name" and (split := subscript(token.text)) is not None:
-                        self.index_orders.setdefault(split[0], len(split[1]))
-
-    def parse(self) -> list[_Equation]:
-        found = []
-        for d in self.lines.definitions:
-            bound = None if d.indices is None else Bound(d.indices)
-            parser = Parser(d.statement, d.at, self.is_function, matlab=self.matlab, bound=bound)
-            tape = parser.whole()
-            self.only_matrix = self.only_matrix or parser.only_matrix
-            names = [n.value if n.tag == "name" else n.value[0] for n in tape if n.tag in ("name", "indexed")]
-            if d.indices:
-                self.facts.setdefault(
-                    f"`{d.statement.surface.strip()[:80]}` is an index equation: letters after _ are indices"
-                )
-            found.append(_Equation(d, tape, names))
-        return found
-
-    def sort(self, equations: list[_Equation]) -> list[_Equation]:
-        """Each equation after those that it uses, otherwise in the order of the text. Raises ParseError P005."""
-        place = {e.name: i for i, e in enumerate(equations)}
-        needs = [{place[n] for n in e.uses if n in place} for e in equations]
-        users: list[list[int]] = [[] for _ in equations]
-        for i, wanted in enumerate(needs):
-            for j in wanted:
-                users[j].append(i)
-        missing = [len(w) for w in needs]
-        ready = [i for i, n in enumerate(missing) if not n]
-        ordered: list[_Equation] = []
-        while ready:
-            i = heappop(ready)
-            ordered.append(equations[i])
-            for j in users[i]:
-                missing[j] -= 1
-                if not missing[j]:
-                    heappush(ready, j)
-        if len(ordered) < len(equations):
-            raise self.cycle(equations, needs, missing)
-        return ordered
-
-    def cycle(self, equations: list[_Equation], needs: list[set[int]], missing: list[int]) -> ParseError:
-        i = next(k for k, n in enumerate(missing) if n)
-        path: list[int] = []
-        at: dict[int, int] = {}
-        while i not in at:
-            at[i] = len(path)
-            path.append(i)
-            i = min(k for k in needs[i] if missing[k])
-        loop = path[at[i] :]
-        start = min(range(len(loop)), key=lambda k: loop[k])
-        loop = [*loop[start:], *loop[:start]]
-        names = [equations[k].name for k in loop]
-        shown = names if len(names) <= 8 else [*names[:4], "…", *names[-3:]]
-        first = equations[loop[0]]
-        token = first.definition.token or first.statement.tokens[0]
-        notes = [f"line {equations[k].statement.source.line}: {equations[k].surface[:80]}" for k in loop[:6]]
-        return ParseError("P005", "the equations are cyclic: " + " → ".join([*shown, shown[0]]),
-                          span=first.statement.span(token), expected="each name computed from others", notes=notes,
-                          hint="a new value needs a new name: x2 = x1 + …")  # fmt: skip
-
-    def maker(self, building: bool) -> Maker:
-        maker = Maker(self.sizes, self.functions, self.lookup, matlab=self.matlab, building=building)
-        maker.facts, maker.inferred, maker.holes = self.facts, self.inferred_sizes, self.holes
-        return maker
-
-    def pass_over(self, ordered: list[_Equation], *, building: bool) -> None:
-        maker = self.maker(building)
-        for e in ordered:
-            self.current = e
+    def _pass(self, *, building: bool) -> None:
+        maker = self.maker
+        maker.building = building
+        for e in self.scan.equations:
+            self.current = e.surface
             maker.notes = []
             indices = e.definition.indices
             if indices is None:
                 value = elaborate(maker, e.statement, e.tape)
             else:
                 value = elaborate_index(maker, e.statement, e.tape, indices)
-            e.notes = maker.notes
-            self.check_declared(e, value)
+            if e.name in self.lines.declared:
+                self._check_declared(e, value)
+            e.notes, e.value = maker.notes, value
+            self.scope[e.name] = Val(value.shape, free.var(e.name, value.shape) if building else None)
+        for relation, left, first, right, second in self.conditions:
+            self.current = relation.text
+            a, b = elaborate(maker, first, left), elaborate(maker, second, right)
+            if a.order != b.order or not all(map(self.sizes.agree, a.shape, b.shape)):
+                shapes = (
+                    f"{show_shape(self.sizes.shape(a.shape))} and {show_shape(self.sizes.shape(b.shape))}"
+                )
+                raise ShapeError(
+                    "S002",
+                    f"the two sides of an assumption have the shapes {shapes}",
+                    span=first.span(first.tokens[0], second.tokens[-2]),
+                )
             if building:
-                e.value = value
-                value = Val(value.shape, free.var(e.name, value.shape))
-            self.scope[e.name] = value
+                self.facts.append((a.built(), b.built(), relation.text))
+                self.notes.setdefault(f"assumed on line {first.source.line}: {relation.text}")
 
-    def check_declared(self, e: _Equation, value: Val) -> None:
+    def _check_declared(self, e: Parsed, value: Val) -> None:
         """A name may be both declared and defined; then both shapes must be the same."""
-        declared = self.lines.declared.get(e.name)
-        if declared is None:
-            return
+        declared = self.lines.declared[e.name]
         shape = self.sizes.shape(declared.shape)
-        fits = len(shape) == value.order and all(map(self.sizes.agree, shape, value.shape))
-        if not fits:
+        if len(shape) != value.order or not all(map(self.sizes.agree, shape, value.shape)):
             token = e.definition.token or e.statement.tokens[0]
-            message = f"{e.name} is declared {show_shape(shape)}, but its equation has the shape "
-            raise ParseError("S007", message + show_shape(self.sizes.shape(value.shape)), span=e.statement.span(token),
-                             notes=[f"declared on line {declared.statement.source.line}"])  # fmt: skip
+            found = show_shape(self.sizes.shape(value.shape))
+            raise ShapeError(
+                "S007",
+                f"{e.name} is declared {show_shape(shape)}, but its equation has the shape {found}",
+                span=e.statement.span(token),
+                notes=[f"declared on line {declared.statement.source.line}"],
+                hint="correct the declaration, or leave it out: the equation tells the shape",
+            )
 
     # ---- names
 
-    def lookup(self, maker: Maker, name: str, node: Node) -> Val:
+    def _lookup(self, maker: Maker, name: str, node: Node) -> Val:
         found = self.scope.get(name)
         if found is not None:
-            return found if maker.building else Val(self.sizes.shape(found.shape))
-        constant = self.constant(maker, name, self.dims, self.position)
-        if constant is not None:
-            return constant
+            return found
+        value = constant(maker, name, self.scan.dims)
+        if value is not None:
+            return value
         if name.startswith("∇"):
-            raise maker.parse_error("P003", f"{name} is not defined", node, hint="write `given grad y as g` and use g")
-        chosen = guess(name, self.index_orders.get(name), maker.sizes)
+            raise maker.parse_error(
+                "P003", f"{name} is not defined", node, hint="write `given grad y as g` and use g"
+            )
+        chosen = guess(name, self.scan.index_orders.get(name), self.sizes)
+        chosen.line = clip(self.current)
         self.guesses[name] = chosen
-        chosen.line = self.current.surface[:80] if not maker.facts.get(name) else ""
-        self.scope[name] = Val(chosen.shape)
-        return self.scope[name]
+        found = self.scope[name] = Val(chosen.shape)
+        return found
 
-    @staticmethod
-    def constant(maker: Maker, name: str, dims: set[str], _: object) -> Val | None:
-        """π, I_n, and sizes used as numbers."""
-        if name in ("π", "pi"):
-            return maker.leaf(arithmetic.pi, ())
-        if name.startswith("I_") and len(name) > 2:
-            size = maker.dims((Dim.number(int(name[2:])) if name[2:].isdecimal() else Dim.symbol(name[2:]),))[0]
-            return maker.leaf(lambda: matrix.identity(size), (size, size))
-        if name in dims:
-            size = maker.dims((Dim.symbol(name),))[0]
-            return maker.leaf(lambda: arithmetic.size_of(size), ())
-        return None
+    def _name_sizes(self) -> None:
+        """Letters for the sizes that are still unknown, in the order in which the names appear."""
+        position = self.scan.position
+        guessed = sorted(self.guesses, key=lambda n: position.get(n, 0))
+        shapes = [self.guesses[n].shape for n in guessed] + [(d,) for d in self.maker.holes.values()]
+        taken = self.scan.dims | position.keys()
+        self.maker.inferred = self.sizes.name_unknowns(shapes, taken)
 
-    def assume_sizes(self) -> None:
-        pass
+    def _leaves(self) -> None:
+        self.scope = {n: v for n, v in self.scope.items() if n not in self.scan.defined}
+        for name, value in self.scope.items():
+            shape = self.sizes.shape(value.shape)
+            self.scope[name] = Val(shape, free.var(name, shape))
 
-    def build_leaves(self, ordered: list[_Equation]) -> None:
-        pass
+    # ---- the result
 
-    def program(self, ordered: list[_Equation]) -> Program:
-        raise NotImplementedError
+    def _program(self) -> Program:
+        lines, scan = self.lines, self.scan
+        used = {n for e in scan.equations for n in e.uses}
+        used |= {n.value for c in self.conditions for tape in (c[1], c[3]) for n in tape if n.tag == "name"}
+        names = sorted(
+            (n for n in used if n in self.scope and n not in scan.defined),
+            key=lambda n: scan.position.get(n, 0),
+        )
+        inputs = tuple(self.scope[n].built() for n in names)
+        equations = tuple(self._equation(e) for e in scan.equations)
+        last = lines.definitions[-1].name
+        return Program(
+            inputs=inputs,
+            equations=equations,
+            target="E" if "E" in scan.defined else last,
+            given=self._given(),
+            assumptions=tuple(self._assumptions(names)),
+            facts=tuple(self.facts),
+            wrt=self._wrt(set(names)),
+            functions=MappingProxyType({n: str(k) for n, k in scan.functions.items()}),
+            constants=frozenset(lines.constants),
+            dialect="matlab" if self.matlab else "matrix",
+            source=self.text,
+        )
+
+    def _equation(self, e: Parsed) -> Equation:
+        assert e.value is not None
+        rhs = e.value.built()
+        token = e.definition.token
+        span = e.statement.span(token or e.statement.tokens[0], e.statement.tokens[-2])
+        indexed = e.definition.indices is not None
+        return Equation(
+            e.name, self.scope[e.name].built(), rhs, e.surface, span, rhs if indexed else None, tuple(e.notes)
+        )
+
+    def _assumptions(self, inputs: list[str]) -> list[str]:
+        found = []
+        if self.recognised:
+            found.append("read as the MATLAB-like notation of matrixcalculus.org: * is the matrix product")
+        for name in inputs:
+            if name in self.guesses:
+                found.append(self.guesses[name].sentence(name, self.scope[name].shape))
+        for name in self.scan.guessed_functions:
+            if self.scan.functions[name].entrywise:
+                found.append(f"{name} acts entry by entry (a function that is not declared)")
+            else:
+                found.append(
+                    f"{name} is a scalar function of {self._arguments(name)} (a function that is not declared)"
+                )
+        return [*found, *self.notes]
+
+    def _arguments(self, name: str) -> str:
+        for e in self.scan.equations:
+            for node in e.tape:
+                if node.tag == "call" and node.value[0] == name:
+                    parts = (e.tape[k] for k in node.kids)
+                    return ", ".join(e.statement.source.text[p.start : p.end] for p in parts)
+        return "its arguments"
+
+    def _given(self) -> tuple[str, Expr] | None:
+        if self.lines.given is None:
+            return None
+        statement, of, name = self.lines.given
+        found = self.scope.get(of.text)
+        if found is None:
+            raise self._undefined(statement, of.text, statement.span(of).column)
+        if name.text in self.scope:
+            raise ParseError(
+                "P004",
+                f"{name.text} is a given gradient and also a name in the equations",
+                span=statement.span(name),
+                hint="give the gradient another name",
+            )
+        return of.text, free.var(name.text, found.shape)
+
+    def _wrt(self, inputs: set[str]) -> tuple[str, ...]:
+        wanted: dict[str, None] = {}
+        for statement, token in self.lines.wrt:
+            if token.text not in inputs and token.text not in self.scan.defined:
+                raise self._undefined(statement, token.text, token.start + 1)
+            wanted.setdefault(token.text)
+        return tuple(wanted)
+
+    def _undefined(self, statement: Statement, name: str, column: int) -> ParseError:
+        known = list(self.scope)
+        close = nearest(name, known[:5000]) if len(name) > 1 else None
+        hint = f"did you mean {close}?" if close else "the names are " + ", ".join(known[:12])
+        span = statement.source.span(column - 1, column - 1 + len(name))
+        return ParseError("P003", f"{name} occurs in no equation", span=span, hint=hint)
 
 
-assert KNOWN and SHAPED and MappingProxyType and nearest and PullbackError and Span and Token and Equation and Shape and Expr
+def _without_marks(error: PullbackError) -> PullbackError:
+    """Unknown sizes are shown as ?, without their numbers."""
+    error.message = re.sub(r"\?\d+", "?", error.message)
+    error.notes = tuple(re.sub(r"\?\d+", "?", n) for n in error.notes)
+    error.hint = re.sub(r"\?\d+", "?", error.hint)
+    error.args = (error.message,)
+    return error

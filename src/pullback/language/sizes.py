@@ -1,7 +1,7 @@
 """Sizes of axes: reading them, and finding the unknown ones.
 
-An unknown size is a symbol that starts with `?`. Two unknowns may turn out equal; two sizes that the user named
-are never made equal, whatever the rest of the text would like (theory.md §3.1).
+An unknown size is a symbol that starts with `?`. Two unknowns may turn out equal; two sizes that the user
+named are never made equal, whatever the rest of the text would like (theory.md §3.1).
 """
 
 from __future__ import annotations
@@ -66,13 +66,17 @@ class Sizes:
         candidates = [
             (m[0], c) for m, c in rest.terms if len(m) == 1 and m[0].startswith("?") and c in (1, -1)
         ]
-        for symbol, sign in sorted(candidates, key=lambda t: -int(t[0][1:])):
-            if sum(symbol in m for m, _ in rest.terms) != 1:
-                continue
-            other = rest - Dim({(symbol,): sign})
-            self.bound[symbol] = other * Dim.number(-sign) if other.terms else _ZERO
-            return True
-        return False
+        solutions = []
+        for symbol, sign in candidates:
+            if sum(symbol in m for m, _ in rest.terms) == 1:
+                value = (rest - Dim({(symbol,): sign})) * Dim.number(-sign)
+                below = any(c < 0 for _, c in value.terms)  # n + 1 is nicer than n - 1
+                solutions.append((below, -int(symbol[1:]), symbol, value))
+        if not solutions:
+            return False
+        _, _, symbol, value = min(solutions, key=lambda s: s[:2])
+        self.bound[symbol] = value
+        return True
 
     def assume(self, a: Dim, b: Dim) -> bool:
         """Makes two sizes equal because the user said so; False if neither is a symbol alone."""
@@ -148,8 +152,12 @@ def read_dim(statement: Statement, at: int) -> tuple[Dim, int]:
             if t[i].text == "+" or t[i].text in MINUS:
                 break
             if stack:
-                raise ParseError("P002", f"unexpected {t[i].text or 'the end of the line'} in a size",
-                                 span=statement.span(t[i]), expected=")")  # fmt: skip
+                raise ParseError(
+                    "P002",
+                    f"unexpected {t[i].text or 'the end of the line'} in a size",
+                    span=statement.span(t[i]),
+                    expected=")",
+                )
             return total, i
 
 
@@ -160,8 +168,16 @@ def _atom(statement: Statement, i: int) -> Dim:
     if token.kind == "name":
         after = statement.tokens[i + 1]
         if after.text == "[" and after.start == token.end:
-            raise UnsupportedError("U003", "symbolic layer index: not in this version", span=statement.span(token, after),
-                                   hint="write one layer, or number the layers: W1, W2, …")  # fmt: skip
+            raise UnsupportedError(
+                "U003",
+                "symbolic layer index: not in this version",
+                span=statement.span(token, after),
+                hint="write one layer, or number the layers: W1, W2, …",
+            )
         return Dim.symbol(token.text)
-    raise ParseError("P002", f"unexpected {token.text or 'the end of the line'} where a size is needed",
-                     span=statement.span(token), expected="a size such as n, 3, n+1 or h*d")  # fmt: skip
+    raise ParseError(
+        "P002",
+        f"unexpected {token.text or 'the end of the line'} where a size is needed",
+        span=statement.span(token),
+        expected="a size such as n, 3, n+1 or h*d",
+    )

@@ -1,18 +1,18 @@
-"""Text into a Program: equations as in a paper, in matrix notation, index notation or the MATLAB-like dialect."""
+"""Text into a Program: matrix notation, index notation, and the MATLAB-like dialect."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from ..algebra.expr import Expr
-from ..algebra.ops import free
 from ..errors import ParseError, PullbackError, ShapeError
 from .elaborate import elaborate
-from .functions import SHAPED, derivative_of, is_known
-from .pratt import Node, Parser
+from .functions import derivative_of, is_known
+from .pratt import Parser
 from .program import FunctionKind, Program
-from .reader import Reader
+from .reader import Reader, constant
 from .sizes import Sizes
+from .tape import Node
 from .tokens import read_statements
 from .values import Maker, Val
 
@@ -20,18 +20,18 @@ __all__ = ["FunctionKind", "parse_expression", "parse_program"]
 
 
 def parse_program(text: str, *, name: str = "<text>", dialect: str | None = None) -> Program:
-    """The equations of a text. Raises ParseError, ShapeError or UnsupportedError, with the place in the text."""
+    """The equations of a text. Raises ParseError, ShapeError or UnsupportedError, with their place."""
     if dialect not in (None, "matrix", "matlab"):
         raise ParseError("P002", f"unknown dialect {dialect}", expected="matrix or matlab")
-    reader = Reader(text, read_statements(text, name), dialect)
+    statements = read_statements(text, name)
+    reader = Reader(text, statements, dialect)
     try:
         return reader.read()
     except ShapeError as error:
-        if error.code != "S005" or reader.chosen is not None or reader.only_matrix:
+        if error.code != "S005" or reader.chosen is not None or reader.scan.only_matrix:
             raise
-        second = Reader(text, reader.statements, "matlab", recognised=True)
         try:
-            return second.read()
+            return Reader(text, statements, "matlab", recognised=True).read()
         except PullbackError:
             raise error from None
 
@@ -63,14 +63,11 @@ def parse_expression(text: str, scope: Mapping[str, Expr | FunctionKind]) -> Exp
             found = values.get("∇" + word[5:])
         if found is not None:
             return Val(found.shape, found)
-        constant = Reader.constant(maker, word, sizes_known, set(values))
-        if constant is not None:
-            return constant
+        own = constant(maker, word, sizes_known)
+        if own is not None:
+            return own
         known = ", ".join(list(values)[:12])
         raise ParseError("P003", f"{word} is not defined here", span=maker.span(node), expected=known)
 
     tape = Parser(statements[0], 0, is_function).whole()
     return elaborate(Maker(Sizes(), functions, lookup), statements[0], tape).built()
-
-
-assert SHAPED and free

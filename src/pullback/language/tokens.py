@@ -38,7 +38,7 @@ MINUS = frozenset({"-", "−"})
 
 
 class Token:
-    """`kind` is name, num, frac, ones, sup, prime, nabla, partial, str or op; offsets count from 0 in the line."""
+    """`kind` is name, num, frac, ones, sup, prime, nabla, partial, str or op; offsets count from 0."""
 
     __slots__ = ("end", "kind", "spaced", "start", "text")
 
@@ -88,8 +88,9 @@ def _control(text: str, name: str) -> None:
     line = text[start : stop if stop >= 0 else found.start() + 200]
     span = Span(name, text.count("\n", 0, found.start()) + 1, found.start() - start + 1, 1, line)
     message = f"the text holds the control character U+{ord(found.group()):04X}"
-    raise ParseError("P001", message, span=span, expected="equations in plain text (UTF-8)",
-                     hint="is this a binary file?")  # fmt: skip
+    raise ParseError(
+        "P001", message, span=span, expected="equations in plain text (UTF-8)", hint="is this a binary file?"
+    )
 
 
 def read_statements(text: str, name: str) -> list[Statement]:
@@ -102,15 +103,23 @@ def read_statements(text: str, name: str) -> list[Statement]:
         line = line.rstrip("\r").removeprefix("\ufeff")
         if len(line) > MAX_LINE:
             span = Span(name, number, MAX_LINE + 1, 1, line)
-            raise ParseError("P009", f"line {number} has {len(line)} characters", span=span,
-                             expected=f"at most {MAX_LINE} characters in a line",
-                             hint="give parts of the expression names, one equation a line")  # fmt: skip
+            raise ParseError(
+                "P009",
+                f"line {number} has {len(line)} characters",
+                span=span,
+                expected=f"at most {MAX_LINE} characters in a line",
+                hint="give parts of the expression names, one equation a line",
+            )
         head = line.lstrip()
         if head and head[0] not in "#%":
             _read_line(Source(name, number, line), found)
     if not found:
-        raise ParseError("P010", "there is nothing to read", expected="at least one line `name = expression`",
-                         hint="for example: z = W a + b")  # fmt: skip
+        raise ParseError(
+            "P010",
+            "there is nothing to read",
+            expected="at least one line `name = expression`",
+            hint="for example: z = W a + b",
+        )
     return found
 
 
@@ -132,9 +141,12 @@ def _read_line(source: Source, found: list[Statement]) -> None:
             if text in _OPEN:
                 stack.append(token)
                 if len(stack) > MAX_DEPTH:
-                    raise ParseError("P008", f"brackets are nested more than {MAX_DEPTH} deep",
-                                     span=source.span(token.start, token.end),
-                                     hint="give the inner expression a name of its own")  # fmt: skip
+                    raise ParseError(
+                        "P008",
+                        f"brackets are nested more than {MAX_DEPTH} deep",
+                        span=source.span(token.start, token.end),
+                        hint="give the inner expression a name of its own",
+                    )
             elif text in _CLOSE:
                 if not stack or _OPEN[stack[-1].text] != text:
                     raise _unbalanced(source, token, stack)
@@ -156,13 +168,21 @@ def _read_line(source: Source, found: list[Statement]) -> None:
 def _unbalanced(source: Source, token: Token, stack: list[Token]) -> ParseError:
     span = source.span(token.start, token.end)
     if token.text in _OPEN:
-        return ParseError("P011", f"{token.text} is never closed", span=span,
-                          expected=f"{_OPEN[token.text]} on the same line")  # fmt: skip
+        return ParseError(
+            "P011",
+            f"{token.text} is never closed",
+            span=span,
+            expected=f"{_OPEN[token.text]} on the same line",
+        )
     if not stack:
         return ParseError("P011", f"{token.text} closes nothing", span=span, hint=f"remove the {token.text}")
     opener = stack[-1]
-    return ParseError("P011", f"{token.text} does not close the {opener.text} at column {opener.start + 1}",
-                      span=span, expected=_OPEN[opener.text])  # fmt: skip
+    return ParseError(
+        "P011",
+        f"{token.text} does not close the {opener.text} at column {opener.start + 1}",
+        span=span,
+        expected=_OPEN[opener.text],
+    )
 
 
 _HINTS = {
@@ -175,7 +195,7 @@ _HINTS = {
     "!": "write ≠ or != only after `assume`",
     "&": "equations are separated by line ends or ;",
     "$": "write the mathematics without dollar signs",
-    '"': "a quotation mark is never closed; strings stand only in ein(\"...\", ...)",
+    '"': 'a quotation mark is never closed; strings stand only in ein("...", ...)',
 }
 
 
@@ -186,11 +206,18 @@ def _bad(source: Source, token: Token) -> ParseError:
         word = re.match(r"\w+", source.text[token.start :])
         whole = word.group()[:MAX_TOKEN] if word else text
         span = source.span(token.start, token.start + len(whole))
-        return ParseError("P013", f"{whole} cannot be a name", span=span,
-                          expected="a name that starts with a letter")  # fmt: skip
+        return ParseError(
+            "P013", f"{whole} cannot be a name", span=span, expected="a name that starts with a letter"
+        )
     if len(text) > MAX_TOKEN:
-        return ParseError("P009", f"a word of {len(text)} characters", span=span,
-                          expected=f"at most {MAX_TOKEN} characters")  # fmt: skip
+        return ParseError(
+            "P009", f"a word of {len(text)} characters", span=span, expected=f"at most {MAX_TOKEN} characters"
+        )
     shown = text if text.isprintable() else f"U+{ord(text):04X}"
-    return ParseError("P001", f"unexpected character {shown}", span=span,
-                      expected="names, numbers, + - ⊙ / ᵀ brackets", hint=_HINTS.get(text, ""))  # fmt: skip
+    return ParseError(
+        "P001",
+        f"unexpected character {shown}",
+        span=span,
+        expected="names, numbers, + - ⊙ / ᵀ brackets",
+        hint=_HINTS.get(text, ""),
+    )

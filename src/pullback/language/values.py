@@ -13,9 +13,9 @@ from ..algebra.dims import Dim, Shape, show_shape
 from ..algebra.expr import Expr
 from ..algebra.ops import arithmetic
 from ..errors import ParseError, PullbackError, ShapeError, Span
-from .pratt import Node, Tape
 from .program import FunctionKind
 from .sizes import Sizes
+from .tape import Node, Tape
 from .tokens import Statement
 
 __all__ = ["Maker", "Val", "article"]
@@ -77,7 +77,9 @@ class Maker:
 
     # ---- values
 
-    def make(self, build: Callable[..., Expr], shape: Shape, *parts: Val, row: bool = False, **attrs: Any) -> Val:
+    def make(
+        self, build: Callable[..., Expr], shape: Shape, *parts: Val, row: bool = False, **attrs: Any
+    ) -> Val:
         if not self.building:
             return Val(shape, None, row)
         expr = build(*(p.built() for p in parts), **attrs)
@@ -131,7 +133,7 @@ class Maker:
         lines = []
         for k, v in zip(kids, values, strict=False):
             shown = Val(self.sizes.shape(v.shape), None, v.row).describe()
-            lines.append(f"{self.surface(self.tape[k])} is {shown}".replace("?", "size "))
+            lines.append(f"{self.surface(self.tape[k])} is {shown}")
         return lines
 
     def surface(self, node: Node) -> str:
@@ -142,13 +144,27 @@ class Maker:
         return self.statement.source.span(node.start, node.end)
 
     def shape_error(
-        self, code: str, message: str, node: Node, kids: Sequence[int] = (), values: Sequence[Val] = (),
-        hint: str = "", expected: str = "",
-    ) -> ShapeError:  # fmt: skip
-        return ShapeError(code, message, span=self.span(node), notes=self.describe(kids, values), hint=hint,
-                          expected=expected)  # fmt: skip
+        self,
+        code: str,
+        message: str,
+        node: Node,
+        kids: Sequence[int] = (),
+        values: Sequence[Val] = (),
+        hint: str = "",
+        expected: str = "",
+    ) -> ShapeError:
+        return ShapeError(
+            code,
+            message,
+            span=self.span(node),
+            notes=self.describe(kids, values),
+            hint=hint,
+            expected=expected,
+        )
 
-    def parse_error(self, code: str, message: str, node: Node, hint: str = "", expected: str = "") -> ParseError:
+    def parse_error(
+        self, code: str, message: str, node: Node, hint: str = "", expected: str = ""
+    ) -> ParseError:
         return ParseError(code, message, span=self.span(node), hint=hint, expected=expected)
 
     def note(self, text: str) -> None:
@@ -158,7 +174,9 @@ class Maker:
                 self.notes.append(text)
             self.facts.setdefault(text)
 
-    def located(self, error: PullbackError, node: Node, kids: Sequence[int], values: Sequence[Val]) -> PullbackError:
+    def located(
+        self, error: PullbackError, node: Node, kids: Sequence[int], values: Sequence[Val]
+    ) -> PullbackError:
         if error.span is None:
             error.notes = (*error.notes, *self.describe(kids, values))
         return error.at(self.span(node))

@@ -23,6 +23,7 @@ __all__ = ["Printed", "ascii", "latex", "precedence", "show", "text"]
 _LIMIT = 1_000_000  # characters after which a printed form is cut: nobody reads it
 _SLOT = re.compile(r"\$([A-Za-z]+|\d+)(?::(\d+))?|@([^@]*)@")
 _NUMERAL = "0123456789½⅓¼¾"
+_RAISED = "^ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -41,7 +42,7 @@ class Printed:
 @dataclass(slots=True)
 class _Child:
     node: Expr
-    bracket: str = ""  # "(" for parentheses, "{" for a LaTeX group
+    bracket: str = ""
     bare: bool = False  # without its leading minus sign, which the operator in front has taken
 
 
@@ -55,7 +56,7 @@ class _Form:
     number: bool = False  # starts with a digit
     ends_in_number: bool = False
     bar: bool = False  # holds a ‖ outside of parentheses
-    raised: bool = False  # LaTeX: ends with a superscript
+    raised: bool = False  # ends with a superscript
     angle: bool = False  # ASCII: starts with <
     bracket: bool = False  # ends with ]
 
@@ -80,10 +81,10 @@ class _Printer:
         if self.target == "latex":
             found = found.replace(r"$\to$", r"}\to\texttt{")
             found = re.sub(r"\\sqrt\((\$\w+:0)\)", r"\\sqrt{\1}", found)
-            found = re.sub(r"(?<![\w$\\@])[A-Za-z]\w*_\w+", lambda m: latex_name(m[0]), found)
-            if not e.args:  # sizes of axes
-                found = re.sub(r"(?<![\w\\])[A-Za-z]\w+(?!\w)", lambda m: latex_name(m[0]), found).replace("*", r"\,")
-            return found
+            if e.args:
+                return re.sub(r"(?<![\w$\\@])[A-Za-z]\w*_\w+", lambda m: latex_name(m[0]), found)
+            sizes = re.sub(r"(?<![\w\\])[A-Za-z]\w*(?<!_)", lambda m: latex_name(m[0]), found)
+            return sizes.replace("*", r"\,")
         found = re.sub(r"(\^∘?\(?)-", r"\1−", found)
         return re.sub(r"\^(−?\d+)$", lambda m: m[1].replace("−", "-").translate(_SUPERSCRIPT), found)
 
@@ -137,7 +138,7 @@ class _Printer:
             form.angle = shown[0] == "<"
         form.ends_in_number = form.ends_in_number and not shown.strip(" \\,")
         form.bar = form.bar or "‖" in piece or r"\lVert" in piece
-        form.raised = self.target == "latex" and "^" in piece
+        form.raised = "^" in piece or piece[-1] in _RAISED
         form.bracket = shown.endswith("]")
         form.pieces.append(shown)
 
@@ -176,8 +177,8 @@ class _Printer:
                 bracket = "("
         if "‖" in str(e.op.text) and child.bar:
             bracket = "("
-        if self.target == "latex" and after.startswith("^") and child.raised and not bracket:
-            bracket = "{"
+        if child.raised and after[:1] in _RAISED and after:
+            bracket = "("
         if first:
             form.minus, form.number = child.minus and not bracket, child.number and not bracket
             form.angle = child.angle and not bracket
@@ -219,10 +220,10 @@ class _Printer:
             pieces = self.forms[item.node].pieces
             bare = bare or item.bare
             if item.bracket:
-                stack.append(")" if item.bracket == "(" else "}")
+                stack.append(")")
             stack.extend(reversed(pieces))
             if item.bracket:
-                stack.append(item.bracket)
+                stack.append("(")
         return "".join(out)
 
 

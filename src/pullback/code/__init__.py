@@ -1,0 +1,1 @@
+"""Floor 4: a proved derivation as something that runs."""

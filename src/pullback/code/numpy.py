@@ -1,0 +1,196 @@
+"""The value and every gradient on NumPy arrays (extra `numpy`), by walking the proved equations.
+
+Products run through `numpy.einsum` from the meaning of each op; generated source is the business of later targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from itertools import product
+from typing import Any
+
+from ..algebra.expr import Expr, postorder
+from ..algebra.ops.free import gradient, is_free_function, is_free_map, is_name
+from ..calculus.derivation import Derivation
+from ..errors import ParseError, ShapeError, UnsupportedError, nearest
+
+__all__ = ["evaluate"]
+
+_STEP = 1e-30  # of the complex step: f(x + ih) has f′(x) h for its imaginary part, without cancellation
+_H = 1e-5  # of the real difference that the complex step is compared with
+
+Function = Callable[..., Any]
+
+
+def _numpy() -> Any:
+    try:
+        return import_module("numpy")
+    except ImportError as why:
+        raise UnsupportedError("U020", "evaluating needs NumPy", hint="pip install 'pullback[numpy]'") from why
+
+
+class _Run:
+    def __init__(self, functions: Mapping[str, Any], sizes: dict[str, int]) -> None:
+        self.np = _numpy()
+        self.functions = functions
+        self.sizes = sizes
+        self.values: dict[Expr, Any] = {}
+
+    def value(self, root: Expr) -> Any:
+        for e in postorder(root):
+            if e not in self.values:
+                self.values[e] = self.node(e)
+        return self.values[root]
+
+    def node(self, e: Expr) -> Any:
+        np = self.np
+        args = [self.values[a] for a in e.args]
+        if e.op.define is not None:
+            return self.value(e.op.define(e, *e.args))
+        if e.op.entry is not None:
+            extents = [d.value(self.sizes) for d in e.shape]
+            flat = [float(e.op.entry(e.attrs, i, self.sizes)) for i in product(*map(range, extents))]
+            return np.array(flat).reshape(extents)
+        meanings = e.op.meaning(e)
+        if meanings is None:
+            return self.function(e, args)
+        total: Any = 0.0
+        for m in meanings:
+            if m.power != 1:
+                return args[0] ** float(m.power)
+            parts = [args[k] for k in m.slots] + [self.value(x) for x in m.extra]
+            scale = float(m.scale)
+            for d in m.times:
+                scale *= d.value(self.sizes)
+            for d in m.over:
+                scale /= d.value(self.sizes)
+            total = total + scale * (self.contract(m.inputs, m.output, parts, e) if parts else 1.0)
+        return total
+
+    def contract(self, inputs: tuple[str, ...], output: str, parts: list[Any], e: Expr) -> Any:
+        """einsum, with a repeated open leg placed on a diagonal, which NumPy's einsum cannot write."""
+        np = self.np
+        kept = "".join(dict.fromkeys(output))
+        body = np.einsum(",".join(inputs) + "->" + kept, *parts, optimize=True)
+        if kept == output:
+            return body
+        whole = np.zeros([d.value(self.sizes) for d in e.shape])
+        index = np.indices(body.shape)
+        whole[tuple(index[kept.index(c)] for c in output)] = body
+        return whole
+
+    def function(self, e: Expr, args: list[Any]) -> Any:
+        np = self.np
+        if not e.args:
+            return float(e.op.real())
+        if is_free_map(e):
+            return _entrywise(np, self.given(e.attrs[0]), e.attrs[1], args, e.attrs[0])
+        if is_free_function(e):
+            return _tensor(np, self.given(e.attrs[0]), e, args)
+        known = getattr(np, e.op.name, None) if not e.attrs else None
+        return known(args[0]) if known is not None else np.vectorize(
+            lambda *t: e.op.real(*t, **e.op.attributes(e)), otypes=[float])(*args)  # fmt: skip
+
+    def given(self, name: str) -> tuple[Function, ...]:
+        found = self.functions[name]
+        return tuple(found) if isinstance(found, (tuple, list)) else (found,)
+
+
+def _entrywise(np: Any, given: tuple[Function, ...], orders: tuple[int, ...], args: list[Any], name: str) -> Any:
+    order = sum(orders)
+    if len(given) > order and len(orders) == 1:
+        return np.asarray(given[order](*args), dtype=float)
+    if order == 0:
+        return np.asarray(given[0](*args), dtype=float)
+    if order > 1:
+        raise UnsupportedError("U021", f"the derivative of order {order} of {name} is needed", hint=f"pass {name}=({name}, {name}′, …)")
+    k = orders.index(1)
+
+    def moved(by: complex) -> list[Any]:
+        return [a + by if i == k else a for i, a in enumerate(args)]
+
+    return _checked_step(np, lambda by: given[0](*moved(by)), name)
+
+
+def _checked_step(np: Any, along: Callable[[complex], Any], name: str) -> Any:
+    """The complex step, accepted only where a central difference confirms it: it is wrong for abs, max and the like."""
+    rough = (np.asarray(along(_H), dtype=float) - np.asarray(along(-_H), dtype=float)) / (2 * _H)
+    try:
+        with np.errstate(all="ignore"):
+            sharp = np.imag(np.asarray(along(1j * _STEP))) / _STEP
+        good = bool(np.allclose(sharp, rough, rtol=1e-5, atol=1e-7))
+    except TypeError:
+        good = False
+    if not good:
+        raise UnsupportedError("U021", f"the derivative of {name} cannot be computed from its values to full precision",
+                               hint=f"pass {name}=({name}, derivative_of_{name})")  # fmt: skip
+    return sharp
+
+
+def _tensor(np: Any, given: tuple[Function, ...], e: Expr, args: list[Any]) -> Any:
+    name, slots, out = e.attrs
+    if len(slots) < len(given):
+        found = given[len(slots)](*args)
+        return np.asarray(found[slots[0]] if isinstance(found, tuple) and slots else found, dtype=float)
+    if len(slots) != 1:
+        raise UnsupportedError("U021", f"the derivative of {name} is needed", hint=f"pass {name}=({name}, gradient_of_{name})")
+    k = slots[0]
+    columns = []
+    for index in np.ndindex(args[k].shape):
+        unit = np.zeros(args[k].shape)
+        unit[index] = 1.0
+        columns.append(_checked_step(np, lambda by, u=unit: given[0](*[a + by * u if i == k else a for i, a in enumerate(args)]), name))
+    stacked = np.array(columns).reshape((*args[k].shape, *np.shape(columns[0])))
+    return np.moveaxis(stacked, range(args[k].ndim), range(-args[k].ndim, 0)) if out else stacked
+
+
+def _bind(np: Any, names: list[Expr], arrays: Mapping[str, Any], sizes: dict[str, int]) -> dict[Expr, Any]:
+    found: dict[Expr, Any] = {}
+    for v in names:
+        name = v.attrs[0]
+        if name not in arrays:
+            raise ParseError("P020", f"no array is given for {name}", expected=f"{name} of shape ({', '.join(map(str, v.shape))})")
+        a = np.asarray(arrays[name])
+        if a.dtype.kind not in "fiub":
+            raise UnsupportedError("U002", f"{name} has the type {a.dtype}; only real numbers are supported")
+        a = a.astype(float)
+        if a.ndim != v.order:
+            raise ShapeError("S020", f"{name} has {a.ndim} axes, not {v.order}", expected=f"shape ({', '.join(map(str, v.shape))})")
+        for d, extent in zip(v.shape, a.shape, strict=True):
+            if d.name is not None and sizes.setdefault(d.name, extent) != extent:
+                raise ShapeError("S021", f"{name} has size {extent} where {d.name} is {sizes[d.name]}")
+        found[v] = a
+    for v in names:
+        for d, extent in zip(v.shape, found[v].shape, strict=True):
+            if d.symbols() <= sizes.keys() and d.value(sizes) != extent:
+                raise ShapeError("S021", f"{v.attrs[0]} has size {extent} where {d} is {d.value(sizes)}")
+    return found
+
+
+def evaluate(d: Derivation, functions: set[str], arrays: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """(value of the target, gradient of every asked name) in float64.
+
+    `arrays` has every input by name, and for every unknown function a callable, or (f, f′): without f′ it is taken by a
+    complex step, which is checked. Raises ParseError, ShapeError, UnsupportedError.
+    """
+    np = _numpy()
+    leaves = {e for q in d.core.equations for e in postorder(q.value) if is_name(e)} - {q.var for q in d.core.equations}
+    inputs = [v for v in d.inputs if v in leaves or v in d.wrt] + ([d.seed] if d.seed is not None else [])
+    wanted = {v.attrs[0] for v in inputs} | functions
+    for name in arrays:
+        if name not in wanted:
+            close = nearest(name, sorted(wanted))
+            raise ParseError("P021", f"{name} is not an input of this program",
+                             hint=f"did you mean {close}?" if close else f"the inputs are {', '.join(sorted(wanted))}")  # fmt: skip
+    for name in sorted(functions):
+        if name not in arrays:
+            raise ParseError("P020", f"no function is given for {name}", expected=f"{name}=callable, or {name}=(callable, derivative)")
+    run = _Run({f: arrays[f] for f in functions}, {})
+    run.values.update(_bind(np, inputs, arrays, run.sizes))
+    for q in d.core.equations:
+        run.values[q.var] = run.value(q.value)
+    for b in d.backward:
+        run.values[gradient(b.of)] = np.broadcast_to(run.value(b.value), [n.value(run.sizes) for n in b.of.shape]).copy()
+    value = run.values[d.target]
+    return value, {v.attrs[0]: run.values[gradient(v)] for v in d.wrt}

@@ -1,0 +1,95 @@
+"""Constants of a given shape, and slices."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from ..algebra.dims import Dim, show_shape
+from ..algebra.expr import OPERATORS
+from ..algebra.ops import arithmetic, matrix, structure
+from .tape import Node
+from .values import Maker, Val, article
+
+__all__ = ["ones_node", "shaped_node", "slice_node", "structure_node"]
+
+_ONE = Dim.number(1)
+
+
+def ones_node(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
+    shape = maker.dims(node.value)
+    return maker.leaf(lambda: structure.ones(shape), shape)
+
+
+def structure_node(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
+    name, raw, _ = node.value
+    dims = maker.dims(raw)
+    wanted = {"I_": 1, "e_": 2, "E_": 3}[name]
+    if len(dims) != wanted:
+        raise maker.parse_error(
+            "P002",
+            f"{name}(…) takes {wanted} sizes, not {len(dims)}",
+            node,
+            expected="I_(n), e_(total, start), E_(total, start, size)",
+        )
+    if wanted == 1:
+        return maker.leaf(lambda: matrix.identity(dims[0]), (dims[0], dims[0]))
+    if wanted == 2:
+        return maker.leaf(lambda: structure.unit(total=dims[0], start=dims[1]), dims[:1])
+    return maker.leaf(lambda: structure.place(total=dims[0], start=dims[1], dim=dims[2]), (dims[0], dims[2]))
+
+
+def shaped_node(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
+    """ones(n), zeros(m, n), eye(n); vector(c) and matrix(c) take their sizes from their surroundings."""
+    name, raw, _ = node.value
+    dims = maker.dims(raw)
+    if name in ("vector", "matrix"):
+        value = dims[0].constant if len(dims) == 1 else None
+        if value is None:
+            raise maker.parse_error("P002", f"{name}(…) takes one number", node, expected=f"{name}(1)")
+        shape = tuple(maker.hole(-100 * at - k) for k in range(1 if name == "vector" else 2))
+        return maker.leaf(lambda: OPERATORS["fill"](arithmetic.rational(Fraction(value)), shape), shape)
+    if name == "eye":
+        if len(dims) > 1 and (len(dims) > 2 or not maker.sizes.agree(*dims)):
+            raise maker.parse_error("P002", "eye takes one size", node, expected="eye(n)")
+        size = dims[0] if dims else maker.hole(-100 * at)
+        return maker.leaf(lambda: matrix.identity(size), (size, size))
+    one = Fraction(name == "ones")
+    return maker.leaf(lambda: OPERATORS["fill"](arithmetic.rational(one), dims), dims)
+
+
+def slice_node(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
+    x = kids[0].column()
+    parts, _ = node.value
+    if len(parts) != x.order:
+        raise maker.parse_error(
+            "P002",
+            f"{len(parts)} entries in the brackets for {article(x.order)}",
+            node,
+            expected=f"{x.order}: one for every axis, : for the whole axis",
+            hint="a space before [ makes a product with a block matrix",
+        )
+    for axis in range(x.order - 1, -1, -1):
+        part = parts[axis]
+        if part is None:
+            continue
+        first, last = maker.dims((part[0],))[0], part[1]
+        start = first - _ONE
+        total = maker.sizes.resolve(x.shape[axis]).constant
+        end = first.constant if last is None else last.constant
+        if (start.constant or 0) < 0 or (total is not None and end is not None and end > total):
+            raise maker.parse_error(
+                "P002",
+                f"axis {axis} of shape {show_shape(x.shape)} has no such entry",
+                node,
+                expected="entries counted from 1",
+            )
+        if last is None:
+            shape = (*x.shape[:axis], *x.shape[axis + 1 :])
+            x = maker.make(structure.take, shape, x, axis=axis, start=start)
+            continue
+        size = maker.dims((last,))[0] - start
+        if (size.constant or 1) < 1:
+            raise maker.parse_error("P002", "an empty slice", node, expected="first..last, counted from 1")
+        shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
+        x = maker.make(lambda e, k=axis, s=start, d=size: structure.slice_of(e, k, s, d), shape, x)
+    return x

@@ -1,0 +1,171 @@
+"""Declarations: `W : (m, n) where const`, `f : entrywise`, `g : (n) -> (m)`."""
+
+from __future__ import annotations
+
+from ..algebra.dims import Dim, Shape
+from ..errors import ParseError, UnsupportedError
+from .program import FunctionKind
+from .sizes import read_dim
+from .sorted_lines import Declared, Lines, check_name, name_once
+from .tokens import Statement, Token
+
+__all__ = ["declare"]
+
+_CONSTANT = frozenset({"const", "data", "constant"})
+_HARMLESS = frozenset({"param", "positive", "nonzero", "invertible", "nonsingular", "real"})
+_SCALAR_WORDS = frozenset({"scalar", "number"})
+_FUNCTION_WORDS = frozenset({"entrywise", "elementwise"})
+
+
+def declare(statement: Statement, colon: int, found: Lines) -> None:
+    t = statement.tokens
+    names: list[Token] = []
+    i = 0
+    while True:
+        check_name(statement, i)
+        names.append(t[i])
+        i += 1
+        if t[i].text != ",":
+            break
+        i += 1
+    if i != colon:
+        raise ParseError(
+            "P002",
+            f"unexpected {t[i].text}",
+            span=statement.span(t[i]),
+            expected="name : shape",
+            hint="for example W : (m, n)",
+        )
+    kind = _type(statement, colon + 1, found)
+    for name in names:
+        name_once(statement, name, found)
+        if isinstance(kind, FunctionKind):
+            found.functions[name.text] = kind
+        else:
+            found.declared[name.text] = Declared(kind, statement, name)
+            if any(a.text in _CONSTANT for a in t[colon:] if a.kind == "name"):
+                found.constants.add(name.text)
+
+
+def _type(statement: Statement, i: int, found: Lines) -> Shape | FunctionKind:
+    t = statement.tokens
+    token = t[i]
+    if token.text in _FUNCTION_WORDS:
+        i += 1
+        i += t[i].text == "function"
+        _end_of_type(statement, i)
+        return FunctionKind("entrywise")
+    if token.text in _SCALAR_WORDS:
+        if t[i + 1].text == "function":
+            _end_of_type(statement, i + 2)
+            return FunctionKind("tensor")
+        _end_of_type(statement, i + 1)
+        return ()
+    shapes = [_shape(statement, i, found)]
+    i = shapes[0][1]
+    while t[i].text == ",":
+        shapes.append(_shape(statement, i + 1, found))
+        i = shapes[-1][1]
+    arguments = tuple(s for s, _ in shapes)
+    if t[i].text in ("->", "→"):
+        out, i = _shape(statement, i + 1, found)
+        _end_of_type(statement, i)
+        return FunctionKind("tensor", out, arguments)
+    _end_of_type(statement, i)
+    if len(arguments) > 1:
+        raise ParseError(
+            "P002",
+            "several shapes",
+            span=statement.span(token),
+            expected="one shape such as (m, n)",
+            hint="write (m, n) for a matrix, or (n), (k) -> scalar for a function",
+        )
+    return arguments[0]
+
+
+def _shape(statement: Statement, i: int, found: Lines) -> tuple[Shape, int]:
+    t = statement.tokens
+    if t[i].text in _SCALAR_WORDS:
+        return (), i + 1
+    dims: list[Dim] = []
+    if t[i].text == "(" and t[i + 1].text == ")":
+        return (), i + 2
+    if t[i].text == "(" and _is_tuple(statement, i):
+        while True:
+            dim, i = read_dim(statement, i + 1)
+            dims.append(dim)
+            if t[i].text != ",":
+                break
+            if t[i + 1].text == ")":
+                i += 1
+                break
+        if t[i].text != ")":
+            raise ParseError(
+                "P002",
+                f"unexpected {t[i].text or 'the end of the line'} in a shape",
+                span=statement.span(t[i]),
+                expected=", or )",
+            )
+        i += 1
+    else:
+        dim, i = read_dim(statement, i)
+        dims.append(dim)
+    for dim in dims:
+        value = dim.constant
+        if value is not None and value < 1:
+            raise ParseError(
+                "P002", f"a size of {value}", span=statement.span(t[i - 1]), expected="a positive size"
+            )
+        found.dims |= dim.symbols()
+    return tuple(dims), i
+
+
+def _is_tuple(statement: Statement, i: int) -> bool:
+    """Whether the bracket at `i` is a whole shape, not the first factor of a size such as (n+1)*m."""
+    depth = 0
+    for j in range(i, len(statement.tokens)):
+        text = statement.tokens[j].text
+        depth += (text == "(") - (text == ")")
+        if not depth:
+            return statement.tokens[j + 1].text not in ("*", "+", "-", "−", "·")
+    return True
+
+
+def _end_of_type(statement: Statement, i: int) -> None:
+    t = statement.tokens
+    if t[i].kind == "end":
+        return
+    if t[i].text != "where":
+        raise ParseError(
+            "P002",
+            f"unexpected {t[i].text}",
+            span=statement.span(t[i]),
+            expected="the end of the line, or `where const`",
+        )
+    i += 1
+    while True:
+        token = t[i]
+        if token.text not in _CONSTANT | _HARMLESS:
+            if token.kind != "name":
+                raise ParseError(
+                    "P002",
+                    "unexpected " + (token.text or "the end of the line"),
+                    span=statement.span(token),
+                    expected="an attribute such as const",
+                )
+            raise UnsupportedError(
+                "U004",
+                f"the attribute {token.text} is not supported",
+                span=statement.span(token),
+                expected="const, data, param or positive",
+                hint="the gradient of a constrained variable is another question than that of a free "
+                "one: derive without the attribute, then restrict",
+            )
+        i += 1
+        if t[i].text != ",":
+            break
+        i += 1
+    if t[i].kind != "end":
+        raise ParseError(
+            "P002", f"unexpected {t[i].text}", span=statement.span(t[i]), expected=", or the end of the line"
+        )

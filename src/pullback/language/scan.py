@@ -1,0 +1,240 @@
+"""What is known before any size: which names are functions, and the order of the equations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+
+from ..errors import ParseError
+from .functions import SCALAR_FUNCTIONS, derivative_of, is_known
+from .lines import Definition, Lines
+from .pratt import Parser
+from .program import FunctionKind
+from .tape import Bound, Tape, subscript, sum_letters
+from .tokens import Statement
+from .values import Val
+
+__all__ = ["Parsed", "Scan", "clip"]
+
+_FUNCTION_LETTERS = frozenset({"f", "g", "h", "phi", "sigma", "psi", "φ", "σ", "ψ"})
+
+
+def clip(text: str) -> str:
+    text = text.strip()
+    return text if len(text) <= 80 else text[:77] + "…"
+
+
+@dataclass
+class Parsed:
+    """A definition with its tape, and what the passes find."""
+
+    definition: Definition
+    tape: Tape
+    uses: list[str]
+    notes: list[str] = field(default_factory=list)
+    value: Val | None = None
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    @property
+    def statement(self) -> Statement:
+        return self.definition.statement
+
+    @property
+    def surface(self) -> str:
+        return self.statement.surface.strip()
+
+
+class Scan:
+    """The names of a text, its equations parsed and in order. Raises ParseError."""
+
+    def __init__(self, statements: list[Statement], lines: Lines, *, matlab: bool) -> None:
+        self.lines, self.statements, self.matlab = lines, statements, matlab
+        self.functions: dict[str, FunctionKind] = dict(lines.functions)
+        self.guessed_functions: list[str] = []
+        self.dims = set(lines.dims)
+        self.defined = {d.name: d for d in lines.definitions if d.name}
+        self.index_orders: dict[str, int] = {}
+        self.position: dict[str, int] = {}
+        self.variables: set[str] = set()  # names that are used and never called
+        self.notes: list[str] = []
+        self.only_matrix = False
+        self._names()
+        self._last_line()
+        self.equations = self._order([self._parse(d) for d in lines.definitions])
+
+    # ---- names
+
+    def _names(self) -> None:
+        """One look at every name: where it stands first, whether it is called, and with how many indices."""
+        called: dict[str, None] = {}
+        bare: set[str] = set()
+        primed: set[str] = set()
+        indexed = {id(d.statement) for d in self.lines.definitions if d.indices is not None}
+        last = self.lines.definitions[-1] if self.lines.definitions else None
+        if (
+            last is not None
+            and not last.name
+            and any(sum_letters(t.text) is not None for t in last.statement.tokens if t.kind == "name")
+        ):
+            last.indices = ()
+            indexed.add(id(last.statement))
+        for d in self.lines.definitions:
+            if d.name and d.indices is not None:
+                self.index_orders.setdefault(d.name, len(d.indices))
+                self.position.setdefault(d.name, 0)
+        count = 0
+        for statement in self.statements:
+            is_index = id(statement) in indexed
+            t = statement.tokens
+            for i, token in enumerate(t):
+                if token.kind == "ones" and not is_index:
+                    self.dims.add(token.text[2:])
+                if token.kind != "name":
+                    continue
+                count += 1
+                name = token.text
+                if is_index:
+                    if sum_letters(name) is not None:
+                        continue
+                    split = subscript(name)
+                    if split is not None:
+                        name = split[0]
+                        self.index_orders.setdefault(name, len(split[1]))
+                self.position.setdefault(name, count)
+                j, end = i + 1, token.end
+                while t[j].kind == "prime" and t[j].start == end:
+                    end = t[j].end
+                    j += 1
+                if t[j].text == "(" and t[j].start == end:
+                    called.setdefault(name)
+                elif j > i + 1:
+                    primed.add(name)
+                elif not (t[j].text == "=" and i and t[i - 1].text in (",", "(")):
+                    bare.add(name)
+        self.dims -= {""}
+        self.variables = (bare | primed) - called.keys()
+        self._prime_without_call(primed - bare - called.keys())
+        for name in called:
+            if not self._known_name(name) and name not in bare:
+                self.functions[name] = FunctionKind("tensor" if name in SCALAR_FUNCTIONS else "entrywise")
+                self.guessed_functions.append(name)
+
+    def _known_name(self, name: str) -> bool:
+        return (
+            name in self.functions
+            or name in self.lines.declared
+            or name in self.defined
+            or is_known(name)
+            or name in ("I_", "e_", "E_", "complex", "given", "derive", "assume")
+            or derivative_of(name, self.functions) is not None
+        )
+
+    def _prime_without_call(self, names: set[str]) -> None:
+        """`g'` with g undeclared and never used otherwise, where g is a letter for functions."""
+        for name in sorted(names & _FUNCTION_LETTERS - self.defined.keys() - self.lines.declared.keys()):
+            if name in self.functions:
+                continue
+            for statement in self.statements:
+                for i, token in enumerate(statement.tokens):
+                    if token.text == name:
+                        raise ParseError(
+                            "P012",
+                            f"the prime of {name} can be read in two ways",
+                            span=statement.span(token, statement.tokens[i + 1]),
+                            expected=f"{name}'(z), the derivative of a function, or {name}ᵀ, a transpose",
+                            hint=f"declare `{name} : n` or `{name} : entrywise`",
+                        )
+
+    def is_function(self, name: str) -> bool:
+        if name in self.lines.declared or name in self.defined:
+            return False
+        if name in self.functions or name == "complex":
+            return True
+        if is_known(name):
+            return name not in self.variables
+        return derivative_of(name, self.functions) is not None
+
+    # ---- equations
+
+    def _last_line(self) -> None:
+        """A bare expression in the last line is the target."""
+        definitions = self.lines.definitions
+        for d in definitions:
+            if d.name:
+                continue
+            if d is not definitions[-1]:
+                first = d.statement.tokens[0]
+                raise ParseError(
+                    "P002",
+                    "an expression without a name",
+                    span=d.statement.span(first),
+                    expected="name = expression; only the last line may be a bare expression",
+                )
+            names = ["E", "F", "value", "result", *(f"E{i}" for i in range(1, len(self.position) + 2))]
+            d.name = next(n for n in names if n not in self.position)
+            self.defined[d.name] = d
+            self.notes.append(f"{d.name} names the last line, `{clip(d.statement.surface)}`")
+
+    def _parse(self, d: Definition) -> Parsed:
+        bound = None if d.indices is None else Bound(d.indices)
+        parser = Parser(d.statement, d.at, self.is_function, matlab=self.matlab, bound=bound)
+        tape = parser.whole()
+        self.only_matrix = self.only_matrix or parser.only_matrix
+        uses = [n.value if n.tag == "name" else n.value[0] for n in tape if n.tag in ("name", "indexed")]
+        if d.indices is not None:
+            self.notes.append(
+                f"`{clip(d.statement.surface)}` is an index equation: letters after _ are indices"
+            )
+        return Parsed(d, tape, uses)
+
+    def _order(self, equations: list[Parsed]) -> list[Parsed]:
+        """Each equation after those that it uses, else in the order of the text. Raises ParseError P005."""
+        place = {e.name: i for i, e in enumerate(equations)}
+        needs = [{place[n] for n in e.uses if n in place} for e in equations]
+        users: list[list[int]] = [[] for _ in equations]
+        for i, wanted in enumerate(needs):
+            for j in wanted:
+                users[j].append(i)
+        missing = [len(w) for w in needs]
+        ready = [i for i, n in enumerate(missing) if not n]
+        heapify(ready)
+        ordered: list[Parsed] = []
+        while ready:
+            i = heappop(ready)
+            ordered.append(equations[i])
+            for j in users[i]:
+                missing[j] -= 1
+                if not missing[j]:
+                    heappush(ready, j)
+        if len(ordered) < len(equations):
+            raise _cycle(equations, needs, missing)
+        return ordered
+
+
+def _cycle(equations: list[Parsed], needs: list[set[int]], missing: list[int]) -> ParseError:
+    i = next(k for k, n in enumerate(missing) if n)
+    path: list[int] = []
+    at: dict[int, int] = {}
+    while i not in at:
+        at[i] = len(path)
+        path.append(i)
+        i = min(k for k in needs[i] if missing[k])
+    loop = path[at[i] :]
+    start = min(range(len(loop)), key=lambda k: loop[k])
+    loop = [*loop[start:], *loop[:start]]
+    names = [equations[k].name for k in loop]
+    shown = names if len(names) <= 8 else [*names[:4], "…", *names[-3:]]
+    first = equations[loop[0]]
+    token = first.definition.token or first.statement.tokens[0]
+    notes = [f"line {equations[k].statement.source.line}: {clip(equations[k].surface)}" for k in loop[:6]]
+    return ParseError(
+        "P005",
+        "the equations are cyclic: " + " → ".join([*shown, shown[0]]),
+        span=first.statement.span(token),
+        expected="each name computed from others",
+        notes=notes,
+        hint="a new value needs a new name: x2 = x1 + …",
+    )

@@ -1,0 +1,97 @@
+"""The statements of a text sorted by what they are, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..algebra.dims import Shape
+from ..errors import ParseError, Span, UnsupportedError
+from .program import FunctionKind
+from .tokens import Statement, Token
+
+__all__ = ["Declared", "Definition", "Lines", "Relation", "check_name", "defined_twice", "name_once"]
+
+
+@dataclass
+class Declared:
+    """`W : (m, n) where const`."""
+
+    shape: Shape
+    statement: Statement
+    token: Token
+
+
+@dataclass
+class Definition:
+    """`name = …` from token `at`; `indices` are those of an index equation's left side, None in matrix mode."""
+
+    name: str
+    statement: Statement
+    token: Token | None
+    at: int
+    indices: tuple[str, ...] | None = None
+
+
+@dataclass
+class Relation:
+    """`assume left op right`, the operator standing at token `middle`."""
+
+    statement: Statement
+    middle: int
+
+    @property
+    def text(self) -> str:
+        return self.statement.surface.partition("assume")[2].strip()
+
+
+@dataclass
+class Lines:
+    """The statements of a text, sorted."""
+
+    declared: dict[str, Declared] = field(default_factory=dict)
+    functions: dict[str, FunctionKind] = field(default_factory=dict)
+    definitions: list[Definition] = field(default_factory=list)
+    relations: list[Relation] = field(default_factory=list)
+    given: tuple[Statement, Token, Token] | None = None
+    wrt: list[tuple[Statement, Token]] = field(default_factory=list)
+    constants: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+    dialect: str | None = None
+    dims: set[str] = field(default_factory=set)
+    places: dict[str, tuple[Statement, Token]] = field(default_factory=dict)
+
+
+def check_name(statement: Statement, i: int) -> None:
+    token, after = statement.tokens[i], statement.tokens[min(i + 1, len(statement.tokens) - 1)]
+    if token.kind != "name":
+        raise ParseError(
+            "P002",
+            f"unexpected {token.text or 'the end of the line'}",
+            span=statement.span(token),
+            expected="a name",
+        )
+    if after.text == "[" and after.start == token.end:
+        raise UnsupportedError(
+            "U003",
+            "symbolic layer index: not in this version",
+            span=statement.span(token, after),
+            hint="write one layer, or number the layers: W1, W2, …",
+        )
+
+
+def name_once(statement: Statement, token: Token, found: Lines) -> None:
+    if token.text in found.places:
+        other, first = found.places[token.text]
+        raise defined_twice(token.text, statement.span(token), other.span(first))
+    found.places[token.text] = statement, token
+
+
+def defined_twice(name: str, span: Span, first: Span) -> ParseError:
+    where = "the same line" if first.line == span.line else f"line {first.line}: `{first.text.strip()[:80]}`"
+    return ParseError(
+        "P004",
+        f"{name} is defined twice",
+        span=span,
+        notes=[f"first on {where}"],
+        hint="give the second one another name; the equations of a program hold all at once",
+    )
