@@ -45,7 +45,7 @@ class Law:
                 return None
             elif p.args and p.attrs != x.attrs:
                 return None
-            elif not p.args and p.op is x.op and not p.shape and p.attrs != x.attrs:
+            elif not p.args and not p.shape and not _same(p.attrs, x.attrs, sizes):
                 return None
             else:
                 stack.extend(zip(p.args, x.args, strict=True))
@@ -56,6 +56,14 @@ def _fit(pattern: Shape, shape: Shape, sizes: dict[str, Dim]) -> bool:
     if len(pattern) != len(shape):
         return False
     return all(sizes.setdefault(str(p), d) == d for p, d in zip(pattern, shape, strict=True))
+
+
+def _same(pattern: tuple[object, ...], attrs: tuple[object, ...], sizes: dict[str, Dim]) -> bool:
+    """The data of a scalar leaf: sizes are matched like the sizes of axes, everything else must be equal."""
+    return all(
+        sizes.setdefault(str(p), a) == a if isinstance(p, Dim) and isinstance(a, Dim) else p == a
+        for p, a in zip(pattern, attrs, strict=True)
+    )
 
 
 def _instance(right: Expr, bound: dict[Expr, Expr], sizes: dict[str, Dim]) -> Expr:

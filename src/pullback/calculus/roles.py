@@ -20,7 +20,7 @@ from ..algebra.ops.free import gradient, is_var
 from ..algebra.ops.matrix import eye
 from .derivation import Derivation
 
-__all__ = ["Axis", "Entry", "Letters", "Product", "Roles", "Said", "TermRoles", "entries", "products", "roles", "used_where"]
+__all__ = ["Axis", "Entry", "Letters", "Product", "Roles", "Said", "TermRoles", "default_sizes", "entries", "products", "roles", "used_where"]
 
 _POOL = "ijklpqrstuvwyhgcdoxabefmnz"
 _HEAVY = 80  # nodes above which an expression is not expanded for an explanation

@@ -11,7 +11,7 @@ from fractions import Fraction
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.lift import NotLiftable, as_einsum, cost, lift
 from ..algebra.network import TooLarge
-from ..algebra.ops.arithmetic import const, neg, power, rational, smul
+from ..algebra.ops.arithmetic import const, neg, power, rational, sdiv, smul
 from . import laws
 from .law import rewrite
 
@@ -25,36 +25,59 @@ _HEAVY = 60  # nodes above which an expression is not expanded in search of a sh
 
 def _split_number(e: Expr) -> tuple[Fraction, Expr | None]:
     """e as number · rest (rest None for a bare number)."""
+    c = Fraction(1)
+    front: list[Expr] = []  # scalars that stay in front of the rest
+    while True:
+        if e.op is const:
+            c, rest = c * e.attrs[0], None
+            break
+        if e.op is neg:
+            c, e = -c, e.args[0]
+        elif e.op is sdiv and e.args[1].op is const and e.args[1].attrs[0]:
+            c, e = c / e.args[1].attrs[0], e.args[0]
+        elif e.op is smul and e.args[0].op is const:
+            c, e = c * e.args[0].attrs[0], e.args[1]
+        elif e.op is smul and e.args[0].op in (neg, smul, sdiv) and _number_of(e.args[0]) is not None:
+            (d, inner), e = _number_of(e.args[0]) or (Fraction(1), None), e.args[1]
+            c *= d
+            front += [inner] if inner is not None else []
+        elif e.op is smul and e.args[1].op in (const, neg, smul, sdiv) and _number_of(e.args[1]) is not None:
+            front.append(e.args[0])
+            e = e.args[1]
+        else:
+            rest = e
+            break
+    for s in reversed(front):
+        rest = s if rest is None else smul(s, rest)
+    return c, rest
+
+
+def _number_of(e: Expr) -> tuple[Fraction, Expr | None] | None:
+    """A number at the very front of `e`, and what is left, or None if there is none."""
     if e.op is const:
         return e.attrs[0], None
     if e.op is neg:
-        c, rest = _split_number(e.args[0])
-        return -c, rest
-    if e.op is smul:
-        c, rest = _split_number(e.args[0])
-        d, inner = _split_number(e.args[1])
-        if rest is None:
-            return c * d, inner
-        if inner is None:
-            return c * d, rest
-        return c * d, e if (c, d) == (1, 1) else smul(rest, inner)
-    return Fraction(1), e
+        return Fraction(-1), e.args[0]
+    if e.op is smul and e.args[0].op is const:
+        return e.args[0].attrs[0], e.args[1]
+    if e.op is sdiv and e.args[1].op is const and e.args[1].attrs[0]:
+        return 1 / e.args[1].attrs[0], e.args[0]
+    return None
 
 
 def scaled(c: Fraction, rest: Expr | None) -> Expr:
     """c · rest, written without a factor 1 and with a minus sign for −1."""
+    size = abs(c)
     if rest is None:
-        return rational(c) if c >= 0 else -rational(-c)
-    if c == 1:
-        return rest
-    if c < 0:
-        return -scaled(-c, rest)
-    return rational(c) * rest
+        body = rational(size)
+    else:
+        body = rest if size == 1 else rational(size) * rest
+    return -body if c < 0 else body
 
 
 def _numbers(e: Expr) -> tuple[Expr, str] | None:
     """One number moved to the front: of a product, or out of an op that is linear in that slot."""
-    if e.op is smul or e.op is neg:
+    if e.op in (smul, neg, sdiv):
         c, rest = _split_number(e)
         found = scaled(c, rest)
         return (found, "S-NUMBERS") if found is not e else None
@@ -69,6 +92,9 @@ def _numbers(e: Expr) -> tuple[Expr, str] | None:
             if a.op is smul and e.op.linear == "each":
                 args = (*e.args[:k], a.args[1], *e.args[k + 1 :])
                 return smul(a.args[0], Expr.make(e.op, args, e.attrs, e.shape)), "S-LINEAR"
+            if a.op is sdiv and e.op.linear == "each" and e.op is not smul:
+                args = (*e.args[:k], a.args[0], *e.args[k + 1 :])
+                return sdiv(Expr.make(e.op, args, e.attrs, e.shape), a.args[1]), "S-LINEAR"
     plus, minus = (e + e).op, (e - e).op
     if e.op is plus and e.args[1].op is neg:
         return e.args[0] - e.args[1].args[0], "S-NUMBERS"

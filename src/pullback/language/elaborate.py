@@ -53,6 +53,12 @@ def _neg(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
 
 
 def _sum(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
+    if kids[0].size is not None and maker.one_size(kids):
+        size = kids[0].size
+        for sign, kid in zip(node.value[1:], kids[1:], strict=True):
+            assert kid.size is not None
+            size = size + kid.size if sign == "+" else size - kid.size
+        return maker.size(size)
     total, place = kids[0], node.kids[0]
     for sign, value, k in zip(node.value[1:], kids[1:], node.kids[1:], strict=True):
         total = _plus(
@@ -171,6 +177,8 @@ def _close(maker: Maker, node: Node, run: list[tuple[Val, int]]) -> tuple[Val, i
 
 def _star(maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int]) -> Val:
     (a, i), (b, j) = left, right
+    if a.size is not None and b.size is not None and maker.one_size((a, b)):
+        return maker.size(a.size * b.size)
     if not a.order or not b.order:
         scalar, other = (a, b) if not a.order else (b, a)
         return maker.make(arithmetic.smul, other.shape, scalar, other, row=other.row)

@@ -200,7 +200,7 @@ _DERIVATIVES = (
 
 
 def derivative_of(name: str, functions: Container[str]) -> tuple[str, tuple[int, ...]] | None:
-    """`Dg`, `D2_g`, `grad_loss`, `d1d2_f`: the function and the places, from 0, that it is differentiated in."""
+    """`Dg`, `D2_g`, `grad_loss`, `d1d2_f`: the function and the places, from 0, it is differentiated in."""
     for pattern in _DERIVATIVES:
         found = pattern.fullmatch(name)
         if found is None or found[3] not in functions:

@@ -153,8 +153,8 @@ def _indices(
 ) -> tuple[str, tuple[str, ...] | None]:
     """The name and the indices of a left side; indices are None in matrix mode.
 
-    `x_1` and `h_new` are names: an index equation holds a sum over an index, or uses an index of its left side
-    again on the right, or its left side is a declared tensor with as many indices as axes.
+    `x_1` and `h_new` are names: an index equation holds a sum over an index, or uses an index of its left
+    side again on the right, or its left side is a declared tensor with as many indices as axes.
     """
     text = statement.tokens[0].text
     summed = False

@@ -23,7 +23,7 @@ _STARTS = frozenset({"name", "num", "frac", "ones", "nabla", "partial"})
 
 
 class Parser(Atoms):
-    """Reads one expression of a statement. `is_function(name)` tells f'(z) from W'; `matlab` what `*` means."""
+    """Reads one expression of a statement. `is_function` tells f'(z) from W'; `matlab` what `*` means."""
 
     def whole(self) -> Tape:
         """The expression up to the end of the statement."""

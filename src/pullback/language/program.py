@@ -100,6 +100,6 @@ def choose_target(program: Program, name: str | None = None) -> Equation:
             f"the gradient of a non-scalar: {wanted} has shape {shape}",
             span=found.span,
             expected="a scalar, or the gradient with respect to it given from outside",
-            hint=f"write `given grad {wanted} as g` to pull back a given gradient, or add `E = sum({wanted})`",
+            hint=f"write `given grad {wanted} as g` to pull a gradient back, or add `E = sum({wanted})`",
         )
     return found

@@ -33,8 +33,7 @@ def constant(maker: Maker, name: str, dims: set[str]) -> Val | None:
         size = maker.sizes.resolve(raw)
         return maker.leaf(lambda: matrix.identity(size), (size, size))
     if name in dims:
-        size = maker.sizes.resolve(Dim.symbol(name))
-        return maker.leaf(lambda: arithmetic.size_of(size), ())
+        return maker.size(maker.sizes.resolve(Dim.symbol(name)))
     return None
 
 
@@ -259,9 +258,8 @@ class Reader:
             if self.scan.functions[name].entrywise:
                 found.append(f"{name} acts entry by entry (a function that is not declared)")
             else:
-                found.append(
-                    f"{name} is a scalar function of {self._arguments(name)} (a function that is not declared)"
-                )
+                of = self._arguments(name)
+                found.append(f"{name} is a scalar function of {of} (a function that is not declared)")
         return [*found, *self.notes]
 
     def _arguments(self, name: str) -> str:

@@ -23,7 +23,7 @@ class Declared:
 
 @dataclass
 class Definition:
-    """`name = …` from token `at`; `indices` are those of an index equation's left side, None in matrix mode."""
+    """`name = …` from token `at`; `indices` are those of an index equation, None in matrix mode."""
 
     name: str
     statement: Statement

@@ -28,14 +28,16 @@ def article(order: int) -> str:
 
 
 class Val:
-    """`row` marks the transpose of a vector, which lives only inside products; `number` a literal's value."""
+    """`row` marks the transpose of a vector, which lives only inside products; `number` is a literal's value,
+    `size` that of a number made of sizes and integers alone."""
 
-    __slots__ = ("expr", "number", "row", "shape")
+    __slots__ = ("expr", "number", "row", "shape", "size")
 
     def __init__(
         self, shape: Shape, expr: Expr | None = None, row: bool = False, number: Fraction | None = None
     ) -> None:
         self.shape, self.expr, self.row, self.number = shape, expr, row, number
+        self.size: Dim | None = None
 
     @property
     def order(self) -> int:
@@ -86,7 +88,20 @@ class Maker:
         return Val(expr.shape, expr, row)
 
     def constant(self, value: Fraction) -> Val:
-        return Val((), arithmetic.rational(value) if self.building else None, number=value)
+        found = Val((), arithmetic.rational(value) if self.building else None, number=value)
+        if value.denominator == 1:
+            found.size = Dim.number(int(value))
+        return found
+
+    def size(self, dim: Dim) -> Val:
+        """A size used as a number."""
+        found = self.leaf(lambda: arithmetic.size_of(dim), ())
+        found.size = dim
+        return found
+
+    def one_size(self, parts: Sequence[Val]) -> bool:
+        """Whether the numbers combine to one size: `n + 1`, `m n`."""
+        return all(p.size is not None for p in parts) and any(p.number is None for p in parts)
 
     def leaf(self, build: Callable[[], Expr], shape: Shape) -> Val:
         return Val(shape, build() if self.building else None)

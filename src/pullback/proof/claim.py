@@ -125,7 +125,7 @@ def _pattern(left: Any, right: Any, where: Mapping[Any, Any]) -> tuple[Any, ...]
     def attr(a: Any) -> Any:
         if isinstance(a, Dim):
             return dim(a)
-        return tuple(attr(x) for x in a) if isinstance(a, tuple) else a
+        return tuple(dim(x) if isinstance(x, Dim) else x for x in a) if isinstance(a, tuple) else a
 
     roots = [left.value, right] if not isinstance(left, Expr) else [left, right]
     for name, value in where.items():

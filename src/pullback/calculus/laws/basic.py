@@ -5,9 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 from ...algebra.expr import Expr
-from ...algebra.ops.arithmetic import power, rational, smul
+from ...algebra.ops.arithmetic import power, rational, size_of, smul
 from ...algebra.ops.matrix import diag, diagvec, dot, eye, outer, trace
-from ...algebra.ops.reduction import total
+from ...algebra.ops.reduction import average, total
 from ...algebra.ops.structure import ones
 from ..law import law, not_law
 
@@ -132,6 +132,18 @@ def reciprocal_first(X: Expr, Y: Expr) -> Pair:
 def scaled_by_reciprocal(s: Expr, X: Expr) -> Pair:
     """s⁻¹ X = X / s."""
     return smul(power(s, exponent=Fraction(-1)), X), X / s
+
+
+@law("s[], X[*s], t[]")
+def fraction_of_scalars(s: Expr, X: Expr, t: Expr) -> Pair:
+    """(s X) / t = (s / t) X: the scalars stand together."""
+    return smul(s, X) / t, smul(s / t, X)
+
+
+@law("x[n]")
+def sum_over_count(x: Expr) -> Pair:
+    """A sum divided by the number of its terms is the mean."""
+    return total(x) / size_of(x.shape[0]), average(x)
 
 
 @law("X[*s], Y[*s]")

@@ -1,0 +1,261 @@
+"""Index notation: Σ_j W_ij a_j, printed from the meaning of each op; iterative, like notation.py."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from ..algebra.dims import Dim
+from ..algebra.expr import Expr
+from ..algebra.op import ATOM, NEG, POSTFIX, PRODUCT, SUM, TIMES, Meaning
+from ..algebra.ops.arithmetic import rational, size_of
+from ..algebra.ops.free import is_var
+from ..algebra.ops.matrix import eye
+from ..algebra.ops.structure import ones
+from ..calculus.roles import Entry, Letters, Product
+from .names import ascii_text, latex_name, marked
+from .notation import Printed, ascii, latex, precedence, text
+
+__all__ = ["entry", "indexed", "indexed_text", "product", "products_text"]
+
+_SLOT = re.compile(r"\$([A-Za-z]+|\d+)(?::(\d+))?|@([^@]*)@")
+_PRINT = {"text": text, "ascii": ascii, "latex": latex}
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    node: Expr
+    legs: tuple[str, ...]
+    least: int
+    used: frozenset[str]
+
+
+def subscript(legs: Sequence[str], target: str) -> str:
+    """The indices of an entry."""
+    if not legs:
+        return ""
+    inside = ("," if any(len(x) > 1 for x in legs) else "").join(legs)
+    return f"_{{{inside}}}" if target == "latex" else f"_{inside}"
+
+
+def _sum_sign(letters: Sequence[str], target: str) -> str:
+    inside = ("," if any(len(x) > 1 for x in letters) else "").join(letters)
+    return {"text": f"Σ_{inside} ", "ascii": f"sum_{inside} ", "latex": rf"\sum_{{{inside}}} "}[target]
+
+
+def _number(c: Fraction, target: str) -> str:
+    return _PRINT[target](rational(c))
+
+
+def _scales(coef: Fraction, sizes: Sequence[tuple[Dim, int]], target: str) -> list[str]:
+    parts = [_number(abs(coef), target)] if abs(coef) != 1 else []
+    for d, p in sizes:
+        body = _PRINT[target](size_of(d))
+        if p < 0:
+            body = rf"\frac{{1}}{{{body}}}" if target == "latex" else f"(1/{body})"
+            p = -p
+        parts.append(body if p == 1 else f"{body}^{{{p}}}" if target == "latex" else f"{body}^{p}")
+    return parts
+
+
+class _Walker:
+    def __init__(self, target: str, taken: Collection[str], letters: Letters) -> None:
+        self.target, self.taken, self.letters = target, taken, letters
+
+    def emit(self, root: Expr, legs: tuple[str, ...], least: int = 0) -> str:
+        out: list[str] = []
+        stack: list[str | _Part] = [_Part(root, legs, least, frozenset(legs))]
+        while stack:
+            item = stack.pop()
+            if isinstance(item, str):
+                out.append(item)
+                continue
+            pieces, prec = self.form(item)
+            if prec < item.least:
+                pieces = ["(", *pieces, ")"]
+            stack.extend(reversed(pieces))
+        return "".join(out)
+
+    def form(self, part: _Part) -> tuple[list[str | _Part], int]:
+        """The pieces of one node and how tightly they bind; nodes that only rename axes are passed through."""
+        while True:
+            e = part.node
+            if e.op.define is not None and e.args:
+                part = replace(part, node=e.op.define(e, *e.args))
+                continue
+            if not e.args:
+                return [self.leaf(part)], ATOM
+            meanings: list[Meaning] | None = e.op.meaning(e)
+            if e.op.entrywise and (meanings is None or meanings[0].power != 1) or (meanings and meanings[0].power != 1):
+                return self.entrywise(part), e.op.fix
+            if meanings is None or any(m.extra for m in meanings):
+                return [self.opaque(part)], ATOM
+            if len(meanings) > 1:
+                return self.sum(part, meanings), SUM
+            m = meanings[0]
+            bind = dict(zip(m.output, part.legs, strict=True)) if len(set(m.output)) == len(m.output) else {}
+            passed = len(m.slots) == 1 and m.scale == 1 and not m.times and not m.over
+            if passed and len(bind) == len(m.output) and set(m.inputs[0]) <= set(bind):
+                part = replace(part, node=e.args[m.slots[0]], legs=tuple(bind[c] for c in m.inputs[0]))
+                continue
+            return self.product(part, m)
+
+    def leaf(self, part: _Part) -> str:
+        e, sub = part.node, subscript(part.legs, self.target)
+        if e.op is eye:
+            return {"latex": r"\delta", "text": "δ", "ascii": "delta"}[self.target] + sub
+        if e.order and e is ones(e.shape):
+            return "1"
+        if is_var(e, e.attrs[1] if len(e.attrs) == 3 else ""):
+            body = marked(e.attrs[0], e.attrs[1], self.target, self.taken)
+            if self.target == "latex" and sub and re.search(r"_\{", body):
+                body = f"({body})"
+            return body + sub
+        return self.opaque(part) if e.order else _PRINT[self.target](e)
+
+    def opaque(self, part: _Part) -> str:
+        body = _PRINT[self.target](part.node, self.taken)
+        if precedence(part.node) < ATOM or (part.legs and self.target == "latex"):
+            body = f"({body})"
+        return body + subscript(part.legs, self.target)
+
+    def entrywise(self, part: _Part) -> list[str | _Part]:
+        """The op's own template, with an entry of each argument in place of the argument."""
+        e = part.node
+        chosen = e.op.latex if self.target == "latex" and e.op.latex else e.op.text
+        source = str(chosen(e) if callable(chosen) else chosen).replace("^∘", "^").replace(r"\circ ", "")
+        if self.target == "latex":
+            source = re.sub(r"\\sqrt\((\$\w+:0)\)", r"\\sqrt{\1}", source)
+        elif self.target == "text":
+            source = re.sub(r"\^(-?\d+)$", lambda m: m[1].translate(_SUPERSCRIPT), source)
+        slots = {n: k for k, (n, _) in enumerate(e.op.slots)}
+        pieces: list[str | _Part] = []
+        at = 0
+        for found in _SLOT.finditer(source):
+            pieces.append(self.literal(source[at : found.start()]))
+            at = found.end()
+            if found[3] is not None:
+                pieces.append(latex_name(found[3]) if self.target == "latex" else self.literal(found[3]))
+                continue
+            k = int(found[1]) if found[1].isdigit() else slots[found[1]]
+            least = int(found[2]) if found[2] else e.op.fix
+            pieces.append(_Part(e.args[k], part.legs, least, part.used))
+        pieces.append(self.literal(source[at:]))
+        return pieces
+
+    def literal(self, piece: str) -> str:
+        return ascii_text(piece) if self.target == "ascii" else piece
+
+    def sum(self, part: _Part, meanings: Sequence[Meaning]) -> list[str | _Part]:
+        pieces: list[str | _Part] = []
+        minus = "−" if self.target == "text" else "-"
+        for n, m in enumerate(meanings):
+            bind = dict(zip(m.output, part.legs, strict=True))
+            legs = tuple(bind[c] for c in m.inputs[0])
+            if n or m.scale < 0:
+                pieces.append((f" {minus} " if m.scale < 0 else " + ") if n else minus)
+            pieces.append(_Part(part.node.args[m.slots[0]], legs, SUM if not n else SUM + 1, part.used))
+        return pieces
+
+    def product(self, part: _Part, m: Meaning) -> tuple[list[str | _Part], int]:
+        e = part.node
+        bind: dict[str, str] = {}
+        ties: list[tuple[str, str]] = []
+        for c, leg in zip(m.output, part.legs, strict=True):
+            if c in bind:
+                ties.append((bind[c], leg))
+            else:
+                bind[c] = leg
+        sizes = {c: d for letters, k in zip(m.inputs, m.slots, strict=True)
+                 for c, d in zip(letters, e.args[k].shape, strict=True)}  # fmt: skip
+        summed: list[str] = []
+        used = set(part.used)
+        for c in dict.fromkeys("".join(m.inputs)):
+            if c not in bind:
+                own = e.op.cite == "laue2020" and c not in used  # an index sum keeps the letters that it was given
+                bind[c] = c if own else self.letters.fresh(sizes[c], used)
+                used.add(bind[c])
+                summed.append(bind[c])
+        scale = m.scale
+        over = [(d, -1) for d in m.over] + [(d, 1) for d in m.times]
+        parts: list[list[str | _Part]] = [[s] for s in _scales(scale, over, self.target)]
+        body: list[_Part] = []
+        for letters, k in zip(m.inputs, m.slots, strict=True):
+            a = e.args[k]
+            if a.order and a is ones(a.shape):
+                continue
+            body.append(_Part(a, tuple(bind[c] for c in letters), PRODUCT, frozenset(used)))
+        if body and not ties:
+            body[-1] = replace(body[-1], least=TIMES)
+        parts += [[b] for b in body]
+        delta = {"latex": r"\delta", "text": "δ", "ascii": "delta"}[self.target]
+        parts += [[delta + subscript(pair, self.target)] for pair in ties]
+        pieces: list[str | _Part] = []
+        if scale < 0:
+            pieces.append("−" if self.target == "text" else "-")
+        if summed:
+            pieces.append(_sum_sign(summed, self.target))
+        gap = r"\, " if self.target == "latex" else " "
+        for n, p in enumerate(parts or [["1"]]):
+            pieces += [gap, *p] if n else p
+        if scale < 0:
+            return pieces, NEG
+        if summed:
+            return pieces, TIMES
+        return pieces, PRODUCT if len(parts) != 1 else POSTFIX
+
+
+def _one(e: Expr, legs: Sequence[str], target: str, taken: Collection[str], letters: Letters | None) -> str:
+    return _Walker(target, taken, letters or Letters([])).emit(e, tuple(legs))
+
+
+def indexed_text(e: Expr, legs: Sequence[str], taken: Collection[str] = (), letters: Letters | None = None) -> str:
+    """The entry of `e` at the open indices `legs`, in Unicode."""
+    return _one(e, legs, "text", taken, letters)
+
+
+def indexed(e: Expr, legs: Sequence[str], taken: Collection[str] = (), letters: Letters | None = None) -> Printed:
+    """The entry of `e` at the open indices `legs`: `Σ_j W_ij a_j`; an index sum keeps the letters it was given."""
+    return Printed(*(_one(e, legs, t, taken, letters) for t in ("text", "ascii", "latex")))
+
+
+def _entry(x: Entry, target: str, taken: Collection[str]) -> str:
+    body = _Walker(target, taken, Letters([])).emit(x.atom, x.legs, POSTFIX if x.power != 1 else PRODUCT)
+    if x.power == 1:
+        return body
+    if target == "latex":
+        return f"{body}^{{{x.power}}}"
+    return f"{body}{str(x.power).translate(_SUPERSCRIPT)}" if target == "text" else f"{body}^{x.power}"
+
+
+def entry(x: Entry, taken: Collection[str] = ()) -> Printed:
+    return Printed(*(_entry(x, t, taken) for t in ("text", "ascii", "latex")))
+
+
+def _product(p: Product, target: str, taken: Collection[str], signed: bool) -> str:
+    parts = _scales(p.coef, p.sizes, target) + [_entry(x, target, taken) for x in p.entries
+                                                if not (x.atom.order and x.atom is ones(x.atom.shape))]  # fmt: skip
+    body = (r"\, " if target == "latex" else " ").join(parts) or "1"
+    if p.summed:
+        body = _sum_sign(p.summed, target) + body
+    return ("−" if target == "text" else "-") + body if signed and p.coef < 0 else body
+
+
+def product(p: Product, taken: Collection[str] = ()) -> Printed:
+    """One product of entries with its sum in front."""
+    return Printed(*(_product(p, t, taken, True) for t in ("text", "ascii", "latex")))
+
+
+def products_text(parts: Sequence[Product], taken: Collection[str] = ()) -> Printed:
+    """A sum of products of entries; 0 when there is none."""
+    shown = []
+    for target in ("text", "ascii", "latex"):
+        minus = " − " if target == "text" else " - "
+        line = ""
+        for n, p in enumerate(parts):
+            line += _product(p, target, taken, True) if not n else (minus if p.coef < 0 else " + ") + _product(p, target, taken, False)
+        shown.append(line or "0")
+    return Printed(*shown)
