@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from .algebra.canonical import equal
 from .algebra.dims import Shape
 from .algebra.expr import Expr, postorder
-from .algebra.ops.free import gradient, is_free_function, is_free_map
+from .algebra.ops.free import is_free_function, is_free_map, is_name
 from .calculus.core import Definition
 from .calculus.derivation import Derivation
 from .calculus.derive import derive as sweep
@@ -23,8 +23,8 @@ from .language.text import parse_expression, parse_program
 from .proof.claim import check, modular_equal
 from .proof.final import Problem, confirm
 from .show import notation
-#from .show.page import render
-#from .show.record import record
+from .show.page import render
+from .show.record import record
 from .step import Evidence, Step
 
 __all__ = ["Derived", "Gradient", "derive"]
@@ -106,7 +106,7 @@ class Derived:
         Raises ParseError for a missing or unknown name, ShapeError for a wrong shape, UnsupportedError where a
         derivative cannot be had to full precision.
         """
-        return evaluate(self.derivation, set(self.program.functions), arrays)
+        return evaluate(self.derivation, set(_kinds(self.program)), arrays)
 
     def __repr__(self) -> str:
         return "\n".join(repr(self[name]) for name in self)
@@ -178,21 +178,30 @@ def _problem(d: Derivation, program: Program) -> Problem:
 
 def _read_back(d: Derivation, program: Program) -> Evidence:
     """LIFT: every printed gradient, read back by the parser, has the meaning that was proved."""
-    scope: dict[str, Expr | FunctionKind] = dict(_kinds(program))
-    for v in [*d.inputs, *[q.var for q in d.core.equations], *([d.seed] if d.seed is not None else [])]:
-        for write in (notation.text, notation.ascii):
-            scope[write(v)] = v
-            scope[write(gradient(v))] = gradient(v)
+    kinds = _kinds(program)
     count = 0
     for b in d.backward:
         for e in dict.fromkeys((b.value, b.closed)):
             for write in (notation.text, notation.ascii):
-                again = parse_expression(write(e), scope)
+                again = parse_expression(write(e), _scope(e, kinds, write))
                 if again is not e and not equal(again, e) and not (again.shape == e.shape and modular_equal(again, e, {})):
                     raise CheckFailed("C006", f"internal error: ∇{b.of.attrs[0]} is printed as {write(e)}, which reads differently",
                                       hint="please report this program: the result is withheld")  # fmt: skip
                 count += 1
     return Evidence("LIFT", f"{count} printed gradients, Unicode and ASCII, read back by the parser mean what was proved", {"count": count})
+
+
+def _scope(e: Expr, kinds: Mapping[str, FunctionKind], write: Callable[[Expr], str]) -> dict[str, Expr | FunctionKind]:
+    """The names that `e` is written with, as the parser must read them; sizes are known through shapes."""
+    scope: dict[str, Expr | FunctionKind] = {}
+    for x in postorder(e):
+        if is_name(x):
+            scope[write(x)] = x
+        elif is_free_map(x) or is_free_function(x):
+            scope[x.attrs[0]] = kinds[x.attrs[0]]
+        elif not x.args and x.shape:
+            scope[f"·{len(scope)}"] = x
+    return scope
 
 
 def _kinds(program: Program) -> dict[str, FunctionKind]:
@@ -212,7 +221,7 @@ def _header(program: Program, evidence: Sequence[Evidence]) -> dict[str, Any]:
         "source": program.source,
         "dialect": program.dialect,
         "assumptions": list(program.assumptions),
-        "functions": dict(program.functions),
+        "functions": {f: str(k) for f, k in _kinds(program).items()},
         "surface": {q.name: q.surface for q in program.equations},
         "notes": {q.name: list(q.notes) for q in program.equations if q.notes},
         "final": [{"level": e.level, "detail": e.detail, "data": dict(e.data)} for e in evidence],

@@ -15,8 +15,8 @@ from .canonical import term_key
 from .dims import Dim
 from .expr import Expr, postorder
 from .network import Factor, Term, TooLarge, network
-from .ops.arithmetic import const, power, rational, size_of
-from .ops.matrix import diag, diagvec, dot, eye, inner, outer
+from .ops.arithmetic import add, hadamard, power, rational, size_of, sub
+from .ops.matrix import diag, diagvec, dot, eye, inner, outer, transpose
 from .ops.reduction import total
 from .ops.structure import einsum, ones, pad, place, slice_of, take, unit
 
@@ -51,8 +51,7 @@ class _Edge:
 
 def _turn(m: Expr) -> Expr:
     """Mᵀ, without writing a double transpose."""
-    turned = m.T
-    return m.args[0] if m.op is turned.op else turned
+    return m.args[0] if m.op is transpose else m.T
 
 
 def _times(a: Expr, b: Expr) -> Expr:
@@ -185,7 +184,7 @@ class _Graph:
 def _closed(weight: Expr | None) -> Expr:
     """Σᵢ wᵢ; of a product of two vectors, their inner product."""
     assert weight is not None, "an index in no factor was turned into its size already"
-    return dot(*weight.args) if len(weight.args) == 2 and weight.op is (weight * weight).op else total(weight)
+    return dot(*weight.args) if len(weight.args) == 2 and weight.op is hadamard else total(weight)
 
 
 def _cut_blocks(t: Term) -> Term:
@@ -295,13 +294,11 @@ def cost(e: Expr) -> tuple[int, ...]:
 
     A `1` added to a tensor of its own shape (1 − y) reads as a number and is not an explicit vector of ones.
     """
-    sums = ((e + e).op, (e - e).op)
-    turn = eye(dim=Dim.number(1)).T.op
     one = ones(()).op
     weight: dict[Expr, tuple[int, ...]] = {}
     for x in postorder(e):
-        plain = sum(a.op is one for a in x.args) if x.op in sums else 0
-        own = (x.op in sums, not x.args, x.op in (diag, diagvec), (x.op is one) - plain, x.op is turn, 1)
+        plain = sum(a.op is one for a in x.args) if x.op in (add, sub) else 0
+        own = (x.op in (add, sub), not x.args, x.op in (diag, diagvec), (x.op is one) - plain, x.op is transpose, 1)
         columns = zip(own, *(weight[a] for a in x.args), strict=True)
         weight[x] = tuple(min(sum(map(int, c)), 10**9) for c in columns)
     return weight[e]

@@ -25,6 +25,7 @@ SUM, NEG, TIMES, PRODUCT, POSTFIX, ATOM = 10, 12, 15, 20, 30, 40
 TIGHT = POSTFIX  # what a factor of ⊙ must reach: products beside ⊙ are always parenthesised (theory.md §13.23)
 
 REGISTRY: dict[str, Op] = {}
+_RIVALS: dict[str, list[Op]] = {}  # the ops that share an operator, in order of declaration
 
 _Pattern = tuple[str, ...]  # ("m", "k"), or ("*s",) for any shape
 
@@ -109,7 +110,7 @@ class Op:
         self.adjoint: Callable[..., Any] | None = body if self.linear else None
         self.differential: Callable[..., Expr] | None = None if self.linear or data.get("leaf") else body
         doc = inspect.cleandoc(body.__doc__ or "").split("\n")
-        self.doc = doc[0]
+        self.doc = doc[0].rstrip(".")
         self.reasons: dict[str, Reason] = {}
         for line in doc[1:]:
             found = re.fullmatch(r"(\w+) +([A-Z]+-[A-Z]+): (.*?)(?: \| (.*))?", line.strip())
@@ -120,7 +121,9 @@ class Op:
             raise ValueError(f"op {self.name} is declared twice")
         REGISTRY[self.name] = self
         if self.token:
-            OPERATORS[self.token] = _dispatcher(self.token)
+            rivals = _RIVALS.setdefault(self.token, [])
+            rivals.append(self)
+            OPERATORS[self.token] = _dispatcher(self.token, rivals)
 
     def __repr__(self) -> str:
         return f"Op({self.name})"
@@ -202,12 +205,11 @@ class Op:
         return terms
 
 
-def _dispatcher(token: str) -> Callable[..., Expr]:
+def _dispatcher(token: str, rivals: Sequence[Op]) -> Callable[..., Expr]:
     """The builder behind an operator: the first op with that token whose orders fit."""
 
     def build(*raw: Any) -> Expr:
         args = [a if isinstance(a, Expr) else REGISTRY["const"](value=Fraction(a)) for a in raw]
-        rivals = [o for o in REGISTRY.values() if o.token == token]
         for o in rivals:
             if o.accepts(args):
                 return o(*args)

@@ -29,7 +29,8 @@ def instantiate(template: str, e: Expr, slot: int, bind: dict[str, Any], **more:
     values: dict[str, Any] = {"0": e.args[slot], "name": e.attrs[0] if e.attrs else e.op.name, **more}
     for k, a in enumerate(e.args):
         name = e.op.slots[k][0] if k < len(e.op.slots) else f"X{k + 1}"
-        values[name], values[f"d{name}"] = a, Increment(a)
+        # in a move the argument in question is the increment itself
+        values[name], values[f"d{name}"] = a, a if e.op.linear and "G" in more else Increment(a)
     if e.op.linear is None:
         first = e.op.slots[0][0]
         values[f"d{first}"] = Increment(e.args[slot]) if len(e.op.slots) < len(e.args) else values[f"d{first}"]
@@ -37,7 +38,7 @@ def instantiate(template: str, e: Expr, slot: int, bind: dict[str, Any], **more:
                                   ) if not e.args[slot].args else []  # fmt: skip
         values["slope"] = term[0].args[0] if term and len(term[0].args) == 2 else "its slope"
     else:
-        values.setdefault("dX", Increment(e.args[slot]))
+        values.setdefault("dX", e.args[slot])
     tag = f"q{len(bind)}"
 
     def unique(found: re.Match[str]) -> str:
@@ -47,4 +48,4 @@ def instantiate(template: str, e: Expr, slot: int, bind: dict[str, Any], **more:
         bind[f"{tag}{key}"] = values[key]
         return f"${tag}{key}"
 
-    return re.sub(r"\$(\w+)", unique, template)
+    return re.sub(r"\$([A-Za-z0-9_]+)", unique, template)

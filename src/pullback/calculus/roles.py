@@ -9,18 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import product
 from typing import Any
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
 from ..algebra.lift import NotLiftable, lift
 from ..algebra.network import Factor, Term, TooLarge, network
-from ..algebra.ops.free import gradient, is_var
+from ..algebra.ops.free import gradient
 from ..algebra.ops.matrix import eye
 from .derivation import Derivation
 
-__all__ = ["Axis", "Entry", "Letters", "Product", "Roles", "Said", "TermRoles", "default_sizes", "entries", "products", "roles", "used_where"]
+__all__ = [
+    "Axis",
+    "Entry",
+    "Letters",
+    "Product",
+    "Roles",
+    "Said",
+    "TermRoles",
+    "index_terms",
+    "products",
+    "roles",
+    "used_where",
+]
 
 _POOL = "ijklpqrstuvwyhgcdoxabefmnz"
 _HEAVY = 80  # nodes above which an expression is not expanded for an explanation
@@ -69,6 +80,7 @@ class Axis:
 @dataclass(frozen=True, slots=True)
 class TermRoles:
     product: Product
+    factors: tuple[Entry, ...]
     axes: tuple[Axis, ...]
     conclusion: tuple[Said, ...]
 
@@ -123,7 +135,7 @@ class Letters:
         return names
 
 
-def _terms(e: Expr) -> list[Term] | None:
+def index_terms(e: Expr) -> list[Term] | None:
     """The index sums of `e`, None if they are too many to be read."""
     if sum(1 for _ in postorder(e)) > _HEAVY:
         return None
@@ -134,14 +146,15 @@ def _terms(e: Expr) -> list[Term] | None:
 
 
 def _product(t: Term, names: Mapping[int, str], extra: tuple[Entry, ...] = ()) -> Product:
-    found = tuple(Entry(f.atom, tuple(names[i] for i in f.legs), f.power) for f in t.factors)
+    ordered = sorted(t.factors, key=lambda f: bool(f.legs))  # numbers in front
+    found = tuple(Entry(f.atom, tuple(names[i] for i in f.legs), f.power) for f in ordered)
     summed = tuple(names[i] for i in t.dims if i not in t.outs)
     return Product(t.coef, tuple(sorted(t.sizes.items(), key=str)), summed, (*extra, *found))
 
 
 def products(e: Expr, letters: Letters, outs: Sequence[str] | None = None) -> list[Product] | None:
     """`e` as a sum of products of entries, or None if that is too long to be read."""
-    terms = _terms(e)
+    terms = index_terms(e)
     if terms is None:
         return None
     legs = tuple(outs) if outs is not None else letters.outs(e.shape)
@@ -179,7 +192,11 @@ def _axis(t: Term, i: int, letter: str, of: Expr) -> Axis:
         role, meaning = "free leg", f"kept: the {_ordinal(open_at[0] - 1)} axis of the result"
     elif held:
         twice = any(len(p) > 1 for p in places)
-        role, meaning = ("trace", "the diagonal is summed") if twice else ("sum", "in one factor only and not kept: summed (times 1)")
+        role, meaning = (
+            ("trace", "the diagonal is summed")
+            if twice
+            else ("sum", "in one factor only and not kept: summed (times 1)")
+        )
     else:
         role, meaning = "broadcast", "in no factor, but an axis of the result: the same number all along it"
     return Axis(letter, str(t.dims[i]), places, open_at, role, meaning)
@@ -215,12 +232,16 @@ def _conclusion(t: Term, names: Mapping[int, str], axes: Sequence[Axis], value: 
     """What the table says, in words; one sentence per kind of axis."""
     tensors = [f for f in t.factors if f.legs and not _is_placement(f.atom)]
     shown = {id(f): _atom(f) for f in tensors}
-    where = {a.letter: [f for f, p in zip(t.factors, a.places, strict=True) if p and id(f) in shown] for a in axes}
+    where = {
+        a.letter: [f for f, p in zip(t.factors, a.places, strict=True) if p and id(f) in shown] for a in axes
+    }
     kinds = {a.role for a in axes}
     if not axes:
         b = _Bind()
         if len(t.factors) > 1:
-            yield b.said(f"no axis at all: {b.list([_atom(f) for f in t.factors])} are numbers, and are multiplied")
+            yield b.said(
+                f"no axis at all: {b.list([_atom(f) for f in t.factors])} are numbers, and are multiplied"
+            )
         return
     if len(tensors) == 1 and kinds == {"free leg"}:
         [f] = tensors
@@ -234,25 +255,41 @@ def _conclusion(t: Term, names: Mapping[int, str], axes: Sequence[Axis], value: 
         b = _Bind()
         legs = ", ".join(names[i] for i in t.outs)
         pair = "pair" if len(t.outs) == 2 else "choice"
-        every = Product(t.coef, (), (), tuple(Entry(f.atom, tuple(names[i] for i in f.legs), f.power) for f in t.factors))
+        every = Product(
+            t.coef, (), (), tuple(Entry(f.atom, tuple(names[i] for i in f.legs), f.power) for f in t.factors)
+        )
         yield b.said(f"no axis is shared by {b.list([shown[id(f)] for f in tensors])} ⇒ nothing to sum, nothing to match: "
                      f"every {pair} ({legs}) gets {b.put(every)} ⇒ outer product")  # fmt: skip
         return
+    matched: dict[tuple[Expr, ...], list[str]] = {}
+    for a in axes:
+        if a.role == "⊙":
+            matched.setdefault(tuple(shown[id(f)] for f in where[a.letter]), []).append(a.letter)
+    for held_by, letters in matched.items():
+        b = _Bind()
+        many = (
+            f"{letters[0]} is an axis"
+            if len(letters) == 1
+            else f"{', '.join(letters[:-1])} and {letters[-1]} are axes"
+        )
+        yield b.said(f"{many} of {b.list(held_by)}, and of the result ⇒ matched, not summed: ⊙")
     for a in axes:
         b = _Bind()
         held = [shown[id(f)] for f in where[a.letter]]
         i = a.letter
-        if a.role == "⊙":
-            yield b.said(f"{i} is an axis of {b.list(held)}, and of the result ⇒ matched, not summed: ⊙")
-        elif a.role in ("matrix product", "inner product", "index sum"):
+        if a.role in ("matrix product", "inner product", "index sum"):
             yield b.said(f"{i} is shared by {b.list(held)} and is no axis of the result ⇒ summed: {a.role}"
                          + _transposes(b, t, where[i], a, value))  # fmt: skip
         elif a.role == "sum" and held:
-            yield b.said(f"{i} is an axis of {b.list(held)} only, and no axis of the result ⇒ summed over all {i}")
+            yield b.said(
+                f"{i} is an axis of {b.list(held)} only, and no axis of the result ⇒ summed over all {i}"
+            )
         elif a.role == "trace" and held:
             yield b.said(f"{i} is both axes of {b.list(held)} ⇒ its diagonal is summed")
         elif a.role == "broadcast":
-            yield b.said(f"{i} is an axis of the result, but of no factor ⇒ the same number for every {i}: broadcast")
+            yield b.said(
+                f"{i} is an axis of the result, but of no factor ⇒ the same number for every {i}: broadcast"
+            )
         elif a.role == "diagonal":
             yield b.said("the axes of the result are tied ⇒ a diagonal matrix")
             return
@@ -270,10 +307,13 @@ def _transposes(b: _Bind, t: Term, held: Sequence[Factor], a: Axis, value: Expr)
             continue
         k = next(k for k, p in zip(range(2), (1, 2), strict=True) if p in a.places[t.factors.index(f)])
         M, turned = f.atom, f.atom.T
-        if turned in written and k == 0:
+        at = t.outs.index(f.legs[1 - k]) if f.legs[1 - k] in t.outs else -1
+        if turned in written and k == 0 and at < 1:
             parts.append(f"{b.put(M)} is summed over its first axis, which is written {b.put(turned)}")
-        elif turned in written and k == 1:
-            parts.append(f"{b.put(M)} is summed over its second axis and stands on the right, which is written {b.put(turned)}")
+        elif turned in written and k == 1 and at == 1:
+            parts.append(
+                f"{b.put(M)} is summed over its second axis and stands on the right, which is written {b.put(turned)}"
+            )
     return "; " + "; ".join(parts) if parts else ""
 
 
@@ -290,6 +330,8 @@ def _turned(of: Expr, value: Expr, terms: Sequence[Term], legs: Sequence[str]) -
         other = lift(value.T).expr
     except (NotLiftable, TooLarge):
         return
+    if other is value:
+        return
     b = _Bind()
     name = b.put(of)
     yield b.said(f"order: {legs[0]} comes first because the first axis of {name} is {legs[0]}. {b.put(other)} would have rows "
@@ -298,7 +340,7 @@ def _turned(of: Expr, value: Expr, terms: Sequence[Term], legs: Sequence[str]) -
 
 def roles(of: Expr, value: Expr, letters: Letters, used: Sequence[Said] = ()) -> Roles | None:
     """The role table of ∇(of) = value, or None if the network is too large to be read."""
-    terms = _terms(value)
+    terms = index_terms(value)
     if terms is None:
         return None
     legs = letters.outs(of.shape)
@@ -307,8 +349,17 @@ def roles(of: Expr, value: Expr, letters: Letters, used: Sequence[Said] = ()) ->
         names = letters.of(t, legs)
         order = [*dict.fromkeys([*t.outs, *t.dims])]
         axes = tuple(_axis(t, i, names[i], of) for i in order)
-        found.append(TermRoles(_product(t, names), axes, tuple(_conclusion(t, names, axes, value))))
-    return Roles(of, value, legs, tuple(found), max(0, len(terms) - _SHOWN), tuple(_turned(of, value, terms, legs)), tuple(used))
+        factors = tuple(Entry(f.atom, tuple(names[i] for i in f.legs), f.power) for f in t.factors)
+        found.append(TermRoles(_product(t, names), factors, axes, tuple(_conclusion(t, names, axes, value))))
+    return Roles(
+        of,
+        value,
+        legs,
+        tuple(found),
+        max(0, len(terms) - _SHOWN),
+        tuple(_turned(of, value, terms, legs)),
+        tuple(used),
+    )
 
 
 # ---- where a name is used ----------------------------------------------------------------------------------
@@ -317,26 +368,25 @@ def roles(of: Expr, value: Expr, letters: Letters, used: Sequence[Said] = ()) ->
 def used_where(d: Derivation, v: Expr, letters: Letters, objective: str) -> list[Said]:
     """One sentence for each place where `v` enters a forward equation: its neighbours when the node is removed."""
     uses: list[tuple[Expr, Term, Factor]] = []
-    count = 0
     for q in d.core.equations:
         if v not in set(postorder(q.value)) or q.var is v:
             continue
-        terms = _terms(q.value)
+        terms = index_terms(q.value)
         if terms is None:
             return [Said(f"$v enters {objective} through $q", {"v": v, "q": q.var})]
         for t in terms:
             for f in t.factors:
                 if v in set(postorder(f.atom)):
-                    count += f.power if f.atom is v and f.power > 0 else 1
                     uses.append((q.var, t, f))
     if not uses:
         return []
     said = []
+    count = len(uses)
     if count > 1:
         said.append(Said(f"$v is used {count} times ⇒ {count} terms are added", {"v": v}))
     only = "only " if count == 1 else ""
-    for q, t, f in uses[:_SHOWN]:
-        said.append(_use(v, q, t, f, letters, objective, only, q is d.target and not q.order))
+    for to, t, f in uses[:_SHOWN]:
+        said.append(_use(v, to, t, f, letters, objective, only, to is d.target and not to.order))
     if len(uses) > _SHOWN:
         said.append(Said(f"and {len(uses) - _SHOWN} more uses, each adding its term"))
     return said
@@ -351,6 +401,8 @@ def _use(v: Expr, q: Expr, t: Term, f: Factor, letters: Letters, E: str, only: s
     through = b.put(Entry(q, tuple(names[i] for i in t.outs)))
     me = Entry(f.atom, tuple(names[i] for i in f.legs), 1)
     if f.atom is not v:
+        if f.atom.op.entrywise and not f.legs:
+            return b.said(f"{b.put(v)} is a number, and reaches {E} {only}through {b.put(f.atom)}")
         if f.atom.op.entrywise:
             mine = b.put(Entry(v, me.legs))
             way = through if len(t.factors) == 1 and set(t.outs) == set(f.legs) else b.put(me)
@@ -375,64 +427,37 @@ def _use(v: Expr, q: Expr, t: Term, f: Factor, letters: Letters, E: str, only: s
     per = f"; so {E} changes by {effect} per unit of {mine}"
     if last:
         if f.power != 1:
-            return b.said(f"{mine} enters {E} to the power {f.power}{per}")
-        return b.said(f"{mine} enters {E} {only}" + ("as it is" if plain else f"multiplied by {b.put(factor)}") + per)
+            whole = b.put(
+                Product(
+                    t.coef,
+                    sizes,
+                    (*inner, *(names[i] for i in f.legs if i not in t.outs)),
+                    (*beside[1:], Entry(v, me.legs, f.power)),
+                )
+            )
+            return b.said(f"{mine} enters {E} in {whole}{per}")
+        return b.said(
+            f"{mine} enters {E} {only}" + ("as it is" if plain else f"multiplied by {b.put(factor)}") + per
+        )
     times = "" if plain or f.power != 1 else f", multiplied by {b.put(factor)}"
+    if not beside and coef == -1 and not sizes and not inner:
+        times = ", with a minus sign"
     power = f" to the power {f.power}" if f.power != 1 else ""
     if free:
         alls = ", ".join(free)
-        return b.said(f"{mine} enters {E} {only}through {through}{power}, once for every {alls}{times}; so its effects add: {effect}")
+        return b.said(f"{mine} enters {E} {only}through {through}{power}, once for every {alls}{times}; so its effects add: {effect}"
+                      + _forth_and_back(b, t, f, others, names))  # fmt: skip
     return b.said(f"{mine} enters {E} {only}through {through}{power}{times}{per}")
 
 
-# ---- small sizes -------------------------------------------------------------------------------------------
-
-
-def default_sizes(variables: Iterable[Expr]) -> dict[str, int]:
-    """2, 3, 4, 2, … for the size symbols in order: different for different axes, and small."""
-    symbols = dict.fromkeys(s for v in variables for d in v.shape for s in sorted(d.symbols()))
-    return {s: 2 + k % 3 for k, s in enumerate(symbols)}
-
-
-def entries(
-    e: Expr, sizes: Mapping[str, int], *, most: int = 6, longest: int = 12
-) -> list[tuple[tuple[str, ...], list[Product]]] | None:
-    """Each entry of `e` written out at these sizes: (its index, its terms); at most `most` of them, None if too long."""
-    terms = _terms(e)
-    if terms is None:
-        return None
-    found = []
-    for index in product(*(range(d.value(sizes)) for d in e.shape)):
-        parts: list[Product] = []
-        for t in terms:
-            at = dict(zip(t.outs, index, strict=True))
-            inner = t.inner()
-            coef = t.coef
-            for d, p in t.sizes.items():
-                coef *= Fraction(d.value(sizes)) ** p
-            for values in product(*(range(t.dims[i].value(sizes)) for i in inner)):
-                found_one = _written(t, {**at, **dict(zip(inner, values, strict=True))}, coef, sizes)
-                if found_one is not None:
-                    parts.append(found_one)
-                if len(parts) > longest:
-                    return None
-        found.append((tuple(str(k + 1) for k in index), parts))
-        if len(found) > most:
-            break
-    return found
-
-
-def _written(t: Term, at: Mapping[int, int], coef: Fraction, sizes: Mapping[str, int]) -> Product | None:
-    """One product of entries; None when a 0/1 constant makes it zero."""
-    kept = []
-    for f in t.factors:
-        index = tuple(at[i] for i in f.legs)
-        if f.atom.op.entry is not None:
-            if not f.atom.op.entry(f.atom.attrs, index, dict(sizes)):
-                return None
-            continue
-        kept.append(Entry(f.atom, tuple(str(k + 1) for k in index), f.power))
-    return Product(coef, (), (), tuple(kept))
-
-
-assert is_var
+def _forth_and_back(b: _Bind, t: Term, f: Factor, others: Sequence[Factor], names: Mapping[int, str]) -> str:
+    """Over which axis a matrix beside `f` is summed in the forward equation, and over which in the backward one."""
+    for g in others:
+        if len(g.legs) == 2 and g.legs[0] != g.legs[1]:
+            forth = [k for k in (0, 1) if g.legs[k] not in t.outs and g.legs[k] in f.legs]
+            back = [k for k in (0, 1) if g.legs[k] in t.outs and g.legs[k] not in f.legs]
+            if forth and back:
+                k, j = forth[0], back[0]
+                return (f". Forward, {b.put(g.atom)} is summed over its {_ordinal(k)} axis {names[g.legs[k]]}; back, over its "
+                        f"{_ordinal(j)} axis {names[g.legs[j]]}")  # fmt: skip
+    return ""

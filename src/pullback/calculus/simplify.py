@@ -11,7 +11,7 @@ from fractions import Fraction
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.lift import NotLiftable, as_einsum, cost, lift
 from ..algebra.network import TooLarge
-from ..algebra.ops.arithmetic import const, neg, power, rational, sdiv, smul
+from ..algebra.ops.arithmetic import add, const, neg, power, rational, sdiv, smul, sub
 from . import laws
 from .law import rewrite
 
@@ -95,10 +95,9 @@ def _numbers(e: Expr) -> tuple[Expr, str] | None:
             if a.op is sdiv and e.op.linear == "each" and e.op is not smul:
                 args = (*e.args[:k], a.args[0], *e.args[k + 1 :])
                 return sdiv(Expr.make(e.op, args, e.attrs, e.shape), a.args[1]), "S-LINEAR"
-    plus, minus = (e + e).op, (e - e).op
-    if e.op is plus and e.args[1].op is neg:
+    if e.op is add and e.args[1].op is neg:
         return e.args[0] - e.args[1].args[0], "S-NUMBERS"
-    if e.op is minus and e.args[1].op is neg:
+    if e.op is sub and e.args[1].op is neg:
         return e.args[0] + e.args[1].args[0], "S-NUMBERS"
     return None
 

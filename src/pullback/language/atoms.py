@@ -162,7 +162,7 @@ class Atoms:
         if self.bound is not None and tail in self.bound.active:
             return self.node("ones_index", (), self.bound.active[tail], token.start)
         if tail:
-            shape: tuple[Dim, ...] = (Dim.number(int(tail)) if tail.isdigit() else Dim.symbol(tail),)
+            shape: tuple[Dim, ...] = (Dim.number(int(tail)) if tail.isdecimal() else Dim.symbol(tail),)
         else:
             shape = self.dims()
         return self.node("ones", (), shape, token.start)
@@ -268,6 +268,7 @@ class Atoms:
             text = self.t[self.i].text
             order += PRIMES.get(text) or superscript(text.strip("⁽⁾"))
             self.i += 1
+        order += self.numbered_order()
         bracket = self.t[self.i]
         if bracket.text != "(":
             if order:
@@ -306,6 +307,19 @@ class Atoms:
         self.calls -= 1
         self.block, self.norms = saved
         return self.node("call", tuple(kids), (name.text, name, options), name.start)
+
+    def numbered_order(self) -> int:
+        """`f(4)(z)`, ASCII for f⁽4⁾(z): a whole number of 4 or more that touches the argument's bracket."""
+        if self.i + 3 >= len(self.t):
+            return 0
+        opener, number = self.t[self.i], self.t[self.i + 1]
+        if opener.text != "(" or number.kind != "num" or not number.text.isdecimal() or len(number.text) > 4:
+            return 0
+        closer, bracket = self.t[self.i + 2], self.t[self.i + 3]
+        if closer.text != ")" or bracket.text != "(" or bracket.start != closer.end or int(number.text) < 4:
+            return 0
+        self.i += 3
+        return int(number.text)
 
     def option(self, options: dict[str, Any]) -> None:
         """`axis=0`, `axis=(0, 1)`, `start=n+1`."""

@@ -11,6 +11,7 @@ from .values import Maker, Val
 __all__ = ["block_of"]
 
 _ONE = Dim.number(1)
+_LARGEST = 10**18
 _Block = tuple[Val, int]
 
 
@@ -66,6 +67,10 @@ def _joined(maker: Maker, node: Node, blocks: list[_Block], axis: int, order: in
                 first, at = other[1]
                 raise maker.differ(other[0], size, node, [at, k], [first, value], "the block matrix")
             other = other or (size, (value, k))
+    if any(abs(c) > _LARGEST for _, c in total.terms):
+        raise maker.parse_error(
+            "P008", "a block with a size too large to work with", node, expected="fewer blocks"
+        )
     shape = (total,) if other is None else (total, other[0]) if axis == 0 else (other[0], total)
     parts = [v for v, _ in blocks]
     return maker.make(lambda *b: structure.concat(axis, *b), shape, *parts, row=flat)

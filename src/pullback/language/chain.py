@@ -6,7 +6,6 @@ What is left is cut after each column: `xᵀ A y` is a number, `u vᵀ` a matrix
 
 from __future__ import annotations
 
-from ..algebra.dims import Dim
 from ..algebra.expr import OPERATORS
 from ..algebra.ops import arithmetic, matrix
 from ..errors import ShapeError
@@ -61,15 +60,7 @@ def chain_of(maker: Maker, node: Node, factors: list[_Factor]) -> Val:
                     ends.pop()
                     scalars.append(_dot(maker, node, group))
     if not groups:
-        if maker.one_size(scalars):
-            product = Dim.number(1)
-            for scalar in scalars:
-                assert scalar.size is not None
-                product = product * scalar.size
-            return maker.size(product)
         return _scale(maker, scalars[:-1], scalars[-1])
-    if len(groups) > 2 or (len(groups) == 2 and ends == ["column", "column"]):
-        raise _two_readings(maker, node, groups[0][-1], groups[1][0])
     if len(groups) == 1:
         return _scale(maker, scalars, _alone(maker, node, groups[0], ends[0]))
     left = _fold(maker, node, groups[0])

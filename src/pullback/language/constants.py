@@ -7,6 +7,7 @@ from fractions import Fraction
 from ..algebra.dims import Dim, show_shape
 from ..algebra.expr import OPERATORS
 from ..algebra.ops import arithmetic, matrix, structure
+from .sizes import layer_index
 from .tape import Node
 from .values import Maker, Val, article
 
@@ -60,6 +61,9 @@ def shaped_node(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
 def slice_node(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
     x = kids[0].column()
     parts, _ = node.value
+    bare = next((p[0].name for p in parts if p is not None and p[1] is None and p[0].name is not None), None)
+    if bare is not None and maker.known_sizes is not None and bare not in maker.known_sizes:
+        raise layer_index(maker.span(node))
     if len(parts) != x.order:
         raise maker.parse_error(
             "P002",

@@ -19,6 +19,7 @@ from .values import Maker, Val, article
 __all__ = ["elaborate"]
 
 _LARGEST_POWER = 1000
+_LARGEST_NUMBER = 10**500
 
 
 def elaborate(maker: Maker, statement: Statement, tape: Tape) -> Val:
@@ -230,8 +231,10 @@ def _over(maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int
     if not b.order:
         if a.number is not None and b.number is not None:
             if not b.number:
-                raise maker.parse_error("P002", "division by zero", node)
-            return maker.constant(a.number / b.number)
+                raise maker.parse_error("P002", "division by zero", node, expected="a number other than 0")
+            value = a.number / b.number
+            if max(abs(value.numerator), value.denominator) < _LARGEST_NUMBER:
+                return maker.constant(value)
         return maker.make(arithmetic.sdiv, a.shape, a, b, row=a.row)
     x, y = maker.surface(maker.tape[i]), maker.surface(maker.tape[j])
     fits = not a.order or a.order == b.order

@@ -193,9 +193,10 @@ _REFUSED_PLAIN = frozenset(
 
 
 _DERIVATIVES = (
-    re.compile(r"(D+)(?:(\d+)_)?(\w+)"),
-    re.compile(r"((?:grad)+)(\d*)_(\w+)"),
-    re.compile(r"((?:d\d)+)()_(\w+)"),
+    re.compile(r"(D+)(?:(\d+)_)?(\w+)"),  # Dg, D2_g
+    re.compile(r"((?:grad_)+)(?:(\d+)_)?(\w+)"),  # grad_loss, grad_2_loss
+    re.compile(r"(grad)(\d)_(\w+)"),  # grad2_loss
+    re.compile(r"((?:d\d)+)()_(\w+)"),  # d1d2_f
 )
 
 
@@ -208,7 +209,7 @@ def derivative_of(name: str, functions: Container[str]) -> tuple[str, tuple[int,
         marks, digits = found[1], found[2] or ""
         if marks[0] == "d":
             return found[3], tuple(int(c) - 1 for c in marks[1::2])
-        count = len(marks) if marks[0] == "D" else len(marks) // 4
+        count = len(marks) if marks[0] == "D" else marks.count("grad")
         if digits and len(digits) != count:
             continue
         return found[3], tuple(int(c) - 1 for c in digits) or (0,) * count

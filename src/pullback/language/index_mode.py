@@ -205,7 +205,7 @@ class _Indices:
         maker = self.maker
         if term.number is not None and below.number is not None:
             if not below.number:
-                raise maker.parse_error("P002", "division by zero", node)
+                raise maker.parse_error("P002", "division by zero", node, expected="a number other than 0")
             value = term.number / below.number
             return Term(scalars=[maker.constant(value)], number=value)
         low, labels = self.tensor(maker.tape[place], below)

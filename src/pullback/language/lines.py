@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..algebra.dims import show_shape
-from ..errors import ParseError, UnsupportedError
+from ..errors import ParseError
 from .declare import declare
+from .sizes import layer_index
 from .sorted_lines import Definition, Lines, Relation, check_name, defined_twice, name_once
 from .tape import subscript, sum_letters
 from .tokens import Statement, Token
@@ -101,12 +102,7 @@ def _define(statement: Statement, equals: int | None, found: Lines) -> None:
         return
     check_name(statement, 0)
     if last is not None and last > equals:
-        raise UnsupportedError(
-            "U003",
-            "symbolic layer index: not in this version",
-            span=statement.span(t[last], t[last + 1]),
-            hint="write one layer, or number the layers: W1, W2, …",
-        )
+        raise layer_index(statement.span(t[last], t[last + 1]))
     i = 1
     letters = ""
     while t[i].text == "," and t[i + 1].kind == "name" and len(t[i + 1].text) == 1 and i < equals:  # y_i,j

@@ -67,7 +67,12 @@ class Parser(Atoms):
             self.i += 1
             count += 1
             if count > MAX_DEPTH:
-                raise ParseError("P008", "too many signs", span=self.span(token))
+                raise ParseError(
+                    "P008",
+                    "too many signs",
+                    span=self.span(token),
+                    expected=f"at most {MAX_DEPTH}",
+                )
         return negative
 
     def literal_minus(self) -> bool:
@@ -143,7 +148,12 @@ class Parser(Atoms):
                 return found
             count += 1
             if count > MAX_DEPTH:
-                raise ParseError("P008", "too many marks after one another", span=self.span(token))
+                raise ParseError(
+                    "P008",
+                    "too many marks after one another",
+                    span=self.span(token),
+                    expected=f"at most {MAX_DEPTH}",
+                )
 
     def power(self, base: int, dotted: bool, caret: Token, start: int) -> int:
         token = self.t[self.i]
@@ -172,7 +182,7 @@ class Parser(Atoms):
                 self.i += 1
                 below = self.exponent(self.t[self.i])
                 if not below:
-                    raise ParseError("P002", "the exponent divides by zero", span=self.span(token))
+                    raise ParseError("P002", "division by zero", span=self.span(token), expected="a number")
                 value = value / below
             if self.t[self.i].text == ")":
                 self.i += 1

@@ -57,6 +57,7 @@ class Reader:
         self.current = ""
         self.maker = Maker(self.sizes, self.scan.functions, self._lookup, matlab=self.matlab)
         self.maker.facts = self.notes
+        self.maker.known_sizes = self.scan.dims
         self.conditions: list[tuple[Relation, Tape, Statement, Tape, Statement]] = []
         self.facts: list[tuple[Expr, Expr, str]] = []
 

@@ -11,7 +11,7 @@ from .lines import Definition, Lines
 from .pratt import Parser
 from .program import FunctionKind
 from .tape import Bound, Tape, subscript, sum_letters
-from .tokens import Statement
+from .tokens import Statement, Token
 from .values import Val
 
 __all__ = ["Parsed", "Scan", "clip"]
@@ -89,10 +89,16 @@ class Scan:
         for statement in self.statements:
             is_index = id(statement) in indexed
             t = statement.tokens
+            calls: list[bool] = []  # for every open round bracket, whether a function is called there
             for i, token in enumerate(t):
                 if token.kind == "ones" and not is_index:
                     self.dims.add(token.text[2:])
                 if token.kind != "name":
+                    if token.text == "(":
+                        before = t[i - 1]
+                        calls.append(before.kind in ("name", "prime") and before.end == token.start)
+                    elif token.text == ")" and calls:
+                        calls.pop()
                     continue
                 count += 1
                 name = token.text
@@ -102,7 +108,9 @@ class Scan:
                     split = subscript(name)
                     if split is not None:
                         name = split[0]
-                        self.index_orders.setdefault(name, len(split[1]))
+                        self.index_orders.setdefault(
+                            name, len(split[1]) + (0 if any(calls) else _more_indices(t, i))
+                        )
                 self.position.setdefault(name, count)
                 j, end = i + 1, token.end
                 while t[j].kind == "prime" and t[j].start == end:
@@ -212,6 +220,18 @@ class Scan:
         if len(ordered) < len(equations):
             raise _cycle(equations, needs, missing)
         return ordered
+
+
+def _more_indices(t: list[Token], i: int) -> int:
+    """How many `,k` follow the indexed name at `i`, as in W_i,j."""
+    count = 0
+    while t[i + 1].text == "," and t[i + 1].start == t[i].end:
+        after = t[i + 2]
+        if after.kind != "name" or len(after.text) > 1 or after.start != t[i + 1].end:
+            break
+        count += 1
+        i += 2
+    return count
 
 
 def _cycle(equations: list[Parsed], needs: list[set[int]], missing: list[int]) -> ParseError:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..algebra.dims import Dim, Shape
-from ..errors import ParseError, UnsupportedError
+from ..errors import ParseError, Span, UnsupportedError
 from .tokens import MAX_DEPTH, MINUS, Statement
 
-__all__ = ["Sizes", "is_unknown", "read_dim"]
+__all__ = ["Sizes", "is_unknown", "layer_index", "read_dim"]
 
 _ZERO = Dim({})
 _PREFERRED = ("m", "n", "p", "q", "r", "s", "k", "d", "h", "l", "t", "u", "v")
@@ -62,6 +62,15 @@ class Sizes:
         a, b = self.resolve(a), self.resolve(b)
         if a == b:
             return True
+        p, q = a.name, b.name
+        if p is not None and p[0] == "?" and q is not None and q[0] == "?":
+            late, early = (p, b) if int(p[1:]) > int(q[1:]) else (q, a)
+            self.bound[late] = early
+            return True
+        for name, other in ((p, b), (q, a)):
+            if name is not None and name[0] == "?" and name not in other.symbols():
+                self.bound[name] = other
+                return True
         rest = a - b
         candidates = [
             (m[0], c) for m, c in rest.terms if len(m) == 1 and m[0].startswith("?") and c in (1, -1)
@@ -108,6 +117,16 @@ class Sizes:
                     new.add(letter)
                     self.bound[symbol] = Dim.symbol(letter)
         return new
+
+
+def layer_index(span: Span) -> UnsupportedError:
+    """The refusal of `W[k]` with a symbolic k."""
+    return UnsupportedError(
+        "U003",
+        "symbolic layer index: not in this version",
+        span=span,
+        hint="write one layer, or number the layers: W1, W2, …",
+    )
 
 
 def read_dim(statement: Statement, at: int) -> tuple[Dim, int]:
@@ -163,17 +182,12 @@ def read_dim(statement: Statement, at: int) -> tuple[Dim, int]:
 
 def _atom(statement: Statement, i: int) -> Dim:
     token = statement.tokens[i]
-    if token.kind == "num" and token.text.isdigit() and len(token.text) < 19:
+    if token.kind == "num" and token.text.isdecimal() and len(token.text) < 19:
         return Dim.number(int(token.text))
     if token.kind == "name":
         after = statement.tokens[i + 1]
         if after.text == "[" and after.start == token.end:
-            raise UnsupportedError(
-                "U003",
-                "symbolic layer index: not in this version",
-                span=statement.span(token, after),
-                hint="write one layer, or number the layers: W1, W2, …",
-            )
+            raise layer_index(statement.span(token, after))
         return Dim.symbol(token.text)
     raise ParseError(
         "P002",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..algebra.dims import Shape
-from ..errors import ParseError, Span, UnsupportedError
+from ..errors import ParseError, Span
 from .program import FunctionKind
+from .sizes import layer_index
 from .tokens import Statement, Token
 
 __all__ = ["Declared", "Definition", "Lines", "Relation", "check_name", "defined_twice", "name_once"]
@@ -71,12 +72,7 @@ def check_name(statement: Statement, i: int) -> None:
             expected="a name",
         )
     if after.text == "[" and after.start == token.end:
-        raise UnsupportedError(
-            "U003",
-            "symbolic layer index: not in this version",
-            span=statement.span(token, after),
-            hint="write one layer, or number the layers: W1, W2, …",
-        )
+        raise layer_index(statement.span(token, after))
 
 
 def name_once(statement: Statement, token: Token, found: Lines) -> None:

@@ -41,7 +41,7 @@ def parse_expression(text: str, scope: Mapping[str, Expr | FunctionKind]) -> Exp
 
     A gradient may be bound as `∇z` or as `grad_z`; a function by its name and kind.
     """
-    statements = read_statements(text, "<expression>")
+    statements = read_statements(text, "<expression>", max_line=len(text))
     if len(statements) > 1:
         span = statements[1].span(statements[1].tokens[0])
         raise ParseError("P002", "more than one expression", span=span)

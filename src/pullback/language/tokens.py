@@ -18,7 +18,7 @@ _NAME = rf"[^\W\d_{_NOT_IN_NAMES}][^\W{_NOT_IN_NAMES}]*"
 _SUBSCRIPT = r"\{[A-Za-z, ]*\}"
 _TOKEN = re.compile(
     rf"""(?P<space>[ \t\u00a0]+)
-    |(?P<name>(?:{_NAME}|∑_?)(?:(?<=_){_SUBSCRIPT})?|∑_\w+)
+    |(?P<name>∑_[^\W_]+|(?:{_NAME}|∑_?)(?:(?<=_){_SUBSCRIPT})?)
     |(?P<ones>1_(?:{_NAME}|\d+)?)
     |(?P<num>(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)
     |(?P<frac>[½⅓¼¾])
@@ -93,7 +93,7 @@ def _control(text: str, name: str) -> None:
     )
 
 
-def read_statements(text: str, name: str) -> list[Statement]:
+def read_statements(text: str, name: str, max_line: int = MAX_LINE) -> list[Statement]:
     """Every statement of the text. Raises ParseError P001, P008, P009, P010, P011, P013."""
     if len(text) > MAX_TEXT:
         raise ParseError("P009", f"the text has {len(text)} characters", expected=f"at most {MAX_TEXT}")
@@ -101,7 +101,7 @@ def read_statements(text: str, name: str) -> list[Statement]:
     found: list[Statement] = []
     for number, line in enumerate(text.split("\n"), 1):
         line = line.rstrip("\r").removeprefix("\ufeff")
-        if len(line) > MAX_LINE:
+        if len(line) > max_line:
             span = Span(name, number, MAX_LINE + 1, 1, line)
             raise ParseError(
                 "P009",

@@ -89,7 +89,9 @@ class _Walker:
             if not e.args:
                 return [self.leaf(part)], ATOM
             meanings: list[Meaning] | None = e.op.meaning(e)
-            if e.op.entrywise and (meanings is None or meanings[0].power != 1) or (meanings and meanings[0].power != 1):
+            if (e.op.entrywise and (meanings is None or meanings[0].power != 1)) or (
+                meanings and meanings[0].power != 1
+            ):
                 return self.entrywise(part), e.op.fix
             if meanings is None or any(m.extra for m in meanings):
                 return [self.opaque(part)], ATOM
@@ -175,7 +177,9 @@ class _Walker:
         used = set(part.used)
         for c in dict.fromkeys("".join(m.inputs)):
             if c not in bind:
-                own = e.op.cite == "laue2020" and c not in used  # an index sum keeps the letters that it was given
+                own = (
+                    e.op.cite == "laue2020" and c not in used
+                )  # an index sum keeps the letters that it was given
                 bind[c] = c if own else self.letters.fresh(sizes[c], used)
                 used.add(bind[c])
                 summed.append(bind[c])
@@ -199,8 +203,10 @@ class _Walker:
         if summed:
             pieces.append(_sum_sign(summed, self.target))
         gap = r"\, " if self.target == "latex" else " "
-        for n, p in enumerate(parts or [["1"]]):
-            pieces += [gap, *p] if n else p
+        for n, one in enumerate(parts or [["1"]]):
+            if n:
+                pieces.append(gap)
+            pieces.extend(one)
         if scale < 0:
             return pieces, NEG
         if summed:
@@ -212,12 +218,16 @@ def _one(e: Expr, legs: Sequence[str], target: str, taken: Collection[str], lett
     return _Walker(target, taken, letters or Letters([])).emit(e, tuple(legs))
 
 
-def indexed_text(e: Expr, legs: Sequence[str], taken: Collection[str] = (), letters: Letters | None = None) -> str:
+def indexed_text(
+    e: Expr, legs: Sequence[str], taken: Collection[str] = (), letters: Letters | None = None
+) -> str:
     """The entry of `e` at the open indices `legs`, in Unicode."""
     return _one(e, legs, "text", taken, letters)
 
 
-def indexed(e: Expr, legs: Sequence[str], taken: Collection[str] = (), letters: Letters | None = None) -> Printed:
+def indexed(
+    e: Expr, legs: Sequence[str], taken: Collection[str] = (), letters: Letters | None = None
+) -> Printed:
     """The entry of `e` at the open indices `legs`: `Σ_j W_ij a_j`; an index sum keeps the letters it was given."""
     return Printed(*(_one(e, legs, t, taken, letters) for t in ("text", "ascii", "latex")))
 
@@ -256,6 +266,10 @@ def products_text(parts: Sequence[Product], taken: Collection[str] = ()) -> Prin
         minus = " − " if target == "text" else " - "
         line = ""
         for n, p in enumerate(parts):
-            line += _product(p, target, taken, True) if not n else (minus if p.coef < 0 else " + ") + _product(p, target, taken, False)
+            line += (
+                _product(p, target, taken, True)
+                if not n
+                else (minus if p.coef < 0 else " + ") + _product(p, target, taken, False)
+            )
         shown.append(line or "0")
     return Printed(*shown)

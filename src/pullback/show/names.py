@@ -8,25 +8,50 @@ from collections.abc import Collection
 
 __all__ = ["GREEK", "ascii_text", "latex_name", "marked"]
 
-_LETTERS = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi "
-    "chi psi omega"
-).split()
-GREEK = {unicodedata.lookup(f"GREEK SMALL LETTER {'LAMDA' if g == 'lambda' else g.upper()}"): g for g in _LETTERS}
+_LETTERS = [
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "epsilon",
+    "zeta",
+    "eta",
+    "theta",
+    "iota",
+    "kappa",
+    "lambda",
+    "mu",
+    "nu",
+    "xi",
+    "omicron",
+    "pi",
+    "rho",
+    "sigma",
+    "tau",
+    "upsilon",
+    "phi",
+    "chi",
+    "psi",
+    "omega",
+]
+GREEK = {
+    unicodedata.lookup(f"GREEK SMALL LETTER {'LAMDA' if g == 'lambda' else g.upper()}"): g for g in _LETTERS
+}
 GREEK |= {
     unicodedata.lookup(f"GREEK CAPITAL LETTER {'LAMDA' if g == 'lambda' else g.upper()}"): g.capitalize()
     for g in _LETTERS
 }
 _TEX_GREEK = {g for g in GREEK.values()} - {"omicron", "Omicron"} - {
-    w.capitalize() for w in "alpha beta epsilon zeta eta iota kappa mu nu rho tau chi".split()
+    w.capitalize() for w in ["alpha", "beta", "epsilon", "zeta", "eta", "iota", "kappa", "mu", "nu", "rho", "tau", "chi"]
 }  # fmt: skip
 _SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_LOW = str.maketrans("ᵢⱼₖ", "ijk")
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 _ASCII = {
     "ᵀ": "^T", "⊙": ".*", "⊘": "./", "‖": "||", "∇": "grad_", "′": "'", "″": "''", "‴": "'''", "−": "-",
     "⟨": "<", "⟩": ">", "½": "(1/2)", "⅓": "(1/3)", "¼": "(1/4)", "¾": "(3/4)", "·": "*", "π": "pi", "ℓ": "ell",
-    "Σ": "sum_", "…": "...", "⇒": "=>", "→": "->", "≠": "!=", "≥": ">=", "≤": "<=", "×": "x", "√": "sqrt",
+    "Σ": "sum", "…": "...", "⇒": "=>", "→": "->", "≠": "!=", "≥": ">=", "≤": "<=", "×": "x", "√": "sqrt",
     "∂": "d", "≡": "=", "⊗": "(x)", "–": "-", "—": "-", "“": '"', "”": '"', "’": "'", "∎": "QED", "∫": "integral ",
     "ᵢ": "_i", "ⱼ": "_j", "ᵗ": "t", "⁽": "(", "⁾": ")", "²": "^2", "³": "^3", "σ": "sigma", "ₖ": "_k", "ᵉ": "^e",
     "̄": "bar",
@@ -35,11 +60,12 @@ _ASCII = {
 
 def ascii_text(text: str) -> str:
     """The text in ASCII; every symbol has one spelling."""
+    text = re.sub("Σ([ᵢⱼₖ]+)", lambda m: "sum_" + m[1].translate(_LOW), text).replace("Σ_", "sum_")
     text = text.replace("^∘", ".^")
     text = re.sub(r"\be⁻ᵗ", "exp(-t)", text).replace("eᵗ", "exp(t)").replace("tᵉ⁻¹", "t^(e-1)")
     text = re.sub("[₀-₉]+", lambda m: "_" + m[0].translate(_SUB), text)
     text = re.sub("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda m: "^" + m[0].translate(_SUPER), text)
-    text = re.sub("[ᵢⱼₖ]{2,}", lambda m: "_" + m[0].translate(str.maketrans("ᵢⱼₖ", "ijk")), text)
+    text = re.sub("[ᵢⱼₖ]{2,}", lambda m: "_" + m[0].translate(_LOW), text)
     text = "".join(_ASCII.get(c) or GREEK.get(c) or c for c in text)
     return text if text.isascii() else "".join(c if c.isascii() else _spelled(c) for c in text)
 
@@ -60,7 +86,9 @@ def _latex_word(word: str) -> str:
     if word.isascii():
         return word if len(word) == 1 or word.isdigit() else rf"\mathit{{{word}}}"
     if all(c.isascii() or c in GREEK for c in word):
-        return "".join(f"\\{GREEK[c]} " if GREEK.get(c) in _TEX_GREEK else GREEK.get(c, c) for c in word).strip()
+        return "".join(
+            f"\\{GREEK[c]} " if GREEK.get(c) in _TEX_GREEK else GREEK.get(c, c) for c in word
+        ).strip()
     latin = all(c.isascii() or c in "àáâäçèéêëìíîïñòóôöùúûüýÀÁÂÄÇÈÉÊËÌÍÎÏÑÒÓÔÖÙÚÛÜÝß" for c in word)
     return rf"\text{{{word if latin else ascii_text(word)}}}"
 

@@ -93,7 +93,7 @@ class _Printer:
             name, kind, _ = e.attrs
             return _Form([marked(name, kind, self.target, self.taken)], ATOM)
         body = self.template(e)
-        number = body[:1] in _NUMERAL and body[:2] != "1_" or body.startswith(r"\tfrac")
+        number = (body[:1] in _NUMERAL and body[:2] != "1_") or body.startswith(r"\tfrac")
         prec = ATOM
         if body.startswith("-"):
             prec = NEG
@@ -155,9 +155,11 @@ class _Printer:
         first = not form.pieces
         before = form.pieces[-1] if form.pieces and isinstance(form.pieces[-1], str) else ""
         bracket = "(" if child.prec < least else ""
-        if first and e.op.fix == PRODUCT and child.minus and not node.args:  # −2 x, read as −(2 x): the same number
+        if (
+            first and e.op.fix == PRODUCT and child.minus and not node.args
+        ):  # −2 x, read as −(2 x): the same number
             bracket, form.prec = "", NEG
-        if rows and (child.prec < POSTFIX or child.bracket and child.prec == POSTFIX):
+        if rows and (child.prec < POSTFIX or (child.bracket and child.prec == POSTFIX)):
             bracket = "("
         bare = False
         if before and not first and child.minus and not bracket and e.op.fix == SUM:
@@ -167,10 +169,7 @@ class _Printer:
             else:
                 bracket = "("
         if e.op.fix == PRODUCT and not first and not bracket:
-            if child.number and form.ends_in_number:
-                form.pieces[-1] = r" \cdot " if self.target == "latex" else self.literal("·")
-                form.prec = TIMES
-            elif child.number and not node.order and not node.args:
+            if (child.number and form.ends_in_number) or (child.number and not node.order and not node.args):
                 form.pieces[-1] = r" \cdot " if self.target == "latex" else self.literal("·")
                 form.prec = TIMES
             elif child.number or child.angle:
@@ -277,6 +276,8 @@ def show(e: Expr | Increment, taken: Collection[str] = (), least: int = 0) -> Pr
     """All three notations, in parentheses where the expression binds less than `least`; d(…) of an increment."""
     if isinstance(e, Increment):
         inner = e.expr
+        if any(is_var(x, "d") for x in postorder(inner)):  # it moves already
+            return show(inner, taken, least)
         if is_var(inner):
             return Printed(*(marked(inner.attrs[0], "d", t, taken) for t in ("text", "ascii", "latex")))
         body = show(inner, taken)

@@ -25,7 +25,9 @@ def _least(before: str, after: str) -> int:
         return POSTFIX
     if re.match(r" (\$|\(|·|[A-Za-z](?![A-Za-z]))", after) and not re.match(r" a [a-z]", after):
         return PRODUCT
-    if re.search(r"(\$[A-Za-z0-9]+|ᵀ|\)|Σ[ᵢⱼ]*|·|(?<![A-Za-z])[A-Za-z][ᵢⱼ]*) $", before) and not re.search(r"(^| )a $", before):
+    if re.search(r"(\$[A-Za-z0-9]+|ᵀ|\)|Σ[ᵢⱼ]*|·|(?<![A-Za-z])[A-Za-z][ᵢⱼ]*) $", before) and not re.search(
+        r"(^| )a $", before
+    ):
         return PRODUCT
     return TIMES if re.search(r"−$|− $", before) else 0
 
@@ -61,13 +63,19 @@ def fill(template: str, bind: Mapping[str, Any], taken: Collection[str] = ()) ->
         tex += [before, mark]
     rest = template[at:]
     marks = {m: p.latex for m, p in values.items()}
-    return Printed("".join([*text, rest]), "".join([*plain, ascii_text(rest)]), prose_latex("".join([*tex, rest]), taken, marks))
+    return Printed(
+        "".join([*text, rest]),
+        "".join([*plain, ascii_text(rest)]),
+        prose_latex("".join([*tex, rest]), taken, marks),
+    )
 
 
 # ---- Unicode prose to LaTeX ------------------------------------------------------------------------------
 
 _SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉ᵢⱼₖ", "0123456789ijk")
-_SUP = {"ᵀ": r"\top ", "⁻": "-", "ᵉ": "e", "ᵗ": "t", "⁺": "+"} | dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True))
+_SUP = {"ᵀ": r"\top ", "⁻": "-", "ᵉ": "e", "ᵗ": "t", "⁺": "+"} | dict(
+    zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True)
+)
 _SYMBOL = {
     "⟨": r"\langle ", "⟩": r"\rangle ", "⊙": r"\odot ", "⊘": r"\oslash ", "Σ": r"\sum", "∇": r"\nabla", "⇒": r"\Rightarrow ",
     "−": "-", "·": r"\cdot ", "≠": r"\neq ", "≥": r"\geq ", "≤": r"\leq ", "×": r"\times ", "√": r"\surd ", "∂": r"\partial ",
@@ -78,12 +86,12 @@ _FUNCTIONS = ("diagvec", "diag", "tr", "exp", "log", "tanh", "cosh", "sinh", "si
 _PLAIN = {"exp", "log", "tanh", "cosh", "sinh", "sin", "cos"}
 _TOKEN = re.compile(
     r"""(?P<mark>\x00\d+\x00)
+    |(?P<sup>[ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᵉᵗ⁺]+)
+    |(?P<sub>[₀-₉ᵢⱼₖ]+)
     |(?P<grad>[∇][^\W\d_]\w*)
     |(?P<name>[A-Za-zͰ-Ͽ][A-Za-z0-9]*_\w+|[^\W\d_]\w*)
     |(?P<number>\d+(?:\.\d+)?)
     |(?P<power>\^\((?:[^()]*)\)|\^∘?[-−]?\w+)
-    |(?P<sup>[ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᵉᵗ⁺]+)
-    |(?P<sub>[₀-₉ᵢⱼₖ]+)
     |(?P<prime>[′″‴']+)
     |(?P<bar>‖)
     |(?P<dots>…)
@@ -130,7 +138,9 @@ def _word(word: str, after: str, taken: Collection[str]) -> str | None:
         return marked(base[1:], "d", "latex", taken) + _scripts(tail)
     if base in _FUNCTIONS:
         return (f"\\{base}" if base in _PLAIN else rf"\operatorname{{{base}}}") + _scripts(tail) + " "
-    if base in ("sum", "mean", "pad", "relu", "softplus", "sigmoid", "step", "erf", "count") and after[:1] in ("(", "′"):
+    if base in ("sum", "mean", "pad", "relu", "softplus", "sigmoid", "step", "erf", "count") and after[
+        :1
+    ] in ("(", "′"):
         return rf"\operatorname{{{base}}}" + _scripts(tail)
     if len(base) == 1 and base.isascii() and base not in "aAI":
         return base + _scripts(tail)
@@ -169,7 +179,11 @@ def prose_latex(sentence: str, taken: Collection[str] = (), marks: Mapping[str, 
             tokens.append(("m", _scripts(piece)))
         elif kind == "prime":
             maths_before = tokens and tokens[-1][0] == "m"
-            tokens.append(("m", "'" * len(piece)) if maths_before and piece[0] != "'" else ("p", piece.replace("′", "'")))
+            tokens.append(
+                ("m", "'" * len(piece))
+                if maths_before and piece[0] != "'"
+                else ("p", piece.replace("′", "'"))
+            )
         elif kind == "bar":
             bars += 1
             tokens.append(("m", r"\lVert " if bars % 2 else r"\rVert "))

@@ -168,7 +168,7 @@ def _concat_means(e: Expr) -> list[Meaning]:
 
 
 def _concat_text(e: Expr) -> str:
-    return "[" + ("; " if e.attrs[0] == 0 else ", ").join(f"${i}:0" for i in range(len(e.args))) + "]"
+    return "[" + ("; " if e.attrs[0] == 0 else ", ").join(f"${i}:30" for i in range(len(e.args))) + "]"
 
 
 def _concat_latex(e: Expr) -> str:

@@ -1,0 +1,205 @@
+"""Time and memory as the program grows, and the time to start.
+
+Usage: python benchmarks/run.py [--markdown] [--huge] [--profile L] [--layers L ...]
+
+Scaling: a network of L layers written out, with other names and another size in every layer, derived with every
+step checked and FINAL; each run in a process of its own. `ratio` is the time per layer over that of the line above:
+1 is linear, and above LIMIT the exit status is 1. `record` is what all renderers read, with the index derivation
+and its checks. Start-up: the commands in turn, so that all meet the same machine.
+"""
+
+import argparse
+import cProfile
+import json
+import os
+import platform
+import pstats
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+LIMIT = 1.3
+ROUNDS = 15
+
+# What pullback.derive does, by the names under which pullback.api calls it.
+PHASES = {
+    "parse": "parse_program",
+    "derive": "sweep",
+    "check": "check",
+    "FINAL": "confirm",
+    "read back": "_read_back",
+}
+
+
+def network(layers: int) -> str:
+    """The text of a network of that many layers: xₖ = tanh(Wₖ xₖ₋₁ + bₖ), with a squared error on top."""
+    rows = ["x0 : n0", f"t : n{layers} where data"]
+    for k in range(1, layers + 1):
+        rows += [f"W{k} : (n{k}, n{k - 1})", f"b{k} : n{k}"]
+    for k in range(1, layers + 1):
+        rows += [f"z{k} = W{k} x{k - 1} + b{k}", f"x{k} = tanh(z{k})"]
+    return "\n".join([*rows, f"E = ½ ‖x{layers} − t‖²"]) + "\n"
+
+
+def timed(call: Callable[..., Any], spent: dict[str, float], phase: str) -> Callable[..., Any]:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return call(*args, **kwargs)
+        finally:
+            spent[phase] += time.perf_counter() - start
+
+    return wrapper
+
+
+def child(layers: int) -> dict[str, float]:
+    """Seconds by phase and MiB, measured in this process."""
+    import pullback.api as api
+
+    text = network(layers)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    spent = dict.fromkeys(PHASES, 0.0)
+    for phase, name in PHASES.items():
+        setattr(api, name, timed(getattr(api, name), spent, phase))
+    start = time.perf_counter()
+    derived = api.derive(text)
+    proved = time.perf_counter()
+    found = {**spent, "steps": len(derived.steps)}
+    assert derived.record
+    recorded = time.perf_counter()
+    assert derived.text()
+    end = time.perf_counter()
+    found |= {"record": recorded - proved, "print": end - recorded, "whole": end - start}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {**found, "MiB": peak / 1024, "grown": (peak - before) / 1024}
+
+
+def measure(layers: int) -> dict[str, float]:
+    """The fastest of a few runs: what else the machine does can only slow one down."""
+    runs = []
+    for _ in range(3 if layers <= 1000 else 1):
+        command = [sys.executable, __file__, "--child", str(layers)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise SystemExit(done.stderr)
+        runs.append(json.loads(done.stdout))
+    return min(runs, key=lambda r: r["whole"])
+
+
+def scaling(sizes: list[int], markdown: bool) -> bool:
+    shown = [*PHASES, "record", "print", "whole"]
+    rows = [["layers", "steps", *[f"{p} s" for p in shown], "ratio", "peak MiB", "KiB per layer"]]
+    linear = True
+    last: tuple[int, float] | None = None
+    for layers in sizes:
+        r = measure(layers)
+        ratio = r["whole"] / layers / (last[1] / last[0]) if last else None
+        linear = linear and (ratio is None or ratio <= LIMIT)
+        last = layers, r["whole"]
+        times = [f"{r[p]:.3f}" for p in shown]
+        memory = [f"{r['MiB']:.0f}", f"{1024 * r['grown'] / layers:.0f}"]
+        rows.append([f"{layers:,}", f"{r['steps']:,}", *times, f"{ratio:.2f}" if ratio else "", *memory])
+    show(rows, markdown)
+    return linear
+
+
+def commands() -> dict[str, list[str]]:
+    python = sys.executable
+    here = Path(python).with_name("pullback")
+    pullback = [str(here)] if here.exists() else [python, "-m", "pullback"]
+    return {
+        "python -c pass": [python, "-c", "pass"],
+        "import pullback": [python, "-c", "import pullback"],
+        "pullback --version": [*pullback, "--version"],
+        "import pullback.cli": [python, "-c", "import pullback.cli"],
+        "pullback derive examples/layer.eqn": [*pullback, "derive", str(ROOT / "examples" / "layer.eqn")],
+    }
+
+
+def startup(markdown: bool) -> None:
+    spent: dict[str, list[float]] = {name: [] for name in commands()}
+    for _ in range(ROUNDS + 1):
+        for name, command in commands().items():
+            start = time.perf_counter()
+            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+            spent[name].append(1000 * (time.perf_counter() - start))
+    kept = {name: s[1:] for name, s in spent.items()}  # the first round fills the caches
+    base = statistics.median(kept["python -c pass"])
+    rows = [["command", "median ms", "fastest ms", "above python"]]
+    for name, s in kept.items():
+        middle = statistics.median(s)
+        rows.append([name, f"{middle:.0f}", f"{min(s):.0f}", f"{middle - base:+.0f}"])
+    show(rows, markdown)
+
+
+def show(rows: list[list[str]], markdown: bool) -> None:
+    """A table; the first column to the left, the others to the right."""
+    widths = [max(len(r[k]) for r in rows) for k in range(len(rows[0]))]
+    cells = [
+        [r[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(r[1:], widths[1:], strict=True))] for r in rows
+    ]
+    if markdown:
+        rule = [":" + "-" * (widths[0] - 1), *("-" * (w - 1) + ":" for w in widths[1:])]
+        print(*["| " + " | ".join(r) + " |" for r in [cells[0], rule, *cells[1:]]], sep="\n")
+    else:
+        print(*["  ".join(r).rstrip() for r in cells], sep="\n")
+    print()
+
+
+def profile(layers: int) -> None:
+    import pullback
+
+    text = network(layers)
+    run = cProfile.Profile()
+    derived = run.runcall(pullback.derive, text)
+    run.runcall(derived.text)
+    pstats.Stats(run).sort_stats("tottime").print_stats(25)
+
+
+def machine() -> str:
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [
+            row.split(":", 1)[1].strip()
+            for row in info.read_text().splitlines()
+            if row.startswith("model name")
+        ]
+        model = names[0] if names else model
+    return f"Python {platform.python_version()}, {platform.system()}, {model}, {os.cpu_count()} cores"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--markdown", action="store_true")
+    parser.add_argument("--huge", action="store_true", help="10 000 layers too")
+    parser.add_argument("--layers", type=int, nargs="+", default=[10, 100, 1000])
+    parser.add_argument(
+        "--profile", type=int, metavar="L", help="where the time goes at L layers, and nothing else"
+    )
+    parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.child:
+        print(json.dumps(child(args.child)))
+        return 0
+    if args.profile:
+        profile(args.profile)
+        return 0
+    print(f"{machine()}\n")
+    linear = scaling([*args.layers, *([10_000] if args.huge else [])], args.markdown)
+    startup(args.markdown)
+    if not linear:
+        print(f"more than linear: a ratio is above {LIMIT}")
+    return 0 if linear else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

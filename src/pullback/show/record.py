@@ -1,0 +1,266 @@
+"""The versioned record: everything that any renderer shows, as plain JSON (docs/record.md)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from .._version import __version__
+from ..algebra.expr import Expr, postorder, rebuild, substitute
+from ..algebra.ops.arithmetic import rational
+from ..algebra.ops.free import gradient, increment
+from ..algebra.ops.matrix import inner
+from ..calculus.derivation import Backward, Derivation
+from ..calculus.roles import Letters, Roles, Said, roles, used_where
+from ..errors import CheckFailed
+from ..step import Evidence, Increment, Step
+from .blocks import blocks
+from .indices import indexed, product, products_text
+from .names import ascii_text, latex_name
+from .notation import Printed, show
+from .prose import fill
+from .small import default_sizes, entries
+
+__all__ = ["FORMAT", "dumps", "record"]
+
+FORMAT = "pullback/1"
+_CHEAP = 60  # nodes above which no index sum is printed beside an expression
+_WIDE = 200  # nodes above which our own names are not written out in a forward equation
+_LINES = 6  # entries of one gradient that are written out
+
+Json = dict[str, Any]
+
+
+class _Recorder:
+    def __init__(self, d: Derivation, header: Mapping[str, Any]) -> None:
+        self.d, self.header = d, header
+        self.variables = list(dict.fromkeys([*d.inputs, *(q.var for q in d.core.equations)]))
+        self.taken: Collection[str] = frozenset(v.attrs[0] for v in self.variables)
+        self.letters = Letters(self.variables)
+        self.objective = d.target.attrs[0] if d.seed is None else "E"
+        self.auxiliary = {q.var for q in d.core.equations if q.auxiliary}
+        self.indexed_auxiliary = self.auxiliary
+
+    # ---- printing
+
+    def math(self, e: Expr | Increment | None) -> Json | None:
+        if e is None:
+            return None
+        return show(_plain(e) if isinstance(e, Expr) else e, self.taken).as_dict()
+
+    def prose(self, template: str, bind: Mapping[str, Any] | None = None) -> Json:
+        return fill(template, bind or {}, self.taken).as_dict()
+
+    def said(self, s: Said) -> Json:
+        return self.prose(s.template, s.bind)
+
+    def net(self, e: Expr | None) -> str | None:
+        if e is None or sum(1 for _ in postorder(e)) > _CHEAP:
+            return None
+        return indexed(_plain(e), self.letters.outs(e.shape), self.taken, self.letters).text
+
+    # ---- parts
+
+    def names(self) -> list[Json]:
+        defined = {q.var for q in self.d.core.equations}
+        found = []
+        for v in self.variables:
+            role = "auxiliary" if v in self.auxiliary else "defined" if v in defined else "input"
+            name = v.attrs[0]
+            found.append({
+                "name": name, "ascii": ascii_text(name), "latex": latex_name(name), "shape": [str(n) for n in v.shape],
+                "role": role, "wrt": v in self.d.wrt, "target": v is self.d.target,
+            })  # fmt: skip
+        return found
+
+    def equation(self, v: Expr, value: Expr) -> Json:
+        left, right = show(v, self.taken), show(_plain(value), self.taken)
+        whole = Printed(
+            f"{left.text} = {right.text}", f"{left.ascii} = {right.ascii}", f"{left.latex} = {right.latex}"
+        )
+        return {"name": v.attrs[0], "shape": [str(n) for n in v.shape], "left": left.as_dict(), "right": right.as_dict(),
+                "equation": whole.as_dict()}  # fmt: skip
+
+    def forward(self) -> tuple[list[Json], list[Json]]:
+        """The user's equations with our own names written out, and the core equations."""
+        surface: Mapping[str, str] = self.header.get("surface") or {}
+        known: dict[Expr, Expr] = {}
+        user, core = [], []
+        for q in self.d.core.equations:
+            whole = substitute(q.value, known)
+            if sum(1 for _ in postorder(whole)) > _WIDE:
+                whole = q.value
+            if q.auxiliary:
+                known[q.var] = whole
+            else:
+                user.append({**self.equation(q.var, whole), "surface": str(surface.get(q.var.attrs[0], ""))})
+            core.append({**self.equation(q.var, q.value), "auxiliary": q.auxiliary})
+        return user, core
+
+    def step(self, s: Step) -> Json:
+        if not s.evidence and s.kind != "note":
+            raise CheckFailed("C001", f"step {s.id} ({', '.join(s.rules)}) has no evidence, so it is not shown",
+                              expected="evidence for every step", hint="this is a fault of the program, not of your text")  # fmt: skip
+        left, right = self.math(s.left), self.math(s.right)
+        bind = s.why.bind
+        return {
+            "id": s.id, "kind": s.kind, "about": s.about, "left": left, "relation": s.relation, "right": right,
+            "unit": s.left is not None and s.left.op is inner and s.left.args[0] is rational(1),
+            "silent": left is not None and left == right and s.relation == "=",
+            "net": {"left": self.net(s.left), "right": self.net(s.right)} if s.left is not None and s.right is not None else None,
+            "rules": list(s.rules),
+            "why": {level: self.prose(text, bind) if text else None
+                    for level, text in (("terse", s.why.terse), ("explain", s.why.explain), ("teach", s.why.teach))},
+            "conditions": [self.prose(c) for c in s.conditions], "premises": list(s.premises), "claim": s.claim.kind,
+            "evidence": [_evidence(e) for e in s.evidence],
+        }  # fmt: skip
+
+    def index_step(self, s: Step) -> Json:
+        """A step of the index derivation: both sides in index notation, `about` may carry the open letters."""
+        found = self.step(s)
+        for side, e in (("left", s.left), ("right", s.right)):
+            if isinstance(e, Expr):
+                found[side] = indexed(e, _open(e, self.letters), self.taken, self.letters).as_dict()
+        found["silent"] = found["left"] == found["right"]
+        return found
+
+    def backward(self, b: Backward, sizes: Mapping[str, int]) -> Json:
+        left = show(gradient(b.of), self.taken)
+        used = used_where(self.d, b.of, self.letters, self.objective)
+        found = roles(b.of, b.value, self.letters, used)
+        legs = self.letters.outs(b.of.shape)
+        heavy = sum(1 for _ in postorder(b.value)) > _CHEAP
+        return {
+            "name": b.of.attrs[0], "auxiliary": b.auxiliary, "wrt": b.of in self.d.wrt,
+            "shape": [str(n) for n in b.of.shape], "left": left.as_dict(),
+            "value": self.math(b.value), "closed": self.math(b.closed),
+            "trivial": b.value.op is rational(1).op,
+            "index": None if heavy else {
+                "left": indexed(gradient(b.of), legs, self.taken).as_dict(),
+                "right": indexed(b.value, legs, self.taken, self.letters).as_dict()},
+            "roles": None if found is None else self.roles(found),
+            "used": [self.said(s) for s in used],
+            **self.entries(b, sizes),
+        }  # fmt: skip
+
+    def roles(self, r: Roles) -> Json:
+        return {
+            "legs": list(r.legs),
+            "terms": [
+                {"product": product(t.product, self.taken).as_dict(),
+                 "factors": [show(x.atom if x.power == 1 else x.atom**x.power, self.taken).as_dict() for x in t.factors],
+                 "axes": [{"letter": a.letter, "size": a.size, "places": [list(p) for p in a.places],
+                           "open": list(a.open_at), "role": a.role, "meaning": a.meaning} for a in t.axes],
+                 "conclusion": [self.said(s) for s in t.conclusion]}
+                for t in r.terms
+            ],
+            "left_out": r.left_out, "order": [self.said(s) for s in r.order],
+        }  # fmt: skip
+
+    def entries(self, b: Backward, sizes: Mapping[str, int]) -> Json:
+        rows = entries(b.value, sizes, most=_LINES) or []
+        shown = []
+        for index, parts in rows[:_LINES]:
+            at = ("," if any(len(x) > 1 for x in index) else "").join(index)
+            name, E = show(b.of, self.taken), self.objective
+            sub = f"_{at}" if at else ""
+            inside = f"({name.latex})" if "_{" in name.latex and at else name.latex
+            tex = rf"\frac{{\partial {latex_name(E)}}}{{\partial {inside}{f'_{{{at}}}' if at else ''}}}"
+            left = Printed(f"∂{E}/∂{name.text}{sub}", f"d{E}/d{name.ascii}{sub}", tex)
+            shown.append({"left": left.as_dict(), "right": products_text(parts, self.taken).as_dict()})
+        return {"entries": shown, "entries_left_out": len(rows) > _LINES}
+
+
+def _open(e: Expr, letters: Letters) -> Sequence[str]:
+    """The open letters of an index sum are its own."""
+    for x in postorder(e):
+        if x.shape == e.shape and x.op.cite == "laue2020":
+            return tuple(str(x.attrs[0]).split("->")[1])
+    return letters.outs(e.shape)
+
+
+def _plain(e: Expr) -> Expr:
+    """⟨1, t⟩ of numbers is written t, and ⟨s, t⟩ is written s t."""
+    one = rational(1)
+
+    def change(x: Expr, args: tuple[Expr, ...]) -> Expr:
+        if x.op is inner and not args[0].order:
+            return args[1] if args[0] is one else args[0] if args[1] is one else args[0] * args[1]
+        return x if args == x.args else Expr.make(x.op, args, x.attrs, x.shape)
+
+    return rebuild(e, change)
+
+
+def _evidence(e: Evidence) -> Json:
+    return {"level": e.level, "detail": e.detail, "data": {str(k): _json(v) for k, v in e.data.items()}}
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _json(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_json(v) for v in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return str(value) if not isinstance(value, Fraction) else str(value)
+
+
+def _checks(steps: Sequence[Json]) -> list[Json]:
+    """How many steps rest on which kind of evidence."""
+    found: dict[str, Json] = {}
+    for s in steps:
+        for e in s["evidence"]:
+            one = found.setdefault(
+                e["level"], {"level": e["level"], "steps": [], "detail": e["detail"], "data": e["data"]}
+            )
+            if s["id"] not in one["steps"]:
+                one["steps"].append(s["id"])
+    return list(found.values())
+
+
+def record(derivation: Derivation, header: Mapping[str, Any]) -> Json:
+    """Everything that is shown of a proved derivation. Raises CheckFailed if a step has no evidence.
+
+    `header` says what only the reader of the program knows: source, dialect, surface (name → the user's line),
+    assumptions, conventions, functions (name → kind), title. All of it is optional.
+    """
+    r = _Recorder(derivation, header)
+    sizes = default_sizes(r.variables)
+    steps = [r.step(s) for s in derivation.steps]
+    user, core = r.forward()
+    kept = [s for s in derivation.steps if s.kind in ("readoff", "collect", "simplify", "inline")]
+    target = derivation.target
+    return {
+        "format": FORMAT,
+        "header": {
+            "title": str(header.get("title", "")), "source": str(header.get("source", "")),
+            "dialect": str(header.get("dialect", "")),
+            "assumptions": [r.prose(str(a)) for a in header.get("assumptions", ())],
+            "conventions": [r.prose(str(c)) for c in header.get("conventions", ())],
+            "functions": [{"name": str(k), "ascii": ascii_text(str(k)), "latex": latex_name(str(k)), "kind": str(v)}
+                          for k, v in dict(header.get("functions", {})).items()],
+            "objective": {"name": r.objective, "latex": latex_name(r.objective), "ascii": ascii_text(r.objective)},
+            "target": {"name": target.attrs[0], "shape": [str(n) for n in target.shape]},
+            "seed": None if derivation.seed is None else {
+                "left": r.math(gradient(target)), "right": r.math(derivation.seed), "increment": r.math(increment(target))},
+            "wrt": [v.attrs[0] for v in derivation.wrt],
+            "sizes": sizes,
+        },
+        "names": r.names(),
+        "forward": user,
+        "core": core,
+        "steps": steps,
+        "blocks": blocks(derivation, r.math),
+        "index_steps": [r.index_step(s) for s in getattr(derivation, "index_steps", [])],
+        "backward": [r.backward(b, sizes) for b in derivation.backward],
+        "checks": _checks(steps),
+        "versions": {"pullback": __version__},
+        "counts": {"steps": len(steps), "results": len(kept)},
+    }  # fmt: skip
+
+
+def dumps(made: Mapping[str, Any]) -> str:
+    """The record as JSON text, the same bytes for the same derivation."""
+    return json.dumps(made, ensure_ascii=False, indent=1, sort_keys=False) + "\n"

@@ -1,0 +1,199 @@
+"""What every style shows around its derivation: what is given, why, the results, and what they rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..document import Calc, Cell, Head, Item, Line, Para, Reason, Sentence, Table, join, math, plain, said
+from ..names import ascii_text
+from ..prose import prose_latex
+
+__all__ = ["conditions", "given", "mixed", "notes", "results", "shape", "small_sizes", "why"]
+
+Json = Mapping[str, Any]
+Part = Head | Para | Calc | Table
+
+
+def mixed(text: str, taken: frozenset[str] = frozenset()) -> Sentence:
+    """A sentence of ours with mathematics in it."""
+    return Sentence(text, ascii_text(text), prose_latex(text, taken))
+
+
+def shape(sizes: list[str]) -> Cell:
+    if not sizes:
+        return Cell("scalar", "scalar", r"\text{scalar}")
+    tex = ", ".join(_size_latex(s) for s in sizes)
+    return Cell(f"({', '.join(sizes)})", f"({', '.join(sizes)})", f"({tex})")
+
+
+def _size_latex(size: str) -> str:
+    found = prose_latex(size).replace("$", "")
+    return (
+        found
+        if (size.replace("_", "").isalpha() and len(size) == 1) or not size.isalpha()
+        else rf"\mathit{{{size}}}"
+    )
+
+
+def _taken(record: Json) -> frozenset[str]:
+    return frozenset(n["name"] for n in record["names"])
+
+
+def given(record: Json, level: int) -> Iterator[Part]:
+    """The program, the names, and what ∇, d and ⟨·,·⟩ mean."""
+    header, taken = record["header"], _taken(record)
+    E = header["objective"]["name"]
+    yield Head(plain("GIVEN"))
+    yield Table(tuple((math(q["equation"]), shape(q["shape"])) for q in record["forward"]))
+    inputs = [n for n in record["names"] if n["role"] == "input"]
+    if inputs:
+        yield Table(tuple((_name(n), shape(n["shape"])) for n in inputs))
+    for f in header["functions"]:
+        sentence = f"{f['name']}: {f['kind']}"
+        yield Para(Sentence(sentence, ascii_text(sentence), f"${f['latex']}$: {prose_latex(f['kind'])}"))
+    if header["seed"]:
+        seed = header["seed"]
+        yield Calc(join([seed["left"], ":=", seed["right"]]))
+        yield Para(mixed(f"the gradient of an unknown {E} with respect to {header['target']['name']}, given from outside",
+                         taken | {E}))  # fmt: skip
+    for s in record["steps"]:
+        if s["kind"] in ("lift", "note") and s["left"] and s["right"] and not s["silent"]:
+            yield Calc(math(s["left"]), (Line(s["relation"], _why(s, level), math(s["right"])),))
+    named = [s for s in record["steps"] if s["kind"] == "name"]
+    if named and level >= 2:
+        yield Para(_words(named[0], taken))
+        yield Table(tuple((join([s["left"], s["relation"], s["right"]]),) for s in named))
+    for a in header["assumptions"]:
+        yield Para(said(a), bullet="assumed: ")
+    yield Head(plain("NOTATION"))
+    x = next((n["name"] for n in record["names"] if n["wrt"]), "x")
+    yield Para(mixed("⟨A, B⟩ is the sum over all entries of A ⊙ B: for columns aᵀ b, for matrices tr(Aᵀ B)."))
+    yield Para(mixed(f"d{x} is an arbitrary increment of {x}, of the same shape. d of a computed name is the part of its "
+                     "change that is linear in the increments; what is left is of second order.", taken))  # fmt: skip
+    yield Para(mixed(f"∇{x} is short for ∇_{x} {E} = ∂{E}/∂{x}: the one array with d{E} = ⟨∇{x}, d{x}⟩ + … for every d{x}.",
+                     taken | {E}))  # fmt: skip
+
+
+def _name(n: Json) -> Cell:
+    return Cell(n["name"], n["ascii"], n["latex"])
+
+
+def _words(s: Json, taken: frozenset[str]) -> Sentence:
+    words = "Names of ours: " + s["why"]["explain"]["text"] + "."
+    return mixed(words, taken)
+
+
+def _why(s: Json, level: int) -> Reason | None:
+    if level < 2:
+        return None
+    parts = [s["why"][k] for k in (("terse",) if level < 3 else ("terse", "explain", "teach"))]
+    return Reason(tuple(s["rules"]), tuple(said(p) for p in parts if p))
+
+
+def why(record: Json) -> Iterator[Part]:
+    """The role table of every backward equation, read off its index sums, and where the name is used."""
+    yield Head(plain("WHY THE EQUATIONS LOOK LIKE THIS"))
+    yield Para(mixed("Written with indices, each gradient is a finite sum of products. Where an index is left decides the "
+                     "notation: in two factors and not kept, it is summed (matrix product); in two factors and kept, "
+                     "⊙; in one factor and kept, a free axis; in one factor and not kept, a sum."))  # fmt: skip
+    for b in record["backward"]:
+        if b["trivial"]:
+            continue
+        yield Head(join([b["left"], "=", b["value"]]), 3)
+        if b["index"]:
+            yield Calc(join([b["index"]["left"], "=", b["index"]["right"]]))
+        if b["roles"] is None:
+            yield Para(plain("too many index sums to be written out one by one"))
+        else:
+            yield from _roles(b)
+        for u in b["used"]:
+            yield Para(said(u), bullet="– ")
+
+
+def _roles(b: Json) -> Iterator[Part]:
+    terms = b["roles"]["terms"]
+    for n, t in enumerate(terms, 1):
+        if len(terms) > 1:
+            yield Para(Sentence(f"term {n}: {t['product']['text']}", f"term {n}: {t['product']['ascii']}",
+                                f"term {n}: ${t['product']['latex']}$"))  # fmt: skip
+        if len(t["axes"]) > 1 or len(t["factors"]) > 1:
+            factors = [k for k, f in enumerate(t["factors"]) if any(a["places"][k] for a in t["axes"])]
+            head: list[Item] = [plain("axis"), plain("size"), *(math(t["factors"][k]) for k in factors), math(b["left"]),
+                                plain("role")]  # fmt: skip
+            rows: list[tuple[Item, ...]] = [tuple(head)]
+            for a in t["axes"]:
+                row: list[Item] = [Cell(a["letter"], a["letter"], a["letter"]), shape([a["size"]])]
+                row[1] = Cell(a["size"], a["size"], _size_latex(a["size"]))
+                row += [_places(a["places"][k]) for k in factors]
+                row += [
+                    _places(a["open"]),
+                    mixed(f"{a['role']}; {a['meaning']}" if a["role"] != "free leg" else a["meaning"]),
+                ]
+                rows.append(tuple(row))
+            if t["axes"]:
+                yield Table(tuple(rows))
+        for c in t["conclusion"]:
+            yield Para(said(c), bullet="– ")
+    if b["roles"]["left_out"]:
+        yield Para(plain(f"and {b['roles']['left_out']} more terms of the same kinds"))
+    for c in b["roles"]["order"]:
+        yield Para(said(c), bullet="– ")
+
+
+def _places(axes: list[int]) -> Sentence:
+    words = {1: "1st", 2: "2nd", 3: "3rd"}
+    found = " and ".join(words.get(k, f"{k}th") for k in axes)
+    return plain(found or "–", found or "-")
+
+
+def small_sizes(record: Json) -> Iterator[Part]:
+    """Every entry written out at sizes that differ from axis to axis."""
+    sizes = record["header"]["sizes"]
+    shown = ", ".join(f"{k} = {v}" for k, v in sizes.items())
+    yield Head(plain("ENTRY BY ENTRY" + (f", {shown}" if shown else "")))
+    for b in record["backward"]:
+        if not b["entries"] or b["trivial"]:
+            continue
+        yield Head(join([b["left"], "=", b["value"]]), 3)
+        rows = [(join([e["left"]]), join(["=", e["right"]])) for e in b["entries"]]
+        if b["entries_left_out"]:
+            rows.append((join(["…"]), Cell("", "", "")))
+        yield Table(tuple(rows), gap=1)
+
+
+def results(record: Json) -> Iterator[Part]:
+    yield Head(plain("RESULT"))
+    found = {b["name"]: b for b in record["backward"]}
+    asked = [found[n] for n in record["header"]["wrt"] if n in found]
+    others = [b for b in record["backward"] if not b["wrt"] and not b["auxiliary"] and not b["trivial"]]
+    rows = [(join([b["left"]]), join(["=", b["closed"]]), shape(b["shape"])) for b in (*others, *asked)]
+    yield Table(tuple(rows), gap=2)
+
+
+def conditions(record: Json) -> Iterator[Part]:
+    found = {c["text"]: c for s in record["steps"] for c in s["conditions"]}
+    if found:
+        yield Head(plain("CONDITIONS"))
+        yield from (Para(said(c), bullet="– ") for c in found.values())
+
+
+def notes(record: Json, level: int) -> Iterator[Part]:
+    """Conventions, and what the derivation rests on."""
+    taken = _taken(record)
+    lines = [s for s in record["steps"] if s["kind"] in ("note", "convention")]
+    if lines or record["header"]["conventions"]:
+        yield Head(plain("CONVENTIONS"))
+        yield from (Para(said(c), bullet="– ") for c in record["header"]["conventions"])
+        for s in lines:
+            yield Para(said(s["why"]["terse"]), bullet="– ")
+            for k in ("explain", "teach"):
+                if s["why"][k] and level >= (2 if k == "explain" else 3):
+                    yield Para(said(s["why"][k]), indent=6)
+    if record["checks"]:
+        yield Head(plain("CHECKS"))
+        total = record["counts"]["steps"]
+        for c in record["checks"]:
+            n = len(c["steps"])
+            which = f"all {total} steps" if n == total else f"{n} of {total} steps"
+            yield Para(mixed(f"{c['level']}, {which}: {c['detail']}", taken), bullet="– ")

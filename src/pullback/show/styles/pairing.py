@@ -1,0 +1,176 @@
+"""S1: differentials and pairings. dE = Σ⟨∇v, dv⟩, the last-computed increment eliminated first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..document import (
+    Calc,
+    Cell,
+    Document,
+    Head,
+    Line,
+    Para,
+    Reason,
+    Sentence,
+    Table,
+    join,
+    math,
+    plain,
+    said,
+)
+from .common import conditions, given, mixed, notes, results, small_sizes, why
+
+__all__ = ["pairing"]
+
+Json = Mapping[str, Any]
+
+
+class _Writer:
+    def __init__(self, record: Json, level: int) -> None:
+        self.r, self.level = record, level
+        self.steps: dict[str, Json] = {s["id"]: s for s in record["steps"]}
+        self.objective = record["header"]["objective"]
+        self.d = Cell(
+            "d" + self.objective["name"],
+            "d" + self.objective["ascii"],
+            rf"\mathrm{{d}}{self.objective['latex']}",
+        )
+        self.told: set[str] = set()
+        self.core = {q["name"]: q for q in record["core"]}
+
+    def reason(self, step: Json, *levels: str) -> Reason | None:
+        """The rules of a step, with as much of its reason as the level asks for; nothing is explained twice."""
+        if self.level < 2:
+            return None
+        sentences: list[Sentence] = []
+        for n, name in enumerate(levels):
+            words = step["why"][name]
+            if words is None or (n and self.level < 3):
+                continue
+            if words["text"] in self.told and (n or name == "explain"):
+                continue
+            if n or name == "explain":
+                self.told.add(words["text"])
+            if n and step["unit"]:
+                continue
+            sentences.append(said(words))
+        return Reason(tuple(step["rules"]), tuple(sentences))
+
+    def block(self, number: int, b: Json) -> Iterator[Head | Para | Calc | Table]:
+        differential, substitute = self.steps[b["differential"]], self.steps[b["substitute"]]
+        equation = self.core[b["name"]]
+        yield Head(join([f"({number})", equation["equation"]], "  "), 3)
+        if self.level >= 2:
+            yield Calc(math(differential["left"]),
+                       (Line("=", self.reason(differential, "explain", "teach"), math(differential["right"])),))  # fmt: skip
+        rest = [math(p) for p in b["waiting"]]
+        if b["waiting_more"]:
+            more = b["waiting_more"]
+            rest.append(Cell(f"… ({more} more, unchanged)", f"... ({more} more, unchanged)",
+                             rf"\ldots\ \text{{({more} more, unchanged)}}"))  # fmt: skip
+        first = join([self.d, "=", _plus([math(substitute["left"]), *rest])])
+        lines = []
+        if (
+            substitute["right"]["text"] == differential["right"]["text"]
+        ):  # paired with 1: dE is the differential itself
+            first = join([self.d, "=", _plus([math(substitute["right"]), *rest])])
+        else:
+            lines.append(
+                Line(
+                    "=", self.reason(substitute, "terse", "teach"), _plus([math(substitute["right"]), *rest])
+                )
+            )
+        moved = [self.moves(c) for c in b["chains"]]
+        if self.level < 2:
+            yield Calc(first, (Line("=", None, _plus([*(self.final(c) for c in b["chains"]), *rest])),))
+        elif len(moved) == 1 and not rest:
+            if lines or moved[0]:
+                yield Calc(first, (*lines, *moved[0]))
+        else:
+            if lines or rest:
+                yield Calc(first, tuple(lines))
+            for c, steps in zip(b["chains"], moved, strict=True):
+                if steps:
+                    yield Calc(math(c["term"]), steps)
+        for done in b["concluded"]:
+            yield from self.conclusion(done)
+
+    def final(self, chain: Json) -> Cell:
+        return math(self.steps[chain["moves"][-1]]["right"]) if chain["moves"] else math(chain["term"])
+
+    def moves(self, chain: Json) -> tuple[Line, ...]:
+        steps = [self.steps[m] for m in chain["moves"]]
+        return tuple(
+            Line("=", self.reason(m, "terse", "teach"), math(m["right"])) for m in steps if not m["silent"]
+        )
+
+    def conclusion(self, done: Json) -> Iterator[Calc]:
+        lines: list[Line] = []
+        step = self.steps[done["readoff"]]
+        first = math(step["left"])
+        if self.level < 2:
+            yield Calc(join(["⇒"]), (Line("", None, join([first, "=", step["right"]])),))
+            return
+        for k in done["before"]:
+            s = self.steps[k]
+            if not s["silent"]:
+                lines.append(Line("=", self.reason(s, "terse", "teach"), math(s["right"])))
+        if not lines:
+            yield Calc(join(["⇒"]), (Line("", self.reason(step, "terse", "explain", "teach"),
+                                          join([first, "=", step["right"]])),))  # fmt: skip
+            return
+        yield Calc(
+            join(["⇒", first]),
+            (*lines[:-1], _with(lines[-1], self.reason(step, "terse", "explain", "teach"))),
+        )
+
+    def written_out(self) -> Iterator[Head | Para | Calc | Table]:
+        steps = [s for s in self.r["steps"] if s["kind"] == "inline"]
+        if not steps:
+            return
+        yield Head(plain("OUR OWN NAMES WRITTEN OUT"))
+        values = {b["name"]: b["value"] for b in self.r["backward"]}
+        for s in steps:
+            yield Calc(
+                join([s["left"], "=", values[s["about"]]]),
+                (Line("=", self.reason(s, "terse"), math(s["right"])),),
+            )
+
+
+def _with(line: Line, reason: Reason | None) -> Line:
+    if reason is None or line.reason is None:
+        return line
+    rules = (*line.reason.rules, *reason.rules)
+    return Line(line.relation, Reason(rules, (*line.reason.said, *reason.said)), line.right)
+
+
+def _plus(cells: list[Cell]) -> Cell:
+    """A sum of formulas; one that starts with a minus sign is subtracted."""
+    out = cells[0]
+    for c in cells[1:]:
+        if c.ascii.startswith("-"):
+            out = join([out, Cell("− " + c.text[1:], "- " + c.ascii[1:], "- " + c.latex[1:])])
+        else:
+            out = join([out, "+", c])
+    return out
+
+
+def pairing(record: Json, level: int) -> Document:
+    """The derivation by differentials and pairings. Levels: 1 results and frontiers, 2 reasons, 3 proofs, 4 entries."""
+    w = _Writer(record, level)
+    doc = Document(mixed(record["header"]["title"] or "Backward equations, by differentials and pairings"))
+    doc.parts += given(record, level)
+    doc.parts.append(Head(plain("DERIVATION")))
+    for n, b in enumerate(record["blocks"], 1):
+        doc.parts += w.block(n, b)
+    doc.parts += w.written_out()
+    if level >= 3:
+        doc.parts += why(record)
+    if level >= 4:
+        doc.parts += small_sizes(record)
+    doc.parts += results(record)
+    doc.parts += conditions(record)
+    doc.parts += notes(record, level)
+    return doc

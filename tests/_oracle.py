@@ -1,0 +1,403 @@
+"""Programs run by other means than ours: each op as its own NumPy or JAX call, by name; nothing is read off its meaning.
+
+The unknown functions of a program become fixed smooth ones. `reference` differentiates with JAX, `slope` by a complex
+step through NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from _programs import RandomProgram
+
+from pullback.algebra.dims import Dim
+from pullback.algebra.expr import Expr, postorder
+from pullback.algebra.ops.free import is_name
+from pullback.calculus.core import Definition
+from pullback.calculus.derivation import Derivation
+from pullback.calculus.derive import derive
+from pullback.proof.claim import check
+from pullback.proof.final import Problem, confirm
+
+SIZES = {"k": 2, "m": 3, "n": 4, "p": 5, "q": 6}
+
+Array = Any
+
+
+def _erf_complex(z: Array) -> Array:
+    """erf along a complex step: value from the real part, slope 2/√π e^(−t²) known in closed form."""
+    real = np.vectorize(math.erf, otypes=[float])(np.real(z))
+    return real + 1j * np.imag(z) * 2 / math.sqrt(math.pi) * np.exp(-np.real(z) ** 2)
+
+
+class Interpreter:
+    """One forward run. `xp` is numpy or jax.numpy."""
+
+    def __init__(self, xp: Any, sizes: Mapping[str, int], erf: Callable[[Array], Array]) -> None:
+        self.xp, self.sizes, self.erf = xp, dict(sizes), erf
+        self.largest = 0.0  # magnitude met on the way, for rejecting ill-conditioned draws
+
+    def size(self, d: Dim) -> int:
+        return d.value(self.sizes)
+
+    def extents(self, e: Expr) -> tuple[int, ...]:
+        return tuple(self.size(d) for d in e.shape)
+
+    def run(self, root: Expr, values: dict[Expr, Array], watch: bool = False) -> Array:
+        for e in postorder(root):
+            if e not in values:
+                found = self.node(e, [values[a] for a in e.args])
+                if watch:
+                    found = np.asarray(found)
+                    assert found.shape == self.extents(e), f"{e!r}: shape {found.shape}, declared {self.extents(e)}"
+                    self.largest = max(self.largest, float(np.max(np.abs(found), initial=0.0)))
+                    if not np.all(np.isfinite(found)):
+                        self.largest = math.inf
+                values[e] = found
+        return values[root]
+
+    def node(self, e: Expr, args: list[Array]) -> Array:
+        method = getattr(self, "op_" + e.op.name, None)
+        if method is None:
+            raise NotImplementedError(f"tests/_oracle.py has no reading of the op {e.op.name}: add op_{e.op.name}")
+        return method(e, *args)
+
+    # ---- constants
+    def op_const(self, e: Expr) -> Array:
+        return self.xp.asarray(float(e.attrs[0]))
+
+    def op_size(self, e: Expr) -> Array:
+        return self.xp.asarray(float(self.size(e.attrs[0])))
+
+    def op_pi(self, e: Expr) -> Array:
+        return self.xp.asarray(math.pi)
+
+    def op_ones(self, e: Expr) -> Array:
+        return self.xp.ones(self.extents(e))
+
+    def op_zeros(self, e: Expr) -> Array:
+        return self.xp.zeros(self.extents(e))
+
+    def op_eye(self, e: Expr) -> Array:
+        return self.xp.eye(self.size(e.attrs[0]))
+
+    def op_place(self, e: Expr) -> Array:
+        total, start, dim = (self.size(d) for d in e.attrs)
+        return self.xp.eye(total)[:, start : start + dim]
+
+    def op_unit(self, e: Expr) -> Array:
+        total, start = (self.size(d) for d in e.attrs)
+        return self.xp.eye(total)[start]
+
+    # ---- arithmetic
+    def op_add(self, e: Expr, x: Array, y: Array) -> Array:
+        return x + y
+
+    def op_sub(self, e: Expr, x: Array, y: Array) -> Array:
+        return x - y
+
+    def op_neg(self, e: Expr, x: Array) -> Array:
+        return -x
+
+    def op_smul(self, e: Expr, s: Array, x: Array) -> Array:
+        return s * x
+
+    def op_hadamard(self, e: Expr, x: Array, y: Array) -> Array:
+        return x * y
+
+    def op_sdiv(self, e: Expr, x: Array, s: Array) -> Array:
+        return x / s
+
+    def op_divide(self, e: Expr, x: Array, y: Array) -> Array:
+        return x / y
+
+    def op_power(self, e: Expr, x: Array) -> Array:
+        exponent = e.attrs[0]
+        if exponent.denominator > 1:
+            return x ** float(exponent)
+        if exponent < 0:
+            x, exponent = 1 / x, -exponent
+        found = self.xp.ones(self.extents(e))
+        for _ in range(int(exponent)):
+            found = found * x
+        return found
+
+    # ---- entrywise
+    def op_exp(self, e: Expr, x: Array) -> Array:
+        return self.xp.exp(x)
+
+    def op_log(self, e: Expr, x: Array) -> Array:
+        return self.xp.log(x)
+
+    def op_tanh(self, e: Expr, x: Array) -> Array:
+        return self.xp.tanh(x)
+
+    def op_sigmoid(self, e: Expr, x: Array) -> Array:
+        return (1 + self.xp.tanh(x / 2)) / 2
+
+    def op_step(self, e: Expr, x: Array) -> Array:
+        return self.xp.where(self.xp.real(x) > 0, 1.0, 0.0)
+
+    def op_relu(self, e: Expr, x: Array) -> Array:
+        return self.xp.where(self.xp.real(x) > 0, x, 0 * x)
+
+    def op_sqrt(self, e: Expr, x: Array) -> Array:
+        return self.xp.sqrt(x)
+
+    def op_sin(self, e: Expr, x: Array) -> Array:
+        return self.xp.sin(x)
+
+    def op_cos(self, e: Expr, x: Array) -> Array:
+        return self.xp.cos(x)
+
+    def op_softplus(self, e: Expr, x: Array) -> Array:
+        up = self.xp.real(x) > 0
+        return self.xp.where(up, x, 0 * x) + self.xp.log(1 + self.xp.exp(self.xp.where(up, -x, x)))
+
+    def op_erf(self, e: Expr, x: Array) -> Array:
+        return self.erf(x)
+
+    def op_square(self, e: Expr, x: Array) -> Array:
+        return x * x
+
+    def op_reciprocal(self, e: Expr, x: Array) -> Array:
+        return 1 / x
+
+    # ---- matrices
+    def op_matmul(self, e: Expr, a: Array, b: Array) -> Array:
+        return self.xp.matmul(a, b)
+
+    def op_matvec(self, e: Expr, a: Array, x: Array) -> Array:
+        return self.xp.dot(a, x)
+
+    def op_dot(self, e: Expr, x: Array, y: Array) -> Array:
+        return self.xp.dot(x, y)
+
+    def op_inner(self, e: Expr, x: Array, y: Array) -> Array:
+        return self.xp.sum(x * y)
+
+    def op_outer(self, e: Expr, u: Array, v: Array) -> Array:
+        return u[:, None] * v[None, :]
+
+    def op_transpose(self, e: Expr, a: Array) -> Array:
+        return self.xp.swapaxes(a, 0, 1)
+
+    def op_trace(self, e: Expr, a: Array) -> Array:
+        return self.xp.trace(a)
+
+    def op_diag(self, e: Expr, x: Array) -> Array:
+        return self.xp.diag(x)
+
+    def op_diagvec(self, e: Expr, a: Array) -> Array:
+        return self.xp.diagonal(a)
+
+    # ---- sums
+    def op_sum_over(self, e: Expr, x: Array) -> Array:
+        return self.xp.sum(x, axis=e.attrs[0])
+
+    def op_mean_over(self, e: Expr, x: Array) -> Array:
+        return self.xp.mean(x, axis=e.attrs[0])
+
+    def op_norm_sq(self, e: Expr, x: Array) -> Array:
+        return self.xp.sum(x * x)
+
+    def op_norm(self, e: Expr, x: Array) -> Array:
+        return self.xp.sqrt(self.xp.sum(x * x))
+
+    def op_einsum(self, e: Expr, *factors: Array) -> Array:
+        left, right = e.attrs[0].split("->")
+        slots, arrays = left.split(","), list(factors)
+        spare = iter("ABCDEFG")
+        out = ""
+        for c, d in zip(right, e.shape, strict=True):
+            if c in out:  # NumPy cannot write a diagonal
+                twin = next(spare)
+                slots.append(c + twin)
+                arrays.append(self.xp.eye(self.size(d)))
+                c = twin
+            out += c
+        return self.xp.einsum(",".join(slots) + "->" + out, *arrays)
+
+    # ---- blocks
+    def op_concat(self, e: Expr, *blocks: Array) -> Array:
+        axis = e.attrs[0]
+        wide = [b if b.ndim == e.order else self.xp.expand_dims(b, axis) for b in blocks]
+        return self.xp.concatenate(wide, axis=axis)
+
+    def op_slice(self, e: Expr, x: Array) -> Array:
+        axis, start, dim = e.attrs[0], self.size(e.attrs[1]), self.size(e.attrs[2])
+        return x[(slice(None),) * axis + (slice(start, start + dim),)]
+
+    def op_take(self, e: Expr, x: Array) -> Array:
+        return x[(slice(None),) * e.attrs[0] + (self.size(e.attrs[1]),)]
+
+    def op_pad(self, e: Expr, x: Array) -> Array:
+        axis, start, total = e.attrs[0], self.size(e.attrs[1]), self.size(e.attrs[2])
+        widths = [(0, 0)] * x.ndim
+        widths[axis] = (start, total - start - x.shape[axis])
+        return self.xp.pad(x, widths)
+
+    # ---- unknown functions
+    def op_free_map(self, e: Expr, *args: Array) -> Array:
+        name, orders = e.attrs
+        return map_derivative(self.xp, name, orders, args)
+
+    def op_free_function(self, e: Expr, *args: Array) -> Array:
+        name, slots, out = e.attrs
+        assert not slots, "programs hold no derivatives"
+        return tensor_function(self.xp, name, tuple(self.size(d) for d in out))(*args)
+
+
+# ---- the functions that stand for unknown ones -------------------------------------------------------------
+
+
+def _phase(name: str) -> float:
+    return 0.2 + 0.1 * (sum(map(ord, name)) % 7)
+
+
+def map_derivative(xp: Any, name: str, orders: tuple[int, ...], args: tuple[Array, ...]) -> Array:
+    """sin(Σ cᵢ xᵢ + phase), or a derivative of it."""
+    rates = [0.7 + 0.15 * i + _phase(name) / 3 for i in range(len(args))]
+    inside = _phase(name) + sum(c * x for c, x in zip(rates, args, strict=True))
+    scale = math.prod(c**k for c, k in zip(rates, orders, strict=True))
+    return scale * xp.sin(inside + math.pi / 2 * sum(orders))
+
+
+def _weights(name: str, slot: int, shape: tuple[int, ...], out: tuple[int, ...]) -> Array:
+    count, rows = math.prod(shape), math.prod(out)
+    table = np.cos(_phase(name) + np.arange(rows * count) * 0.7 + slot).reshape((*out, *shape))
+    return table / max(1, count) ** 0.5
+
+
+def tensor_function(xp: Any, name: str, out: tuple[int, ...]) -> Callable[..., Array]:
+    """sin(phase + W · x + V · y) in every entry, with fixed weights."""
+
+    def g(*args: Array) -> Array:
+        total = _phase(name)
+        for k, x in enumerate(args):
+            total = total + xp.tensordot(_weights(name, k, x.shape, out), x, axes=x.ndim) if x.ndim else (
+                total + _weights(name, k, (), out) * x)  # fmt: skip
+        return xp.sin(total)
+
+    return g
+
+
+def tensor_gradient(name: str) -> Callable[..., Any]:
+    """The gradient of the scalar `tensor_function(name, ())` in every argument."""
+
+    def dg(*args: Array) -> Any:
+        total = _phase(name) + sum(np.sum(_weights(name, k, np.shape(x), ()) * x) for k, x in enumerate(args))
+        found = tuple(np.cos(total) * _weights(name, k, np.shape(x), ()) for k, x in enumerate(args))
+        return found if len(args) > 1 else found[0]
+
+    return dg
+
+
+def ours(program: RandomProgram) -> dict[str, Any]:
+    """The unknown functions in the form that `code.numpy.evaluate` takes; some with derivatives, some without."""
+    found: dict[str, Any] = {}
+    for e in {x for _, value in program.equations for x in postorder(value)}:
+        if e.op.name == "free_map":
+            name, orders = e.attrs
+            f = _map_of(name, orders)
+            found[name] = (f, _map_of(name, (1,))) if len(orders) == 1 else f
+        elif e.op.name == "free_function":
+            name, _, out = e.attrs
+            g = tensor_function(np, name, tuple(d.value(SIZES) for d in out))
+            found[name] = g if out else (g, tensor_gradient(name))
+    return found
+
+
+def _map_of(name: str, orders: tuple[int, ...]) -> Callable[..., Array]:
+    return lambda *args: map_derivative(np, name, orders, args)
+
+
+# ---- running programs --------------------------------------------------------------------------------------
+
+
+def draw_inputs(program: RandomProgram, seed: int) -> dict[Expr, Array]:
+    rng = np.random.default_rng(seed)
+    names = [*program.inputs, *([program.seed] if program.seed is not None else [])]
+    return {v: rng.uniform(0.2, 1.3, [d.value(SIZES) for d in v.shape]) * rng.choice([-1, 1], [d.value(SIZES) for d in v.shape])
+            for v in names}  # fmt: skip
+
+
+def prove(program: RandomProgram) -> Derivation:
+    """Derived, every step checked, FINAL confirmed. Raises what the house raises."""
+    definitions = [Definition(v, e) for v, e in program.equations]
+    d = derive(definitions, program.inputs, program.target, program.wrt, seed=program.seed)
+    memo: dict[Any, Any] = {}
+    d.steps = [check(s, memo) for s in d.steps]
+    assert all(s.evidence for s in d.steps)
+    stop = next(k for k, (v, _) in enumerate(program.equations) if v is program.target)
+    confirm(Problem(
+        forward=program.equations[: stop + 1],
+        helpers=[(q.var, q.value) for q in d.core.equations if q.auxiliary],
+        backward=[(b.of, b.value) for b in d.backward],
+        target=d.target, seed=d.seed, inputs=d.inputs,
+        probed=[b.of for b in d.backward if not b.auxiliary],
+    ))  # fmt: skip
+    return d
+
+
+def forward(program: RandomProgram, point: Mapping[Expr, Array]) -> tuple[float, float, Interpreter]:
+    """(value of the objective, largest magnitude met): NumPy only, every shape checked against the declared one."""
+    run = Interpreter(np, SIZES, np.vectorize(math.erf, otypes=[float]))
+    values = dict(point)
+    with np.errstate(all="ignore"):
+        for v, e in program.equations:
+            values[v] = run.run(e, values, watch=True)
+            if v is program.target:
+                break
+    value = values[program.target]
+    return float(np.sum(value * point[program.seed]) if program.seed is not None else value), run.largest, run
+
+
+def slope(program: RandomProgram, point: Mapping[Expr, Array], directions: Mapping[Expr, Array]) -> float:
+    """The directional derivative of the objective by a complex step."""
+    run = Interpreter(np, SIZES, _erf_complex)
+    step = 1e-40
+    values: dict[Expr, Array] = {v: x + 1j * step * directions[v] if v in directions else x for v, x in point.items()}
+    with np.errstate(all="ignore"):
+        for v, e in program.equations:
+            values[v] = run.run(e, values)
+            if v in directions:
+                values[v] = values[v] + 1j * step * directions[v]
+            if v is program.target:
+                break
+    value = values[program.target]
+    if program.seed is not None:
+        value = np.sum(value * point[program.seed])
+    return float(np.imag(value) / step)
+
+
+def reference(program: RandomProgram, point: Mapping[Expr, Array]) -> dict[str, Array]:
+    """The gradients by JAX in float64."""
+    import jax
+    from jax.scipy.special import erf
+
+    jax.config.update("jax_enable_x64", True)
+    jnp = jax.numpy
+
+    def objective(moving: dict[str, Array]) -> Array:
+        run = Interpreter(jnp, SIZES, erf)
+        values = {v: moving[v.attrs[0]] if v.attrs[0] in moving else jnp.asarray(x) for v, x in point.items()}
+        for v, e in program.equations:
+            values[v] = run.run(e, values)
+            if v.attrs[0] in moving:
+                values[v] = values[v] + moving[v.attrs[0]]
+            if v is program.target:
+                break
+        value = values[program.target]
+        return jnp.sum(value * point[program.seed]) if program.seed is not None else value
+
+    zeros = {v.attrs[0]: jnp.zeros([d.value(SIZES) for d in v.shape]) for v in program.wrt}
+    start = {v.attrs[0]: jnp.asarray(point[v]) if v in point else zeros[v.attrs[0]] for v in program.wrt}
+    return {name: np.asarray(g) for name, g in jax.grad(objective)(start).items()}
+
+
+def symbols(e: Expr) -> set[str]:
+    return {s for x in postorder(e) if is_name(x) for d in x.shape for s in d.symbols()}
