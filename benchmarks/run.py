@@ -2,10 +2,10 @@
 
 Usage: python benchmarks/run.py [--markdown] [--huge] [--profile L] [--layers L ...]
 
-Scaling: a network of L layers written out, with other names and another size in every layer, derived with every
-step checked and FINAL; each run in a process of its own. `ratio` is the time per layer over that of the line above:
-1 is linear, and above LIMIT the exit status is 1. `record` is what all renderers read, with the index derivation
-and its checks. Start-up: the commands in turn, so that all meet the same machine.
+Scaling: a network of L layers written out, with other names and another size in every layer, derived with all
+steps checked and FINAL; each run in a process of its own. `ratio` is the time per layer over that of the line
+above: 1 is linear, and above LIMIT the exit status is 1. `record` is what all renderers read; it contains the
+index derivation and its checks. Start-up: the commands in turn, so that all meet the same machine.
 """
 
 import argparse
@@ -153,13 +153,15 @@ def show(rows: list[list[str]], markdown: bool) -> None:
 
 
 def profile(layers: int) -> None:
+    """Where the time goes: first in deriving and proving, then in the record and the text."""
     import pullback
 
     text = network(layers)
-    run = cProfile.Profile()
-    derived = run.runcall(pullback.derive, text)
-    run.runcall(derived.text)
-    pstats.Stats(run).sort_stats("tottime").print_stats(25)
+    first, second = cProfile.Profile(), cProfile.Profile()
+    derived = first.runcall(pullback.derive, text)
+    pstats.Stats(first).sort_stats("tottime").print_stats(25)
+    second.runcall(derived.text)
+    pstats.Stats(second).sort_stats("tottime").print_stats(25)
 
 
 def machine() -> str:

@@ -7,6 +7,7 @@ step through NumPy.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -51,7 +52,6 @@ class Interpreter:
             if e not in values:
                 found = self.node(e, [values[a] for a in e.args])
                 if watch:
-                    found = np.asarray(found)
                     assert found.shape == self.extents(e), f"{e!r}: shape {found.shape}, declared {self.extents(e)}"
                     self.largest = max(self.largest, float(np.max(np.abs(found), initial=0.0)))
                     if not np.all(np.isfinite(found)):
@@ -63,7 +63,7 @@ class Interpreter:
         method = getattr(self, "op_" + e.op.name, None)
         if method is None:
             raise NotImplementedError(f"tests/_oracle.py has no reading of the op {e.op.name}: add op_{e.op.name}")
-        return method(e, *args)
+        return self.xp.asarray(method(e, *args))
 
     # ---- constants
     def op_const(self, e: Expr) -> Array:
@@ -376,6 +376,7 @@ def slope(program: RandomProgram, point: Mapping[Expr, Array], directions: Mappi
 
 def reference(program: RandomProgram, point: Mapping[Expr, Array]) -> dict[str, Array]:
     """The gradients by JAX in float64."""
+    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # compiling is most of the work
     import jax
     from jax.scipy.special import erf
 
@@ -396,7 +397,7 @@ def reference(program: RandomProgram, point: Mapping[Expr, Array]) -> dict[str, 
 
     zeros = {v.attrs[0]: jnp.zeros([d.value(SIZES) for d in v.shape]) for v in program.wrt}
     start = {v.attrs[0]: jnp.asarray(point[v]) if v in point else zeros[v.attrs[0]] for v in program.wrt}
-    return {name: np.asarray(g) for name, g in jax.grad(objective)(start).items()}
+    return {name: np.asarray(g) for name, g in jax.jit(jax.grad(objective))(start).items()}
 
 
 def symbols(e: Expr) -> set[str]:

@@ -8,9 +8,11 @@ from functools import cached_property
 from typing import Any
 
 from .algebra.canonical import equal
-from .algebra.dims import Shape
+from .algebra.dims import Dim, Shape
 from .algebra.expr import Expr, postorder
-from .algebra.ops.free import is_free_function, is_free_map, is_name
+from .algebra.ops.arithmetic import rational
+from .algebra.ops.free import is_free_function, is_free_map, is_name, var
+from .algebra.ops.structure import zeros
 from .calculus.core import Definition
 from .calculus.derivation import Derivation
 from .calculus.derive import derive as sweep
@@ -20,7 +22,7 @@ from .errors import CheckFailed, ParseError, nearest
 from .language.operators import program_of
 from .language.program import FunctionKind, Program, choose_target
 from .language.text import parse_expression, parse_program
-from .proof.claim import check, modular_equal
+from .proof.claim import check, modular_equal, symbols_of
 from .proof.final import Problem, confirm
 from .show import notation
 from .show.page import render
@@ -82,8 +84,7 @@ class Derived:
     @cached_property
     def record(self) -> dict[str, Any]:
         """Everything that any renderer shows, as plain data (docs/record.md)."""
-        memo: dict[Any, Any] = {}
-        self.derivation.index_steps = [check(s, memo) for s in index_steps(self.derivation)]
+        self.derivation.index_steps = list(_checked(index_steps(self.derivation), None))
         return record(self.derivation, _header(self.program, self.evidence))
 
     def text(self, style: str = "pairing", level: int = 2, *, ascii: bool = False, color: bool = False) -> str:
@@ -119,11 +120,13 @@ def derive(
     target: str | None = None,
     name: str = "<text>",
     dialect: str | None = None,
+    progress: Callable[[str, float], None] | None = None,
 ) -> Derived:
     """The backward equations of a program, derived and proved.
 
     `source` is text in the input language (docs/language.md), a Program, or expressions built with operators. `wrt`
     names what to differentiate with respect to (default: `derive grad` lines, else every input that is not constant).
+    `progress` is called with a phase and the part of it that is done, for long programs.
 
     >>> derive("z = W a + b; y = f(z); E = loss(y)")["W"]
     ∇W = ∇z aᵀ
@@ -141,10 +144,20 @@ def derive(
         goal, seed = choose_target(program, target).var, None
     definitions = [Definition(q.var, q.rhs, q.surface, q.index_form is not None, q.notes) for q in program.equations]
     derivation = sweep(definitions, program.inputs, goal, _wanted(program, wrt, goal), seed=seed, facts=program.facts)
-    memo: dict[Any, Any] = {}
-    derivation.steps = [check(s, memo) for s in derivation.steps]
+    derivation.steps = list(_checked(derivation.steps, progress))
     printed = _read_back(derivation, program)
     return Derived(program, derivation, [*confirm(_problem(derivation, program)), printed])
+
+
+def _checked(steps: Sequence[Step], progress: Callable[[str, float], None] | None) -> Iterator[Step]:
+    """The steps with their evidence; `progress` hears of every hundredth."""
+    memo: dict[Any, Any] = {}
+    for k, s in enumerate(steps):
+        if progress is not None and k % 100 == 0:
+            progress("checking steps", k / len(steps))
+        yield check(s, memo)
+    if progress is not None:
+        progress("checking steps", 1.0)
 
 
 def _wanted(program: Program, wrt: Sequence[str] | None, goal: Expr) -> list[Expr]:
@@ -184,6 +197,8 @@ def _read_back(d: Derivation, program: Program) -> Evidence:
         for e in dict.fromkeys((b.value, b.closed)):
             for write in (notation.text, notation.ascii):
                 again = parse_expression(write(e), _scope(e, kinds, write))
+                if again is rational(0):  # a zero of any shape is written 0; the shape stands beside it
+                    again = zeros(e.shape) if e.shape else again
                 if again is not e and not equal(again, e) and not (again.shape == e.shape and modular_equal(again, e, {})):
                     raise CheckFailed("C006", f"internal error: ∇{b.of.attrs[0]} is printed as {write(e)}, which reads differently",
                                       hint="please report this program: the result is withheld")  # fmt: skip
@@ -193,14 +208,12 @@ def _read_back(d: Derivation, program: Program) -> Evidence:
 
 def _scope(e: Expr, kinds: Mapping[str, FunctionKind], write: Callable[[Expr], str]) -> dict[str, Expr | FunctionKind]:
     """The names that `e` is written with, as the parser must read them; sizes are known through shapes."""
-    scope: dict[str, Expr | FunctionKind] = {}
+    scope: dict[str, Expr | FunctionKind] = {"·": var("·", tuple(map(Dim.symbol, sorted(symbols_of([e])))))}
     for x in postorder(e):
         if is_name(x):
             scope[write(x)] = x
         elif is_free_map(x) or is_free_function(x):
             scope[x.attrs[0]] = kinds[x.attrs[0]]
-        elif not x.args and x.shape:
-            scope[f"·{len(scope)}"] = x
     return scope
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn, TextIO
 
 from ._version import __version__
 from .api import Derived, derive
 from .errors import ParseError, PullbackError, nearest
+from .language.text import decode
 
 __all__ = ["main"]
 
@@ -89,12 +91,7 @@ def _read(args: argparse.Namespace) -> tuple[str, str]:
             close = nearest(args.file, beside)
             raise ParseError("P031", f"cannot read {args.file}: {why.strerror or why}",
                              hint=f"did you mean {close}?" if close else "") from None  # fmt: skip
-    try:
-        return data.decode("utf-8-sig"), name
-    except UnicodeDecodeError as why:
-        line = data[: why.start].count(b"\n") + 1
-        raise ParseError("P001", f"{name} is not text: byte {data[why.start]:#04x} on line {line} is not UTF-8",
-                         expected="equations as UTF-8 text") from None  # fmt: skip
+    return decode(data, name), name
 
 
 def _colored(choice: str, stream: TextIO) -> bool:
@@ -103,10 +100,25 @@ def _colored(choice: str, stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def _progress() -> Callable[[str, float], None] | None:
+    """A line on a terminal's stderr once a run takes longer than a second, wiped at the end."""
+    if not sys.stderr.isatty():
+        return None
+    start = time.monotonic()
+
+    def show(phase: str, part: float) -> None:
+        if time.monotonic() - start > 1:
+            bar = "█" * round(20 * part) + "░" * (20 - round(20 * part))
+            sys.stderr.write("\r\x1b[K" if part >= 1 else f"\r{phase} {bar} {part:4.0%}")
+            sys.stderr.flush()
+
+    return show
+
+
 def _derive(args: argparse.Namespace) -> int:
     text, name = _read(args)
     wrt = [n.strip() for n in args.wrt.split(",") if n.strip()] if args.wrt else None
-    d = derive(text, wrt=wrt, target=args.target, name=name, dialect=args.dialect)
+    d = derive(text, wrt=wrt, target=args.target, name=name, dialect=args.dialect, progress=_progress())
     for line in d.program.assumptions:
         print(f"assumed: {line}", file=sys.stderr)
     color = args.format == "text" and args.out is None and _colored(args.color, sys.stdout)

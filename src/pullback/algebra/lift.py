@@ -182,8 +182,10 @@ class _Graph:
 
 
 def _closed(weight: Expr | None) -> Expr:
-    """Σᵢ wᵢ; of a product of two vectors, their inner product."""
+    """Σᵢ wᵢ; of a product of two vectors (or a square), their inner product."""
     assert weight is not None, "an index in no factor was turned into its size already"
+    if weight.op is power and weight.attrs[0] == 2:
+        return dot(weight.args[0], weight.args[0])
     return dot(*weight.args) if len(weight.args) == 2 and weight.op is hadamard else total(weight)
 
 

@@ -109,8 +109,6 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
                 names[new], new, weight[e] = name, name, 1
             done[e] = new
         core.equations.append(Equation(d.var, done[value]))
-        if done[value].args:
-            names.setdefault(done[value], d.var)
     return core
 
 

@@ -61,13 +61,13 @@ class _Sweep:
                 claim=Claim("EQ", _sum([pairing(e, increment(v)) for e, _ in parts]), pairing(total, increment(v))),
                 premises=premises))  # fmt: skip
         shorter, laws = simplify(total)
-        for left, right, where in self.facts:
-            shorter = self._assume(v, shorter, left, right, where)
         if shorter is not total and len(parts) > 1:
             self.add(Step(
                 id="", kind="simplify", about=v.attrs[0], left=total, relation="=", right=shorter, rules=laws,
                 why=Why("equal terms collected", "the same index sums, written shorter"), claim=Claim("EQ", total, shorter),
                 premises=premises))  # fmt: skip
+        for left, right, where in self.facts:
+            shorter = self._assume(v, shorter, left, right, where)
         paired = _sum([pairing(e, increment(v)) for e, _ in parts])
         self.read_off(v, shorter, paired, premises)
         self.d.backward.append(Backward(v, shorter, shorter, auxiliary))

@@ -1,7 +1,7 @@
 """Why a backward equation has the form it has: for each axis, where it occurs and whether it stays open.
 
-Everything here is read off index networks (theory.md §0, §7.3). Sentences carry `$name` for what is printed later:
-an expression, an entry `∇z_i`, or a sum of products of entries.
+Everything here is read off index networks (theory.md §0, §7.3). Sentences carry `$name` for what is
+printed later: an expression, an entry `∇z_i`, or a sum of products of entries.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
 from ..algebra.lift import NotLiftable, lift
 from ..algebra.network import Factor, Term, TooLarge, network
-from ..algebra.ops.free import gradient
 from ..algebra.ops.matrix import eye
-from .derivation import Derivation
 
 __all__ = [
     "Axis",
@@ -30,12 +28,11 @@ __all__ = [
     "index_terms",
     "products",
     "roles",
-    "used_where",
 ]
 
 _POOL = "ijklpqrstuvwyhgcdoxabefmnz"
 _HEAVY = 80  # nodes above which an expression is not expanded for an explanation
-_SHOWN = 4  # terms or uses of one name that are explained one by one
+_SHOWN = 4  # terms that are explained one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +103,7 @@ class Letters:
         taken = {v.attrs[0] for v in known} | {s for v in known for d in v.shape for s in d.symbols()}
         self.pool = [c for c in _POOL if c not in taken] + [f"i{k}" for k in range(1, 60)]
         self.preferred: dict[Dim, str] = {}
+        self.orders = {v.attrs[0]: v.order for v in known}
         for v in sorted(known, key=lambda v: v.order < 2):
             for d in v.shape:
                 if d not in self.preferred and len(self.preferred) < len(self.pool):
@@ -145,6 +143,10 @@ def index_terms(e: Expr) -> list[Term] | None:
         return None
 
 
+def _entries(t: Term, names: Mapping[int, str]) -> tuple[Entry, ...]:
+    return tuple(Entry(f.atom, tuple(names[i] for i in f.legs), f.power) for f in t.factors)
+
+
 def _product(t: Term, names: Mapping[int, str], extra: tuple[Entry, ...] = ()) -> Product:
     ordered = sorted(t.factors, key=lambda f: bool(f.legs))  # numbers in front
     found = tuple(Entry(f.atom, tuple(names[i] for i in f.legs), f.power) for f in ordered)
@@ -168,7 +170,7 @@ def _is_placement(e: Expr) -> bool:
     return e.op.entry is not None and e.order > 0
 
 
-def _ordinal(k: int) -> str:
+def ordinal(k: int) -> str:
     return ("first", "second", "third", "fourth")[k] if k < 4 else f"{k + 1}th"
 
 
@@ -189,7 +191,7 @@ def _axis(t: Term, i: int, letter: str, of: Expr) -> Axis:
             role = "index sum"
         meaning = "shared and not kept: summed"
     elif held and open_at:
-        role, meaning = "free leg", f"kept: the {_ordinal(open_at[0] - 1)} axis of the result"
+        role, meaning = "free leg", f"kept: the {ordinal(open_at[0] - 1)} axis of the result"
     elif held:
         twice = any(len(p) > 1 for p in places)
         role, meaning = (
@@ -202,7 +204,7 @@ def _axis(t: Term, i: int, letter: str, of: Expr) -> Axis:
     return Axis(letter, str(t.dims[i]), places, open_at, role, meaning)
 
 
-class _Bind:
+class Bind:
     """Fills a sentence: `put(x)` gives the `$name` that stands for x."""
 
     def __init__(self) -> None:
@@ -237,7 +239,7 @@ def _conclusion(t: Term, names: Mapping[int, str], axes: Sequence[Axis], value: 
     }
     kinds = {a.role for a in axes}
     if not axes:
-        b = _Bind()
+        b = Bind()
         if len(t.factors) > 1:
             yield b.said(
                 f"no axis at all: {b.list([_atom(f) for f in t.factors])} are numbers, and are multiplied"
@@ -245,28 +247,33 @@ def _conclusion(t: Term, names: Mapping[int, str], axes: Sequence[Axis], value: 
         return
     if len(tensors) == 1 and kinds == {"free leg"}:
         [f] = tensors
-        b = _Bind()
+        b = Bind()
         straight = tuple(f.legs) == t.outs
-        yield b.said(f"{b.put(shown[id(f)])} is the only factor with axes, and every axis is kept ⇒ "
-                     + ("nothing to sum, nothing to match: it stands as it is" if straight
-                        else "nothing to sum; the axes stand in another order: a transpose"))  # fmt: skip
+        yield b.said(
+            f"{b.put(shown[id(f)])} is the only factor with axes, and every axis is kept ⇒ "
+            + (
+                "nothing to sum, nothing to match: it stands as it is"
+                if straight
+                else "nothing to sum; the axes stand in another order: a transpose"
+            )
+        )
         return
     if len(tensors) > 1 and kinds == {"free leg"}:
-        b = _Bind()
+        b = Bind()
         legs = ", ".join(names[i] for i in t.outs)
         pair = "pair" if len(t.outs) == 2 else "choice"
-        every = Product(
-            t.coef, (), (), tuple(Entry(f.atom, tuple(names[i] for i in f.legs), f.power) for f in t.factors)
+        every = Product(t.coef, (), (), _entries(t, names))
+        yield b.said(
+            f"no axis is shared by {b.list([shown[id(f)] for f in tensors])} ⇒ "
+            f"nothing to sum, nothing to match: every {pair} ({legs}) gets {b.put(every)} ⇒ outer product"
         )
-        yield b.said(f"no axis is shared by {b.list([shown[id(f)] for f in tensors])} ⇒ nothing to sum, nothing to match: "
-                     f"every {pair} ({legs}) gets {b.put(every)} ⇒ outer product")  # fmt: skip
         return
     matched: dict[tuple[Expr, ...], list[str]] = {}
     for a in axes:
         if a.role == "⊙":
             matched.setdefault(tuple(shown[id(f)] for f in where[a.letter]), []).append(a.letter)
     for held_by, letters in matched.items():
-        b = _Bind()
+        b = Bind()
         many = (
             f"{letters[0]} is an axis"
             if len(letters) == 1
@@ -274,12 +281,14 @@ def _conclusion(t: Term, names: Mapping[int, str], axes: Sequence[Axis], value: 
         )
         yield b.said(f"{many} of {b.list(held_by)}, and of the result ⇒ matched, not summed: ⊙")
     for a in axes:
-        b = _Bind()
+        b = Bind()
         held = [shown[id(f)] for f in where[a.letter]]
         i = a.letter
         if a.role in ("matrix product", "inner product", "index sum"):
-            yield b.said(f"{i} is shared by {b.list(held)} and is no axis of the result ⇒ summed: {a.role}"
-                         + _transposes(b, t, where[i], a, value))  # fmt: skip
+            yield b.said(
+                f"{i} is shared by {b.list(held)} and is no axis of the result ⇒ summed: {a.role}"
+                + _transposes(b, t, where[i], a, value)
+            )
         elif a.role == "sum" and held:
             yield b.said(
                 f"{i} is an axis of {b.list(held)} only, and no axis of the result ⇒ summed over all {i}"
@@ -298,7 +307,7 @@ def _conclusion(t: Term, names: Mapping[int, str], axes: Sequence[Axis], value: 
             yield Said(f"an axis of size {d} is summed over but occurs in no factor ⇒ a factor {d}")
 
 
-def _transposes(b: _Bind, t: Term, held: Sequence[Factor], a: Axis, value: Expr) -> str:
+def _transposes(b: Bind, t: Term, held: Sequence[Factor], a: Axis, value: Expr) -> str:
     """Over which axis a matrix is summed, and that this is what a transpose stands for."""
     written = set(postorder(value))
     parts = []
@@ -312,7 +321,8 @@ def _transposes(b: _Bind, t: Term, held: Sequence[Factor], a: Axis, value: Expr)
             parts.append(f"{b.put(M)} is summed over its first axis, which is written {b.put(turned)}")
         elif turned in written and k == 1 and at == 1:
             parts.append(
-                f"{b.put(M)} is summed over its second axis and stands on the right, which is written {b.put(turned)}"
+                f"{b.put(M)} stands on the right and is summed over its second axis, which is written "
+                f"{b.put(turned)}"
             )
     return "; " + "; ".join(parts) if parts else ""
 
@@ -332,10 +342,12 @@ def _turned(of: Expr, value: Expr, terms: Sequence[Term], legs: Sequence[str]) -
         return
     if other is value:
         return
-    b = _Bind()
+    b = Bind()
     name = b.put(of)
-    yield b.said(f"order: {legs[0]} comes first because the first axis of {name} is {legs[0]}. {b.put(other)} would have rows "
-                 f"{legs[1]}: it is the gradient of {b.put(of.T)}")  # fmt: skip
+    yield b.said(
+        f"order: {legs[0]} comes first because the first axis of {name} is {legs[0]}. "
+        f"{b.put(other)} would have rows {legs[1]}: it is the gradient of {b.put(of.T)}"
+    )
 
 
 def roles(of: Expr, value: Expr, letters: Letters, used: Sequence[Said] = ()) -> Roles | None:
@@ -349,8 +361,9 @@ def roles(of: Expr, value: Expr, letters: Letters, used: Sequence[Said] = ()) ->
         names = letters.of(t, legs)
         order = [*dict.fromkeys([*t.outs, *t.dims])]
         axes = tuple(_axis(t, i, names[i], of) for i in order)
-        factors = tuple(Entry(f.atom, tuple(names[i] for i in f.legs), f.power) for f in t.factors)
-        found.append(TermRoles(_product(t, names), factors, axes, tuple(_conclusion(t, names, axes, value))))
+        found.append(
+            TermRoles(_product(t, names), _entries(t, names), axes, tuple(_conclusion(t, names, axes, value)))
+        )
     return Roles(
         of,
         value,
@@ -360,104 +373,3 @@ def roles(of: Expr, value: Expr, letters: Letters, used: Sequence[Said] = ()) ->
         tuple(_turned(of, value, terms, legs)),
         tuple(used),
     )
-
-
-# ---- where a name is used ----------------------------------------------------------------------------------
-
-
-def used_where(d: Derivation, v: Expr, letters: Letters, objective: str) -> list[Said]:
-    """One sentence for each place where `v` enters a forward equation: its neighbours when the node is removed."""
-    uses: list[tuple[Expr, Term, Factor]] = []
-    for q in d.core.equations:
-        if v not in set(postorder(q.value)) or q.var is v:
-            continue
-        terms = index_terms(q.value)
-        if terms is None:
-            return [Said(f"$v enters {objective} through $q", {"v": v, "q": q.var})]
-        for t in terms:
-            for f in t.factors:
-                if v in set(postorder(f.atom)):
-                    uses.append((q.var, t, f))
-    if not uses:
-        return []
-    said = []
-    count = len(uses)
-    if count > 1:
-        said.append(Said(f"$v is used {count} times ⇒ {count} terms are added", {"v": v}))
-    only = "only " if count == 1 else ""
-    for to, t, f in uses[:_SHOWN]:
-        said.append(_use(v, to, t, f, letters, objective, only, to is d.target and not to.order))
-    if len(uses) > _SHOWN:
-        said.append(Said(f"and {len(uses) - _SHOWN} more uses, each adding its term"))
-    return said
-
-
-def _use(v: Expr, q: Expr, t: Term, f: Factor, letters: Letters, E: str, only: str, last: bool) -> Said:
-    b = _Bind()
-    names: dict[int, str] = {}
-    for i in (*f.legs, *t.outs, *t.dims):
-        if i not in names:
-            names[i] = letters.fresh(t.dims[i], names.values())
-    through = b.put(Entry(q, tuple(names[i] for i in t.outs)))
-    me = Entry(f.atom, tuple(names[i] for i in f.legs), 1)
-    if f.atom is not v:
-        if f.atom.op.entrywise and not f.legs:
-            return b.said(f"{b.put(v)} is a number, and reaches {E} {only}through {b.put(f.atom)}")
-        if f.atom.op.entrywise:
-            mine = b.put(Entry(v, me.legs))
-            way = through if len(t.factors) == 1 and set(t.outs) == set(f.legs) else b.put(me)
-            return b.said(f"the function acts entry by entry: {mine} reaches {E} {only}through {way}; no other index is "
-                          "involved, so nothing is summed")  # fmt: skip
-        return b.said(f"every entry of {b.put(v)} is an argument of {b.put(f.atom)}: what it does to {E} per unit is its "
-                      "partial derivative")  # fmt: skip
-    others = [g for g in t.factors if g is not f]
-    beside = [Entry(g.atom, tuple(names[i] for i in g.legs), g.power) for g in others]
-    coef = t.coef
-    if f.power != 1:
-        coef *= f.power
-        beside.insert(0, Entry(v, me.legs, f.power - 1))
-    sizes = tuple(sorted(t.sizes.items(), key=str))
-    inner = tuple(names[i] for i in t.dims if i not in t.outs and i not in f.legs)
-    free = tuple(names[i] for i in t.outs if i not in f.legs)
-    factor = Product(coef, sizes, inner, tuple(beside))
-    plain = not beside and coef == 1 and not sizes and not inner
-    back = () if last else (Entry(gradient(q), tuple(names[i] for i in t.outs)),)
-    effect = b.put(Product(coef, sizes, (*free, *inner), (*back, *beside)))
-    mine = b.put(me)
-    per = f"; so {E} changes by {effect} per unit of {mine}"
-    if last:
-        if f.power != 1:
-            whole = b.put(
-                Product(
-                    t.coef,
-                    sizes,
-                    (*inner, *(names[i] for i in f.legs if i not in t.outs)),
-                    (*beside[1:], Entry(v, me.legs, f.power)),
-                )
-            )
-            return b.said(f"{mine} enters {E} in {whole}{per}")
-        return b.said(
-            f"{mine} enters {E} {only}" + ("as it is" if plain else f"multiplied by {b.put(factor)}") + per
-        )
-    times = "" if plain or f.power != 1 else f", multiplied by {b.put(factor)}"
-    if not beside and coef == -1 and not sizes and not inner:
-        times = ", with a minus sign"
-    power = f" to the power {f.power}" if f.power != 1 else ""
-    if free:
-        alls = ", ".join(free)
-        return b.said(f"{mine} enters {E} {only}through {through}{power}, once for every {alls}{times}; so its effects add: {effect}"
-                      + _forth_and_back(b, t, f, others, names))  # fmt: skip
-    return b.said(f"{mine} enters {E} {only}through {through}{power}{times}{per}")
-
-
-def _forth_and_back(b: _Bind, t: Term, f: Factor, others: Sequence[Factor], names: Mapping[int, str]) -> str:
-    """Over which axis a matrix beside `f` is summed in the forward equation, and over which in the backward one."""
-    for g in others:
-        if len(g.legs) == 2 and g.legs[0] != g.legs[1]:
-            forth = [k for k in (0, 1) if g.legs[k] not in t.outs and g.legs[k] in f.legs]
-            back = [k for k in (0, 1) if g.legs[k] in t.outs and g.legs[k] not in f.legs]
-            if forth and back:
-                k, j = forth[0], back[0]
-                return (f". Forward, {b.put(g.atom)} is summed over its {_ordinal(k)} axis {names[g.legs[k]]}; back, over its "
-                        f"{_ordinal(j)} axis {names[g.legs[j]]}")  # fmt: skip
-    return ""

@@ -10,6 +10,7 @@ from importlib import import_module
 from itertools import product
 from typing import Any
 
+from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import gradient, is_free_function, is_free_map, is_name
 from ..calculus.derivation import Derivation
@@ -161,11 +162,25 @@ def _bind(np: Any, names: list[Expr], arrays: Mapping[str, Any], sizes: dict[str
             if d.name is not None and sizes.setdefault(d.name, extent) != extent:
                 raise ShapeError("S021", f"{name} has size {extent} where {d.name} is {sizes[d.name]}")
         found[v] = a
-    for v in names:
-        for d, extent in zip(v.shape, found[v].shape, strict=True):
-            if d.symbols() <= sizes.keys() and d.value(sizes) != extent:
-                raise ShapeError("S021", f"{v.attrs[0]} has size {extent} where {d} is {d.value(sizes)}")
+    axes = [(v, d, extent) for v in names for d, extent in zip(v.shape, found[v].shape, strict=True)]
+    for _ in axes:  # a size may be told by an axis of size n + 1 or h*d once the others are known
+        for _, d, extent in axes:
+            _solve(d, extent, sizes)
+    for v, d, extent in axes:
+        if d.symbols() <= sizes.keys() and d.value(sizes) != extent:
+            raise ShapeError("S021", f"{v.attrs[0]} has size {extent} where {d} is {d.value(sizes)}")
     return found
+
+
+def _solve(d: Dim, extent: int, sizes: dict[str, int]) -> None:
+    """The one unknown size symbol of `d`, if it occurs once and to the first power."""
+    unknown = sorted(d.symbols() - sizes.keys())
+    terms = [(m, c) for m, c in d.terms if unknown and unknown[0] in m]
+    if len(unknown) != 1 or len(terms) != 1 or terms[0][0].count(unknown[0]) != 1:
+        return
+    zero, one = d.value({**sizes, unknown[0]: 0}), d.value({**sizes, unknown[0]: 1})
+    if (extent - zero) % (one - zero) == 0 and (extent - zero) // (one - zero) > 0:
+        sizes[unknown[0]] = (extent - zero) // (one - zero)
 
 
 def evaluate(d: Derivation, functions: set[str], arrays: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -188,6 +203,9 @@ def evaluate(d: Derivation, functions: set[str], arrays: Mapping[str, Any]) -> t
             raise ParseError("P020", f"no function is given for {name}", expected=f"{name}=callable, or {name}=(callable, derivative)")
     run = _Run({f: arrays[f] for f in functions}, {})
     run.values.update(_bind(np, inputs, arrays, run.sizes))
+    untold = sorted(s for v in (*d.inputs, *(q.var for q in d.core.equations)) for n in v.shape for s in n.symbols() - run.sizes.keys())
+    if untold:
+        raise ShapeError("S022", f"the size {untold[0]} cannot be told from the arrays", hint="every size must occur in an input's shape")
     for q in d.core.equations:
         run.values[q.var] = run.value(q.value)
     for b in d.backward:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..algebra.expr import Expr
-from ..errors import ParseError, PullbackError, ShapeError
+from ..errors import ParseError, PullbackError, ShapeError, Span
 from .elaborate import elaborate
 from .functions import derivative_of, is_known
 from .pratt import Parser
@@ -16,7 +16,32 @@ from .tape import Node
 from .tokens import read_statements
 from .values import Maker, Val
 
-__all__ = ["FunctionKind", "parse_expression", "parse_program"]
+__all__ = ["FunctionKind", "decode", "parse_expression", "parse_program"]
+
+_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+
+
+def decode(data: bytes, name: str) -> str:
+    """Bytes as text. Raises ParseError P001 at the first byte that is not UTF-8."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as why:
+        start = data.rfind(b"\n", 0, why.start) + 1
+        before = data[start : why.start].decode("utf-8-sig", "replace")
+        stop = data.find(b"\n", start)
+        line = before + data[why.start : stop if stop >= 0 else len(data)][:200].decode("utf-8", "replace")
+        span = Span(name, data.count(b"\n", 0, why.start) + 1, len(before) + 1, 1, line)
+        encoding = _MARKS.get(data[:2])
+        raise ParseError(
+            "P001",
+            f"{name} is not UTF-8 text: the byte {data[why.start]:#04x}"
+            + (f" (this looks like {encoding})" if encoding else ""),
+            span=span,
+            expected="equations as UTF-8 text",
+            hint=f"save the file as UTF-8: iconv -f {encoding} -t UTF-8 {name}"
+            if encoding
+            else "is this a binary file, or a text in another encoding?",
+        ) from None
 
 
 def parse_program(text: str, *, name: str = "<text>", dialect: str | None = None) -> Program:

@@ -8,15 +8,18 @@ from typing import Any
 from ..algebra.canonical import equal
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder, substitute
-from ..algebra.ops.free import increment, is_name
+from ..algebra.ops.free import increment, is_name, is_var
+from ..algebra.ops.structure import zeros
 from ..errors import CheckFailed
 from ..step import Evidence, Step
 from .field import Modular, OutOfDomain, P
 from .jets import Point, sizes_for
 
-__all__ = ["check", "modular_equal", "symbols_of"]
+__all__ = ["bound", "check", "degree", "modular_equal", "symbols_of"]
 
 TRIALS = 2
+_CELLS = 64  # entries of one tensor at test sizes that a function may be applied to
+_MOST = 10**17  # a degree beyond which the bound says nothing
 _TRIES = 8  # new random points when one falls outside a domain
 
 Memo = dict[tuple[Any, ...], tuple[Evidence, ...]]
@@ -36,7 +39,7 @@ def _dims(e: Expr) -> Iterable[Dim]:
             yield from (d for d in a if isinstance(d, Dim))
 
 
-def _bound(D: int, trials: int) -> str:
+def bound(D: int, trials: int) -> str:
     """The Schwartz-Zippel bound (D/p)^trials on the chance that a false equation passes."""
     exponent = 0
     value = (D / P) ** trials
@@ -45,23 +48,28 @@ def _bound(D: int, trials: int) -> str:
     return f"1e-{max(exponent - 1, 0)}"
 
 
-def degree(exprs: Iterable[Expr]) -> int:
-    """A bound on the total degree of the polynomial identity behind an equation, jets counted as variables (T5)."""
+def degree(exprs: Iterable[Expr], known: dict[Expr, int] | None = None) -> int:
+    """A bound on the degree of the polynomial identity behind an equation, the value of a function being a new variable.
+
+    Two such variables are one when their arguments happen to agree, so the degrees of arguments count too (T5). Numerators
+    and denominators are brought together by adding degrees. `known` gives the degrees of names, and is extended.
+    """
     total = 0
+    found: dict[Expr, int] = {} if known is None else known
     for root in exprs:
-        found: dict[Expr, int] = {}
         for e in postorder(root):
-            below = [found[a] for a in e.args]
+            if e in found:
+                continue
+            below = sum(found[a] for a in e.args)
             if not e.args:
                 found[e] = 1
-            elif e.op.linear == "each":
-                found[e] = min(sum(below), 10**12)
-            elif e.op.linear == "joint":
-                found[e] = max(below)
+            elif e.op.linear is None and e.op.meaning(e) is None and e.op.define is None:
+                total += _CELLS * below  # collisions with the arguments of the other entries
+                found[e] = 2  # the value, and the slope beside it
             else:
-                power = abs(int(e.attrs[0])) if e.attrs and isinstance(e.attrs[0], type(P * 1.0)) else 4
-                found[e] = min(power * sum(below) + 1, 10**12)
-        total += found[root]
+                power = abs(int(e.op.meaning(e)[0].power)) if e.op.linear is None and e.op.define is None else 2
+                found[e] = min((power if e.op.linear is None else 1) * below, _MOST)
+        total = min(total + found[root], _MOST)
     return total
 
 
@@ -125,7 +133,7 @@ def _pattern(left: Any, right: Any, where: Mapping[Any, Any]) -> tuple[Any, ...]
     def attr(a: Any) -> Any:
         if isinstance(a, Dim):
             return dim(a)
-        return tuple(dim(x) if isinstance(x, Dim) else x for x in a) if isinstance(a, tuple) else a
+        return tuple(dim(x) if isinstance(x, Dim) else x for x in a) if isinstance(a, tuple) else a  # a shape
 
     roots = [left.value, right] if not isinstance(left, Expr) else [left, right]
     for name, value in where.items():
@@ -135,7 +143,7 @@ def _pattern(left: Any, right: Any, where: Mapping[Any, Any]) -> tuple[Any, ...]
             if e in index:
                 continue
             index[e] = len(index)
-            data = names.setdefault(e, len(names)) if is_name(e) else (e.op.name, attr(e.attrs))
+            data = names.setdefault(e, len(names)) if is_name(e) else (e.op.name, *map(attr, e.attrs))
             rows.append((data, tuple(index[a] for a in e.args), tuple(dim(d) for d in e.shape)))
         rows.append(index[root])
     return tuple(rows)
@@ -158,9 +166,9 @@ def _equation(step: Step) -> list[Evidence]:
 
 
 def _tested(tested: list[dict[str, int]], D: int) -> Evidence:
-    bound = _bound(D, len(tested))
+    chance = bound(D, len(tested))
     return Evidence("TESTED-MODP", f"equal modulo 2^61-1 at {len(tested)} random points (a false equation passes with "
-                    f"probability below {bound})", {"trials": len(tested), "p": P, "bound": bound, "sizes": tested})  # fmt: skip
+                    f"probability below {chance})", {"trials": len(tested), "p": P, "bound": chance, "sizes": tested})  # fmt: skip
 
 
 def _differential(step: Step) -> list[Evidence]:
@@ -190,8 +198,29 @@ def _differential(step: Step) -> list[Evidence]:
             break
     if not tested:
         raise failure(step, "no random point lies in the domain")
+    if not _linear(claimed):
+        raise failure(step, "a term of the claimed differential does not have exactly one increment")
     linear = Evidence("LINEAR", "every term has exactly one increment")
     return [linear, _tested(tested, degree((value, claimed)))]
+
+
+def _linear(claimed: Expr) -> bool:
+    """Every term has exactly one increment, below linear ops only."""
+    holds: dict[Expr, int] = {}  # increments per term; −1 for what is not linear, 9 for zeros, which fit anywhere
+    for e in postorder(claimed):
+        below = [holds[a] for a in e.args]
+        if is_name(e):
+            holds[e] = int(is_var(e, "d"))
+        elif e is zeros(e.shape):
+            holds[e] = 9
+        elif -1 in below or (e.op.linear is None and any(k == 1 for k in below)):
+            holds[e] = -1
+        elif e.op.linear == "each":
+            holds[e] = sum(below) if sum(below) < 2 else -1
+        else:
+            kinds = set(below) - {9}
+            holds[e] = -1 if len(kinds) > 1 else kinds.pop() if kinds else 0
+    return holds[claimed] == 1
 
 
 def failure(step: Step, why: str) -> CheckFailed:

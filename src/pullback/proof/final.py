@@ -14,7 +14,7 @@ from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import gradient, is_name
 from ..errors import CheckFailed, UnsupportedError
 from ..step import Evidence
-from .claim import _bound, symbols_of
+from .claim import bound, degree, symbols_of
 from .field import Field, Modular, OutOfDomain, P, Real, dot
 from .jets import Point, sizes_for
 
@@ -49,12 +49,16 @@ def confirm(problem: Problem) -> list[Evidence]:
             raise CheckFailed("C002", "internal error: the gradients do not agree with the program (FINAL)",
                               hint="please report this program: the result is withheld")  # fmt: skip
         found.append(sizes)
-    D = 16 * (len(problem.forward) + len(problem.backward)) + 64
-    bound = _bound(D * 64, len(found))
+    degrees: dict[Expr, int] = {}
+    D = 0
+    for v, value in [*problem.forward, *problem.helpers, *((gradient(v), g) for v, g in problem.backward)]:
+        D += degree([value], degrees)
+        degrees[v] = degrees[value]
+    chance = bound(D, len(found))
     evidence = [Evidence(
         "TESTED-MODP", f"Σ⟨∇x, dx⟩ = d{problem.target.attrs[0]} modulo 2^61-1 for the user's program at {len(found)} random "
-        f"points, all functions unknown or by their slope only (a wrong gradient passes with probability below {bound})",
-        {"trials": len(found), "p": P, "bound": bound, "sizes": found})]  # fmt: skip
+        f"points, all functions unknown or by their slope only (a wrong gradient passes with probability below {chance})",
+        {"trials": len(found), "p": P, "bound": chance, "sizes": found})]  # fmt: skip
     if len(problem.forward) <= _FLOAT_LIMIT:
         error = _central(problem, sizes_for(symbols, 0))
         if error is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from ..algebra.expr import Expr
@@ -30,9 +31,9 @@ def _pairings(e: Expr) -> Iterator[Expr]:
 
 
 def blocks(d: Derivation, math: Callable[[Expr], Json | None]) -> list[Json]:
-    """For each elimination: the differential, the pairings and their moves, what is concluded, and what still waits."""
+    """For each elimination: the differential, its pairings and moves, what is concluded, what still waits."""
     found: list[Json] = []
-    home: dict[str, Json] = {}  # step id -> the block it belongs to
+    home: dict[str, int] = {}  # step id -> the block it belongs to
     waiting: dict[str, list[Expr]] = {}  # name -> pairings ⟨·, d name⟩ collected so far
     open_terms: dict[Expr, Json] = {}
     loose: dict[str, list[Step]] = {}  # collect and simplify steps until their readoff
@@ -43,13 +44,19 @@ def blocks(d: Derivation, math: Callable[[Expr], Json | None]) -> list[Json]:
         elif s.kind == "substitute":
             assert differential is not None
             waiting.pop(s.about, None)
-            others = [p for pairs in waiting.values() for p in pairs]
+            others = list(islice((p for pairs in waiting.values() for p in pairs), _SHOWN))
+            pending = sum(map(len, waiting.values()))
             block: Json = {
-                "name": s.about, "differential": differential.id, "substitute": s.id, "chains": [], "concluded": [],
-                "waiting": [math(p) for p in others[:_SHOWN]], "waiting_more": max(0, len(others) - _SHOWN),
-            }  # fmt: skip
+                "name": s.about,
+                "differential": differential.id,
+                "substitute": s.id,
+                "chains": [],
+                "concluded": [],
+                "waiting": [math(p) for p in others],
+                "waiting_more": pending - len(others),
+            }
             found.append(block)
-            home[differential.id] = home[s.id] = block
+            home[differential.id] = home[s.id] = len(found) - 1
             open_terms = {}
             for p in _pairings(s.right):
                 fresh: Json = {"term": math(p), "moves": [], "of": ""}
@@ -62,17 +69,22 @@ def blocks(d: Derivation, math: Callable[[Expr], Json | None]) -> list[Json]:
                 found[-1]["chains"].append(open_terms[left])
             chain = open_terms.pop(left)
             chain["moves"].append(s.id)
-            home[s.id] = found[-1]
+            home[s.id] = len(found) - 1
             _settle(s.right, chain, waiting, open_terms)
         elif s.kind in ("collect", "simplify"):
             loose.setdefault(s.about, []).append(s)
         elif s.kind == "readoff":
             where = [home[p] for p in s.premises if p in home]
             if where:
-                last = max(where, key=found.index)
-                last["concluded"].append({
-                    "name": s.about, "readoff": s.id, "before": [x.id for x in loose.pop(s.about, [])],
-                    "waits": len(set(map(id, where))) > 1})  # fmt: skip
+                last = max(where)
+                found[last]["concluded"].append(
+                    {
+                        "name": s.about,
+                        "readoff": s.id,
+                        "before": [x.id for x in loose.pop(s.about, [])],
+                        "waits": len(set(where)) > 1,
+                    }
+                )
                 for premise in s.premises:
                     home.setdefault(premise, last)
     return found

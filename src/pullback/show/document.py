@@ -114,7 +114,7 @@ def said(trio: Trio) -> Sentence:
 
 
 def join(parts: Sequence[Any], between: str = " ") -> Cell:
-    """Formulas and signs beside each other; a string is the same in all notations unless it is in the table."""
+    """Formulas and signs beside each other; a string is the same in all notations, but for a few signs."""
     signs = {
         "⇒": ("=>", r"\Rightarrow"),
         "≡": ("=", r"\equiv"),

@@ -80,7 +80,7 @@ class _Walker:
         return "".join(out)
 
     def form(self, part: _Part) -> tuple[list[str | _Part], int]:
-        """The pieces of one node and how tightly they bind; nodes that only rename axes are passed through."""
+        """The pieces of one node and how tightly they bind; nodes that only rename axes are passed by."""
         while True:
             e = part.node
             if e.op.define is not None and e.args:
@@ -111,12 +111,30 @@ class _Walker:
             return {"latex": r"\delta", "text": "δ", "ascii": "delta"}[self.target] + sub
         if e.order and e is ones(e.shape):
             return "1"
+        if is_var(e, "partial"):
+            return self.partial(part)
         if is_var(e, e.attrs[1] if len(e.attrs) == 3 else ""):
             body = marked(e.attrs[0], e.attrs[1], self.target, self.taken)
             if self.target == "latex" and sub and re.search(r"_\{", body):
                 body = f"({body})"
             return body + sub
         return self.opaque(part) if e.order else _PRINT[self.target](e)
+
+    def partial(self, part: _Part) -> str:
+        """∂z_i/∂W_pq: the first legs belong to the name above."""
+        above, _, below = part.node.attrs[0].partition("/")
+        names = above.removeprefix("∂"), below.removeprefix("∂")
+        k = len(part.legs) - self.letters.orders.get(names[1], 0)
+        shown = []
+        for name, legs in zip(names, (part.legs[:k], part.legs[k:]), strict=True):
+            body = marked(name, "value", self.target, self.taken)
+            if self.target == "latex" and legs and "_{" in body:
+                body = f"({body})"
+            shown.append(body + subscript(legs, self.target))
+        if self.target == "latex":
+            return rf"\frac{{\partial {shown[0]}}}{{\partial {shown[1]}}}"
+        d = "d" if self.target == "ascii" else "∂"
+        return f"{d}{shown[0]}/{d}{shown[1]}"
 
     def opaque(self, part: _Part) -> str:
         body = _PRINT[self.target](part.node, self.taken)
@@ -171,8 +189,11 @@ class _Walker:
                 ties.append((bind[c], leg))
             else:
                 bind[c] = leg
-        sizes = {c: d for letters, k in zip(m.inputs, m.slots, strict=True)
-                 for c, d in zip(letters, e.args[k].shape, strict=True)}  # fmt: skip
+        sizes = {
+            c: d
+            for letters, k in zip(m.inputs, m.slots, strict=True)
+            for c, d in zip(letters, e.args[k].shape, strict=True)
+        }
         summed: list[str] = []
         used = set(part.used)
         for c in dict.fromkeys("".join(m.inputs)):
@@ -203,7 +224,8 @@ class _Walker:
         if summed:
             pieces.append(_sum_sign(summed, self.target))
         gap = r"\, " if self.target == "latex" else " "
-        for n, one in enumerate(parts or [["1"]]):
+        unit: list[list[str | _Part]] = [["1"]]
+        for n, one in enumerate(parts or unit):
             if n:
                 pieces.append(gap)
             pieces.extend(one)
@@ -228,7 +250,7 @@ def indexed_text(
 def indexed(
     e: Expr, legs: Sequence[str], taken: Collection[str] = (), letters: Letters | None = None
 ) -> Printed:
-    """The entry of `e` at the open indices `legs`: `Σ_j W_ij a_j`; an index sum keeps the letters it was given."""
+    """The entry of `e` at the open indices `legs`: `Σ_j W_ij a_j`; an index sum keeps its letters."""
     return Printed(*(_one(e, legs, t, taken, letters) for t in ("text", "ascii", "latex")))
 
 
@@ -246,8 +268,9 @@ def entry(x: Entry, taken: Collection[str] = ()) -> Printed:
 
 
 def _product(p: Product, target: str, taken: Collection[str], signed: bool) -> str:
-    parts = _scales(p.coef, p.sizes, target) + [_entry(x, target, taken) for x in p.entries
-                                                if not (x.atom.order and x.atom is ones(x.atom.shape))]  # fmt: skip
+    parts = _scales(p.coef, p.sizes, target) + [
+        _entry(x, target, taken) for x in p.entries if not (x.atom.order and x.atom is ones(x.atom.shape))
+    ]
     body = (r"\, " if target == "latex" else " ").join(parts) or "1"
     if p.summed:
         body = _sum_sign(p.summed, target) + body

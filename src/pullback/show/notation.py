@@ -273,7 +273,7 @@ def precedence(e: Expr) -> int:
 
 
 def show(e: Expr | Increment, taken: Collection[str] = (), least: int = 0) -> Printed:
-    """All three notations, in parentheses where the expression binds less than `least`; d(…) of an increment."""
+    """All three notations, in parentheses where it binds less than `least`; d(…) of an increment."""
     if isinstance(e, Increment):
         inner = e.expr
         if any(is_var(x, "d") for x in postorder(inner)):  # it moves already

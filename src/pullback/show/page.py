@@ -53,8 +53,13 @@ class _Text:
         for part in doc.parts:
             lines = list(self.part(part))
             tight = isinstance(part, Para) and isinstance(previous, Para)
-            tight = tight or (isinstance(part, Calc) and _concludes(part) and isinstance(previous, Calc) and _concludes(previous)
-                              and len(lines) == 1)  # fmt: skip
+            tight = tight or (
+                isinstance(part, Calc)
+                and _concludes(part)
+                and isinstance(previous, Calc)
+                and _concludes(previous)
+                and len(lines) == 1
+            )
             tight = tight or (isinstance(part, Para) and bool(part.bullet) and isinstance(previous, Table))
             if not tight and not isinstance(previous, Head):
                 out.append("")
@@ -83,8 +88,14 @@ class _Text:
 
     def wrapped(self, text: str, indent: int, lead: str = "") -> list[str]:
         pad = " " * indent
-        return textwrap.wrap(text, _WIDTH, initial_indent=pad + lead, subsequent_indent=pad + " " * len(lead),
-                             break_long_words=False, break_on_hyphens=False)  # fmt: skip
+        return textwrap.wrap(
+            text,
+            _WIDTH,
+            initial_indent=pad + lead,
+            subsequent_indent=pad + " " * len(lead),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
     def formula(self, text: str, indent: int) -> list[str]:
         """A formula, broken before + and − outside brackets when it is too wide."""
@@ -104,8 +115,21 @@ class _Text:
                 lines[-1] += piece
             else:
                 lines.append(pad + "  " + piece)
-        return [w for line in lines for w in (textwrap.wrap(line, _WIDTH, subsequent_indent=pad + "    ", break_long_words=False,
-                                                            break_on_hyphens=False) if len(line) > _WIDTH else [line])]  # fmt: skip
+        return [
+            w
+            for line in lines
+            for w in (
+                textwrap.wrap(
+                    line,
+                    _WIDTH,
+                    subsequent_indent=pad + "    ",
+                    break_long_words=False,
+                    break_on_hyphens=False,
+                )
+                if len(line) > _WIDTH
+                else [line]
+            )
+        ]
 
     def table(self, part: Table) -> Iterator[str]:
         rows = [[self.of(c) for c in row] for row in part.rows]
@@ -122,8 +146,15 @@ class _Text:
             else:
                 lead = len(" " * part.indent) + sum(widths[:-1]) + part.gap * (columns - 1)
                 lead = min(lead, 40)
-                yield from textwrap.wrap(line, _WIDTH, subsequent_indent=" " * lead, break_long_words=False,
-                                         break_on_hyphens=False, drop_whitespace=True, replace_whitespace=False)  # fmt: skip
+                yield from textwrap.wrap(
+                    line,
+                    _WIDTH,
+                    subsequent_indent=" " * lead,
+                    break_long_words=False,
+                    break_on_hyphens=False,
+                    drop_whitespace=True,
+                    replace_whitespace=False,
+                )
 
     def calc(self, part: Calc) -> Iterator[str]:
         first, pad = self.of(part.first), part.indent
@@ -142,7 +173,7 @@ class _Text:
         for line in lines:
             sign = self.sign(line.relation)
             yield from self.reasoned(sign, line.reason, pad + 3)
-            yield from self.formula(self.of(line.right), pad + 5 if line.reason else pad + 5)
+            yield from self.formula(self.of(line.right), pad + 5)
 
     def sign(self, relation: str) -> str:
         return relation.replace("⇒", "=>") if self.ascii else relation
@@ -168,8 +199,16 @@ class _Text:
         lead = " " * (len(sign) + 3)
         for n, sentence in enumerate(words):
             start = lead if n else ""
-            for k, line in enumerate(textwrap.wrap(sentence, _WIDTH - pad, break_long_words=False, break_on_hyphens=False,
-                                                   initial_indent=start, subsequent_indent=lead)):  # fmt: skip
+            for k, line in enumerate(
+                textwrap.wrap(
+                    sentence,
+                    _WIDTH - pad,
+                    break_long_words=False,
+                    break_on_hyphens=False,
+                    initial_indent=start,
+                    subsequent_indent=lead,
+                )
+            ):
                 shown = " " * pad + line.replace("\N{NO-BREAK SPACE}", " ")
                 yield shown.replace(names, self.paint(names, "33"), 1) if not n and not k else shown
 
@@ -205,6 +244,13 @@ def _break(latex: str) -> list[str]:
 
 def _rows(part: Calc) -> Iterator[str]:
     """The rows of an aligned display; the names of the rules stand at the right."""
+    if len(part.lines) == 1 and not part.lines[0].relation:  # a conclusion
+        [line] = part.lines
+        names = ", ".join(line.reason.rules).replace("_", r"\_") if line.reason else ""
+        pieces = _break(line.right.latex)
+        pieces[0] += rf" && \text{{{names}}}" if names else ""
+        yield rf"& {part.first.latex}\quad " + (" \\\\\n" + r"& \qquad ").join(pieces)
+        return
     pieces = _break(part.first.latex)
     yield r"& " + (r" \\ & \quad " + "\n").join(pieces)
     for line in part.lines:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..algebra.expr import Expr
-from ..algebra.op import POSTFIX, PRODUCT, TIMES
+from ..algebra.op import ATOM, POSTFIX, PRODUCT, TIMES
 from ..calculus.roles import Entry, Product
 from ..step import Increment
 from .indices import entry, product
@@ -21,7 +21,9 @@ _PLACE = re.compile(r"\$([A-Za-z0-9]+)")
 
 def _least(before: str, after: str) -> int:
     """How tightly a formula must bind between these two pieces of a sentence."""
-    if re.match(r"[ᵀ^′²³⁻\[]", after) or re.match(r" ?[⊙⊘/]", after) or re.search(r"[⊙⊘/] ?$", before):
+    if re.match(r"[ᵀ^′²³⁻\[]", after):
+        return ATOM
+    if re.match(r" ?[⊙⊘/]", after) or re.search(r"[⊙⊘/] ?$", before):
         return POSTFIX
     if re.match(r" (\$|\(|·|[A-Za-z](?![A-Za-z]))", after) and not re.match(r" a [a-z]", after):
         return PRODUCT
@@ -77,18 +79,44 @@ _SUP = {"ᵀ": r"\top ", "⁻": "-", "ᵉ": "e", "ᵗ": "t", "⁺": "+"} | dict(
     zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True)
 )
 _SYMBOL = {
-    "⟨": r"\langle ", "⟩": r"\rangle ", "⊙": r"\odot ", "⊘": r"\oslash ", "Σ": r"\sum", "∇": r"\nabla", "⇒": r"\Rightarrow ",
-    "−": "-", "·": r"\cdot ", "≠": r"\neq ", "≥": r"\geq ", "≤": r"\leq ", "×": r"\times ", "√": r"\surd ", "∂": r"\partial ",
-    "≡": r"\equiv ", "→": r"\to ", "∫": r"\int", "½": r"\tfrac{1}{2}", "⅓": r"\tfrac{1}{3}", "¼": r"\tfrac{1}{4}",
-    "¾": r"\tfrac{3}{4}", "+": "+", "=": "=", "<": "<", ">": ">", "π": r"\pi ", "ℓ": r"\ell ", "⊗": r"\otimes ", "∘": r"\circ ",
-}  # fmt: skip
+    "⟨": r"\langle ",
+    "⟩": r"\rangle ",
+    "⊙": r"\odot ",
+    "⊘": r"\oslash ",
+    "Σ": r"\sum",
+    "∇": r"\nabla",
+    "⇒": r"\Rightarrow ",
+    "−": "-",
+    "·": r"\cdot ",
+    "≠": r"\neq ",
+    "≥": r"\geq ",
+    "≤": r"\leq ",
+    "×": r"\times ",
+    "√": r"\surd ",
+    "∂": r"\partial ",
+    "≡": r"\equiv ",
+    "→": r"\to ",
+    "∫": r"\int",
+    "½": r"\tfrac{1}{2}",
+    "⅓": r"\tfrac{1}{3}",
+    "¼": r"\tfrac{1}{4}",
+    "¾": r"\tfrac{3}{4}",
+    "+": "+",
+    "=": "=",
+    "<": "<",
+    ">": ">",
+    "π": r"\pi ",
+    "ℓ": r"\ell ",
+    "⊗": r"\otimes ",
+    "∘": r"\circ ",
+}
 _FUNCTIONS = ("diagvec", "diag", "tr", "exp", "log", "tanh", "cosh", "sinh", "sin", "cos")
 _PLAIN = {"exp", "log", "tanh", "cosh", "sinh", "sin", "cos"}
 _TOKEN = re.compile(
     r"""(?P<mark>\x00\d+\x00)
     |(?P<sup>[ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᵉᵗ⁺]+)
     |(?P<sub>[₀-₉ᵢⱼₖ]+)
-    |(?P<grad>[∇][^\W\d_]\w*)
+    |(?P<grad>∇_?[^\W\d_]\w*)
     |(?P<name>[A-Za-zͰ-Ͽ][A-Za-z0-9]*_\w+|[^\W\d_]\w*)
     |(?P<number>\d+(?:\.\d+)?)
     |(?P<power>\^\((?:[^()]*)\)|\^∘?[-−]?\w+)
@@ -104,8 +132,12 @@ _TOKEN = re.compile(
 
 def _escape(word: str) -> str:
     word = "".join(c if c.isascii() or c in "–—‘’“”…éèêëàâäöüßçñ" else ascii_text(c) for c in word)
-    return re.sub(r"([%&#$_{}])", r"\\\1", word.replace("\\", r"\textbackslash ")).replace("~", r"\textasciitilde ").replace(
-        "^", r"\textasciicircum ").replace("…", r"\ldots{}")  # fmt: skip
+    return (
+        re.sub(r"([%&#$_{}])", r"\\\1", word.replace("\\", r"\textbackslash "))
+        .replace("~", r"\textasciitilde ")
+        .replace("^", r"\textasciicircum ")
+        .replace("…", r"\ldots{}")
+    )
 
 
 def _split_name(word: str) -> tuple[str, str]:
@@ -127,11 +159,26 @@ def _scripts(tail: str) -> str:
     return out
 
 
+_VERBS = frozenset(
+    ["is", "are", "as", "in", "of", "by", "at", "to", "on", "or", "has", "does", "reaches", "enters", "enter", "acts", "moves", "alone", "and", "with", "for", "only", "stands", "from"]
+)
+
+
+def _article(after: str, taken: Collection[str]) -> bool:
+    """Whether the word a before this is English: no verb follows that a name could be the subject of."""
+    found = re.match(r" ([a-z]{2,})", after)
+    if found is None or found[1] in taken or found[1][1:] in taken:
+        return False
+    return found[1] not in _VERBS
+
+
 def _word(word: str, after: str, taken: Collection[str]) -> str | None:
     """The LaTeX of a word that is mathematics, None if it is English."""
     base, tail = _split_name(word)
     if base[0] in "Σ" and len(base) == 1:
         return r"\sum" + _scripts(tail) + " "
+    if base in ("a", "A", "I") and not tail and _article(after, taken):
+        return None
     if base in taken:
         return latex_name(base) + _scripts(tail)
     if base[0] == "d" and base[1:] in taken:
@@ -148,13 +195,15 @@ def _word(word: str, after: str, taken: Collection[str]) -> str | None:
         return latex_name(base) + _scripts(tail)
     if len(base) == 2 and base[0] == "d" and base.isascii() and base not in ("do",):
         return rf"\mathrm{{d}}{base[1]}" + _scripts(tail)
-    if base in ("a", "A", "I", "AB") and (tail or re.match(r"[ᵀ⟩),]| ?[=+−⊙·∇(⟨\x00]", after)):
+    if base in ("a", "A", "I", "AB") and (
+        tail or re.match(r"[ᵀ⟩),]| ?[=+−⊙·∇(⟨\x00]| [a-zA-Z](?![A-Za-z])", after)
+    ):
         return base + _scripts(tail)
     return None
 
 
 def prose_latex(sentence: str, taken: Collection[str] = (), marks: Mapping[str, str] | None = None) -> str:
-    """The sentence as LaTeX text with its formulas between dollar signs; `\\x00n\\x00` stands for marks[..]."""
+    """The sentence as LaTeX text, formulas between dollar signs; `\\x00n\\x00` stands for marks[..]."""
     known = marks or {}
     tokens: list[tuple[str, str]] = []  # ("m", formula), ("p", prose) or ("j", joining character)
     bars = 0
@@ -164,7 +213,7 @@ def prose_latex(sentence: str, taken: Collection[str] = (), marks: Mapping[str, 
         if kind == "mark":
             tokens.append(("m", known.get(piece, "")))
         elif kind == "grad":
-            base, tail = _split_name(piece[1:])
+            base, tail = _split_name(piece[1:].removeprefix("_"))
             tokens.append(("m", marked(base, "grad", "latex", taken) + _scripts(tail)))
         elif kind == "name":
             maths = _word(piece, after, taken)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 from .._version import __version__
@@ -13,7 +12,7 @@ from ..algebra.ops.arithmetic import rational
 from ..algebra.ops.free import gradient, increment
 from ..algebra.ops.matrix import inner
 from ..calculus.derivation import Backward, Derivation
-from ..calculus.roles import Letters, Roles, Said, roles, used_where
+from ..calculus.roles import Letters, Roles, Said, roles
 from ..errors import CheckFailed
 from ..step import Evidence, Increment, Step
 from .blocks import blocks
@@ -22,6 +21,7 @@ from .names import ascii_text, latex_name
 from .notation import Printed, show
 from .prose import fill
 from .small import default_sizes, entries
+from .uses import used_where, users
 
 __all__ = ["FORMAT", "dumps", "record"]
 
@@ -41,7 +41,8 @@ class _Recorder:
         self.letters = Letters(self.variables)
         self.objective = d.target.attrs[0] if d.seed is None else "E"
         self.auxiliary = {q.var for q in d.core.equations if q.auxiliary}
-        self.indexed_auxiliary = self.auxiliary
+        self.users = users(d)
+        self.by_name = {v.attrs[0]: v for v in self.variables}
 
     # ---- printing
 
@@ -69,10 +70,17 @@ class _Recorder:
         for v in self.variables:
             role = "auxiliary" if v in self.auxiliary else "defined" if v in defined else "input"
             name = v.attrs[0]
-            found.append({
-                "name": name, "ascii": ascii_text(name), "latex": latex_name(name), "shape": [str(n) for n in v.shape],
-                "role": role, "wrt": v in self.d.wrt, "target": v is self.d.target,
-            })  # fmt: skip
+            found.append(
+                {
+                    "name": name,
+                    "ascii": ascii_text(name),
+                    "latex": latex_name(name),
+                    "shape": [str(n) for n in v.shape],
+                    "role": role,
+                    "wrt": v in self.d.wrt,
+                    "target": v is self.d.target,
+                }
+            )
         return found
 
     def equation(self, v: Expr, value: Expr) -> Json:
@@ -80,8 +88,13 @@ class _Recorder:
         whole = Printed(
             f"{left.text} = {right.text}", f"{left.ascii} = {right.ascii}", f"{left.latex} = {right.latex}"
         )
-        return {"name": v.attrs[0], "shape": [str(n) for n in v.shape], "left": left.as_dict(), "right": right.as_dict(),
-                "equation": whole.as_dict()}  # fmt: skip
+        return {
+            "name": v.attrs[0],
+            "shape": [str(n) for n in v.shape],
+            "left": left.as_dict(),
+            "right": right.as_dict(),
+            "equation": whole.as_dict(),
+        }
 
     def forward(self) -> tuple[list[Json], list[Json]]:
         """The user's equations with our own names written out, and the core equations."""
@@ -101,63 +114,112 @@ class _Recorder:
 
     def step(self, s: Step) -> Json:
         if not s.evidence and s.kind != "note":
-            raise CheckFailed("C001", f"step {s.id} ({', '.join(s.rules)}) has no evidence, so it is not shown",
-                              expected="evidence for every step", hint="this is a fault of the program, not of your text")  # fmt: skip
+            raise CheckFailed(
+                "C001",
+                f"step {s.id} ({', '.join(s.rules)}) has no evidence, so it is not shown",
+                expected="evidence for every step",
+                hint="this is a fault of the program, not of your text",
+            )
         left, right = self.math(s.left), self.math(s.right)
         bind = s.why.bind
         return {
-            "id": s.id, "kind": s.kind, "about": s.about, "left": left, "relation": s.relation, "right": right,
+            "id": s.id,
+            "kind": s.kind,
+            "about": s.about,
+            "left": left,
+            "relation": s.relation,
+            "right": right,
             "unit": s.left is not None and s.left.op is inner and s.left.args[0] is rational(1),
             "silent": left is not None and left == right and s.relation == "=",
-            "net": {"left": self.net(s.left), "right": self.net(s.right)} if s.left is not None and s.right is not None else None,
+            "net": {"left": self.net(s.left), "right": self.net(s.right)}
+            if s.left is not None and s.right is not None
+            else None,
             "rules": list(s.rules),
-            "why": {level: self.prose(text, bind) if text else None
-                    for level, text in (("terse", s.why.terse), ("explain", s.why.explain), ("teach", s.why.teach))},
-            "conditions": [self.prose(c) for c in s.conditions], "premises": list(s.premises), "claim": s.claim.kind,
+            "why": {
+                level: self.prose(text, bind) if text else None
+                for level, text in (
+                    ("terse", s.why.terse),
+                    ("explain", s.why.explain),
+                    ("teach", s.why.teach),
+                )
+            },
+            "conditions": [self.prose(c) for c in s.conditions],
+            "premises": list(s.premises),
+            "claim": s.claim.kind,
             "evidence": [_evidence(e) for e in s.evidence],
-        }  # fmt: skip
+        }
 
     def index_step(self, s: Step) -> Json:
-        """A step of the index derivation: both sides in index notation, `about` may carry the open letters."""
+        """A step of the index derivation: both sides in index notation."""
         found = self.step(s)
+        legs: Sequence[str] | None = None
+        for e in (s.right, s.left):
+            legs = legs or (_open(e) if isinstance(e, Expr) else None)
+        sides = {"lift": ("left",), "collect": ()}.get(
+            s.kind, ("left", "right")
+        )  # the others are matrix notation
         for side, e in (("left", s.left), ("right", s.right)):
-            if isinstance(e, Expr):
-                found[side] = indexed(e, _open(e, self.letters), self.taken, self.letters).as_dict()
+            if side in sides and isinstance(e, Expr):
+                own = legs if legs is not None and len(legs) == e.order else self.letters.outs(e.shape)
+                found[side] = indexed(e, own, self.taken, self.letters).as_dict()
         found["silent"] = found["left"] == found["right"]
+        found["gradient"] = show(gradient(self.by_name[s.about]), self.taken).as_dict()
         return found
 
     def backward(self, b: Backward, sizes: Mapping[str, int]) -> Json:
         left = show(gradient(b.of), self.taken)
-        used = used_where(self.d, b.of, self.letters, self.objective)
+        used = used_where(self.d, b.of, self.users.get(b.of, []), self.letters, self.objective)
         found = roles(b.of, b.value, self.letters, used)
         legs = self.letters.outs(b.of.shape)
         heavy = sum(1 for _ in postorder(b.value)) > _CHEAP
         return {
-            "name": b.of.attrs[0], "auxiliary": b.auxiliary, "wrt": b.of in self.d.wrt,
-            "shape": [str(n) for n in b.of.shape], "left": left.as_dict(),
-            "value": self.math(b.value), "closed": self.math(b.closed),
+            "name": b.of.attrs[0],
+            "auxiliary": b.auxiliary,
+            "wrt": b.of in self.d.wrt,
+            "shape": [str(n) for n in b.of.shape],
+            "left": left.as_dict(),
+            "value": self.math(b.value),
+            "closed": self.math(b.closed),
             "trivial": b.value.op is rational(1).op,
-            "index": None if heavy else {
+            "index": None
+            if heavy
+            else {
                 "left": indexed(gradient(b.of), legs, self.taken).as_dict(),
-                "right": indexed(b.value, legs, self.taken, self.letters).as_dict()},
+                "right": indexed(b.value, legs, self.taken, self.letters).as_dict(),
+            },
             "roles": None if found is None else self.roles(found),
             "used": [self.said(s) for s in used],
             **self.entries(b, sizes),
-        }  # fmt: skip
+        }
 
     def roles(self, r: Roles) -> Json:
         return {
             "legs": list(r.legs),
             "terms": [
-                {"product": product(t.product, self.taken).as_dict(),
-                 "factors": [show(x.atom if x.power == 1 else x.atom**x.power, self.taken).as_dict() for x in t.factors],
-                 "axes": [{"letter": a.letter, "size": a.size, "places": [list(p) for p in a.places],
-                           "open": list(a.open_at), "role": a.role, "meaning": a.meaning} for a in t.axes],
-                 "conclusion": [self.said(s) for s in t.conclusion]}
+                {
+                    "product": product(t.product, self.taken).as_dict(),
+                    "factors": [
+                        show(x.atom if x.power == 1 else x.atom**x.power, self.taken).as_dict()
+                        for x in t.factors
+                    ],
+                    "axes": [
+                        {
+                            "letter": a.letter,
+                            "size": a.size,
+                            "places": [list(p) for p in a.places],
+                            "open": list(a.open_at),
+                            "role": a.role,
+                            "meaning": a.meaning,
+                        }
+                        for a in t.axes
+                    ],
+                    "conclusion": [self.said(s) for s in t.conclusion],
+                }
                 for t in r.terms
             ],
-            "left_out": r.left_out, "order": [self.said(s) for s in r.order],
-        }  # fmt: skip
+            "left_out": r.left_out,
+            "order": [self.said(s) for s in r.order],
+        }
 
     def entries(self, b: Backward, sizes: Mapping[str, int]) -> Json:
         rows = entries(b.value, sizes, most=_LINES) or []
@@ -173,12 +235,12 @@ class _Recorder:
         return {"entries": shown, "entries_left_out": len(rows) > _LINES}
 
 
-def _open(e: Expr, letters: Letters) -> Sequence[str]:
+def _open(e: Expr) -> Sequence[str] | None:
     """The open letters of an index sum are its own."""
     for x in postorder(e):
         if x.shape == e.shape and x.op.cite == "laue2020":
             return tuple(str(x.attrs[0]).split("->")[1])
-    return letters.outs(e.shape)
+    return None
 
 
 def _plain(e: Expr) -> Expr:
@@ -204,7 +266,7 @@ def _json(value: Any) -> Any:
         return [_json(v) for v in value]
     if value is None or isinstance(value, str | int | float | bool):
         return value
-    return str(value) if not isinstance(value, Fraction) else str(value)
+    return str(value)
 
 
 def _checks(steps: Sequence[Json]) -> list[Json]:
@@ -223,7 +285,7 @@ def _checks(steps: Sequence[Json]) -> list[Json]:
 def record(derivation: Derivation, header: Mapping[str, Any]) -> Json:
     """Everything that is shown of a proved derivation. Raises CheckFailed if a step has no evidence.
 
-    `header` says what only the reader of the program knows: source, dialect, surface (name → the user's line),
+    `header` says what only the reader of the program knows: source, dialect, surface (name → its line),
     assumptions, conventions, functions (name → kind), title. All of it is optional.
     """
     r = _Recorder(derivation, header)
@@ -235,16 +297,28 @@ def record(derivation: Derivation, header: Mapping[str, Any]) -> Json:
     return {
         "format": FORMAT,
         "header": {
-            "title": str(header.get("title", "")), "source": str(header.get("source", "")),
+            "title": str(header.get("title", "")),
+            "source": str(header.get("source", "")),
             "dialect": str(header.get("dialect", "")),
             "assumptions": [r.prose(str(a)) for a in header.get("assumptions", ())],
             "conventions": [r.prose(str(c)) for c in header.get("conventions", ())],
-            "functions": [{"name": str(k), "ascii": ascii_text(str(k)), "latex": latex_name(str(k)), "kind": str(v)}
-                          for k, v in dict(header.get("functions", {})).items()],
-            "objective": {"name": r.objective, "latex": latex_name(r.objective), "ascii": ascii_text(r.objective)},
+            "functions": [
+                {"name": str(k), "ascii": ascii_text(str(k)), "latex": latex_name(str(k)), "kind": str(v)}
+                for k, v in dict(header.get("functions", {})).items()
+            ],
+            "objective": {
+                "name": r.objective,
+                "latex": latex_name(r.objective),
+                "ascii": ascii_text(r.objective),
+            },
             "target": {"name": target.attrs[0], "shape": [str(n) for n in target.shape]},
-            "seed": None if derivation.seed is None else {
-                "left": r.math(gradient(target)), "right": r.math(derivation.seed), "increment": r.math(increment(target))},
+            "seed": None
+            if derivation.seed is None
+            else {
+                "left": r.math(gradient(target)),
+                "right": r.math(derivation.seed),
+                "increment": r.math(increment(target)),
+            },
             "wrt": [v.attrs[0] for v in derivation.wrt],
             "sizes": sizes,
         },
@@ -258,7 +332,7 @@ def record(derivation: Derivation, header: Mapping[str, Any]) -> Json:
         "checks": _checks(steps),
         "versions": {"pullback": __version__},
         "counts": {"steps": len(steps), "results": len(kept)},
-    }  # fmt: skip
+    }
 
 
 def dumps(made: Mapping[str, Any]) -> str:

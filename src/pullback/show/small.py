@@ -22,7 +22,7 @@ def default_sizes(variables: Iterable[Expr]) -> dict[str, int]:
 def entries(
     e: Expr, sizes: Mapping[str, int], *, most: int = 6, longest: int = 12
 ) -> list[tuple[tuple[str, ...], list[Product]]] | None:
-    """Each entry of `e` written out at these sizes: (its index, its terms); at most `most` of them, None if too long."""
+    """Each entry of `e` written out at these sizes: (index, terms); None if too long."""
     terms = index_terms(e)
     if terms is None:
         return None

@@ -55,8 +55,12 @@ def given(record: Json, level: int) -> Iterator[Part]:
     if header["seed"]:
         seed = header["seed"]
         yield Calc(join([seed["left"], ":=", seed["right"]]))
-        yield Para(mixed(f"the gradient of an unknown {E} with respect to {header['target']['name']}, given from outside",
-                         taken | {E}))  # fmt: skip
+        yield Para(
+            mixed(
+                f"the gradient of an unknown {E} with respect to {header['target']['name']}, given",
+                taken | {E},
+            )
+        )
     for s in record["steps"]:
         if s["kind"] in ("lift", "note") and s["left"] and s["right"] and not s["silent"]:
             yield Calc(math(s["left"]), (Line(s["relation"], _why(s, level), math(s["right"])),))
@@ -69,10 +73,21 @@ def given(record: Json, level: int) -> Iterator[Part]:
     yield Head(plain("NOTATION"))
     x = next((n["name"] for n in record["names"] if n["wrt"]), "x")
     yield Para(mixed("⟨A, B⟩ is the sum over all entries of A ⊙ B: for columns aᵀ b, for matrices tr(Aᵀ B)."))
-    yield Para(mixed(f"d{x} is an arbitrary increment of {x}, of the same shape. d of a computed name is the part of its "
-                     "change that is linear in the increments; what is left is of second order.", taken))  # fmt: skip
-    yield Para(mixed(f"∇{x} is short for ∇_{x} {E} = ∂{E}/∂{x}: the one array with d{E} = ⟨∇{x}, d{x}⟩ + … for every d{x}.",
-                     taken | {E}))  # fmt: skip
+    yield Para(
+        mixed(
+            f"d{x} is an arbitrary increment of {x}, of the same shape. d of a computed name is the part of "
+            "its "
+            "change that is linear in the increments; what is left is of second order.",
+            taken,
+        )
+    )
+    yield Para(
+        mixed(
+            f"∇{x} is short for ∇_{x} {E} = ∂{E}/∂{x}: the one array with d{E} = ⟨∇{x}, d{x}⟩ + … for every "
+            f"d{x}.",
+            taken | {E},
+        )
+    )
 
 
 def _name(n: Json) -> Cell:
@@ -94,9 +109,14 @@ def _why(s: Json, level: int) -> Reason | None:
 def why(record: Json) -> Iterator[Part]:
     """The role table of every backward equation, read off its index sums, and where the name is used."""
     yield Head(plain("WHY THE EQUATIONS LOOK LIKE THIS"))
-    yield Para(mixed("Written with indices, each gradient is a finite sum of products. Where an index is left decides the "
-                     "notation: in two factors and not kept, it is summed (matrix product); in two factors and kept, "
-                     "⊙; in one factor and kept, a free axis; in one factor and not kept, a sum."))  # fmt: skip
+    yield Para(
+        mixed(
+            "Written with indices, each gradient is a finite sum of products. Where an index is left decides "
+            "the "
+            "notation: in two factors and not kept, it is summed (matrix product); in two factors and kept, "
+            "⊙; in one factor and kept, a free axis; in one factor and not kept, a sum."
+        )
+    )
     for b in record["backward"]:
         if b["trivial"]:
             continue
@@ -115,12 +135,22 @@ def _roles(b: Json) -> Iterator[Part]:
     terms = b["roles"]["terms"]
     for n, t in enumerate(terms, 1):
         if len(terms) > 1:
-            yield Para(Sentence(f"term {n}: {t['product']['text']}", f"term {n}: {t['product']['ascii']}",
-                                f"term {n}: ${t['product']['latex']}$"))  # fmt: skip
+            yield Para(
+                Sentence(
+                    f"term {n}: {t['product']['text']}",
+                    f"term {n}: {t['product']['ascii']}",
+                    f"term {n}: ${t['product']['latex']}$",
+                )
+            )
         if len(t["axes"]) > 1 or len(t["factors"]) > 1:
             factors = [k for k, f in enumerate(t["factors"]) if any(a["places"][k] for a in t["axes"])]
-            head: list[Item] = [plain("axis"), plain("size"), *(math(t["factors"][k]) for k in factors), math(b["left"]),
-                                plain("role")]  # fmt: skip
+            head: list[Item] = [
+                plain("axis"),
+                plain("size"),
+                *(math(t["factors"][k]) for k in factors),
+                math(b["left"]),
+                plain("role"),
+            ]
             rows: list[tuple[Item, ...]] = [tuple(head)]
             for a in t["axes"]:
                 row: list[Item] = [Cell(a["letter"], a["letter"], a["letter"]), shape([a["size"]])]

@@ -2,47 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from ..document import Calc, Document, Head, Line, Para, Reason, join, math, plain, said
+from ..document import Calc, Cell, Document, Head, Line, Para, Reason, join, math, plain, said
 from .common import conditions, given, mixed, notes, results, small_sizes, why
 
 __all__ = ["index"]
 
+Json = Mapping[str, Any]
 
-def index(record: Mapping[str, Any], level: int) -> Document:
-    """The derivation in index notation, one calculation for each name."""
+
+class _Writer:
+    def __init__(self, record: Json, level: int) -> None:
+        self.level = level
+        self.told: set[str] = set()
+        self.core = {q["name"]: q for q in record["core"]}
+
+    def reason(self, s: Json) -> Reason | None:
+        """The rules of a step; its longer reasons once, at level 3."""
+        if self.level < 2:
+            return None
+        levels = ("terse",) if self.level < 3 else ("terse", "explain", "teach")
+        words = [s["why"][k] for k in levels if s["why"][k]]
+        words = [w for w in words if w["text"] not in self.told]
+        self.told.update(w["text"] for w in words)
+        return Reason(tuple(s["rules"]), tuple(said(w) for w in words))
+
+    def group(self, steps: list[Json]) -> Iterator[Head | Calc]:
+        """One name through one equation: ∂v/∂x, the chain rule, δ, and the way back to matrices."""
+        first = steps[0]
+        equation = self.core.get(first["premises"][0] if first["premises"] else "")
+        where = (
+            join([first["gradient"], "from", equation["equation"]], "  ")
+            if equation
+            else math(first["gradient"])
+        )
+        if equation:
+            tex = rf"{first['gradient']['latex']} \quad\text{{from}}\quad {equation['equation']['latex']}"
+            where = Cell(where.text, where.ascii, tex)
+        yield Head(where, 3)
+        whole = any(s["kind"] == "lift" for s in steps)
+        lines: list[Line] = []
+        start: Cell | None = None
+        for s in steps:
+            line = Line(s["relation"], self.reason(s), math(s["right"]))
+            if s["kind"] == "partial":
+                if self.level >= 2:
+                    yield Calc(math(s["left"]), (line,))
+            elif s["kind"] == "lift":
+                if start is not None:
+                    yield Calc(start, tuple(lines))
+                    start = None
+                yield Calc(join(["⇒"]), (Line("", line.reason, join([s["gradient"], "=", s["right"]])),))
+            elif start is None:
+                start = math(s["left"])
+                if not whole and s["kind"] != "collect":
+                    start = Cell(
+                        f"contribution to {start.text}",
+                        f"contribution to {start.ascii}",
+                        rf"\text{{contribution to }} {start.latex}",
+                    )
+                lines = [line]
+            elif not s["silent"]:
+                lines.append(line)
+        if start is not None:
+            yield Calc(start, tuple(lines))
+
+
+def index(record: Json, level: int) -> Document:
+    """The derivation in index notation, one calculation for each name and each equation it occurs in."""
     doc = Document(mixed(record["header"]["title"] or "Backward equations, in index notation"))
     doc.parts += given(record, level)
     doc.parts.append(Head(plain("DERIVATION")))
-    steps = record["index_steps"]
-    if not steps:
+    if not record["index_steps"]:
         doc.parts.append(Para(plain("This record holds no derivation in index notation.")))
-    told: set[str] = set()
-    for about, group in groupby(steps, key=lambda s: s["about"]):
-        found = list(group)
-        name = next((b["left"] for b in record["backward"] if b["name"] == about), None)
-        doc.parts.append(Head(join([name]) if name else mixed(about), 3))
-        lines = []
-        for s in found:
-            reason = None
-            if level >= 2:
-                levels = ("terse",) if level < 3 else ("terse", "explain", "teach")
-                words = [
-                    s["why"][k]
-                    for k in levels
-                    if s["why"][k] and (k == "terse" or s["why"][k]["text"] not in told)
-                ]
-                told.update(w["text"] for w in words)
-                reason = Reason(tuple(s["rules"]), tuple(said(w) for w in words))
-            if not s["silent"] and s["right"]:
-                lines.append(Line(s["relation"], reason, math(s["right"])))
-        if level < 2 and lines:
-            lines = lines[-1:]
-        if found[0]["left"]:
-            doc.parts.append(Calc(math(found[0]["left"]), tuple(lines)))
+    writer = _Writer(record, level)
+    for _, group in groupby(record["index_steps"], key=lambda s: (s["about"], s["premises"])):
+        doc.parts += writer.group(list(group))
     if level >= 3:
         doc.parts += why(record)
     if level >= 4:

@@ -41,7 +41,7 @@ class _Writer:
         self.core = {q["name"]: q for q in record["core"]}
 
     def reason(self, step: Json, *levels: str) -> Reason | None:
-        """The rules of a step, with as much of its reason as the level asks for; nothing is explained twice."""
+        """The rules of a step, with as much reason as the level asks for; nothing is explained twice."""
         if self.level < 2:
             return None
         sentences: list[Sentence] = []
@@ -61,15 +61,24 @@ class _Writer:
     def block(self, number: int, b: Json) -> Iterator[Head | Para | Calc | Table]:
         differential, substitute = self.steps[b["differential"]], self.steps[b["substitute"]]
         equation = self.core[b["name"]]
-        yield Head(join([f"({number})", equation["equation"]], "  "), 3)
+        shown = equation["equation"]
+        tex = rf"({number})\quad {shown['latex']}"
+        yield Head(Cell(f"({number})  {shown['text']}", f"({number})  {shown['ascii']}", tex), 3)
         if self.level >= 2:
-            yield Calc(math(differential["left"]),
-                       (Line("=", self.reason(differential, "explain", "teach"), math(differential["right"])),))  # fmt: skip
+            yield Calc(
+                math(differential["left"]),
+                (Line("=", self.reason(differential, "explain", "teach"), math(differential["right"])),),
+            )
         rest = [math(p) for p in b["waiting"]]
         if b["waiting_more"]:
             more = b["waiting_more"]
-            rest.append(Cell(f"… ({more} more, unchanged)", f"... ({more} more, unchanged)",
-                             rf"\ldots\ \text{{({more} more, unchanged)}}"))  # fmt: skip
+            rest.append(
+                Cell(
+                    f"… ({more} more, unchanged)",
+                    f"... ({more} more, unchanged)",
+                    rf"\ldots\ \text{{({more} more, unchanged)}}",
+                )
+            )
         first = join([self.d, "=", _plus([math(substitute["left"]), *rest])])
         lines = []
         if (
@@ -118,8 +127,14 @@ class _Writer:
             if not s["silent"]:
                 lines.append(Line("=", self.reason(s, "terse", "teach"), math(s["right"])))
         if not lines:
-            yield Calc(join(["⇒"]), (Line("", self.reason(step, "terse", "explain", "teach"),
-                                          join([first, "=", step["right"]])),))  # fmt: skip
+            yield Calc(
+                join(["⇒"]),
+                (
+                    Line(
+                        "", self.reason(step, "terse", "explain", "teach"), join([first, "=", step["right"]])
+                    ),
+                ),
+            )
             return
         yield Calc(
             join(["⇒", first]),
@@ -158,7 +173,7 @@ def _plus(cells: list[Cell]) -> Cell:
 
 
 def pairing(record: Json, level: int) -> Document:
-    """The derivation by differentials and pairings. Levels: 1 results and frontiers, 2 reasons, 3 proofs, 4 entries."""
+    """The derivation by differentials and pairings. Levels: 1 frontiers, 2 reasons, 3 proofs, 4 entries."""
     w = _Writer(record, level)
     doc = Document(mixed(record["header"]["title"] or "Backward equations, by differentials and pairings"))
     doc.parts += given(record, level)
