@@ -247,8 +247,11 @@ class Interpreter:
 
     def op_free_function(self, e: Expr, *args: Array) -> Array:
         name, slots, out = e.attrs
-        assert not slots, "programs hold no derivatives"
-        return tensor_function(self.xp, name, tuple(self.size(d) for d in out))(*args)
+        return tensor_function(self.xp, name, tuple(self.size(d) for d in out), slots)(*args)
+
+    # ---- names: a name that is not bound has no reading
+    def op_var(self, e: Expr) -> Array:
+        raise KeyError(f"{e.attrs[0]} ({e.attrs[1]}) has no value")
 
 
 # ---- the functions that stand for unknown ones -------------------------------------------------------------
@@ -272,15 +275,21 @@ def _weights(name: str, slot: int, shape: tuple[int, ...], out: tuple[int, ...])
     return table / max(1, count) ** 0.5
 
 
-def tensor_function(xp: Any, name: str, out: tuple[int, ...]) -> Callable[..., Array]:
-    """sin(phase + W · x + V · y) in every entry, with fixed weights."""
+def tensor_function(xp: Any, name: str, out: tuple[int, ...], slots: tuple[int, ...] = ()) -> Callable[..., Array]:
+    """sin(phase + W · x + V · y) in every entry, with fixed weights; with `slots`, its derivative in those arguments."""
 
     def g(*args: Array) -> Array:
         total = _phase(name)
         for k, x in enumerate(args):
-            total = total + xp.tensordot(_weights(name, k, x.shape, out), x, axes=x.ndim) if x.ndim else (
-                total + _weights(name, k, (), out) * x)  # fmt: skip
-        return xp.sin(total)
+            w = _weights(name, k, x.shape, out)
+            total = total + (xp.tensordot(w, x, axes=x.ndim) if x.ndim else w * x)
+        found = xp.sin(total + math.pi / 2 * len(slots))
+        for k in slots:  # each derivative multiplies by the weights and appends the axes of its argument
+            w = _weights(name, k, args[k].shape, out)
+            middle = found.ndim - len(out)
+            found = found.reshape(found.shape + (1,) * args[k].ndim)
+            found = found * w.reshape(out + (1,) * middle + args[k].shape)
+        return found
 
     return g
 

@@ -57,6 +57,9 @@ def random_bytes(rng: random.Random) -> bytes:
     return data
 
 
+CLOSERS = {"(": ")", "[": "]", "⟨": "⟩"}
+
+
 def soup(rng: random.Random) -> bytes:
     kinds = [NAMES, CALLS, INDICES, OPERATORS, NUMBERS, LINES]
     weights = rng.choice([(6, 2, 0, 6, 1, 2), (4, 1, 4, 6, 1, 3), (3, 4, 1, 8, 2, 1), (1, 1, 1, 1, 1, 6)])
@@ -69,9 +72,23 @@ def soup(rng: random.Random) -> bytes:
         if pieces[-1] in CALLS and rng.random() < 0.8:
             pieces.append("(")
         pieces.append(rng.choice(["", " ", " ", "  "]))
-        if rng.random() < 0.9 and "(" in pieces[-3:] and "\n" not in pieces[-1]:
-            pieces.append(")")
-    return "".join(pieces).encode()
+    text = "".join(pieces)
+    return ("\n".join(map(closed, text.split("\n"))) if rng.random() < 0.7 else text).encode()
+
+
+def closed(line: str) -> str:
+    """The line with its brackets matched."""
+    out: list[str] = []
+    stack: list[str] = []
+    for c in line:
+        if c in CLOSERS:
+            stack.append(CLOSERS[c])
+        elif c in CLOSERS.values():
+            if not stack:
+                continue
+            c = stack.pop()
+        out.append(c)
+    return "".join(out + stack[::-1])
 
 
 # What stands for a value of each kind; V and v are any matrix and vector of fitting sizes.

@@ -119,8 +119,9 @@ def _derive(args: argparse.Namespace) -> int:
     text, name = _read(args)
     wrt = [n.strip() for n in args.wrt.split(",") if n.strip()] if args.wrt else None
     d = derive(text, wrt=wrt, target=args.target, name=name, dialect=args.dialect, progress=_progress())
-    for line in d.program.assumptions:
-        print(f"assumed: {line}", file=sys.stderr)
+    if args.out or not sys.stdout.isatty():  # on a terminal they stand in the text itself
+        for line in d.program.assumptions:
+            print(f"assumed: {line}", file=sys.stderr)
     color = args.format == "text" and args.out is None and _colored(args.color, sys.stdout)
     shown = _shown(d, args, color)
     if args.out:

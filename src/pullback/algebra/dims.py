@@ -88,6 +88,11 @@ class Dim:
             total += c
         return total
 
+    def at_least(self, other: Dim) -> bool:
+        """Whether self ≥ other for all sizes ≥ 1, as far as the coefficients show it; False means unknown."""
+        difference = (self - other).terms
+        return all(c > 0 for m, c in difference if m) and sum(c for _, c in difference) >= 0
+
     def substitute(self, bind: Mapping[str, Dim]) -> Dim:
         """Each symbol replaced by what `bind` says."""
         if not (self.symbols() & bind.keys()):

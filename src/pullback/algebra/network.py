@@ -109,14 +109,6 @@ def _interval(f: Factor) -> tuple[Dim, Dim] | None:
     return (f.atom.attrs[1], Dim.number(1)) if f.atom.op is unit else None
 
 
-def _at_least(a: Dim, b: Dim) -> bool:
-    """a ≥ b for all sizes ≥ 1, when that can be seen from the coefficients."""
-    difference = (a - b).terms
-    constant = sum(c for m, c in difference if not m)
-    positive = sum(c for m, c in difference if m and c > 0)
-    return all(c > 0 for m, c in difference if m) and positive + constant >= 0
-
-
 def _eliminate_placement(t: Term) -> bool | None:
     """One pair of block placements on the same index resolved; None when the term is zero."""
     by_index: dict[int, list[Factor]] = {}
@@ -134,7 +126,7 @@ def _eliminate_placement(t: Term) -> bool | None:
                     if len(f.legs) == 2 and len(g.legs) == 2 and f.legs[1] != g.legs[1]:
                         t.factors.append(Factor(eye(dim=m), (f.legs[1], g.legs[1])))
                     return True
-                if _at_least(r, s + m) or _at_least(s, r + n):
+                if r.at_least(s + m) or s.at_least(r + n):
                     return None
         only = found[0]
         alone = i not in t.outs and sum(i in f.legs for f in t.factors) == 1

@@ -104,6 +104,8 @@ class Op:
         self.entrywise: bool = data.get("entrywise", False)
         self.commutes: bool = data.get("commutes", False)
         self.alone: Callable[[int, Expr], Expr] | None = data.get("alone")  # a joint op with all other arguments 0
+        kinds = [p.kind for p in inspect.signature(body).parameters.values()]
+        self.variadic = inspect.Parameter.VAR_POSITIONAL in kinds  # any number of arguments like the one slot
         self._means = data.get("means")
         self._shape: Callable[..., Shape] | None = data.get("shape")
         self.define: Callable[..., Expr] | None = data.get("define")

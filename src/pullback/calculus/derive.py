@@ -91,7 +91,8 @@ class _Sweep:
             why=Why(f"true for every increment d{v.attrs[0]}",
                     "⟨A, d⟩ = ⟨B, d⟩ for every d forces A = B, so what is paired with the increment is the gradient: "
                     "nothing is made to fit",
-                    "take d = A − B: then ‖A − B‖² = 0. The other increments may be set to 0, because each name may be varied by itself"),
+                    "take d = A − B: then ‖A − B‖² = 0. The other increments may be set to 0: to differentiate with respect to a "
+                    "name is to vary it by itself. If it was computed earlier, its increment is itself expanded there, and nothing is lost"),
             claim=Claim("EQ", paired, pairing(gradient(v), increment(v)), {gradient(v): value, **self.assumed}),
             premises=premises))  # fmt: skip
 
@@ -110,8 +111,8 @@ class _Sweep:
         second = self.add(Step(
             id="", kind="substitute", about=name, left=pairing(G, increment(v)), relation="=", right=paired,
             rules=("SUBST",) if len(terms) == 1 else ("SUBST", "M-ADD"),
-            why=Why(f"put in d{name}", "and a pairing is linear: one pairing per term",
-                    "⟨G, A + B⟩ = ⟨G, A⟩ + ⟨G, B⟩, entry by entry"),
+            why=Why(f"put in d{name}", *(("a pairing is linear: one pairing per term",
+                    "⟨G, A + B⟩ = ⟨G, A⟩ + ⟨G, B⟩, entry by entry") if len(terms) > 1 else ())),
             claim=Claim("EQ", pairing(G, increment(v)), paired, {increment(v): whole}), premises=(first,)))  # fmt: skip
         for t in terms:
             H, last = self._moved(G, t, name, second)

@@ -68,7 +68,7 @@ def apply_op(
         raise maker.shape_error(
             "S001", f"{name} does not take {given}", node, node.kids, args, expected=takes
         )
-    shape = _pattern_shape(maker, node, chosen, args)
+    shape = None if chosen.variadic else _pattern_shape(maker, node, chosen, args)
     attrs = {key: _attribute(key, options.pop(key)) for key in list(options) if key in chosen.attr_names}
     if options:
         raise maker.parse_error("P002", f"{name} has no option {next(iter(options))}", node)
@@ -90,6 +90,8 @@ def _attribute(key: str, value: tuple[Dim, ...]) -> Any:
 
 
 def _fits(o: Op, args: Sequence[Val]) -> bool:
+    if o.variadic:
+        return True
     if len(args) != len(o.slots):
         return False
     orders = {a.order for a, (_, p) in zip(args, o.slots, strict=True) if p == ("*s",)}

@@ -278,6 +278,13 @@ class Reader:
         found = self.scope.get(of.text)
         if found is None:
             raise self._undefined(statement, of.text, statement.span(of).column)
+        if of.text not in self.scan.defined:
+            raise ParseError(
+                "P003",
+                f"{of.text} is an input: no equation defines it, so there is nothing behind it to derive",
+                span=statement.span(of),
+                expected="a name on the left side of an equation: " + ", ".join(list(self.scan.defined)[:12]),
+            )
         if name.text in self.scope:
             raise ParseError(
                 "P004",

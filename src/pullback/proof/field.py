@@ -33,7 +33,8 @@ class Field(Protocol):
     def power(self, x: Any, exponent: int) -> Any: ...
     def function(self, e: Expr, args: tuple[Any, ...]) -> Any: ...
     def free(self, name: str, orders: tuple[int, ...], args: tuple[Any, ...]) -> Any: ...
-    def entry(self, name: str, at: tuple[int, ...], hits: tuple[tuple[int, int], ...], args: tuple[tuple[Any, ...], ...]) -> Any: ...
+    def remember(self, args: tuple[tuple[Any, ...], ...]) -> Any: ...
+    def entry(self, name: str, at: tuple[int, ...], hits: tuple[tuple[int, int], ...], args: Any) -> Any: ...
     def draw(self) -> Any: ...
 
 
@@ -75,7 +76,11 @@ class Modular:
     def free(self, name: str, orders: tuple[int, ...], args: tuple[int, ...]) -> int:
         return self.opaque("free", name, orders, args)
 
-    def entry(self, name: str, at: tuple[int, ...], hits: tuple[tuple[int, int], ...], args: tuple[tuple[Any, ...], ...]) -> int:
+    def remember(self, args: tuple[tuple[Any, ...], ...]) -> int:
+        """A short name for an argument, so that a large one is hashed once and not for every entry."""
+        return self.opaque("argument", args)
+
+    def entry(self, name: str, at: tuple[int, ...], hits: tuple[tuple[int, int], ...], args: int) -> int:
         return self.opaque("entry", name, at, tuple(sorted(hits)), args)
 
 
@@ -126,7 +131,10 @@ class Real:
             scale *= c ** orders[i]
         return scale * math.sin(phase + math.pi / 2 * sum(orders))
 
-    def entry(self, name: str, at: tuple[int, ...], hits: tuple[tuple[int, int], ...], args: tuple[tuple[Any, ...], ...]) -> float:
+    def remember(self, args: tuple[tuple[Any, ...], ...]) -> tuple[tuple[Any, ...], ...]:
+        return args
+
+    def entry(self, name: str, at: tuple[int, ...], hits: tuple[tuple[int, int], ...], args: Any) -> float:
         phase = self._coefficient(name, at, "phase")
         for slot, values in enumerate(args):
             for k, x in enumerate(values):

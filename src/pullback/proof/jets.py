@@ -216,7 +216,7 @@ class Point:
 
     def _free_function(self, e: Expr) -> None:
         name, slots, out = e.attrs
-        args = tuple(tuple(self.values[a]) for a in e.args)
+        args = self.field.remember(tuple(tuple(self.values[a]) for a in e.args))
         outs = tuple(d.value(self.sizes) for d in out)
         counts = [self.count(e.args[k]) for k in slots]
         value: Array = []

@@ -22,6 +22,7 @@ __all__ = ["entry", "indexed", "indexed_text", "product", "products_text"]
 
 _SLOT = re.compile(r"\$([A-Za-z]+|\d+)(?::(\d+))?|@([^@]*)@")
 _PRINT = {"text": text, "ascii": ascii, "latex": latex}
+_ONES = ones(()).op
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -109,7 +110,7 @@ class _Walker:
         e, sub = part.node, subscript(part.legs, self.target)
         if e.op is eye:
             return {"latex": r"\delta", "text": "δ", "ascii": "delta"}[self.target] + sub
-        if e.order and e is ones(e.shape):
+        if e.order and e.op is _ONES:
             return "1"
         if is_var(e, "partial"):
             return self.partial(part)
@@ -210,7 +211,7 @@ class _Walker:
         body: list[_Part] = []
         for letters, k in zip(m.inputs, m.slots, strict=True):
             a = e.args[k]
-            if a.order and a is ones(a.shape):
+            if a.order and a.op is _ONES:
                 continue
             body.append(_Part(a, tuple(bind[c] for c in letters), PRODUCT, frozenset(used)))
         if body and not ties:
@@ -269,7 +270,7 @@ def entry(x: Entry, taken: Collection[str] = ()) -> Printed:
 
 def _product(p: Product, target: str, taken: Collection[str], signed: bool) -> str:
     parts = _scales(p.coef, p.sizes, target) + [
-        _entry(x, target, taken) for x in p.entries if not (x.atom.order and x.atom is ones(x.atom.shape))
+        _entry(x, target, taken) for x in p.entries if not (x.atom.order and x.atom.op is _ONES)
     ]
     body = (r"\, " if target == "latex" else " ").join(parts) or "1"
     if p.summed:

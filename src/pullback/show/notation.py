@@ -22,6 +22,7 @@ __all__ = ["Printed", "ascii", "latex", "precedence", "show", "text"]
 
 _LIMIT = 1_000_000  # characters after which a printed form is cut: nobody reads it
 _SLOT = re.compile(r"\$([A-Za-z]+|\d+)(?::(\d+))?|@([^@]*)@")
+_ONES = ones(()).op
 _NUMERAL = "0123456789½⅓¼¾"
 _RAISED = "^ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -230,9 +231,9 @@ def _constant(e: Expr) -> Expr | None:
     """The scalar s if every entry of the tensor `e` is visibly s."""
     if not e.order:
         return None
-    if e is ones(e.shape):
+    if e.op is _ONES:
         return ones(())
-    if e.op is smul and e.args[1] is ones(e.shape):
+    if e.op is smul and e.args[1].op is _ONES:
         return e.args[0]
     return None
 

@@ -159,8 +159,8 @@ def _scripts(tail: str) -> str:
     return out
 
 
-_VERBS = frozenset(
-    ["is", "are", "as", "in", "of", "by", "at", "to", "on", "or", "has", "does", "reaches", "enters", "enter", "acts", "moves", "alone", "and", "with", "for", "only", "stands", "from"]
+_VERB = re.compile(
+    "is|are|as|in|of|by|at|to|on|or|has|does|reaches|enters?|acts|moves|alone|and|with|for|only|stands|from"
 )
 
 
@@ -169,7 +169,7 @@ def _article(after: str, taken: Collection[str]) -> bool:
     found = re.match(r" ([a-z]{2,})", after)
     if found is None or found[1] in taken or found[1][1:] in taken:
         return False
-    return found[1] not in _VERBS
+    return _VERB.fullmatch(found[1]) is None
 
 
 def _word(word: str, after: str, taken: Collection[str]) -> str | None:

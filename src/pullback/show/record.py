@@ -16,7 +16,7 @@ from ..calculus.roles import Letters, Roles, Said, roles
 from ..errors import CheckFailed
 from ..step import Evidence, Increment, Step
 from .blocks import blocks
-from .indices import indexed, product, products_text
+from .indices import indexed, indexed_text, product, products_text
 from .names import ascii_text, latex_name
 from .notation import Printed, show
 from .prose import fill
@@ -41,6 +41,9 @@ class _Recorder:
         self.letters = Letters(self.variables)
         self.objective = d.target.attrs[0] if d.seed is None else "E"
         self.auxiliary = {q.var for q in d.core.equations if q.auxiliary}
+        self.shown: dict[Expr | Increment, Json] = {}  # what was printed already
+        self.nets: dict[Expr, str] = {}
+        self.sentences: dict[str, Json] = {}
         self.users = users(d)
         self.by_name = {v.attrs[0]: v for v in self.variables}
 
@@ -49,10 +52,16 @@ class _Recorder:
     def math(self, e: Expr | Increment | None) -> Json | None:
         if e is None:
             return None
-        return show(_plain(e) if isinstance(e, Expr) else e, self.taken).as_dict()
+        if e not in self.shown:
+            self.shown[e] = show(_plain(e) if isinstance(e, Expr) else e, self.taken).as_dict()
+        return self.shown[e]
 
     def prose(self, template: str, bind: Mapping[str, Any] | None = None) -> Json:
-        return fill(template, bind or {}, self.taken).as_dict()
+        if bind:
+            return fill(template, bind, self.taken).as_dict()
+        if template not in self.sentences:
+            self.sentences[template] = fill(template, {}, self.taken).as_dict()
+        return self.sentences[template]
 
     def said(self, s: Said) -> Json:
         return self.prose(s.template, s.bind)
@@ -60,7 +69,9 @@ class _Recorder:
     def net(self, e: Expr | None) -> str | None:
         if e is None or sum(1 for _ in postorder(e)) > _CHEAP:
             return None
-        return indexed(_plain(e), self.letters.outs(e.shape), self.taken, self.letters).text
+        if e not in self.nets:
+            self.nets[e] = indexed_text(_plain(e), self.letters.outs(e.shape), self.taken, self.letters)
+        return self.nets[e]
 
     # ---- parts
 

@@ -46,7 +46,7 @@ def used_where(
     said = []
     count = len(uses)
     if count > 1:
-        said.append(Said(f"$v is used {count} times ⇒ {count} terms are added", {"v": v}))
+        said.append(Said(f"$v enters {objective} in several places ⇒ their effects are added", {"v": v}))
     only = "only " if count == 1 else ""
     for to, t, f in uses[:SHOWN]:
         said.append(_use(v, to, t, f, letters, objective, only, to is d.target and not to.order))
@@ -109,14 +109,14 @@ def _use(v: Expr, q: Expr, t: Term, f: Factor, letters: Letters, E: str, only: s
     times = "" if plain or f.power != 1 else f", multiplied by {b.put(factor)}"
     if not beside and coef == -1 and not sizes and not inner:
         times = ", with a minus sign"
-    power = f" to the power {f.power}" if f.power != 1 else ""
+    raised = b.put(Entry(v, me.legs, f.power)) if f.power != 1 else mine
     if free:
         alls = ", ".join(free)
         return b.said(
-            f"{mine} enters {E} {only}through {through}{power}, once for every {alls}{times}; "
+            f"{raised} enters {E} {only}through {through}, once for every {alls}{times}; "
             f"so its effects add: {effect}" + _forth_and_back(b, t, f, others, names)
         )
-    return b.said(f"{mine} enters {E} {only}through {through}{power}{times}{per}")
+    return b.said(f"{raised} enters {E} {only}through {through}{times}{per}")
 
 
 def _forth_and_back(b: Bind, t: Term, f: Factor, others: Sequence[Factor], names: Mapping[int, str]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..dims import Shape
+from ...errors import ShapeError
+from ..dims import Shape, show_shape
 from ..expr import OPERATORS, Expr
 from ..op import POSTFIX, leaf_op, op
 from .arithmetic import LETTERS
@@ -60,11 +61,18 @@ def _free_latex(e: Expr) -> str:
     return "".join(rf"\partial_{{{i + 1}}}" * k for i, k in enumerate(orders)) + "@" + name + "@" + _args(e)
 
 
-@op("X[*s] -> [*s]", name="free_map", attrs=("name", "orders"), shape=lambda attrs, *shapes: shapes[0], entrywise=True,
+def _entrywise_shape(attrs: tuple[str, tuple[int, ...]], *shapes: Shape) -> Shape:
+    if len(attrs[1]) != len(shapes) or any(s != shapes[0] for s in shapes):
+        raise ShapeError("S002", f"{attrs[0]} acts entry by entry: its arguments have one shape, not "
+                         + " and ".join(show_shape(s) for s in shapes))  # fmt: skip
+    return shapes[0]
+
+
+@op("X[*s] -> [*s]", name="free_map", attrs=("name", "orders"), shape=_entrywise_shape, entrywise=True,
     text=lambda e: "@" + _primes(*e.attrs) + "@" + _args(e), latex=_free_latex,
     needs=lambda e: f"{_primes(*e.attrs)} is differentiable at every entry of $0")  # fmt: skip
 def _free_map(Y: Expr, *both: Expr, name: str, orders: tuple[int, ...]) -> tuple[Expr, ...]:
-    """f acts entry by entry, so each entry of y depends on the same entry of z alone.
+    """f(t + dt) = f(t) + f′(t) dt + o(|dt|) in every entry, which is what differentiable means: the linear part is kept.
 
     X D-MAP: $name acts entry by entry: the entry of the result depends on the same entry of $0 alone, with slope $slope
     """

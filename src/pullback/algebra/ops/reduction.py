@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ..dims import Shape
+from ...errors import ShapeError
+from ..dims import Shape, show_shape
 from ..expr import OPERATORS, Expr
 from ..op import Meaning, linear_op, op
-from .arithmetic import LETTERS, same, size_of
+from .arithmetic import LETTERS, rational, same, size_of
 from .entrywise import sqrt
 from .matrix import outer, pair
 from .structure import einsum, ones
@@ -18,6 +19,10 @@ def _kept(X: Expr, axes: tuple[int, ...]) -> str:
 
 
 def _drop(attrs: tuple[tuple[int, ...]], shape: Shape) -> Shape:
+    axes = attrs[0]
+    if len(set(axes)) != len(axes) or not all(0 <= i < len(shape) for i in axes):
+        raise ShapeError("S003", f"there is no axis {', '.join(map(str, axes))} to sum over in a tensor of shape {show_shape(shape)}",
+                         expected=f"different axes, counted from 0 to {len(shape) - 1}")  # fmt: skip
     return tuple(d for i, d in enumerate(shape) if i not in attrs[0])
 
 
@@ -68,9 +73,9 @@ def mean_over(G: Expr, X: Expr, *, axes: tuple[int, ...]) -> Expr:
 
     X M-MEAN: ⟨$G, mean($dX)⟩ = ⟨$G / count, repeated along the averaged axes, $dX⟩ | Σ G (1/count) Σ d = Σ Σ (G/count · 1) d
     """
-    count = size_of(X.shape[axes[0]])
-    for i in axes[1:]:
-        count = count * size_of(X.shape[i])
+    count = rational(1)
+    for i in axes:
+        count = size_of(X.shape[i]) if i == axes[0] else count * size_of(X.shape[i])
     return spread(count ** Fraction(-1) * G, X, axes)
 
 

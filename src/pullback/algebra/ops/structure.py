@@ -72,7 +72,40 @@ def _einsum_shape(attrs: tuple[str], *shapes: Shape) -> Shape:
         for c, d in zip(letters, shape, strict=True):
             if found.setdefault(c, d) != d:
                 raise ShapeError("S002", f"index {c} runs over {found[c]} in one factor and over {d} in another")
+    if len(set(right)) != len(right) or not set(right) <= found.keys():
+        raise ShapeError("S003", f"{attrs[0]!r}: every index of the result occurs in it once and in some factor",
+                         hint="diag(x) puts a vector on a diagonal; a factor 1_n gives a new axis")  # fmt: skip
     return tuple(found[c] for c in right)
+
+
+def _axis(axis: int, shape: Shape) -> Dim:
+    """The size of an axis. Raises ShapeError if there is none."""
+    if not 0 <= axis < len(shape):
+        raise ShapeError("S003", f"there is no axis {axis} in a tensor of shape {show_shape(shape)}")
+    return shape[axis]
+
+
+def _inside(axis: int, total: Dim, start: Dim, dim: Dim) -> None:
+    if start.at_least(total + Dim.number(1) - dim):
+        raise ShapeError("S003", f"entries {start + Dim.number(1)} to {start + dim} lie outside axis {axis} of size {total}")
+
+
+def _sliced(attrs: tuple[int, Dim, Dim], shape: Shape) -> Shape:
+    axis, start, dim = attrs
+    _inside(axis, _axis(axis, shape), start, dim)
+    return (*shape[:axis], dim, *shape[axis + 1 :])
+
+
+def _taken(attrs: tuple[int, Dim], shape: Shape) -> Shape:
+    axis, start = attrs
+    _inside(axis, _axis(axis, shape), start, Dim.number(1))
+    return (*shape[:axis], *shape[axis + 1 :])
+
+
+def _padded(attrs: tuple[int, Dim, Dim], shape: Shape) -> Shape:
+    axis, start, total = attrs
+    _inside(axis, total, start, _axis(axis, shape))
+    return (*shape[:axis], total, *shape[axis + 1 :])
 
 
 def _einsum_text(e: Expr) -> str:
@@ -132,6 +165,8 @@ def _concat_order(axis: int, shapes: tuple[Shape, ...]) -> int:
 
 def _concat_shape(attrs: tuple[int], *shapes: Shape) -> Shape:
     axis = attrs[0]
+    if not shapes:
+        raise ShapeError("S003", "there is no block to join")
     order = _concat_order(axis, shapes)
     rest: Shape | None = None
     total = Dim({})
@@ -168,15 +203,19 @@ def _concat_means(e: Expr) -> list[Meaning]:
 
 
 def _concat_text(e: Expr) -> str:
+    if e.order > 2:
+        return "concat(" + ", ".join(f"${i}:0" for i in range(len(e.args))) + f", axis={e.attrs[0]})"
     return "[" + ("; " if e.attrs[0] == 0 else ", ").join(f"${i}:30" for i in range(len(e.args))) + "]"
 
 
 def _concat_latex(e: Expr) -> str:
+    if e.order > 2:
+        return r"\operatorname{concat}" + _concat_text(e).removeprefix("concat")
     join = r" \\ " if e.attrs[0] == 0 else " & "
     return r"\begin{bmatrix} " + join.join(f"${i}:0" for i in range(len(e.args))) + r" \end{bmatrix}"
 
 
-@linear_op("X[*s] -> [*t]", linear="joint", attrs=("axis",), shape=_concat_shape, means=_concat_means, name="concat",
+@linear_op("X[*s] -> [*t]", linear="joint", attrs=("axis",), shape=_concat_shape, means=_concat_means, name="concat", calls=("concat",),
            text=_concat_text, latex=_concat_latex, code="xp.concatenate([$args], axis=$axis)")  # fmt: skip
 def _concat(G: Expr, *blocks: Expr, axis: int) -> tuple[Expr, ...]:
     """A sum over all entries of a block matrix is the sum over its blocks.
@@ -204,7 +243,7 @@ def _slice_text(e: Expr, colon: str, dots: str) -> str:
 
 
 @linear_op("X[*s] -> [*t]", linear="joint", attrs=("axis", "start", "dim"), name="slice",
-           shape=lambda a, s: (*s[: a[0]], a[2], *s[a[0] + 1 :]),
+           shape=_sliced,
            means=lambda e: Meaning(f"{same(e)},{same(e)[e.attrs[0]]}z->{same(e).replace(same(e)[e.attrs[0]], 'z')}", [0],
                                    extra=(place(total=e.args[0].shape[e.attrs[0]], start=e.attrs[1], dim=e.attrs[2]),)),
            text=lambda e: _slice_text(e, ":", ".."), latex=lambda e: _slice_text(e, ":", r"{..}"), fix=POSTFIX)  # fmt: skip
@@ -216,7 +255,7 @@ def _slice(G: Expr, X: Expr, *, axis: int, start: Dim, dim: Dim) -> Expr:
     return pad(G, axis=axis, start=start, total=X.shape[axis])
 
 
-@linear_op("X[*s] -> [*t]", linear="joint", attrs=("axis", "start"), shape=lambda a, s: (*s[: a[0]], *s[a[0] + 1 :]),
+@linear_op("X[*s] -> [*t]", linear="joint", attrs=("axis", "start"), shape=_taken,
            means=lambda e: Meaning(
                f"{same(e.args[0])},{same(e.args[0])[e.attrs[0]]}->{same(e.args[0]).replace(same(e.args[0])[e.attrs[0]], '')}",
                [0], extra=(unit(total=e.args[0].shape[e.attrs[0]], start=e.attrs[1]),)),
@@ -232,7 +271,7 @@ def take(G: Expr, X: Expr, *, axis: int, start: Dim) -> Expr:
 
 
 @linear_op("X[*s] -> [*t]", linear="joint", attrs=("axis", "start", "total"),
-           shape=lambda a, s: (*s[: a[0]], a[2], *s[a[0] + 1 :]),
+           shape=_padded,
            means=lambda e: Meaning(
                f"{same(e).replace(same(e)[e.attrs[0]], 'z')},{same(e)[e.attrs[0]]}z->{same(e)}", [0],
                extra=(place(total=e.attrs[2], start=e.attrs[1], dim=e.args[0].shape[e.attrs[0]]),)),
