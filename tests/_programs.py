@@ -241,9 +241,6 @@ class Writer:
         dims = dict(zip(out, s, strict=True))
         for c in LETTERS[len(s) : len(s) + self.random.randrange(3)]:
             dims[c] = self.dim()
-        if len(s) == 2 and s[0] == s[1] and self.chance(20):  # a repeated open leg
-            del dims["b"]
-            out = "aa"
         count = self.random.randrange(1, 4)
         slots = [""] * count
         for c in dims:
@@ -305,8 +302,6 @@ class Writer:
             else:
                 wide = w or Dim.number(1)
                 blocks.append(self.grow((*s[:axis], wide, *s[axis + 1 :]), k))
-        if all(b.order < len(s) for b in blocks) and axis == len(s) - 1 and axis and self.chance(0):
-            return self.leaf(s)
         e = concat(axis, *blocks)
         return e if e.shape == s else self.leaf(s)
 

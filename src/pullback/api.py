@@ -164,6 +164,9 @@ def _wanted(program: Program, wrt: Sequence[str] | None, goal: Expr) -> list[Exp
     names = list(wrt) if wrt else list(program.wrt)
     if not names:
         names = [v.attrs[0] for v in program.inputs if v.attrs[0] not in program.constants]
+        if not names:
+            raise ParseError("P010", "there is nothing to differentiate with respect to: the equations have no free input",
+                             hint="use a name that is not defined, as in E = ‖x‖², or name one with --wrt")  # fmt: skip
     found = []
     for n in dict.fromkeys(names):
         v = program.variable(n)

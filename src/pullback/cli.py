@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -37,14 +38,28 @@ class _Parser(argparse.ArgumentParser):
     """argparse whose complaints look like every other message of the program."""
 
     def error(self, message: str) -> NoReturn:
+        expected = " ".join(self.format_usage().removeprefix("usage: ").split())
         hint = ""
-        for word in message.split():
-            if word.startswith("-"):
-                known = [o for a in self._actions for o in a.option_strings]
-                close = nearest(word.split("=")[0], known)
-                hint = f"did you mean {close}?" if close else ""
-        raise ParseError("P030", message, expected=self.format_usage().strip().removeprefix("usage: "),
-                         hint=hint or f"{self.prog} --help shows worked examples")  # fmt: skip
+        choice = re.fullmatch(r"(?:argument (.*): )?invalid choice: '?(.*?)'? \(choose from (.*)\)", message, re.S)
+        if choice:
+            where, word, known = choice[1] or "COMMAND", choice[2], [c.strip("' ") for c in choice[3].split(",")]
+            message, expected = f"{where} cannot be {word}", ", ".join(known)
+            close = nearest(word, known) if word.isalpha() else None
+        else:
+            words = [w.split("=")[0] for w in message.split() if w.startswith("-")]
+            close = nearest(words[0], self._options()) if words and "unrecognized" in message else None
+            message = message.removeprefix("argument ")
+        hint = f"did you mean {close}?" if close else f"{self.prog} --help shows worked examples"
+        raise ParseError("P030", message, expected=expected, hint=hint)
+
+    def _options(self) -> list[str]:
+        """The options of this command and of those below it."""
+        found: list[str] = []
+        for action in self._actions:
+            found += action.option_strings
+            if isinstance(action, argparse._SubParsersAction):
+                found += [o for p in action.choices.values() for a in p._actions for o in a.option_strings]
+        return found
 
 
 def _parser() -> _Parser:
@@ -75,7 +90,7 @@ def _read(args: argparse.Namespace) -> tuple[str, str]:
     """(text, its name). Raises ParseError for what is not there or not text."""
     if args.equations is not None:
         if args.file is not None:
-            raise ParseError("P030", "give a FILE or -e TEXT, not both")
+            raise ParseError("P030", "give a FILE or -e TEXT, not both", hint="a file can hold the lines of -e as well")
         return args.equations, "<-e>"
     if args.file is None:
         raise ParseError("P030", "nothing to derive: give a FILE, - for standard input, or -e \"equations\"",
@@ -128,7 +143,8 @@ def _derive(args: argparse.Namespace) -> int:
         try:
             Path(args.out).write_text(shown + "\n", encoding="utf-8")
         except OSError as why:
-            raise ParseError("P031", f"cannot write {args.out}: {why.strerror or why}") from None
+            raise ParseError("P031", f"cannot write {args.out}: {why.strerror or why}",
+                             hint="--out names a file in a folder that exists") from None  # fmt: skip
         print(f"wrote {args.out}", file=sys.stderr)
     else:
         sys.stdout.buffer.write((shown + "\n").encode("utf-8", "replace"))

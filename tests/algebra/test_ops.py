@@ -319,6 +319,7 @@ BAD_DATA = {
     "einsum-two-sizes": ("einsum", [(m, n), (k,)], {"spec": "ab,b->a"}),
     "einsum-wrong-order": ("einsum", [(m, n), (n,)], {"spec": "abc,b->a"}),
     "einsum-unknown-output": ("einsum", [(m,)], {"spec": "a->b"}),
+    "einsum-repeated-output": ("einsum", [(m,)], {"spec": "a->aa"}),
     "concat-unlike-blocks": ("concat", [(m, n), (k, m)], {"axis": 0}),
     "concat-order-too-small": ("concat", [(m, n, k), (m,)], {"axis": 0}),
     "concat-nothing": ("concat", [], {"axis": 0}),

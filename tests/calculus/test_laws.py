@@ -16,7 +16,7 @@ from pullback.algebra.dims import Dim
 from pullback.algebra.expr import Expr, postorder
 from pullback.algebra.lift import cost
 from pullback.algebra.op import REGISTRY
-from pullback.algebra.ops.arithmetic import power, rational, smul
+from pullback.algebra.ops.arithmetic import power, rational, size_of, smul
 from pullback.algebra.ops.free import free_function, free_map, is_name, var
 from pullback.algebra.ops.matrix import diag, diagvec, dot, eye, inner, outer, trace
 from pullback.algebra.ops.reduction import mean_over, norm, total
@@ -249,7 +249,7 @@ PROGRAMS = [
     dot(x, eye(dim=n) @ y), trace(eye(dim=n) @ A @ B), total(W.T.T @ x), s * s * s, s / (1 + s * s), total(x / s) * s,
     total(-x + y), total((-x + y) * (-y + x)), total(x * (s * y)) - total((s * x) * y), total(W / (1 + s * s)),
     total(smul(s, ones((n,))) * x), total(x * smul(s, ones((n,)))),
-    dot(t, (W @ x) * ones((m,))), s * trace(A.T), mean_over(W @ x, axes=(0,)), dot(t, mean_over(W, axes=(1,))), mean_over(W, axes=(0, 1)),
+    dot(t, (W @ x) * ones((m,))), s * trace(A.T), s * (total(x) / size_of(n)), mean_over(W @ x, axes=(0,)), dot(t, mean_over(W, axes=(1,))), mean_over(W, axes=(0, 1)),
 ]  # fmt: skip
 
 

@@ -40,17 +40,50 @@ def _spelled(e: Expr) -> str:
 
 
 def term_key(t: Term) -> str:
-    """The term without its coefficient, with its summed indices numbered in a canonical way. Raises TooLarge."""
+    """The term without its coefficient, with its summed indices numbered in a canonical way. Raises TooLarge.
+
+    Factors that share a summed index form a component; each component has a key of its own, and their sorted list is the
+    key of the whole, so that a high power of one contraction costs no more than the contraction.
+    """
     names = {i: f"o{k}" for k, i in enumerate(t.outs)}
     inner = t.inner()
-    keys = [(atom_key(f.atom), f.power, f.legs) for f in t.factors]
     sizes = "".join(f"*{d}^{p}" for d, p in sorted((str(d), p) for d, p in t.sizes.items()))
     outs = ",".join(str(t.dims[i]) for i in t.outs)
+    parts = [_component_key(keys, indices, t, names) for keys, indices in _components(t, inner)]
+    return f"[{outs}]{sizes}" + " ·".join(sorted(parts))
+
+
+_Key = tuple[str, int, tuple[int, ...]]
+
+
+def _components(t: Term, inner: list[int]) -> list[tuple[list[_Key], list[int]]]:
+    """The factors grouped by the summed indices that connect them."""
+    root = {i: i for i in inner}
+
+    def find(i: int) -> int:
+        while root[i] != i:
+            root[i] = i = root[root[i]]
+        return i
+
+    for f in t.factors:
+        mine = [i for i in f.legs if i in root]
+        for i in mine[1:]:
+            root[find(i)] = find(mine[0])
+    groups: dict[int | None, tuple[list[_Key], list[int]]] = {}
+    for i in inner:
+        groups.setdefault(find(i), ([], []))[1].append(i)
+    for f in t.factors:
+        home = next((find(i) for i in f.legs if i in root), None)
+        groups.setdefault(home, ([], []))[0].append((atom_key(f.atom), f.power, f.legs))
+    return list(groups.values())
+
+
+def _component_key(keys: list[_Key], inner: list[int], t: Term, names: dict[int, str]) -> str:
+    """The smallest spelling over the canonical numberings of the summed indices: refine, individualize, refine."""
     if not inner:
-        return f"[{outs}]{sizes}" + _spell(keys, names)
-    color = {i: (str(t.dims[i]),) for i in inner}
+        return _spell(keys, names)
     best: list[str] = []
-    budget = [_BRANCHES]
+    budget = _BRANCHES
 
     def refine(ranks: dict[int, int]) -> dict[int, int]:
         while True:
@@ -68,8 +101,8 @@ def term_key(t: Term) -> str:
                 return new
             ranks = new
 
-    start = {c: k for k, c in enumerate(sorted(set(color.values())))}
-    stack = [refine({i: start[color[i]] for i in inner})]
+    start = {c: k for k, c in enumerate(sorted({str(t.dims[i]) for i in inner}))}
+    stack = [refine({i: start[str(t.dims[i])] for i in inner})]
     while stack:
         ranks = stack.pop()
         cells: dict[int, list[int]] = {}
@@ -79,18 +112,18 @@ def term_key(t: Term) -> str:
         if not crowded:
             named = {**names, **{i: f"s{r}" for i, r in ranks.items()}}
             spans = ",".join(str(t.dims[i]) for i in sorted(ranks, key=ranks.__getitem__))
-            best.append(f"[{outs}|{spans}]{sizes}" + _spell(keys, named))
+            best.append(f"({spans})" + _spell(keys, named))
             continue
-        budget[0] -= 1
-        if budget[0] < 0:
-            raise TooLarge
         r = crowded[0]
+        budget -= len(cells[r])
+        if budget < 0:
+            raise TooLarge
         for chosen in cells[r]:
             stack.append(refine({i: 2 * k + (k == r and i != chosen) for i, k in ranks.items()}))
     return min(best)
 
 
-def _spell(keys: list[tuple[str, int, tuple[int, ...]]], names: dict[int, str]) -> str:
+def _spell(keys: list[_Key], names: dict[int, str]) -> str:
     return "".join(sorted(f" {a}^{p}[{','.join(names[i] for i in legs)}]" for a, p, legs in keys))
 
 

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import count
 
+from ..algebra.dims import Shape
 from ..algebra.expr import Expr, postorder
 from ..algebra.network import Term, TooLarge, network
 from ..algebra.ops.arithmetic import power, rational, size_of
 from ..algebra.ops.free import gradient, increment, var
 from ..algebra.ops.matrix import eye
-from ..algebra.ops.structure import einsum, ones
+from ..algebra.ops.structure import einsum, ones, zeros
 from ..step import Claim, Step, Why
 from .core import Equation
 from .derivation import Derivation
@@ -57,7 +58,10 @@ def _einsum_of(t: Term, names: dict[int, str], target: str, extra: list[tuple[st
     return _scaled(t, einsum(",".join(p for p, _ in parts) + "->" + target, *(a for _, a in parts)))
 
 
-def _sum(parts: list[Expr]) -> Expr:
+def _sum(parts: list[Expr], shape: Shape = ()) -> Expr:
+    """The sum of the parts; zero of the given shape if there are none."""
+    if not parts:
+        return zeros(shape) if shape else rational(0)
     total = parts[0]
     for p in parts[1:]:
         total = total + p
@@ -77,12 +81,12 @@ def _jacobian(v: Expr, x: Expr, terms: list[Expr]) -> tuple[Expr, list[tuple[Ter
             deltas = [(names[i] + _OF[k], eye(dim=d)) for k, (i, d) in enumerate(zip(node.legs, x.shape, strict=True))]
             jacobian.append(_einsum_of(t, names, target, deltas))
             holes.append((t, node.legs))
-    return _sum(jacobian), holes
+    return _sum(jacobian, v.shape + x.shape), holes
 
 
 def _without_delta(v: Expr, x: Expr, G: Expr, holes: list[tuple[Term, tuple[int, ...]]]) -> Expr:
     """The contribution after the δ's have renamed their indices."""
-    parts = []
+    parts: list[Expr] = []
     for t, legs in holes:
         names: dict[int, str] = {}
         tied: list[tuple[str, Expr]] = []
@@ -101,7 +105,7 @@ def _without_delta(v: Expr, x: Expr, G: Expr, holes: list[tuple[Term, tuple[int,
                 names[i] = next(rest)
         seed = ("".join(names[i] for i in t.outs), G)
         parts.append(_einsum_of(t, names, _OF[: x.order], [seed, *tied] if G is not rational(1) else tied))
-    return _sum(parts)
+    return _sum(parts, x.shape)
 
 
 def _lift_rules(e: Expr) -> tuple[str, ...]:
@@ -118,7 +122,7 @@ def _of(d: Derivation, q: Equation, numbered: Iterator[int], cotangent: dict[Exp
         mine = [_named(t.expr, q) for t in terms if t.of is x]
         try:
             jacobian, holes = _jacobian(q.var, x, mine)
-        except (TooLarge, StopIteration, ValueError):
+        except (TooLarge, StopIteration):
             continue
         partial = var(f"∂{q.var.attrs[0]}/∂{x.attrs[0]}", q.var.shape + x.shape, "partial")
         out, of = _OUT[: q.var.order], _OF[: x.order]

@@ -85,7 +85,7 @@ def slice_node(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
                 "P002",
                 f"axis {axis} of shape {show_shape(x.shape)} has no such entry",
                 node,
-                expected="entries counted from 1",
+                expected=f"entries counted from 1 to {x.shape[axis]}",
             )
         if last is None:
             shape = (*x.shape[:axis], *x.shape[axis + 1 :])

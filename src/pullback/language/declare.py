@@ -102,7 +102,7 @@ def _shape(statement: Statement, i: int, found: Lines) -> tuple[Shape, int]:
         if t[i].text != ")":
             raise ParseError(
                 "P002",
-                f"unexpected {t[i].text or 'the end of the line'} in a shape",
+                f"unexpected {t[i].text or 'end of the line'} in a shape",
                 span=statement.span(t[i]),
                 expected=", or )",
             )
@@ -149,7 +149,7 @@ def _end_of_type(statement: Statement, i: int) -> None:
             if token.kind != "name":
                 raise ParseError(
                     "P002",
-                    "unexpected " + (token.text or "the end of the line"),
+                    "unexpected " + (token.text or "end of the line"),
                     span=statement.span(token),
                     expected="an attribute such as const",
                 )

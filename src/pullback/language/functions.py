@@ -216,6 +216,14 @@ def derivative_of(name: str, functions: Container[str]) -> tuple[str, tuple[int,
     return None
 
 
+_TO_NUMBER = frozenset(
+    ["det", "logdet", "slogdet", "rank", "maxeig", "mineig", "normnuc", "norm_nuc", "normspec"]
+)
+_TO_MATRIX = frozenset(
+    ["inv", "pinv", "cholesky", "chol", "expm", "logm", "sqrtm", "sinm", "cosm", "tril", "triu"]
+)
+
+
 def is_known(name: str) -> bool:
     """Whether the name has a meaning of its own, so that it is never read as a free function."""
     return name in KNOWN or name in SHAPED or name in _REFUSED or name in _REFUSED_PLAIN
@@ -228,13 +236,19 @@ def refuse(name: str, span: Span | None) -> UnsupportedError:
             "U002", "complex numbers are not supported", span=span, expected="real numbers"
         )
     hint = _REFUSED.get(name, "")
-    free = (
-        f"or declare `{name}` yourself, for example `{name} : (n) -> (n)`, to derive with any such function"
+    kind = (
+        "(n, n) -> scalar"
+        if name in _TO_NUMBER
+        else "(n, n) -> (n, n)"
+        if name in _TO_MATRIX
+        else "(n) -> (n)"
     )
+    free = f"declare `{name}` yourself, for example `{name} : {kind}`, to derive with any such function"
+    known = "a known function (" + ", ".join(sorted(KNOWN)) + "), or a free one such as f"
     return UnsupportedError(
         "U001",
         f"the function {name} is not supported in this version",
         span=span,
-        expected="a known function (" + ", ".join(sorted(KNOWN)) + "), or a free one such as f",
-        hint=f"{hint}; {free}" if hint else free,
+        expected="" if hint else known,
+        hint=f"{hint}; or {free}" if hint else free,
     )

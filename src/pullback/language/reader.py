@@ -315,5 +315,6 @@ def _without_marks(error: PullbackError) -> PullbackError:
     error.message = re.sub(r"\?\d+", "?", error.message)
     error.notes = tuple(re.sub(r"\?\d+", "?", n) for n in error.notes)
     error.hint = re.sub(r"\?\d+", "?", error.hint)
+    error.expected = re.sub(r"\?\d+", "?", error.expected)
     error.args = (error.message,)
     return error

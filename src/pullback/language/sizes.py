@@ -173,7 +173,7 @@ def read_dim(statement: Statement, at: int) -> tuple[Dim, int]:
             if stack:
                 raise ParseError(
                     "P002",
-                    f"unexpected {t[i].text or 'the end of the line'} in a size",
+                    f"unexpected {t[i].text or 'end of the line'} in a size",
                     span=statement.span(t[i]),
                     expected=")",
                 )
@@ -191,7 +191,7 @@ def _atom(statement: Statement, i: int) -> Dim:
         return Dim.symbol(token.text)
     raise ParseError(
         "P002",
-        f"unexpected {token.text or 'the end of the line'} where a size is needed",
+        f"unexpected {token.text or 'end of the line'} where a size is needed",
         span=statement.span(token),
         expected="a size such as n, 3, n+1 or h*d",
     )

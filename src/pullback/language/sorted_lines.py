@@ -67,7 +67,7 @@ def check_name(statement: Statement, i: int) -> None:
     if token.kind != "name":
         raise ParseError(
             "P002",
-            f"unexpected {token.text or 'the end of the line'}",
+            f"unexpected {token.text or 'end of the line'}",
             span=statement.span(token),
             expected="a name",
         )

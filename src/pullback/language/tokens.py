@@ -188,6 +188,7 @@ def _unbalanced(source: Source, token: Token, stack: list[Token]) -> ParseError:
 _HINTS = {
     "{": "use round brackets for grouping; { } only encloses indices, as in W_{ij}",
     "}": "use round brackets for grouping; { } only encloses indices, as in W_{ij}",
+    ".": "a name holds no dot; .* ./ .^ act entry by entry, and 1..n is a slice",
     "%": "a comment starts with #",
     "\\": "LaTeX is read by another reader; here write ⊙ or .*, sum_i, W_ij",
     "×": "write a b for the matrix product, a ⊙ b for the entrywise product",
@@ -207,7 +208,11 @@ def _bad(source: Source, token: Token) -> ParseError:
         whole = word.group()[:MAX_TOKEN] if word else text
         span = source.span(token.start, token.start + len(whole))
         return ParseError(
-            "P013", f"{whole} cannot be a name", span=span, expected="a name that starts with a letter"
+            "P013",
+            f"{whole} cannot be a name",
+            span=span,
+            expected="a name that starts with a letter",
+            hint="this is read as mathematics: nothing of it is run as Python",
         )
     if len(text) > MAX_TOKEN:
         return ParseError(

@@ -135,6 +135,12 @@ class Maker:
         other = y if x.name is not None else x
         hint = f"if they are the same size, write `assume {named} = {other}`" if named else ""
         both = [v for v in values if v.order == 2]
+        if what in ("the sum", "the entrywise ⊙", "the entrywise ⊘") and len(both) == 2:
+            first, second = (self.sizes.shape(v.shape) for v in values)
+            if first == second[::-1]:
+                part = self.surface(self.tape[kids[1]])
+                part = part if part.isalnum() else f"({part})"
+                hint = f"{part}ᵀ would fit" + (f"; {hint}" if hint else "")
         if any(what.startswith(w) for w in ("the matrix product",)) and both and not hint:
             hint = "did you mean a transpose (ᵀ) of one factor?"
         return ShapeError(

@@ -39,12 +39,19 @@ class Field(Protocol):
 
 
 class Modular:
-    """The integers modulo the prime 2⁶¹ − 1."""
+    """The integers modulo the prime 2⁶¹ − 1, at the random point number `attempt` of a test named `seed`.
+
+    Points differ in two ways that a domain may demand: odd attempts lie where every relu is open, and after STRICT
+    attempts a square root of a non-square is an opaque value instead of a reason to draw again.
+    """
 
     mod: int | None = P
+    STRICT = 24
 
-    def __init__(self, seed: str) -> None:
-        self.random = Random(seed)
+    def __init__(self, seed: str, attempt: int = 0) -> None:
+        self.random = Random(f"{seed}.{attempt}")
+        self.open = attempt % 2 == 1
+        self.strict = attempt < self.STRICT
         self.table: dict[tuple[Any, ...], int] = {}
 
     def draw(self) -> int:
@@ -69,8 +76,13 @@ class Modular:
 
     def function(self, e: Expr, args: tuple[int, ...]) -> int:
         if e.op.exact is not None:
-            coin = self.opaque("coin", *args) & 1
+            coin = 1 if self.open else self.opaque("coin", *args) & 1
             return int(e.op.exact(coin, *args)) % P
+        if e.op.root and self.strict:
+            found = pow(args[0], (P + 1) // 4, P)  # p ≡ 3 modulo 4
+            if found * found % P != args[0] % P:
+                raise OutOfDomain
+            return found
         return self.opaque(e.op.name, e.attrs, args)
 
     def free(self, name: str, orders: tuple[int, ...], args: tuple[int, ...]) -> int:

@@ -269,12 +269,10 @@ def entry(x: Entry, taken: Collection[str] = ()) -> Printed:
 
 
 def _product(p: Product, target: str, taken: Collection[str], signed: bool) -> str:
-    parts = _scales(p.coef, p.sizes, target) + [
-        _entry(x, target, taken) for x in p.entries if not (x.atom.order and x.atom.op is _ONES)
-    ]
-    body = (r"\, " if target == "latex" else " ").join(parts) or "1"
-    if p.summed:
-        body = _sum_sign(p.summed, target) + body
+    gap = r"\, " if target == "latex" else " "
+    found = [_entry(x, target, taken) for x in p.entries if not (x.atom.order and x.atom.op is _ONES)]
+    inside = _sum_sign(p.summed, target) + (gap.join(found) or "1") if p.summed else gap.join(found)
+    body = gap.join([*_scales(p.coef, p.sizes, target), *([inside] if inside else [])]) or "1"
     return ("−" if target == "text" else "-") + body if signed and p.coef < 0 else body
 
 

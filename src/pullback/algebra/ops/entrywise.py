@@ -79,7 +79,7 @@ def relu(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return step(X) * dX
 
 
-@_map("sqrt", math.sqrt, needs="every entry of $X is positive")
+@_map("sqrt", math.sqrt, root=True, needs="every entry of $X is positive")
 def sqrt(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """Differentiate Y ⊙ Y = X: 2 Y ⊙ dY = dX.
 
