@@ -3,8 +3,9 @@
 Usage: python benchmarks/run.py [--markdown] [--huge] [--profile L] [--layers L ...]
 
 Scaling: a network of L layers written out, with other names and another size in every layer, derived with all
-steps checked and FINAL; each run in a process of its own. Seconds are of CPU time (one thread), but for `wall`. `ratio` is `whole` per layer over that of the line above: 1 is linear, and above LIMIT the
-exit status is 1. `record` is what all renderers read; it contains the index derivation and its checks.
+steps checked and FINAL; each run in a process of its own. Seconds are of CPU time,
+`wall` is by the clock. `ratio` is `whole` per layer over that of the line above: 1 is linear, and above LIMIT the
+exit status is 1. `record` is what all renderers read; the index derivation and its checks are part of it.
 Start-up: the commands in turn, so that all meet the same machine.
 """
 
@@ -142,9 +143,7 @@ def startup(markdown: bool) -> None:
 def show(rows: list[list[str]], markdown: bool) -> None:
     """A table; the first column to the left, the others to the right."""
     widths = [max(len(r[k]) for r in rows) for k in range(len(rows[0]))]
-    cells = [
-        [r[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(r[1:], widths[1:], strict=True))] for r in rows
-    ]
+    cells = [[r[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(r[1:], widths[1:], strict=True))] for r in rows]
     if markdown:
         rule = [":" + "-" * (widths[0] - 1), *("-" * (w - 1) + ":" for w in widths[1:])]
         print(*["| " + " | ".join(r) + " |" for r in [cells[0], rule, *cells[1:]]], sep="\n")
@@ -169,25 +168,17 @@ def machine() -> str:
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        names = [
-            row.split(":", 1)[1].strip()
-            for row in info.read_text().splitlines()
-            if row.startswith("model name")
-        ]
+        names = [row.split(":", 1)[1].strip() for row in info.read_text().splitlines() if row.startswith("model name")]
         model = names[0] if names else model
     return f"Python {platform.python_version()}, {platform.system()}, {model}, {os.cpu_count()} cores"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--markdown", action="store_true")
     parser.add_argument("--huge", action="store_true", help="10 000 layers too")
     parser.add_argument("--layers", type=int, nargs="+", default=[10, 100, 1000])
-    parser.add_argument(
-        "--profile", type=int, metavar="L", help="where the time goes at L layers, and nothing else"
-    )
+    parser.add_argument("--profile", type=int, metavar="L", help="where the time goes at L layers, and nothing else")
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:

@@ -22,6 +22,11 @@ def random_network(random: Random, most: int = 6, factors: int = 7, order: int =
         dims = dict.fromkeys(letters, Dim.symbol("n"))
     slots, args = [], []
     for i in range(random.randrange(1, factors + 1)):
+        if args and random.randrange(5) == 0:  # a factor once more, at other places of the same sizes
+            j = random.randrange(len(args))
+            slots.append("".join(random.choice([c for c in letters if dims[c] == d]) for d in args[j].shape))
+            args.append(args[j])
+            continue
         count = min(len(letters), 0 if random.randrange(9) == 0 else random.randrange(1, order + 1))
         slot = "".join(random.choice(letters) for _ in range(count))
         shape = tuple(dims[c] for c in slot)

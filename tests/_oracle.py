@@ -31,7 +31,7 @@ Array = Any
 def _erf_complex(z: Array) -> Array:
     """erf along a complex step: value from the real part, slope 2/√π e^(−t²) known in closed form."""
     real = np.vectorize(math.erf, otypes=[float])(np.real(z))
-    return real + 1j * np.imag(z) * 2 / math.sqrt(math.pi) * np.exp(-np.real(z) ** 2)
+    return real + 1j * np.imag(z) * 2 / math.sqrt(math.pi) * np.exp(-(np.real(z) ** 2))
 
 
 class Interpreter:
@@ -396,4 +396,3 @@ def reference(program: RandomProgram, point: Mapping[Expr, Array]) -> dict[str, 
     zeros = {v.attrs[0]: jnp.zeros([d.value(SIZES) for d in v.shape]) for v in program.wrt}
     start = {v.attrs[0]: jnp.asarray(point[v]) if v in point else zeros[v.attrs[0]] for v in program.wrt}
     return {name: np.asarray(g) for name, g in jax.jit(jax.grad(objective))(start).items()}
-

@@ -104,7 +104,9 @@ class Writer:
         if known and self.chance(75):
             return self.pick(known)  # type: ignore[return-value]
         if self.chance(6):
-            return ones(shape) if shape else rational(Fraction(self.random.randrange(1, 8), self.random.randrange(1, 5)))
+            return (
+                ones(shape) if shape else rational(Fraction(self.random.randrange(1, 8), self.random.randrange(1, 5)))
+            )
         if not shape and self.chance(15):
             return self.pick([size_of(self.dim()), REGISTRY["pi"](), rational(HALF), rational(-2)])  # type: ignore[return-value]
         if len(shape) == 2 and shape[0] == shape[1] and self.chance(10):
@@ -280,7 +282,11 @@ class Writer:
     def padded(self, s: Shape, k: int) -> Expr:
         axis = self.random.randrange(len(s))
         inside = s[axis] - Dim.number(1)
-        if s[axis].constant is not None or len(s[axis].terms) > 1 and not any(not m and c > 0 for m, c in s[axis].terms):
+        if (
+            s[axis].constant is not None
+            or len(s[axis].terms) > 1
+            and not any(not m and c > 0 for m, c in s[axis].terms)
+        ):
             return self.leaf(s)
         start: Dim = self.pick([Dim.number(0), Dim.number(1)])  # type: ignore[assignment]
         part = (*s[:axis], inside, *s[axis + 1 :])
@@ -395,12 +401,27 @@ def random_program(random: Random, depth: int = 3) -> RandomProgram:
     stop = next(i for i, (v, _) in enumerate(equations) if v is target)
     before = {x for _, e in equations[: stop + 1] for x in postorder(e)}
     asked = [v for v in w.inputs if v in before] or w.inputs
+    extents = [d for e in before for a in (*e.shape, *e.attrs) if isinstance(a, Dim) for d in [a]]
+    anchors = [var(f"a_{s}", (Dim.symbol(s),)) for s in _unknown_sizes(asked, seed, extents)]
     if len(asked) > 1 and w.chance(15):
         asked = asked[: random.randrange(1, len(asked))]
     middle = [v for v, _ in equations[:stop] if v in before]
     if middle and w.chance(10):
         asked = [*asked, middle[0]]
-    return RandomProgram(equations, w.inputs, target, seed, asked, w.free)
+    return RandomProgram(equations, [*w.inputs, *anchors], target, seed, [*asked, *anchors], w.free)
+
+
+def _unknown_sizes(inputs: Sequence[Expr], seed: Expr | None, extents: Sequence[Dim]) -> list[str]:
+    """Size symbols that arrays for these inputs do not settle, one linear axis after another."""
+    known: set[str] = set()
+    shapes = [v.shape for v in [*inputs, *([seed] if seed is not None else [])]]
+    open_axes = [d for s in shapes for d in s]
+    while True:
+        new = {s for d in open_axes for s in d.symbols() - known if len(d.symbols() - known) == 1}
+        if not new:
+            break
+        known |= new
+    return sorted({s for d in [*extents, *open_axes] for s in d.symbols()} - known)
 
 
 def _scalar_of(w: Writer, v: Expr) -> Expr:

@@ -90,7 +90,9 @@ def test_the_record_is_json_and_renders_the_same_after_a_round_trip() -> None:
     assert again["format"].startswith("pullback/")
     for style in ("pairing", "index"):
         for form in ("text", "markdown", "latex"):
-            assert render(again, style=style, format=form, level=4) == render(d.record, style=style, format=form, level=4)
+            assert render(again, style=style, format=form, level=4) == render(
+                d.record, style=style, format=form, level=4
+            )
 
 
 def test_an_unknown_name_has_a_suggestion() -> None:

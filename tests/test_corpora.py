@@ -24,7 +24,9 @@ ACCEPTED_REFUSALS = {"U001", "S010", "P002"}
 
 
 def problems() -> list[dict]:
-    rows = [json.loads(line) for f in sorted(FOLDER.glob("*.jsonl")) for line in f.read_text().splitlines() if line.strip()]
+    rows = [
+        json.loads(line) for f in sorted(FOLDER.glob("*.jsonl")) for line in f.read_text().splitlines() if line.strip()
+    ]
     return [
         p for p in rows
         if p["order"] == 1 and p["layout"] == "gradient" and isinstance(p["wrt"], str) and p.get("expr_parsable", True)

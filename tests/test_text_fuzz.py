@@ -4,6 +4,8 @@ Inputs are made from a seed alone: random bytes, soup of the language's own word
 way of the command line: bytes to text, text to a proved derivation, now and then the derivation to a page.
 """
 
+# ruff: noqa: SIM905 - a vocabulary is read more easily as one text
+
 import json
 import os
 import random
@@ -37,7 +39,7 @@ OPERATORS = (
     "+ - − * / ⊙ ⊘ @ · ^ .^ ^∘ ** .* ./ .' ' ᵀ ⊤ ^T ^2 ^-1 ² ⁻¹ ³ ″ ‖ || | ⟨ ⟩ < > ( ) [ ] , ; : .. = = = + ⊙ ᵀ ( ) ( )"
     " -> → == ≠ ≥ ⊗ ∇ ∂1_"
 ).split()
-ODD = "{ } # % ~ \\ ! \" $ & × √ … ℝ \t \r \u00a0 é ９ __x ️".split(" ")
+ODD = '{ } # % ~ \\ ! " $ & × √ … ℝ \t \r \u00a0 é ９ __x ️'.split(" ")
 NUMBERS = "0 1 2 3 -1 0.5 .5 ½ ¼ 1e3 1e-400 1e999 10 100 999999999999999999 2i 1/2 1.2.3 ⁹⁹⁹".split()
 LINES = (
     "\n|\n|\n|;|W : (m, n)|a : n|b : m|x : scalar|f : entrywise|g : (n) -> (m)|X : (n, n) where const|A : (n+1, 2*m)"
@@ -208,7 +210,7 @@ def limited(seconds: float) -> Iterator[None]:
 
 
 def outcome(data: bytes, show: bool) -> str:
-    """"accepted", the code of the refusal, or "BUG: …"."""
+    """ "accepted", the code of the refusal, or "BUG: …"."""
     try:
         with limited(LIMIT):
             derived = derive(decode(data, "<fuzz>"), name="<fuzz>")

@@ -107,9 +107,7 @@ HEAD = [
 def table(rows: list[list[str]], markdown: bool) -> str:
     """The first column to the left, the others to the right."""
     widths = [max(len(r[k]) for r in rows) for k in range(len(rows[0]))]
-    cells = [
-        [r[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(r[1:], widths[1:], strict=True))] for r in rows
-    ]
+    cells = [[r[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(r[1:], widths[1:], strict=True))] for r in rows]
     if markdown:
         rule = [":" + "-" * (widths[0] - 1), *("-" * (w - 1) + ":" for w in widths[1:])]
         return "\n".join("| " + " | ".join(r) + " |" for r in [cells[0], rule, *cells[1:]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -26,7 +26,7 @@ from .proof.claim import check, modular_equal, symbols_of
 from .proof.final import Problem, confirm
 from .show import notation
 from .show.page import render
-from .show.record import record
+from .show.record import ALL, record
 from .step import Evidence, Step
 
 __all__ = ["Derived", "Gradient", "derive"]
@@ -84,19 +84,30 @@ class Derived:
     @cached_property
     def record(self) -> dict[str, Any]:
         """Everything that any renderer shows, as plain data (docs/record.md)."""
-        self.derivation.index_steps = list(_checked(index_steps(self.derivation), None))
-        return record(self.derivation, _header(self.program, self.evidence))
+        return self._record(ALL)
+
+    def _record(self, parts: Collection[str]) -> dict[str, Any]:
+        """The record with no more than is going to be looked at."""
+        if "index" in parts and not self.derivation.index_steps:
+            self.derivation.index_steps = list(_checked(index_steps(self.derivation), None))
+        return record(self.derivation, _header(self.program, self.evidence), parts)
+
+    def _render(self, style: str, format: str, level: int, **options: bool) -> str:
+        parts = {"index"} if style == "index" else set()
+        parts |= {"why"} if level >= 3 else set()
+        parts |= {"why", "entries"} if level >= 4 else set()
+        return render(self._record(parts), style=style, format=format, level=level, **options)
 
     def text(self, style: str = "pairing", level: int = 2, *, ascii: bool = False, color: bool = False) -> str:
-        """The derivation as text, in Unicode or ASCII."""
-        return render(self.record, style=style, format="text", level=level, ascii=ascii, color=color)
+        """The derivation as text, in Unicode or ASCII; `level` 1 to 4 says how much is explained."""
+        return self._render(style, "text", level, ascii=ascii, color=color)
 
     def markdown(self, style: str = "pairing", level: int = 2) -> str:
-        return render(self.record, style=style, format="markdown", level=level)
+        return self._render(style, "markdown", level)
 
     def latex(self, style: str = "pairing", level: int = 2) -> str:
         """A complete LaTeX document."""
-        return render(self.record, style=style, format="latex", level=level)
+        return self._render(style, "latex", level)
 
     def to_json(self, indent: int | None = 1) -> str:
         return json.dumps(self.record, ensure_ascii=False, indent=indent)
@@ -202,11 +213,19 @@ def _read_back(d: Derivation, program: Program) -> Evidence:
                 again = parse_expression(write(e), _scope(e, kinds, write))
                 if again is rational(0):  # a zero of any shape is written 0; the shape stands beside it
                     again = zeros(e.shape) if e.shape else again
-                if again is not e and not equal(again, e) and not (again.shape == e.shape and modular_equal(again, e, {})):
+                if (
+                    again is not e
+                    and not equal(again, e)
+                    and not (again.shape == e.shape and modular_equal(again, e, {}))
+                ):
                     raise CheckFailed("C006", f"internal error: ∇{b.of.attrs[0]} is printed as {write(e)}, which reads differently",
                                       hint="please report this program: the result is withheld")  # fmt: skip
                 count += 1
-    return Evidence("LIFT", f"{count} printed gradients, Unicode and ASCII, read back by the parser mean what was proved", {"count": count})
+    return Evidence(
+        "LIFT",
+        f"{count} printed gradients, Unicode and ASCII, read back by the parser mean what was proved",
+        {"count": count},
+    )
 
 
 def _scope(e: Expr, kinds: Mapping[str, FunctionKind], write: Callable[[Expr], str]) -> dict[str, Expr | FunctionKind]:

@@ -71,17 +71,25 @@ def _parser() -> _Parser:
                             formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     d.add_argument("file", nargs="?", metavar="FILE", help="a file of equations, or - for standard input")
     d.add_argument("-e", "--equations", metavar="TEXT", help="the equations themselves, separated by ;")
-    d.add_argument("--wrt", metavar="NAMES", help="differentiate with respect to these, comma-separated (default: every input)")
+    d.add_argument(
+        "--wrt", metavar="NAMES", help="differentiate with respect to these, comma-separated (default: every input)"
+    )
     d.add_argument("--target", metavar="NAME", help="the scalar to differentiate (default: E, or the last equation)")
-    d.add_argument("--style", choices=_STYLES, default="pairing", help="pairing: ⟨G, L d⟩ = ⟨L*G, d⟩; index: entries and δ")
+    d.add_argument(
+        "--style", choices=_STYLES, default="pairing", help="pairing: ⟨G, L d⟩ = ⟨L*G, d⟩; index: entries and δ"
+    )
     d.add_argument("--level", type=int, choices=(1, 2, 3, 4), default=2, metavar="1|2|3|4",
                    help="1 frontier lines, 2 with rules, 3 with proofs and WHY, 4 with entries at small sizes")  # fmt: skip
     d.add_argument("--format", choices=_FORMATS, default="text")
-    d.add_argument("--dialect", choices=("matrix", "matlab"), help="how to read *: refuse between tensors, or matrix product")
+    d.add_argument(
+        "--dialect", choices=("matrix", "matlab"), help="how to read *: refuse between tensors, or matrix product"
+    )
     d.add_argument("--ascii", action="store_true", help="no character outside ASCII in text output")
     d.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     d.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")
-    c = commands.add_parser("completion", help="print a shell completion script", epilog="bash: eval \"$(pullback completion bash)\"")
+    c = commands.add_parser(
+        "completion", help="print a shell completion script", epilog='bash: eval "$(pullback completion bash)"'
+    )
     c.add_argument("shell", choices=("bash", "zsh", "fish"))
     return parser
 
@@ -104,8 +112,8 @@ def _read(args: argparse.Namespace) -> tuple[str, str]:
             folder = Path(args.file).parent
             beside = [str(p) for p in folder.glob("*.eqn")] if folder.is_dir() else []
             close = nearest(args.file, beside)
-            raise ParseError("P031", f"cannot read {args.file}: {why.strerror or why}",
-                             hint=f"did you mean {close}?" if close else "") from None  # fmt: skip
+            hint = f"did you mean {close}?" if close else "name one file of equations, - for standard input, or use -e"
+            raise ParseError("P031", f"cannot read {args.file}: {why.strerror or why}", hint=hint) from None
     return decode(data, name), name
 
 
@@ -166,19 +174,40 @@ def _completion(shell: str) -> str:
     parser = _parser()
     commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction)).choices
     options = sorted(o for c in commands.values() for a in c._actions for o in a.option_strings if o.startswith("--"))
-    values = {o: list(map(str, a.choices)) for c in commands.values() for a in c._actions if a.choices for o in a.option_strings}
+    values = {
+        o: list(map(str, a.choices))
+        for c in commands.values()
+        for a in c._actions
+        if a.choices
+        for o in a.option_strings
+    }
+    follow = {
+        n: list(map(str, a.choices))
+        for n, c in commands.items()
+        for a in c._actions
+        if a.choices and not a.option_strings
+    }
     if shell == "fish":
         lines = [f"complete -c pullback -n __fish_use_subcommand -a {c}" for c in commands]
-        lines += [f"complete -c pullback -l {o[2:]}" + (f" -xa '{' '.join(values[o])}'" if o in values else "") for o in options]
+        lines += [
+            f"complete -c pullback -l {o[2:]}" + (f" -xa '{' '.join(values[o])}'" if o in values else "")
+            for o in options
+        ]
+        lines += [
+            f"complete -c pullback -n '__fish_seen_subcommand_from {n}' -xa '{' '.join(v)}'" for n, v in follow.items()
+        ]
         return "\n".join(lines)
-    cases = "\n".join(f"    {o}) COMPREPLY=($(compgen -W '{' '.join(v)}' -- \"$cur\")); return;;" for o, v in sorted(values.items()))
+    values |= follow
+    cases = "\n".join(
+        f"    {o}) COMPREPLY=($(compgen -W '{' '.join(v)}' -- \"$cur\")); return;;" for o, v in sorted(values.items())
+    )
     body = f"""_pullback() {{
   local cur="${{COMP_WORDS[COMP_CWORD]}}" prev="${{COMP_WORDS[COMP_CWORD-1]}}"
   case "$prev" in
 {cases}
   esac
-  if [ "$COMP_CWORD" -eq 1 ]; then COMPREPLY=($(compgen -W '{' '.join(commands)} --version --help' -- "$cur"))
-  elif [[ "$cur" == -* ]]; then COMPREPLY=($(compgen -W '{' '.join(options)}' -- "$cur"))
+  if [ "$COMP_CWORD" -eq 1 ]; then COMPREPLY=($(compgen -W '{" ".join(commands)} --version --help' -- "$cur"))
+  elif [[ "$cur" == -* ]]; then COMPREPLY=($(compgen -W '{" ".join(options)}' -- "$cur"))
   else COMPREPLY=($(compgen -f -- "$cur")); fi
 }}
 complete -o filenames -F _pullback pullback"""

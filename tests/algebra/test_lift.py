@@ -33,7 +33,10 @@ MATRIX_NOTATION = {
 def value(e: Expr, seed: int = 5) -> object:
     rng = np.random.default_rng(seed)
     names = sorted({x for x in postorder(e) if is_name(x)}, key=lambda v: v.attrs[0])
-    values = {v: np.random.default_rng(sum(map(ord, v.attrs[0]))).normal(size=[d.value(SIZES) for d in v.shape]) for v in names}
+    values = {
+        v: np.random.default_rng(sum(map(ord, v.attrs[0]))).normal(size=[d.value(SIZES) for d in v.shape])
+        for v in names
+    }
     assert rng is not None
     return Interpreter(np, SIZES, np.vectorize(math.erf)).run(e, values)
 
@@ -88,6 +91,15 @@ def test_the_terminal_edge_counts() -> None:
     assert lift(einsum("ac,ad,cb,db->ab", *five[:4])).expr.shape == (n, n)
 
 
+def test_equal_parallel_factors_are_both_kept() -> None:
+    """(A B) ⊙ (A B) is two equal edges: one of them must not be taken for the other."""
+    A, B = var("A", (m, n)), var("B", (n, k))
+    for e in ((A @ B) * (A @ B), (A @ B) * (A @ B) * (A @ B), ((A @ B) * (A @ B)).T, inner(A @ B, A @ B)):
+        found = lift(e).expr
+        assert modular_equal(found, e, {})
+        assert np.allclose(value(found), value(e))
+
+
 m, n, k = (Dim.symbol(s) for s in "mnk")
 one = Dim.number(1)
 M, B, u, v = var("M", (m, n)), var("B", (m, k)), var("u", (m,)), var("v", (n,))
@@ -98,7 +110,8 @@ BLOCKS = {
     "concat-bias": concat(1, M, u) @ concat(0, v, ones(())),
     "take-row": take(M, axis=0, start=Dim.number(0)) * v,
     "slice-times-summed-composite": total(outer(slice_of(v, 0, one, n - one), ones((k + one,)))),
-    "slice-squared-times-size": inner(slice_of(M, 0, one, m - one), slice_of(M, 0, one, m - one)) * total(ones((k + one,))),
+    "slice-squared-times-size": inner(slice_of(M, 0, one, m - one), slice_of(M, 0, one, m - one))
+    * total(ones((k + one,))),
     "slice-times-vector-of-count": slice_of(v, 0, one, n - one) * total(ones((k + m,))),
 }
 

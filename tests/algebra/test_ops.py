@@ -59,7 +59,9 @@ def each(nodes: list[Expr]) -> Callable[[Callable[[Expr], None]], Callable[[Op],
                     failed.append((label(e), why))
             if failed:
                 first = failed[0][1]
-                raise AssertionError(f"{len(failed)} of {len(by_op[op])} samples: {[n for n, _ in failed[:4]]}: {first}") from first
+                raise AssertionError(
+                    f"{len(failed)} of {len(by_op[op])} samples: {[n for n, _ in failed[:4]]}: {first}"
+                ) from first
 
         test.__doc__ = body.__doc__
         return test
@@ -218,9 +220,17 @@ def test_adjoint_is_the_network_with_the_node_removed(e: Expr) -> None:
                     factors.append(((i, twin), REGISTRY["eye"](dim=a.shape[n])))
                     i = twin
                 out.append(i)
-            factors += [((i,), ones((d,))) for i, d in zip(out, a.shape, strict=True) if not any(i in legs for legs, _ in factors)]
+            factors += [
+                ((i,), ones((d,)))
+                for i, d in zip(out, a.shape, strict=True)
+                if not any(i in legs for legs, _ in factors)
+            ]
             spec = ",".join("".join(letters[i] for i in legs) for legs, _ in factors)
-            body = einsum(f"{spec}->{''.join(letters[i] for i in out)}", *(x for _, x in factors)) if factors else rational(1)
+            body = (
+                einsum(f"{spec}->{''.join(letters[i] for i in out)}", *(x for _, x in factors))
+                if factors
+                else rational(1)
+            )
             for d, p in t.sizes.items():
                 body = power(size_of(d), exponent=rational(p).attrs[0]) * body
             holes.append(rational(t.coef) * body)
@@ -242,7 +252,9 @@ def test_second_order(e: Expr) -> None:
     values = draw(e)
     first = total([t.expr for t in differential(e, e.args)])
     renamed = {increment(a): var(f"V{i}", a.shape) for i, a in enumerate(e.args)}
-    values.update({v: np.random.default_rng(7).normal(size=[d.value(SIZES) for d in v.shape]) for v in renamed.values()})
+    values.update(
+        {v: np.random.default_rng(7).normal(size=[d.value(SIZES) for d in v.shape]) for v in renamed.values()}
+    )
     for d, v in renamed.items():
         first = _renamed(first, d, v)
     second = [t.expr for t in differential(first, e.args)]
@@ -289,7 +301,12 @@ def misfits() -> list[Any]:
         for e in {tuple(a.shape for a in e.args): e for e in samples(op)}.values():
             attrs, shapes = op.attributes(e), [a.shape for a in e.args]
             patterns = [p for _, p in op.slots]
-            if op.attr_names and not any(p != ("*s",) for p in patterns) and len(patterns) == 1 and op.result == ("*s",):
+            if (
+                op.attr_names
+                and not any(p != ("*s",) for p in patterns)
+                and len(patterns) == 1
+                and op.result == ("*s",)
+            ):
                 continue  # any tensor fits
             for k in range(len(shapes)):
                 if k < len(patterns) and patterns[k] != ("*s",):

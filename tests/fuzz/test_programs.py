@@ -66,7 +66,7 @@ def far(a: Any, b: Any) -> bool:
 
 
 def compare(program: RandomProgram, seed: int, jax: bool) -> str:
-    """"right", "drawn again" or "refused"; an AssertionError for a wrong value or gradient."""
+    """ "right", "drawn again" or "refused"; an AssertionError for a wrong value or gradient."""
     point = draw_inputs(program, seed)
     expected, largest, _ = forward(program, point)
     if not largest < LARGEST:
@@ -141,7 +141,9 @@ def sweep(seeds: range, jax: int = 0, progress: bool = False) -> tuple[Counter[s
             failed.append((s, f"{type(why).__name__}: {why}"))
         if progress and count % 500 == 0:
             rate = count / (time.perf_counter() - start)
-            print(f"{count}/{len(seeds)} programs, {rate:.1f} per second, {dict(seen)}, {len(failed)} failed", flush=True)
+            print(
+                f"{count}/{len(seeds)} programs, {rate:.1f} per second, {dict(seen)}, {len(failed)} failed", flush=True
+            )
     return seen, failed
 
 

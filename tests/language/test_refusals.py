@@ -80,9 +80,7 @@ REFUSALS = [
 CLASS = {"P": ParseError, "S": ShapeError, "U": UnsupportedError}
 
 
-@pytest.mark.parametrize(
-    ("code", "text", "under", "word"), REFUSALS, ids=[f"{r[0]}-{r[1][:24]!r}" for r in REFUSALS]
-)
+@pytest.mark.parametrize(("code", "text", "under", "word"), REFUSALS, ids=[f"{r[0]}-{r[1][:24]!r}" for r in REFUSALS])
 def test_a_refusal(code: str, text: str, under: str | None, word: str) -> None:
     with pytest.raises(PullbackError) as caught:
         parse_program(text)

@@ -140,9 +140,7 @@ def test_roles_of_the_layer() -> None:
         "no axis is shared by ∇z and a ⇒ nothing to sum, nothing to match: "
         "every pair (i, j) gets ∇z_i a_j ⇒ outer product"
     ]
-    assert found["W"]["roles"]["order"][0]["text"].endswith(
-        "a ∇zᵀ would have rows j: it is the gradient of Wᵀ"
-    )
+    assert found["W"]["roles"]["order"][0]["text"].endswith("a ∇zᵀ would have rows j: it is the gradient of Wᵀ")
     assert found["W"]["used"][0]["text"] == (
         "W_ij enters E only through z_i, multiplied by a_j; so E changes by ∇z_i a_j per unit of W_ij"
     )

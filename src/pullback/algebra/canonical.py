@@ -11,7 +11,6 @@ from weakref import WeakKeyDictionary
 
 from .expr import Expr
 from .network import Term, TooLarge, network
-from .op import REGISTRY
 
 __all__ = ["atom_key", "canonical", "equal", "term_key"]
 
@@ -90,7 +89,12 @@ def _component_key(keys: list[_Key], inner: list[int], t: Term, names: dict[int,
             labels: dict[int, tuple[object, ...]] = {}
             for i in inner:
                 seen = sorted(
-                    (a, p, tuple(k for k, x in enumerate(legs) if x == i), tuple(names.get(x) or f"r{ranks[x]:03d}" for x in legs))
+                    (
+                        a,
+                        p,
+                        tuple(k for k, x in enumerate(legs) if x == i),
+                        tuple(names.get(x) or f"r{ranks[x]:03d}" for x in legs),
+                    )
                     for a, p, legs in keys
                     if i in legs
                 )
@@ -149,6 +153,3 @@ def equal(a: Expr, b: Expr) -> bool:
     if a is b:
         return True
     return a.shape == b.shape and canonical(a) is not None and canonical(a) == canonical(b)
-
-
-assert REGISTRY

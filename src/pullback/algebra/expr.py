@@ -48,7 +48,7 @@ class Expr:
         return len(self.shape)
 
     @property
-    def T(self) -> Expr:  # noqa: N802
+    def T(self) -> Expr:
         return OPERATORS["T"](self)
 
     def __matmul__(self, other: Expr) -> Expr:

@@ -18,7 +18,7 @@ from .network import Factor, Term, TooLarge, network
 from .ops.arithmetic import add, hadamard, power, rational, size_of, sub
 from .ops.matrix import diag, diagvec, dot, eye, inner, outer, transpose
 from .ops.reduction import total
-from .ops.structure import einsum, ones, pad, place, slice_of, take, unit
+from .ops.structure import einsum, ones, pad, place, slice_of, take, unit, zeros
 
 __all__ = ["Lifted", "NotLiftable", "as_einsum", "cost", "lift"]
 
@@ -91,7 +91,7 @@ class _Graph:
         elif f.legs[0] == f.legs[1]:
             self.weigh(f.legs[0], diagvec(x))
         else:
-            self.edges.append(_Edge(*f.legs, x))
+            self.edges.append(_Edge(f.legs[0], f.legs[1], x))
 
     def weigh(self, v: int, w: Expr) -> None:
         self.weights[v] = _times(self.weights[v], w) if v in self.weights else w
@@ -101,67 +101,80 @@ class _Graph:
 
     def reduce(self) -> None:
         """R0-R3 until nothing changes."""
-        while self.step():
+        while self.parallel() or self.hanging() or self.series():
             pass
 
-    def step(self) -> bool:
-        for a, e in enumerate(self.edges):  # R2: parallel edges
-            for f in self.edges[a + 1 :]:
-                if {e.head, e.tail} == {f.head, f.tail}:
-                    self.edges.remove(f)
-                    other = f.seen_from(e.head)
-                    if not {e.head, e.tail} & set(self.outs) and len(self.at(e.head)) == len(self.at(e.tail)) == 1:
-                        if not {e.head, e.tail} & set(self.weights):
-                            self.edges.remove(e)
-                            del self.dims[e.head], self.dims[e.tail]
-                            self.scalars.append(inner(e.matrix, other))
-                            self.moves.append("R2: two factors share both their indices and nothing else: a pairing ⟨A, B⟩")
-                            return True
-                    e.matrix = e.matrix * other
-                    self.moves.append("R2: two factors share both their indices: ⊙")
-                    return True
-        for v in [v for v in self.dims if v not in self.outs]:
+    def inner(self) -> list[int]:
+        return [v for v in self.dims if v not in self.outs]
+
+    def parallel(self) -> bool:
+        """R2: two edges between the same vertices become their entrywise product, or a number if they are all there is."""
+        for a, e in enumerate(self.edges):
+            ends = {e.head, e.tail}
+            f = next((f for f in self.edges[a + 1 :] if {f.head, f.tail} == ends), None)
+            if f is None:
+                continue
+            self.edges.remove(f)
+            other = f.seen_from(e.head)
+            alone = len(self.at(e.head)) == len(self.at(e.tail)) == 1
+            if alone and not ends & {*self.outs, *self.weights}:
+                self.edges.remove(e)
+                del self.dims[e.head], self.dims[e.tail]
+                self.scalars.append(inner(e.matrix, other))
+                self.moves.append("R2: two factors share both their indices and nothing else: a pairing ⟨A, B⟩")
+            else:
+                e.matrix = e.matrix * other
+                self.moves.append("R2: two factors share both their indices: ⊙")
+            return True
+        return False
+
+    def hanging(self) -> bool:
+        """R0, R1: a summed vertex with no edge becomes a number, one with a single edge a weight on its neighbour."""
+        for v in self.inner():
             touching = self.at(v)
-            weight = self.weights.get(v)
-            if not touching:  # R0: isolated
-                del self.dims[v]
-                self.weights.pop(v, None)
+            if len(touching) > 1:
+                continue
+            weight = self.weights.pop(v, None)
+            del self.dims[v]
+            if not touching:
                 self.scalars.append(_closed(weight))
                 self.moves.append("R0: an index in no other factor is summed: uᵀv or a sum")
                 return True
-            if len(touching) == 1:  # R1: pendant
-                e = touching[0]
-                u = e.tail if e.head == v else e.head
-                m = e.seen_from(u)
-                self.edges.remove(e)
-                del self.dims[v]
-                self.weights.pop(v, None)
-                self.weigh(u, m @ (weight if weight is not None else ones((m.shape[1],))))
-                self.moves.append("R1: a vector's index is summed with one axis of a matrix: a matrix product"
-                                  if weight is not None else "R1: an axis in one factor only is summed: A 1")  # fmt: skip
-                return True
-        for v in [v for v in self.dims if v not in self.outs]:
+            [e] = touching
+            u = e.tail if e.head == v else e.head
+            m = e.seen_from(u)
+            self.edges.remove(e)
+            self.weigh(u, m @ (weight if weight is not None else ones((m.shape[1],))))
+            self.moves.append(
+                "R1: a vector's index is summed with one axis of a matrix: a matrix product"
+                if weight is not None
+                else "R1: an axis in one factor only is summed: A 1"
+            )
+            return True
+        return False
+
+    def series(self) -> bool:
+        """R3: a summed vertex between two edges becomes a matrix product."""
+        for v in self.inner():
             touching = self.at(v)
-            if len(touching) == 2:  # R3: series
-                e, f = touching
-                u = e.tail if e.head == v else e.head
-                w = f.tail if f.head == v else f.head
-                self.edges.remove(e)
-                self.edges.remove(f)
-                weight = self.weights.pop(v, None)
-                del self.dims[v]
-                left, right = e.seen_from(u), _scaled_rows(weight, f.seen_from(v))
-                if self.outs and (w == self.outs[0] or (len(self.outs) == 2 and u == self.outs[1])):
-                    u, w = w, u  # build towards the output's own row axis, so that no outer transpose is needed
-                    left, right = f.seen_from(u), _scaled_rows(weight, e.seen_from(v))
-                self.edges.append(_Edge(u, w, left @ right))
-                self.moves.append("R3: an index shared by two factors and not open is summed: a matrix product")
-                return True
+            if len(touching) != 2:
+                continue
+            e, f = touching
+            u = e.tail if e.head == v else e.head
+            w = f.tail if f.head == v else f.head
+            if self.outs and (w == self.outs[0] or (len(self.outs) == 2 and u == self.outs[1])):
+                e, f, u, w = f, e, w, u  # towards the output's own row axis, so that no outer transpose is needed
+            self.edges.remove(e)
+            self.edges.remove(f)
+            weight = self.weights.pop(v, None)
+            del self.dims[v]
+            self.edges.append(_Edge(u, w, e.seen_from(u) @ _scaled_rows(weight, f.seen_from(v))))
+            self.moves.append("R3: an index shared by two factors and not open is summed: a matrix product")
+            return True
         return False
 
     def result(self) -> Expr:
-        inner_left = [v for v in self.dims if v not in self.outs]
-        if inner_left:
+        if self.inner():
             raise NotLiftable(f"{len(self.dims)} indices remain that each meet three others (they form a K4): "
                               "no matrix notation exists")  # fmt: skip
         if len(self.outs) > 2:
@@ -242,7 +255,7 @@ def _assemble(terms: list[tuple[Term, Expr]], shape: tuple[Dim, ...]) -> Expr:
         else:
             total_expr = total_expr - whole if t.coef < 0 else total_expr + whole
     if total_expr is None:
-        return rational(0) if not shape else rational(0) * ones(shape)
+        return zeros(shape) if shape else rational(0)
     return total_expr
 
 
@@ -286,7 +299,11 @@ def as_einsum(e: Expr) -> Expr:
             pieces.append((t, factors[0][1]))
             continue
         spec = ",".join("".join(letters[i] for i in legs) for legs, _ in factors)
-        body = einsum(f"{spec}->{''.join(letters[i] for i in t.outs)}", *(a for _, a in factors)) if factors else rational(1)
+        body = (
+            einsum(f"{spec}->{''.join(letters[i] for i in t.outs)}", *(a for _, a in factors))
+            if factors
+            else rational(1)
+        )
         pieces.append((t, body))
     return _assemble(pieces, e.shape)
 
@@ -300,7 +317,14 @@ def cost(e: Expr) -> tuple[int, ...]:
     weight: dict[Expr, tuple[int, ...]] = {}
     for x in postorder(e):
         plain = sum(a.op is one for a in x.args) if x.op in (add, sub) else 0
-        own = (x.op in (add, sub), not x.args, x.op in (diag, diagvec), (x.op is one) - plain, x.op is transpose, 1)
+        own = (
+            x.op in (add, sub),
+            not x.args,
+            x.op in (diag, diagvec),
+            (x.op is one) - plain,
+            x.op is transpose,
+            1,
+        )
         columns = zip(own, *(weight[a] for a in x.args), strict=True)
         weight[x] = tuple(min(sum(map(int, c)), 10**9) for c in columns)
     return weight[e]

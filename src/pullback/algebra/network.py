@@ -12,15 +12,14 @@ from fractions import Fraction
 from itertools import count, product
 
 from .dims import Dim, Shape
-from .expr import Expr, postorder
+from .expr import Expr
 from .op import Meaning
-from .ops.arithmetic import const
 from .ops.matrix import eye
 from .ops.structure import place, unit, zeros
 
 __all__ = ["Factor", "Network", "Term", "TooLarge", "network"]
 
-_LIMIT = 400  # terms or factors after which expansion is given up: the answer is then "unknown", never a guess
+_LIMIT = 100  # terms or factors after which expansion is given up: the answer is then "unknown", never a guess
 _fresh = count()
 
 
@@ -302,6 +301,3 @@ def _expanded(root: Expr) -> Iterator[Expr]:
             stack.append((node, True))
             below = node.args if node.op.define is None else (node.op.define(node, *node.args),)
             stack.extend((a, False) for a in below if a not in seen)
-
-
-assert const and postorder

@@ -18,7 +18,20 @@ from ..errors import ShapeError
 from .dims import Dim, Shape, show_shape
 from .expr import OPERATORS, Attrs, Expr
 
-__all__ = ["ATOM", "POSTFIX", "PRODUCT", "REGISTRY", "SUM", "TIGHT", "Meaning", "Op", "Reason", "leaf_op", "linear_op", "op"]
+__all__ = [
+    "ATOM",
+    "POSTFIX",
+    "PRODUCT",
+    "REGISTRY",
+    "SUM",
+    "TIGHT",
+    "Meaning",
+    "Op",
+    "Reason",
+    "leaf_op",
+    "linear_op",
+    "op",
+]
 
 # Precedence: how tightly the printed form of an op binds. SUM < NEG < TIMES (⊙) < PRODUCT < POSTFIX < ATOM.
 SUM, NEG, TIMES, PRODUCT, POSTFIX, ATOM = 10, 12, 15, 20, 30, 40

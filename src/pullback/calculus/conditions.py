@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from ..algebra.expr import Expr, postorder
@@ -16,7 +15,11 @@ def conditions(value: Expr) -> Iterator[str]:
     for e in postorder(value):
         needs = e.op.needs(e) if callable(e.op.needs) else e.op.needs
         if needs:
-            yield re.sub(r"\$(\w+)", lambda m: _name(e, m.group(1)), needs)
+            names = [n for n, _ in e.op.slots]
+            values = {**{n: _name(a) for n, a in zip(names, e.args, strict=False)}, "0": _name(e.args[0])}
+            for slot, name in values.items():
+                needs = needs.replace(f"${slot}", name)
+            yield needs
 
 
 def conventions(value: Expr) -> Iterator[str]:
@@ -26,7 +29,5 @@ def conventions(value: Expr) -> Iterator[str]:
             yield e.op.kink
 
 
-def _name(e: Expr, slot: str) -> str:
-    names = [n for n, _ in e.op.slots]
-    arg = e.args[int(slot) if slot.isdigit() else names.index(slot)]
+def _name(arg: Expr) -> str:
     return str(arg.attrs[0]) if is_var(arg) else "its argument"

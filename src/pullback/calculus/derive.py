@@ -183,16 +183,17 @@ def derive(
     start = rational(1) if seed is None else seed
     sweep.pending[target] = [(start, sweep.add(_start(target, seed)))]
     for q in reversed(core.equations):
-        if q.var in sweep.pending and q.var in moving:
-            if any(a in moving for a in postorder(q.value) if is_var(a) and a is not q.var):
-                sweep.eliminate(q, moving)
+        if q.var in sweep.pending and any(a in moving for a in postorder(q.value) if is_var(a)):
+            sweep.eliminate(q, moving)
     for v in [*[q.var for q in reversed(core.equations)], *inputs]:
         if v in sweep.pending:
             sweep.collect(v)
-        elif v in d.wrt and not any(b.of is v for b in d.backward):
+    derived = {b.of for b in d.backward}
+    for v in d.wrt:
+        if v not in derived:
             _disconnected(sweep, v)
     for v in transposed_inputs(core):
-        if any(b.of is v for b in d.backward):
+        if v in derived:
             sweep.add(_axes_note(v))
     inline(d, sweep.add)
     return d
@@ -222,8 +223,6 @@ def _disconnected(sweep: _Sweep, v: Expr) -> None:
     sweep.d.backward.append(Backward(v, zero, zero))
 
 
-
-
 def _axes_note(v: Expr) -> Step:
     W = v.attrs[0]
     left, right = inner(gradient(v), increment(v).T.T), inner(gradient(v).T, increment(v).T)
@@ -233,4 +232,3 @@ def _axes_note(v: Expr) -> Step:
                 f"with V := {W}ᵀ, axes (to, from), the equation reads V a, and ∇V = (∇{W})ᵀ",
                 "⟨G, dᵀ⟩ = ⟨Gᵀ, d⟩: a matrix and its transpose hold the same entries"),
         claim=Claim("EQ", left, right))  # fmt: skip
-

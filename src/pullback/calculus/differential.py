@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,13 +23,12 @@ class DTerm:
     expr: Expr
 
 
-def differential(value: Expr, moving: Iterable[Expr]) -> list[DTerm]:
+def differential(value: Expr, moving: Set[Expr]) -> list[DTerm]:
     """The terms of d(value) when the names in `moving` move: the product rule, once per occurrence."""
-    active = set(moving)
     terms: dict[Expr, list[DTerm]] = {}
     for e in postorder(value):
         if is_var(e):
-            terms[e] = [DTerm(e, increment(e))] if e in active else []
+            terms[e] = [DTerm(e, increment(e))] if e in moving else []
             continue
         found: list[DTerm] = []
         for k, a in enumerate(e.args):
@@ -51,7 +50,7 @@ def _put(e: Expr, k: int, d: Expr) -> Expr:
     return e.op.differentiate(e, increments)[0]  # type: ignore[no-any-return]
 
 
-def reasons(value: Expr, moving: set[Expr]) -> tuple[tuple[str, ...], Why]:
+def reasons(value: Expr, moving: Set[Expr]) -> tuple[tuple[str, ...], Why]:
     """The rules used by d(value) and why they hold, from the ops that stand on the way to a moving name."""
     live: set[Expr] = set()
     rules: dict[str, None] = {}

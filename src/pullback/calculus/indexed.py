@@ -18,12 +18,16 @@ from ..algebra.ops.matrix import eye
 from ..algebra.ops.structure import einsum, ones, zeros
 from ..step import Claim, Step, Why
 from .core import Equation
-from .derivation import Derivation
+from .derivation import Backward, Derivation
 from .differential import differential
 
 __all__ = ["index_steps"]
 
-_OUT, _OF, _INNER = "iecdfg", "pqrsvw", "jlhoabtuxyzkmn"  # letters for the axes of v, of x, and for what is summed
+_OUT, _OF, _INNER = (
+    "iecdfg",
+    "pqrsvw",
+    "jlhoabtuxyzkmn",
+)  # letters for the axes of v, of x, and for what is summed
 
 
 def _letters(t: Term, v_legs: tuple[int, ...], x_legs: tuple[int, ...]) -> dict[int, str]:
@@ -113,10 +117,14 @@ def _lift_rules(e: Expr) -> tuple[str, ...]:
     return tuple(found) or ("I-RENAME",)
 
 
-def _of(d: Derivation, q: Equation, numbered: Iterator[int], cotangent: dict[Expr, Expr]) -> Iterator[Step]:
-    known = {b.of: b for b in d.backward}
-    moving = {v for v in known if v is not q.var}
-    terms = differential(q.value, moving & set(postorder(q.value)))
+def _of(
+    q: Equation,
+    numbered: Iterator[int],
+    cotangent: dict[Expr, Expr],
+    known: dict[Expr, Backward],
+    users: dict[Expr, list[Equation]],
+) -> Iterator[Step]:
+    terms = differential(q.value, cotangent.keys())
     G = cotangent[q.var]
     for x in dict.fromkeys(t.of for t in terms):
         mine = [_named(t.expr, q) for t in terms if t.of is x]
@@ -128,7 +136,9 @@ def _of(d: Derivation, q: Equation, numbered: Iterator[int], cotangent: dict[Exp
         out, of = _OUT[: q.var.order], _OF[: x.order]
         moved = einsum(f"{out}{of},{of}->{out}", jacobian, increment(x))
 
-        def step(kind: str, left: Expr, right: Expr, rules: tuple[str, ...], why: Why, claim: Claim, x: Expr = x) -> Step:
+        def step(
+            kind: str, left: Expr, right: Expr, rules: tuple[str, ...], why: Why, claim: Claim, x: Expr = x
+        ) -> Step:
             return Step(id=f"i{next(numbered)}", kind=kind, about=x.attrs[0], left=left, relation="=", right=right,
                         rules=rules, why=why, claim=claim, premises=(q.var.attrs[0],))  # fmt: skip
 
@@ -136,16 +146,26 @@ def _of(d: Derivation, q: Equation, numbered: Iterator[int], cotangent: dict[Exp
                    Why(f"every entry of {q.var.attrs[0]} by every entry of {x.attrs[0]}",
                        "∂x_p/∂x_q is 1 for p = q and 0 otherwise: δ", "each entry may be varied by itself"),
                    Claim("EQ", moved, _sum(mine)))  # fmt: skip
-        chain = einsum(f"{out},{out}{of}->{of}", G, partial) if G is not rational(1) else einsum(f"{out}{of}->{of}", partial)
+        chain = (
+            einsum(f"{out},{out}{of}->{of}", G, partial)
+            if G is not rational(1)
+            else einsum(f"{out}{of}->{of}", partial)
+        )
         whole = einsum(f"{out},{out}{of}->{of}", G, jacobian)
         yield step("chain", gradient(x), chain, ("I-CHAIN",),
                    Why(f"{x.attrs[0]} reaches the target through every entry of {q.var.attrs[0]}",
                        "the chain rule on single numbers: sum over everything in between"),
                    Claim("EQ", chain, whole, {partial: jacobian}))  # fmt: skip
         short = _without_delta(q.var, x, G, holes)
-        yield step("delta", chain, short, ("I-DELTA",),
-                   Why("δ keeps one term of its sum and renames the index", "Σ_j δ_jq T_j = T_q"), Claim("EQ", whole, short))
-        if sum(1 for k in d.core.equations if k.var in cotangent and x in postorder(k.value)) == 1:
+        yield step(
+            "delta",
+            chain,
+            short,
+            ("I-DELTA",),
+            Why("δ keeps one term of its sum and renames the index", "Σ_j δ_jq T_j = T_q"),
+            Claim("EQ", whole, short),
+        )
+        if len(users[x]) == 1:
             value = known[x].value
             yield step("lift", short, value, _lift_rules(value),
                        Why("back in matrix notation", "where each index is left decides the notation (see WHY)"),
@@ -167,16 +187,22 @@ def index_steps(d: Derivation) -> list[Step]:
     plain = rational(1)
     cotangent = {b.of: b.value if b.value is plain or b.value is d.seed else gradient(b.of) for b in d.backward}
     steps: list[Step] = []
+    known = {b.of: b for b in d.backward}
+    users: dict[Expr, list[Equation]] = {}
+    for q in d.core.equations:
+        if q.var in cotangent:
+            for x in postorder(q.value):
+                if x in known:
+                    users.setdefault(x, []).append(q)
     for q in reversed(d.core.equations):
         if q.var in cotangent:
-            steps += _of(d, q, numbered, cotangent)
+            steps += _of(q, numbered, cotangent, known, users)
     for b in d.backward:
-        users = [q for q in d.core.equations if q.var in cotangent and b.of in postorder(q.value)]
-        if len(users) > 1:
+        used = users.get(b.of, [])
+        if len(used) > 1:
             steps.append(Step(
                 id=f"i{next(numbered)}", kind="collect", about=b.of.attrs[0], left=gradient(b.of), relation="=",
                 right=b.value, rules=("FANOUT",),
-                why=Why(f"{b.of.attrs[0]} is used in {len(users)} equations: their contributions are added"),
+                why=Why(f"{b.of.attrs[0]} is used in {len(used)} equations: their contributions are added"),
                 claim=Claim("EQ", gradient(b.of), b.value, {gradient(b.of): b.value})))  # fmt: skip
     return steps
-

@@ -61,7 +61,7 @@ def _agree(b: Backward, parts: dict[Expr, Expr], add: Callable[[Step], str]) -> 
     if any(x in parts or _is_block(x) for x in postorder(plain)):
         return
     add(Step(
-        id="", kind="inline", about=b.of.attrs[0], left=b.value, relation="=", right=plain, rules=("V-BIASFOLD", *laws),
+        id="", kind="blocks", about=b.of.attrs[0], left=gradient(b.of), relation="=", right=plain, rules=("V-BIASFOLD", *laws),
         why=Why(f"block by block: the same ∇{b.of.attrs[0]} as without the block matrix",
                 "the definitions of the blocks are put in; every entry that comes from another block drops out",
                 "a dummy entry is a constant: it has no increment, and its own gradient is not asked for"),

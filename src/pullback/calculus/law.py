@@ -41,11 +41,13 @@ class Law:
             if is_var(p, _WILD):
                 if bound.setdefault(p, x) is not x or not _fit(p.shape, x.shape, sizes):
                     return None
-            elif p.op is not x.op or len(p.args) != len(x.args) or not _fit(p.shape, x.shape, sizes):
-                return None
-            elif p.args and p.attrs != x.attrs:
-                return None
-            elif not p.args and not p.shape and not _same(p.attrs, x.attrs, sizes):
+            elif (
+                p.op is not x.op
+                or len(p.args) != len(x.args)
+                or not _fit(p.shape, x.shape, sizes)
+                or (p.args and p.attrs != x.attrs)
+                or (not p.args and not p.shape and not _same(p.attrs, x.attrs, sizes))
+            ):
                 return None
             else:
                 stack.extend(zip(p.args, x.args, strict=True))
@@ -98,7 +100,9 @@ def _declare(signature: str, where: str, store: list[Law]) -> Callable[[Callable
         made = []
         for order in _ORDERS if free else (0,):
             names = [Dim.symbol(f"s{k}") for k in range(order)]
-            shapes = [tuple(names) if p == "*s" else tuple(Dim.symbol(d.strip()) for d in p.split(",") if d) for _, p in slots]
+            shapes = [
+                tuple(names) if p == "*s" else tuple(Dim.symbol(d.strip()) for d in p.split(",") if d) for _, p in slots
+            ]
             left, right = body(*(var(n, s, _WILD) for (n, _), s in zip(slots, shapes, strict=True)))
             made.append(Law(body.__name__, inspect.cleandoc(body.__doc__ or ""), left, right, where, order))
         store.extend(made)

@@ -31,6 +31,8 @@ def instantiate(template: str, e: Expr, slot: int, bind: dict[str, Any], **more:
         name = e.op.slots[k][0] if k < len(e.op.slots) else f"X{k + 1}"
         # in a move the argument in question is the increment itself
         values[name], values[f"d{name}"] = a, a if e.op.linear and "G" in more else Increment(a)
+    if e.op.variadic:
+        values["X"], values["dX"] = e.args[slot], e.args[slot] if "G" in more else Increment(e.args[slot])
     if e.op.linear is None:
         first = e.op.slots[0][0]
         values[f"d{first}"] = Increment(e.args[slot]) if len(e.op.slots) < len(e.args) else values[f"d{first}"]

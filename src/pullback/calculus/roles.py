@@ -234,16 +234,12 @@ def _conclusion(t: Term, names: Mapping[int, str], axes: Sequence[Axis], value: 
     """What the table says, in words; one sentence per kind of axis."""
     tensors = [f for f in t.factors if f.legs and not _is_placement(f.atom)]
     shown = {id(f): _atom(f) for f in tensors}
-    where = {
-        a.letter: [f for f, p in zip(t.factors, a.places, strict=True) if p and id(f) in shown] for a in axes
-    }
+    where = {a.letter: [f for f, p in zip(t.factors, a.places, strict=True) if p and id(f) in shown] for a in axes}
     kinds = {a.role for a in axes}
     if not axes:
         b = Bind()
         if len(t.factors) > 1:
-            yield b.said(
-                f"no axis at all: {b.list([_atom(f) for f in t.factors])} are numbers, and are multiplied"
-            )
+            yield b.said(f"no axis at all: {b.list([_atom(f) for f in t.factors])} are numbers, and are multiplied")
         return
     if len(tensors) == 1 and kinds == {"free leg"}:
         [f] = tensors
@@ -275,9 +271,7 @@ def _conclusion(t: Term, names: Mapping[int, str], axes: Sequence[Axis], value: 
     for held_by, letters in matched.items():
         b = Bind()
         many = (
-            f"{letters[0]} is an axis"
-            if len(letters) == 1
-            else f"{', '.join(letters[:-1])} and {letters[-1]} are axes"
+            f"{letters[0]} is an axis" if len(letters) == 1 else f"{', '.join(letters[:-1])} and {letters[-1]} are axes"
         )
         yield b.said(f"{many} of {b.list(held_by)}, and of the result ⇒ matched, not summed: ⊙")
     for a in axes:
@@ -290,15 +284,11 @@ def _conclusion(t: Term, names: Mapping[int, str], axes: Sequence[Axis], value: 
                 + _transposes(b, t, where[i], a, value)
             )
         elif a.role == "sum" and held:
-            yield b.said(
-                f"{i} is an axis of {b.list(held)} only, and no axis of the result ⇒ summed over all {i}"
-            )
+            yield b.said(f"{i} is an axis of {b.list(held)} only, and no axis of the result ⇒ summed over all {i}")
         elif a.role == "trace" and held:
             yield b.said(f"{i} is both axes of {b.list(held)} ⇒ its diagonal is summed")
         elif a.role == "broadcast":
-            yield b.said(
-                f"{i} is an axis of the result, but of no factor ⇒ the same number for every {i}: broadcast"
-            )
+            yield b.said(f"{i} is an axis of the result, but of no factor ⇒ the same number for every {i}: broadcast")
         elif a.role == "diagonal":
             yield b.said("the axes of the result are tied ⇒ a diagonal matrix")
             return
@@ -321,8 +311,7 @@ def _transposes(b: Bind, t: Term, held: Sequence[Factor], a: Axis, value: Expr) 
             parts.append(f"{b.put(M)} is summed over its first axis, which is written {b.put(turned)}")
         elif turned in written and k == 1 and at == 1:
             parts.append(
-                f"{b.put(M)} stands on the right and is summed over its second axis, which is written "
-                f"{b.put(turned)}"
+                f"{b.put(M)} stands on the right and is summed over its second axis, which is written {b.put(turned)}"
             )
     return "; " + "; ".join(parts) if parts else ""
 
@@ -361,9 +350,7 @@ def roles(of: Expr, value: Expr, letters: Letters, used: Sequence[Said] = ()) ->
         names = letters.of(t, legs)
         order = [*dict.fromkeys([*t.outs, *t.dims])]
         axes = tuple(_axis(t, i, names[i], of) for i in order)
-        found.append(
-            TermRoles(_product(t, names), _entries(t, names), axes, tuple(_conclusion(t, names, axes, value)))
-        )
+        found.append(TermRoles(_product(t, names), _entries(t, names), axes, tuple(_conclusion(t, names, axes, value))))
     return Roles(
         of,
         value,

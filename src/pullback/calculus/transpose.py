@@ -84,4 +84,3 @@ def hole(G: Expr, term: Expr, d: Expr) -> list[tuple[Any, ...]]:
         t.factors.remove(node)
         found.append((t, node.legs))
     return found
-

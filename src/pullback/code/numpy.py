@@ -105,7 +105,11 @@ def _entrywise(np: Any, given: tuple[Function, ...], orders: tuple[int, ...], ar
     if order == 0:
         return np.asarray(given[0](*args), dtype=float)
     if order > 1:
-        raise UnsupportedError("U021", f"the derivative of order {order} of {name} is needed", hint=f"pass {name}=({name}, {name}′, …)")
+        raise UnsupportedError(
+            "U021",
+            f"the derivative of order {order} of {name} is needed",
+            hint=f"pass {name}=({name}, {name}′, …)",
+        )
     k = orders.index(1)
 
     def moved(by: complex) -> list[Any]:
@@ -135,13 +139,19 @@ def _tensor(np: Any, given: tuple[Function, ...], e: Expr, args: list[Any]) -> A
         found = given[len(slots)](*args)
         return np.asarray(found[slots[0]] if isinstance(found, tuple) and slots else found, dtype=float)
     if len(slots) != 1:
-        raise UnsupportedError("U021", f"the derivative of {name} is needed", hint=f"pass {name}=({name}, gradient_of_{name})")
+        raise UnsupportedError(
+            "U021", f"the derivative of {name} is needed", hint=f"pass {name}=({name}, gradient_of_{name})"
+        )
     k = slots[0]
     columns = []
     for index in np.ndindex(args[k].shape):
         unit = np.zeros(args[k].shape)
         unit[index] = 1.0
-        columns.append(_checked_step(np, lambda by, u=unit: given[0](*[a + by * u if i == k else a for i, a in enumerate(args)]), name))
+
+        def along(by: complex, unit: Any = unit) -> Any:
+            return given[0](*[a + by * unit if i == k else a for i, a in enumerate(args)])
+
+        columns.append(_checked_step(np, along, name))
     stacked = np.array(columns).reshape((*args[k].shape, *np.shape(columns[0])))
     return np.moveaxis(stacked, range(args[k].ndim), range(-args[k].ndim, 0)) if out else stacked
 
@@ -151,13 +161,21 @@ def _bind(np: Any, names: list[Expr], arrays: Mapping[str, Any], sizes: dict[str
     for v in names:
         name = v.attrs[0]
         if name not in arrays:
-            raise ParseError("P020", f"no array is given for {name}", expected=f"{name} of shape ({', '.join(map(str, v.shape))})")
+            raise ParseError(
+                "P020",
+                f"no array is given for {name}",
+                expected=f"{name} of shape ({', '.join(map(str, v.shape))})",
+            )
         a = np.asarray(arrays[name])
         if a.dtype.kind not in "fiub":
             raise UnsupportedError("U002", f"{name} has the type {a.dtype}; only real numbers are supported")
         a = a.astype(float)
         if a.ndim != v.order:
-            raise ShapeError("S020", f"{name} has {a.ndim} axes, not {v.order}", expected=f"shape ({', '.join(map(str, v.shape))})")
+            raise ShapeError(
+                "S020",
+                f"{name} has {a.ndim} axes, not {v.order}",
+                expected=f"shape ({', '.join(map(str, v.shape))})",
+            )
         for d, extent in zip(v.shape, a.shape, strict=True):
             if d.name is not None and sizes.setdefault(d.name, extent) != extent:
                 raise ShapeError("S021", f"{name} has size {extent} where {d.name} is {sizes[d.name]}")
@@ -200,15 +218,31 @@ def evaluate(d: Derivation, functions: set[str], arrays: Mapping[str, Any]) -> t
                              hint=f"did you mean {close}?" if close else f"the inputs are {', '.join(sorted(wanted))}")  # fmt: skip
     for name in sorted(functions):
         if name not in arrays:
-            raise ParseError("P020", f"no function is given for {name}", expected=f"{name}=callable, or {name}=(callable, derivative)")
+            raise ParseError(
+                "P020",
+                f"no function is given for {name}",
+                expected=f"{name}=callable, or {name}=(callable, derivative)",
+            )
     run = _Run({f: arrays[f] for f in functions}, {})
     run.values.update(_bind(np, inputs, arrays, run.sizes))
-    untold = sorted(s for v in (*d.inputs, *(q.var for q in d.core.equations)) for n in v.shape for s in n.symbols() - run.sizes.keys())
+    used = [e for q in d.core.equations for e in postorder(q.value)]
+    untold = sorted(
+        s
+        for v in (*d.inputs, *used)
+        for n in v.shape
+        for s in n.symbols() - run.sizes.keys()
+    )
     if untold:
-        raise ShapeError("S022", f"the size {untold[0]} cannot be told from the arrays", hint="every size must occur in an input's shape")
+        raise ShapeError(
+            "S022",
+            f"the size {untold[0]} cannot be told from the arrays",
+            hint="every size must occur in an input's shape",
+        )
     for q in d.core.equations:
         run.values[q.var] = run.value(q.value)
     for b in d.backward:
-        run.values[gradient(b.of)] = np.broadcast_to(run.value(b.value), [n.value(run.sizes) for n in b.of.shape]).copy()
+        run.values[gradient(b.of)] = np.broadcast_to(
+            run.value(b.value), [n.value(run.sizes) for n in b.of.shape]
+        ).copy()
     value = run.values[d.target]
     return value, {v.attrs[0]: run.values[gradient(v)] for v in d.wrt}

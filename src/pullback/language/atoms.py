@@ -193,9 +193,7 @@ class Atoms:
         if self.t[self.i].text == "(" and self.t[self.i].start == name.end and self.is_function(name.text):
             slots = tuple(int(c) - 1 for c in digits) or (0,) * marks
             if len(slots) != marks:
-                raise ParseError(
-                    "P002", f"{token.text} has {marks} ∇ but {len(slots)} places", span=self.span(token)
-                )
+                raise ParseError("P002", f"{token.text} has {marks} ∇ but {len(slots)} places", span=self.span(token))
             return self.call(name, {"slots": slots})
         return self.node("name", (), token.text + name.text, token.start)
 

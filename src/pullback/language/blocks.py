@@ -68,9 +68,7 @@ def _joined(maker: Maker, node: Node, blocks: list[_Block], axis: int, order: in
                 raise maker.differ(other[0], size, node, [at, k], [first, value], "the block matrix")
             other = other or (size, (value, k))
     if any(abs(c) > _LARGEST for _, c in total.terms):
-        raise maker.parse_error(
-            "P008", "a block with a size too large to work with", node, expected="fewer blocks"
-        )
+        raise maker.parse_error("P008", "a block with a size too large to work with", node, expected="fewer blocks")
     shape = (total,) if other is None else (total, other[0]) if axis == 0 else (other[0], total)
     parts = [v for v, _ in blocks]
     return maker.make(lambda *b: structure.concat(axis, *b), shape, *parts, row=flat)
@@ -83,6 +81,5 @@ def _misfit(maker: Maker, node: Node, blocks: list[_Block], why: str) -> Excepti
         node,
         [k for _, k in blocks],
         [v for v, _ in blocks],
-        hint="; stands between rows, a comma or a space between columns; "
-        "brackets keep a product together: [(W a); 1]",
+        hint="; stands between rows, a comma or a space between columns; brackets keep a product together: [(W a); 1]",
     )

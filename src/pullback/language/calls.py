@@ -24,18 +24,14 @@ def apply(maker: Maker, node: Node, name: str, args: list[Val]) -> Val:
     _, token, options = node.value
     kind = maker.functions.get(name)
     if kind is not None:
-        return apply_free(
-            maker, node, name, kind, [a.column() for a in args], options, any(a.row for a in args)
-        )
+        return apply_free(maker, node, name, kind, [a.column() for a in args], options, any(a.row for a in args))
     rivals = KNOWN.get(name)
     if rivals is None:
         found = derivative_of(name, maker.functions)
         if found is not None:
             base, slots = found
             marks = {"slots": slots}
-            return apply_free(
-                maker, node, base, maker.functions[base], [a.column() for a in args], marks, False
-            )
+            return apply_free(maker, node, base, maker.functions[base], [a.column() for a in args], marks, False)
         raise refuse(name, maker.statement.span(token))
     return apply_op(maker, node, name, rivals, args, dict(options))
 
@@ -65,9 +61,7 @@ def apply_op(
     if chosen is None:
         given = ", ".join(article(a.order) for a in args)
         takes = " or ".join(o.signature for o in rivals)
-        raise maker.shape_error(
-            "S001", f"{name} does not take {given}", node, node.kids, args, expected=takes
-        )
+        raise maker.shape_error("S001", f"{name} does not take {given}", node, node.kids, args, expected=takes)
     shape = None if chosen.variadic else _pattern_shape(maker, node, chosen, args)
     attrs = {key: _attribute(key, options.pop(key)) for key in list(options) if key in chosen.attr_names}
     if options:
@@ -125,9 +119,7 @@ def _pattern_shape(maker: Maker, node: Node, o: Op, args: Sequence[Val]) -> Shap
 def _axes(maker: Maker, node: Node, name: str, order: int, options: dict[str, Any]) -> tuple[int, ...] | None:
     wanted = options.pop("axis", None) or options.pop("axes", None)
     if options:
-        raise maker.parse_error(
-            "P002", f"{name} has no option {next(iter(options))}", node, expected="axis=0"
-        )
+        raise maker.parse_error("P002", f"{name} has no option {next(iter(options))}", node, expected="axis=0")
     if wanted is None:
         return None
     numbers = tuple(d.constant for d in wanted)
@@ -148,9 +140,7 @@ def _axes(maker: Maker, node: Node, name: str, order: int, options: dict[str, An
 
 def _total(maker: Maker, node: Node, name: str, o: Op, args: list[Val], options: dict[str, Any]) -> Val:
     if len(args) != 1:
-        raise maker.parse_error(
-            "P002", f"{name} takes one argument", node, expected=f"{name}(X) or {name}(X, axis=0)"
-        )
+        raise maker.parse_error("P002", f"{name} takes one argument", node, expected=f"{name}(X) or {name}(X, axis=0)")
     x = args[0]
     axes = _axes(maker, node, name, x.order, options)
     if not x.order:
@@ -173,9 +163,7 @@ def _pad(maker: Maker, node: Node, args: list[Val], options: dict[str, Any]) -> 
         ) from None
     number = axis.constant
     if number is None or not 0 <= number < args[0].order or len(args) != 1 or options:
-        raise maker.parse_error(
-            "P002", "this pad cannot be read", node, expected="pad(X, axis=0, start=0, size=n)"
-        )
+        raise maker.parse_error("P002", "this pad cannot be read", node, expected="pad(X, axis=0, start=0, size=n)")
     start, total = maker.dims((start, total))
     shape = (*args[0].shape[:number], total, *args[0].shape[number + 1 :])
     return maker.make(structure.pad, shape, args[0], axis=number, start=start, total=total)
@@ -260,15 +248,9 @@ def apply_free(
     return maker.make(lambda *x: free.free_function(name, out, *x, slots=slots), shape, *args)
 
 
-def _check_arguments(
-    maker: Maker, node: Node, name: str, declared: tuple[Shape, ...], args: list[Val]
-) -> None:
+def _check_arguments(maker: Maker, node: Node, name: str, declared: tuple[Shape, ...], args: list[Val]) -> None:
     shown = ", ".join(map(show_shape, declared))
     if len(declared) != len(args) or any(len(d) != a.order for d, a in zip(declared, args, strict=False)):
-        raise maker.shape_error(
-            "S001", f"{name} was declared for the arguments {shown}", node, node.kids, args
-        )
+        raise maker.shape_error("S001", f"{name} was declared for the arguments {shown}", node, node.kids, args)
     for d, a, k in zip(declared, args, node.kids, strict=True):
-        maker.same_shape(
-            Val(maker.dims(d)), a, node, (k, k), f"the declared argument {show_shape(d)} of {name}"
-        )
+        maker.same_shape(Val(maker.dims(d)), a, node, (k, k), f"the declared argument {show_shape(d)} of {name}")

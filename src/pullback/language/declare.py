@@ -113,9 +113,7 @@ def _shape(statement: Statement, i: int, found: Lines) -> tuple[Shape, int]:
     for dim in dims:
         value = dim.constant
         if value is not None and value < 1:
-            raise ParseError(
-                "P002", f"a size of {value}", span=statement.span(t[i - 1]), expected="a positive size"
-            )
+            raise ParseError("P002", f"a size of {value}", span=statement.span(t[i - 1]), expected="a positive size")
         found.dims |= dim.symbols()
     return tuple(dims), i
 

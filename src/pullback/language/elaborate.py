@@ -62,15 +62,11 @@ def _sum(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
         return maker.size(size)
     total, place = kids[0], node.kids[0]
     for sign, value, k in zip(node.value[1:], kids[1:], node.kids[1:], strict=True):
-        total = _plus(
-            maker, node, (total, place), (value, k), arithmetic.add if sign == "+" else arithmetic.sub
-        )
+        total = _plus(maker, node, (total, place), (value, k), arithmetic.add if sign == "+" else arithmetic.sub)
     return total
 
 
-def _plus(
-    maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int], build: Callable[..., Expr]
-) -> Val:
+def _plus(maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int], build: Callable[..., Expr]) -> Val:
     (a, i), (b, j) = left, right
     if a.order == b.order:
         if a.row != b.row:
@@ -94,9 +90,7 @@ def _plus(
         else:
             b = _broadcast(maker, node, (b, j), (a, i))
         return maker.make(build, a.shape, a, b)
-    raise maker.shape_error(
-        "S002", f"{article(a.order)} and {article(b.order)} cannot be added", node, [i, j], [a, b]
-    )
+    raise maker.shape_error("S002", f"{article(a.order)} and {article(b.order)} cannot be added", node, [i, j], [a, b])
 
 
 def _filled(maker: Maker, value: Val, at: int, wide: Val) -> Val:
@@ -263,12 +257,7 @@ def _pow(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
         )
     if not x.order or dotted:
         inner = maker.tape[node.kids[0]]
-        if (
-            exponent == 2
-            and not dotted
-            and inner.tag == "call"
-            and reduction.norm in KNOWN.get(inner.value[0], ())
-        ):
+        if exponent == 2 and not dotted and inner.tag == "call" and reduction.norm in KNOWN.get(inner.value[0], ()):
             return maker.make(lambda n: reduction.norm_sq(n.args[0]), (), x)
         return maker.make(lambda e: arithmetic.power(e, exponent=exponent), x.shape, x, row=x.row)
     if x.order == 2 and exponent.denominator == 1:

@@ -216,12 +216,8 @@ def derivative_of(name: str, functions: Container[str]) -> tuple[str, tuple[int,
     return None
 
 
-_TO_NUMBER = frozenset(
-    ["det", "logdet", "slogdet", "rank", "maxeig", "mineig", "normnuc", "norm_nuc", "normspec"]
-)
-_TO_MATRIX = frozenset(
-    ["inv", "pinv", "cholesky", "chol", "expm", "logm", "sqrtm", "sinm", "cosm", "tril", "triu"]
-)
+_TO_NUMBER = frozenset(["det", "logdet", "slogdet", "rank", "maxeig", "mineig", "normnuc", "norm_nuc", "normspec"])
+_TO_MATRIX = frozenset(["inv", "pinv", "cholesky", "chol", "expm", "logm", "sqrtm", "sinm", "cosm", "tril", "triu"])
 
 
 def is_known(name: str) -> bool:
@@ -232,17 +228,9 @@ def is_known(name: str) -> bool:
 def refuse(name: str, span: Span | None) -> UnsupportedError:
     """The refusal of a function that is well known but not derived here."""
     if name == "complex":
-        return UnsupportedError(
-            "U002", "complex numbers are not supported", span=span, expected="real numbers"
-        )
+        return UnsupportedError("U002", "complex numbers are not supported", span=span, expected="real numbers")
     hint = _REFUSED.get(name, "")
-    kind = (
-        "(n, n) -> scalar"
-        if name in _TO_NUMBER
-        else "(n, n) -> (n, n)"
-        if name in _TO_MATRIX
-        else "(n) -> (n)"
-    )
+    kind = "(n, n) -> scalar" if name in _TO_NUMBER else "(n, n) -> (n, n)" if name in _TO_MATRIX else "(n) -> (n)"
     free = f"declare `{name}` yourself, for example `{name} : {kind}`, to derive with any such function"
     known = "a known function (" + ", ".join(sorted(KNOWN)) + "), or a free one such as f"
     return UnsupportedError(

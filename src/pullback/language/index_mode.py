@@ -50,9 +50,7 @@ def elaborate_index(maker: Maker, statement: Statement, tape: Tape, left: Labels
     for node in tape:
         kids = [terms[k] for k in node.kids]
         try:
-            terms.append(
-                _HANDLERS[node.tag](reader, node, kids) if node.tag in _HANDLERS else reader.refuse(node)
-            )
+            terms.append(_HANDLERS[node.tag](reader, node, kids) if node.tag in _HANDLERS else reader.refuse(node))
         except PullbackError as error:
             raise error.at(maker.span(node)) from None
     last, node = terms[-1], tape[-1]
@@ -243,9 +241,7 @@ class _Indices:
     def power(self, node: Node, kids: list[Term]) -> Term:
         exponent = node.value[0]
         if abs(exponent) > 1000:
-            raise self.maker.parse_error(
-                "P002", "an exponent too large to work with", node, expected="at most 1000"
-            )
+            raise self.maker.parse_error("P002", "an exponent too large to work with", node, expected="at most 1000")
         value, labels = self.tensor(node, kids[0])
         build = self.maker.make(lambda e: arithmetic.power(e, exponent=exponent), value.shape, value)
         return self.as_term(build, labels)

@@ -127,9 +127,7 @@ def _define(statement: Statement, equals: int | None, found: Lines) -> None:
         )
     if name in found.declared:
         shape = show_shape(found.declared[name].shape)
-        found.notes.append(
-            f"{name} was declared as {shape} and is defined by `{statement.surface.strip()[:80]}`"
-        )
+        found.notes.append(f"{name} was declared as {shape} and is defined by `{statement.surface.strip()[:80]}`")
         _declared_twice(statement, t[0], name, found)
     elif name in found.places:
         other, first = found.places[name]
@@ -182,9 +180,7 @@ def _given(statement: Statement, found: Lines) -> None:
     if t[i].text in ("grad", "gradient", "∇"):
         i += 1
     if t[i].kind != "name" or t[i + 1].text != "as" or t[i + 2].kind != "name" or t[i + 3].kind != "end":
-        raise ParseError(
-            "P002", "this line cannot be read", span=statement.span(t[i]), expected="given grad y as g"
-        )
+        raise ParseError("P002", "this line cannot be read", span=statement.span(t[i]), expected="given grad y as g")
     if found.given is not None:
         raise ParseError(
             "P004",

@@ -116,9 +116,7 @@ def program_of(
     def name_of(item: str | Expr) -> str:
         key = item if isinstance(item, str) else str(item.attrs[0]) if free.is_var(item) else ""
         if key not in names:
-            raise ParseError(
-                "P003", f"{key or item!r} occurs in no equation", expected=", ".join(list(names)[:12])
-            )
+            raise ParseError("P003", f"{key or item!r} occurs in no equation", expected=", ".join(list(names)[:12]))
         return key
 
     pulled: tuple[str, Expr] | None = None
@@ -146,9 +144,7 @@ def program_of(
     )
 
 
-def _use(
-    leaf: Expr, name: str, named: Mapping[str, Any], defined: dict[str, Expr], inputs: dict[str, Expr]
-) -> None:
+def _use(leaf: Expr, name: str, named: Mapping[str, Any], defined: dict[str, Expr], inputs: dict[str, Expr]) -> None:
     word = str(leaf.attrs[0])
     if word in named and word not in defined:
         raise ParseError(

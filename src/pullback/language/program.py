@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 
 from ..algebra.dims import Shape, show_shape
@@ -33,9 +34,7 @@ class FunctionKind:
         if self.entrywise:
             return "entrywise"
         inside = "" if self.args is None else " of " + ", ".join(map(show_shape, self.args))
-        return (
-            "scalar function" if not self.out else f"function with values of shape {show_shape(self.out)}"
-        ) + inside
+        return ("scalar function" if not self.out else f"function with values of shape {show_shape(self.out)}") + inside
 
 
 @dataclass(frozen=True)
@@ -67,13 +66,21 @@ class Program:
     dialect: str = "matrix"
     source: str = ""
 
+    @cached_property
+    def _equations(self) -> dict[str, Equation]:
+        return {e.name: e for e in self.equations}
+
+    @cached_property
+    def _inputs(self) -> dict[str, Expr]:
+        return {v.attrs[0]: v for v in self.inputs}
+
     def equation(self, name: str) -> Equation | None:
-        return next((e for e in self.equations if e.name == name), None)
+        return self._equations.get(name)
 
     def variable(self, name: str) -> Expr | None:
         """The leaf that stands for a name, defined or an input."""
         found = self.equation(name)
-        return found.var if found else next((v for v in self.inputs if v.attrs[0] == name), None)
+        return found.var if found else self._inputs.get(name)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -84,9 +91,7 @@ def choose_target(program: Program, name: str | None = None) -> Equation:
     """The scalar equation whose gradient is taken. Raises ParseError P003, P010 or ShapeError S010."""
     wanted = name or program.target
     if wanted is None:
-        raise ParseError(
-            "P010", "there is no equation to differentiate", expected="a line `name = expression`"
-        )
+        raise ParseError("P010", "there is no equation to differentiate", expected="a line `name = expression`")
     found = program.equation(wanted)
     if found is None:
         known = [e.name for e in program.equations]

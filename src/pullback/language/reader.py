@@ -40,9 +40,7 @@ def constant(maker: Maker, name: str, dims: set[str]) -> Val | None:
 class Reader:
     """Reads one text in one dialect."""
 
-    def __init__(
-        self, text: str, statements: list[Statement], dialect: str | None, recognised: bool = False
-    ) -> None:
+    def __init__(self, text: str, statements: list[Statement], dialect: str | None, recognised: bool = False) -> None:
         self.text = text
         self.lines = read_lines(statements)
         self.chosen = dialect or self.lines.dialect
@@ -97,9 +95,7 @@ class Reader:
             if both is None:
                 left = Statement(statement.source, tokens[1:middle])
                 right = Statement(statement.source, tokens[middle + 1 : -1])
-                tapes = [
-                    Parser(s, 0, self.scan.is_function, matlab=self.matlab).whole() for s in (left, right)
-                ]
+                tapes = [Parser(s, 0, self.scan.is_function, matlab=self.matlab).whole() for s in (left, right)]
                 self.conditions.append((relation, tapes[0], left, tapes[1], right))
             elif self.sizes.assume(*both):
                 self.notes.setdefault(f"{both[0]} = {both[1]} assumed on line {statement.source.line}")
@@ -151,9 +147,7 @@ class Reader:
             self.current = relation.text
             a, b = elaborate(maker, first, left), elaborate(maker, second, right)
             if a.order != b.order or not all(map(self.sizes.agree, a.shape, b.shape)):
-                shapes = (
-                    f"{show_shape(self.sizes.shape(a.shape))} and {show_shape(self.sizes.shape(b.shape))}"
-                )
+                shapes = f"{show_shape(self.sizes.shape(a.shape))} and {show_shape(self.sizes.shape(b.shape))}"
                 raise ShapeError(
                     "S002",
                     f"the two sides of an assumption have the shapes {shapes}",
@@ -188,9 +182,7 @@ class Reader:
         if value is not None:
             return value
         if name.startswith("∇"):
-            raise maker.parse_error(
-                "P003", f"{name} is not defined", node, hint="write `given grad y as g` and use g"
-            )
+            raise maker.parse_error("P003", f"{name} is not defined", node, hint="write `given grad y as g` and use g")
         chosen = guess(name, self.scan.index_orders.get(name), self.sizes)
         chosen.line = clip(self.current)
         self.guesses[name] = chosen

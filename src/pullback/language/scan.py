@@ -108,9 +108,7 @@ class Scan:
                     split = subscript(name)
                     if split is not None:
                         name = split[0]
-                        self.index_orders.setdefault(
-                            name, len(split[1]) + (0 if any(calls) else _more_indices(t, i))
-                        )
+                        self.index_orders.setdefault(name, len(split[1]) + (0 if any(calls) else _more_indices(t, i)))
                 self.position.setdefault(name, count)
                 j, end = i + 1, token.end
                 while t[j].kind == "prime" and t[j].start == end:
@@ -193,9 +191,7 @@ class Scan:
         self.only_matrix = self.only_matrix or parser.only_matrix
         uses = [n.value if n.tag == "name" else n.value[0] for n in tape if n.tag in ("name", "indexed")]
         if d.indices is not None:
-            self.notes.append(
-                f"`{clip(d.statement.surface)}` is an index equation: letters after _ are indices"
-            )
+            self.notes.append(f"`{clip(d.statement.surface)}` is an index equation: letters after _ are indices")
         return Parsed(d, tape, uses)
 
     def _order(self, equations: list[Parsed]) -> list[Parsed]:

@@ -72,9 +72,7 @@ class Sizes:
                 self.bound[name] = other
                 return True
         rest = a - b
-        candidates = [
-            (m[0], c) for m, c in rest.terms if len(m) == 1 and m[0].startswith("?") and c in (1, -1)
-        ]
+        candidates = [(m[0], c) for m, c in rest.terms if len(m) == 1 and m[0].startswith("?") and c in (1, -1)]
         solutions = []
         for symbol, sign in candidates:
             if sum(symbol in m for m, _ in rest.terms) == 1:

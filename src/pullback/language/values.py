@@ -80,9 +80,7 @@ class Maker:
 
     # ---- values
 
-    def make(
-        self, build: Callable[..., Expr], shape: Shape, *parts: Val, row: bool = False, **attrs: Any
-    ) -> Val:
+    def make(self, build: Callable[..., Expr], shape: Shape, *parts: Val, row: bool = False, **attrs: Any) -> Val:
         if not self.building:
             return Val(shape, None, row)
         expr = build(*(p.built() for p in parts), **attrs)
@@ -126,9 +124,7 @@ class Maker:
             if x is not y and not self.sizes.agree(x, y):
                 raise self.differ(x, y, node, kids, [a, b], what)
 
-    def differ(
-        self, x: Dim, y: Dim, node: Node, kids: Sequence[int], values: Sequence[Val], what: str
-    ) -> ShapeError:
+    def differ(self, x: Dim, y: Dim, node: Node, kids: Sequence[int], values: Sequence[Val], what: str) -> ShapeError:
         x, y = self.sizes.resolve(x), self.sizes.resolve(y)
         symbols = x.name is not None and y.name is not None
         named = x.name if x.name is not None else y.name
@@ -184,9 +180,7 @@ class Maker:
             expected=expected,
         )
 
-    def parse_error(
-        self, code: str, message: str, node: Node, hint: str = "", expected: str = ""
-    ) -> ParseError:
+    def parse_error(self, code: str, message: str, node: Node, hint: str = "", expected: str = "") -> ParseError:
         return ParseError(code, message, span=self.span(node), hint=hint, expected=expected)
 
     def note(self, text: str) -> None:
@@ -196,9 +190,7 @@ class Maker:
                 self.notes.append(text)
             self.facts.setdefault(text)
 
-    def located(
-        self, error: PullbackError, node: Node, kids: Sequence[int], values: Sequence[Val]
-    ) -> PullbackError:
+    def located(self, error: PullbackError, node: Node, kids: Sequence[int], values: Sequence[Val]) -> PullbackError:
         if error.span is None:
             error.notes = (*error.notes, *self.describe(kids, values))
         return error.at(self.span(node))

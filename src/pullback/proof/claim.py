@@ -15,7 +15,7 @@ from ..step import Evidence, Step
 from .field import Modular, OutOfDomain, P
 from .jets import Point, sizes_for
 
-__all__ = ["bound", "check", "degree", "modular_equal", "nowhere", "symbols_of"]
+__all__ = ["bound", "check", "degree", "modular_equal", "nowhere", "sizes_of", "symbols_of"]
 
 TRIALS = 2
 _CELLS = 64  # entries of one tensor at test sizes that a function may be applied to
@@ -28,6 +28,20 @@ Memo = dict[tuple[Any, ...], tuple[Evidence, ...]]
 def symbols_of(exprs: Iterable[Expr]) -> set[str]:
     """The size symbols that occur in the shapes of the expressions."""
     return {s for root in exprs for e in postorder(root) for d in _dims(e) for s in d.symbols()}
+
+
+def sizes_of(exprs: Iterable[Expr], round_: int) -> dict[str, int]:
+    """Sizes for a test, large enough for every block and slice that the expressions cut out."""
+    roots = list(exprs)
+    sizes = sizes_for(symbols_of(roots), round_)
+    nodes = {e for root in roots for e in postorder(root)}
+    atoms = [x for e in nodes for m in e.op.meaning(e) or () for x in m.extra if len(x.attrs) > 1]
+    fits = [(x.shape[0], x.attrs[1] + (x.shape[1] if x.order > 1 else Dim.number(1))) for x in atoms]
+    for _ in range(64):
+        if all(total.value(sizes) >= end.value(sizes) for total, end in fits):
+            break
+        sizes = {s: n + 1 for s, n in sizes.items()}
+    return sizes
 
 
 def _dims(e: Expr) -> Iterable[Dim]:
@@ -73,13 +87,14 @@ def degree(exprs: Iterable[Expr], known: dict[Expr, int] | None = None) -> int:
     return total
 
 
-def modular_equal(left: Expr, right: Expr, where: Mapping[Expr, Expr], trials: int = TRIALS) -> list[dict[str, int]] | None:
+def modular_equal(
+    left: Expr, right: Expr, where: Mapping[Expr, Expr], trials: int = TRIALS
+) -> list[dict[str, int]] | None:
     """The sizes at which left = right was confirmed modulo p at random points, or None if it is false."""
     left, right = substitute_all(left, where), substitute_all(right, where)
-    symbols = symbols_of((left, right))
     tested: list[dict[str, int]] = []
     for k in range(trials):
-        sizes = sizes_for(symbols, k)
+        sizes = sizes_of((left, right), k)
         for attempt in range(_TRIES):
             point = Point(Modular(f"claim{k}", attempt), sizes)
             try:
@@ -174,10 +189,9 @@ def _tested(tested: list[dict[str, int]], D: int) -> Evidence:
 def _differential(step: Step) -> list[Evidence]:
     """DIFF: the tangent of the equation, computed on numbers, is what the claimed differential says."""
     value, claimed, moving = step.claim.left.value, step.claim.right, set(step.claim.where)
-    symbols = symbols_of((value, claimed))
     tested: list[dict[str, int]] = []
     for k in range(TRIALS):
-        sizes = sizes_for(symbols, k)
+        sizes = sizes_of((value, claimed), k)
         for attempt in range(_TRIES):
             point = Point(Modular(f"diff{k}", attempt), sizes)
             for e in postorder(value):

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from ..algebra.expr import Expr
 
-__all__ = ["P", "Field", "Modular", "OutOfDomain", "Real"]
+__all__ = ["Field", "Modular", "OutOfDomain", "P", "Real"]
 
 P = 2**61 - 1
 

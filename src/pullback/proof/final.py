@@ -14,9 +14,9 @@ from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import gradient, is_name
 from ..errors import CheckFailed, UnsupportedError
 from ..step import Evidence
-from .claim import bound, degree, nowhere, symbols_of
+from .claim import bound, degree, nowhere, sizes_of
 from .field import Field, Modular, OutOfDomain, P, Real, dot
-from .jets import Point, sizes_for
+from .jets import Point
 
 __all__ = ["Problem", "confirm", "survives"]
 
@@ -38,13 +38,16 @@ class Problem:
     probed: Sequence[Expr]  # the names whose gradient is claimed
     facts: Sequence[tuple[Expr, Expr, str]] = ()
 
+    def expressions(self) -> list[Expr]:
+        """Everything whose sizes a test must choose."""
+        return [*self.inputs, *(v for _, v in self.forward), *(v for _, v in self.backward)]
+
 
 def confirm(problem: Problem) -> list[Evidence]:
     """Evidence for the whole result. Raises CheckFailed."""
     found: list[dict[str, int]] = []
-    symbols = symbols_of([v for _, v in problem.forward] + list(problem.inputs))
     for k in range(2):
-        sizes = sizes_for(symbols, k)
+        sizes = sizes_of(problem.expressions(), k)
         if not _attempt(problem, sizes, f"final{k}"):
             raise CheckFailed("C002", "internal error: the gradients do not agree with the program (FINAL)",
                               hint="please report this program: the result is withheld")  # fmt: skip
@@ -60,7 +63,7 @@ def confirm(problem: Problem) -> list[Evidence]:
         f"points, all functions unknown or by their slope only (a wrong gradient passes with probability below {chance})",
         {"trials": len(found), "p": P, "bound": chance, "sizes": found})]  # fmt: skip
     if len(problem.forward) <= _FLOAT_LIMIT:
-        error = _central(problem, sizes_for(symbols, 0))
+        error = _central(problem, sizes_of(problem.expressions(), 0))
         if error is not None:
             evidence.append(Evidence(
                 "TESTED-FLOAT", f"central difference of the program in float64 agrees to {error:.1e}", {"error": error}))  # fmt: skip
@@ -69,8 +72,7 @@ def confirm(problem: Problem) -> list[Evidence]:
 
 def survives(problem: Problem, sizes: Mapping[str, int] | None = None) -> bool:
     """Whether the claimed gradients pass the exact check (at given sizes, or all different): the tool of mutation tests."""
-    symbols = symbols_of([v for _, v in problem.forward] + list(problem.inputs))
-    return _attempt(problem, sizes or sizes_for(symbols, 0), "mutant")
+    return _attempt(problem, sizes or sizes_of(problem.expressions(), 0), "mutant")
 
 
 def _attempt(problem: Problem, sizes: Mapping[str, int], seed: str) -> bool:
@@ -163,9 +165,9 @@ def _central(problem: Problem, sizes: Mapping[str, int]) -> float | None:
             seed = point.values[problem.seed] if problem.seed is not None else [1.0]
             height = 1e-15 * abs(dot(seed, base.values[problem.target], None))  # rounding of the value itself
             slopes = [(_slope(problem, field, sizes, start, pushes, h, seed), height / h) for h in _STEPS]
+            claimed = _backward(problem, base if problem.seed is None else _with_seed(base, problem.seed, seed), pushes)
         except OutOfDomain:
             continue
-        claimed = _backward(problem, base if problem.seed is None else _with_seed(base, problem.seed, seed), pushes)
         slope, noise = min(slopes, key=lambda s: max(abs(s[0] - claimed), s[1]))
         error = abs(slope - claimed) / max(1.0, abs(slope), abs(claimed))
         if noise > _TOLERANCE * max(1.0, abs(claimed)):
@@ -181,7 +183,10 @@ def _central(problem: Problem, sizes: Mapping[str, int]) -> float | None:
 def _slope(problem: Problem, field: Field, sizes: Mapping[str, int], start: Mapping[Expr, list[Any]],
            pushes: Mapping[Expr, list[Any]], h: float, seed: list[Any]) -> float:  # fmt: skip
     """The five-point central difference of the target along the pushes."""
-    at = {k: dot(seed, _run(problem, field, sizes, start, pushes, k * h).values[problem.target], None) for k in (-2, -1, 1, 2)}
+    at = {
+        k: dot(seed, _run(problem, field, sizes, start, pushes, k * h).values[problem.target], None)
+        for k in (-2, -1, 1, 2)
+    }
     return float((8 * (at[1] - at[-1]) - (at[2] - at[-2])) / (12 * h))
 
 

@@ -7,6 +7,7 @@ is the product rule on numbers. Arrays are flat lists in row-major order.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from functools import lru_cache
 from itertools import product
 from typing import Any
@@ -23,10 +24,10 @@ Array = list[Any]
 
 def sizes_for(symbols: set[str], round_: int) -> dict[str, int]:
     """A size for every symbol: all different while there are few, then in turn; another choice each round."""
-    ladder = ((3, 2, 4, 5, 6, 7), (2, 4, 3, 6, 5, 7), (4, 3, 5, 2, 7, 6))[round_ % 3]
+    ladder: tuple[int, ...] = ((3, 2, 4, 5, 6, 7), (2, 4, 3, 6, 5, 7), (4, 3, 5, 2, 7, 6))[round_ % 3]
     ordered = sorted(symbols)
     if len(ordered) > len(ladder):
-        ladder = ladder[:4]
+        ladder = ladder[:4]  # small ones in turn
     return {s: ladder[k % len(ladder)] for k, s in enumerate(ordered)}
 
 
@@ -101,7 +102,9 @@ class Point:
         if e.op.entry is not None:
             extents = self.extent(e)
             one = self.field.number
-            self.bind(e, [one(int(e.op.entry(e.attrs, i, self.sizes))) for i in product(*map(range, extents))])
+            self.bind(
+                e, [one(Fraction(int(e.op.entry(e.attrs, i, self.sizes)))) for i in product(*map(range, extents))]
+            )
             return
         meanings = e.op.meaning(e)
         if meanings is not None:
@@ -163,8 +166,6 @@ class Point:
         out: Array = [0] * size
         for t, o in zip(terms, _offsets(m.output, order, spans), strict=True):
             out[o] += t
-        if len(set(m.output)) < len(m.output):
-            return out
         return [x % mod for x in out] if mod else out
 
     def _power(self, e: Expr, exponent: int) -> None:
@@ -251,4 +252,3 @@ def _pending(root: Expr, done: Mapping[Expr, Array]) -> list[Expr]:
             stack.append((node, True))
             stack.extend((a, False) for a in node.args)
     return found
-

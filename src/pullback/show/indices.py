@@ -199,9 +199,7 @@ class _Walker:
         used = set(part.used)
         for c in dict.fromkeys("".join(m.inputs)):
             if c not in bind:
-                own = (
-                    e.op.cite == "laue2020" and c not in used
-                )  # an index sum keeps the letters that it was given
+                own = e.op.cite == "laue2020" and c not in used  # an index sum keeps the letters that it was given
                 bind[c] = c if own else self.letters.fresh(sizes[c], used)
                 used.add(bind[c])
                 summed.append(bind[c])
@@ -241,16 +239,12 @@ def _one(e: Expr, legs: Sequence[str], target: str, taken: Collection[str], lett
     return _Walker(target, taken, letters or Letters([])).emit(e, tuple(legs))
 
 
-def indexed_text(
-    e: Expr, legs: Sequence[str], taken: Collection[str] = (), letters: Letters | None = None
-) -> str:
+def indexed_text(e: Expr, legs: Sequence[str], taken: Collection[str] = (), letters: Letters | None = None) -> str:
     """The entry of `e` at the open indices `legs`, in Unicode."""
     return _one(e, legs, "text", taken, letters)
 
 
-def indexed(
-    e: Expr, legs: Sequence[str], taken: Collection[str] = (), letters: Letters | None = None
-) -> Printed:
+def indexed(e: Expr, legs: Sequence[str], taken: Collection[str] = (), letters: Letters | None = None) -> Printed:
     """The entry of `e` at the open indices `legs`: `Σ_j W_ij a_j`; an index sum keeps its letters."""
     return Printed(*(_one(e, legs, t, taken, letters) for t in ("text", "ascii", "latex")))
 

@@ -34,9 +34,7 @@ _LETTERS = [
     "psi",
     "omega",
 ]
-GREEK = {
-    unicodedata.lookup(f"GREEK SMALL LETTER {'LAMDA' if g == 'lambda' else g.upper()}"): g for g in _LETTERS
-}
+GREEK = {unicodedata.lookup(f"GREEK SMALL LETTER {'LAMDA' if g == 'lambda' else g.upper()}"): g for g in _LETTERS}
 GREEK |= {
     unicodedata.lookup(f"GREEK CAPITAL LETTER {'LAMDA' if g == 'lambda' else g.upper()}"): g.capitalize()
     for g in _LETTERS
@@ -133,9 +131,7 @@ def _latex_word(word: str) -> str:
     if word.isascii():
         return word if len(word) == 1 or word.isdigit() else rf"\mathit{{{word}}}"
     if all(c.isascii() or c in GREEK for c in word):
-        return "".join(
-            f"\\{GREEK[c]} " if GREEK.get(c) in _TEX_GREEK else GREEK.get(c, c) for c in word
-        ).strip()
+        return "".join(f"\\{GREEK[c]} " if GREEK.get(c) in _TEX_GREEK else GREEK.get(c, c) for c in word).strip()
     latin = all(c.isascii() or c in "àáâäçèéêëìíîïñòóôöùúûüýÀÁÂÄÇÈÉÊËÌÍÎÏÑÒÓÔÖÙÚÛÜÝß" for c in word)
     return rf"\text{{{word if latin else ascii_text(word)}}}"
 

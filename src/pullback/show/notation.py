@@ -156,9 +156,7 @@ class _Printer:
         first = not form.pieces
         before = form.pieces[-1] if form.pieces and isinstance(form.pieces[-1], str) else ""
         bracket = "(" if child.prec < least else ""
-        if (
-            first and e.op.fix == PRODUCT and child.minus and not node.args
-        ):  # −2 x, read as −(2 x): the same number
+        if first and e.op.fix == PRODUCT and child.minus and not node.args:  # −2 x, read as −(2 x): the same number
             bracket, form.prec = "", NEG
         if rows and (child.prec < POSTFIX or (child.bracket and child.prec == POSTFIX)):
             bracket = "("

@@ -326,9 +326,7 @@ def _markdown(doc: Document, ascii: bool, color: bool) -> str:
             out.append(_markdown_table(part))
         elif isinstance(part, Calc):
             out.append("$$\n\\begin{aligned}\n" + " \\\\\n".join(_rows(part)) + "\n\\end{aligned}\n$$")
-            out += [
-                f"- **{names.replace(chr(92) + '_', '_')}**: {_md(words)}." for names, words in _reasons(part)
-            ]
+            out += [f"- **{names.replace(chr(92) + '_', '_')}**: {_md(words)}." for names, words in _reasons(part)]
     text = "\n\n".join(out) + "\n"
     return re.sub(r"(\n- [^\n]*)\n(?=\n- )", r"\1", text)
 
@@ -338,10 +336,7 @@ def _md(latex: str) -> str:
     parts = re.split(r"(\$[^$]*\$)", latex)
     for k in range(0, len(parts), 2):
         parts[k] = (
-            parts[k]
-            .replace(r"\ldots{}", "…")
-            .replace(r"\textasciicircum ", "^")
-            .replace(r"\textasciitilde ", "~")
+            parts[k].replace(r"\ldots{}", "…").replace(r"\textasciicircum ", "^").replace(r"\textasciitilde ", "~")
         )
         parts[k] = re.sub(r"\\([%&#{}])", r"\1", parts[k]).replace("--", "–")
     return "".join(parts)

@@ -75,9 +75,7 @@ def fill(template: str, bind: Mapping[str, Any], taken: Collection[str] = ()) ->
 # ---- Unicode prose to LaTeX ------------------------------------------------------------------------------
 
 _SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉ᵢⱼₖ", "0123456789ijk")
-_SUP = {"ᵀ": r"\top ", "⁻": "-", "ᵉ": "e", "ᵗ": "t", "⁺": "+"} | dict(
-    zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True)
-)
+_SUP = {"ᵀ": r"\top ", "⁻": "-", "ᵉ": "e", "ᵗ": "t", "⁺": "+"} | dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True))
 _SYMBOL = {
     "⟨": r"\langle ",
     "⟩": r"\rangle ",
@@ -185,9 +183,10 @@ def _word(word: str, after: str, taken: Collection[str]) -> str | None:
         return marked(base[1:], "d", "latex", taken) + _scripts(tail)
     if base in _FUNCTIONS:
         return (f"\\{base}" if base in _PLAIN else rf"\operatorname{{{base}}}") + _scripts(tail) + " "
-    if base in ("sum", "mean", "pad", "relu", "softplus", "sigmoid", "step", "erf", "count") and after[
-        :1
-    ] in ("(", "′"):
+    if base in ("sum", "mean", "pad", "relu", "softplus", "sigmoid", "step", "erf", "count") and after[:1] in (
+        "(",
+        "′",
+    ):
         return rf"\operatorname{{{base}}}" + _scripts(tail)
     if len(base) == 1 and base.isascii() and base not in "aAI":
         return base + _scripts(tail)
@@ -195,9 +194,7 @@ def _word(word: str, after: str, taken: Collection[str]) -> str | None:
         return latex_name(base) + _scripts(tail)
     if len(base) == 2 and base[0] == "d" and base.isascii() and base not in ("do",):
         return rf"\mathrm{{d}}{base[1]}" + _scripts(tail)
-    if base in ("a", "A", "I", "AB") and (
-        tail or re.match(r"[ᵀ⟩),]| ?[=+−⊙·∇(⟨\x00]| [a-zA-Z](?![A-Za-z])", after)
-    ):
+    if base in ("a", "A", "I", "AB") and (tail or re.match(r"[ᵀ⟩),]| ?[=+−⊙·∇(⟨\x00]| [a-zA-Z](?![A-Za-z])", after)):
         return base + _scripts(tail)
     return None
 
@@ -229,9 +226,7 @@ def prose_latex(sentence: str, taken: Collection[str] = (), marks: Mapping[str, 
         elif kind == "prime":
             maths_before = tokens and tokens[-1][0] == "m"
             tokens.append(
-                ("m", "'" * len(piece))
-                if maths_before and piece[0] != "'"
-                else ("p", piece.replace("′", "'"))
+                ("m", "'" * len(piece)) if maths_before and piece[0] != "'" else ("p", piece.replace("′", "'"))
             )
         elif kind == "bar":
             bars += 1

@@ -23,9 +23,10 @@ from .prose import fill
 from .small import default_sizes, entries
 from .uses import used_where, users
 
-__all__ = ["FORMAT", "dumps", "record"]
+__all__ = ["ALL", "FORMAT", "dumps", "record"]
 
 FORMAT = "pullback/1"
+ALL = frozenset({"index", "net", "why", "entries"})  # what a record may leave out when nobody will look at it
 _CHEAP = 60  # nodes above which no index sum is printed beside an expression
 _WIDE = 200  # nodes above which our own names are not written out in a forward equation
 _LINES = 6  # entries of one gradient that are written out
@@ -34,8 +35,8 @@ Json = dict[str, Any]
 
 
 class _Recorder:
-    def __init__(self, d: Derivation, header: Mapping[str, Any]) -> None:
-        self.d, self.header = d, header
+    def __init__(self, d: Derivation, header: Mapping[str, Any], parts: Collection[str]) -> None:
+        self.d, self.header, self.parts = d, header, parts
         self.variables = list(dict.fromkeys([*d.inputs, *(q.var for q in d.core.equations)]))
         self.taken: Collection[str] = frozenset(v.attrs[0] for v in self.variables)
         self.letters = Letters(self.variables)
@@ -96,9 +97,7 @@ class _Recorder:
 
     def equation(self, v: Expr, value: Expr) -> Json:
         left, right = show(v, self.taken), show(_plain(value), self.taken)
-        whole = Printed(
-            f"{left.text} = {right.text}", f"{left.ascii} = {right.ascii}", f"{left.latex} = {right.latex}"
-        )
+        whole = Printed(f"{left.text} = {right.text}", f"{left.ascii} = {right.ascii}", f"{left.latex} = {right.latex}")
         return {
             "name": v.attrs[0],
             "shape": [str(n) for n in v.shape],
@@ -143,7 +142,7 @@ class _Recorder:
             "unit": s.left is not None and s.left.op is inner and s.left.args[0] is rational(1),
             "silent": left is not None and left == right and s.relation == "=",
             "net": {"left": self.net(s.left), "right": self.net(s.right)}
-            if s.left is not None and s.right is not None
+            if s.left is not None and s.right is not None and "net" in self.parts
             else None,
             "rules": list(s.rules),
             "why": {
@@ -166,9 +165,7 @@ class _Recorder:
         legs: Sequence[str] | None = None
         for e in (s.right, s.left):
             legs = legs or (_open(e) if isinstance(e, Expr) else None)
-        sides = {"lift": ("left",), "collect": ()}.get(
-            s.kind, ("left", "right")
-        )  # the others are matrix notation
+        sides = {"lift": ("left",), "collect": ()}.get(s.kind, ("left", "right"))  # the others are matrix notation
         for side, e in (("left", s.left), ("right", s.right)):
             if side in sides and isinstance(e, Expr):
                 own = legs if legs is not None and len(legs) == e.order else self.letters.outs(e.shape)
@@ -179,11 +176,7 @@ class _Recorder:
 
     def backward(self, b: Backward, sizes: Mapping[str, int]) -> Json:
         left = show(gradient(b.of), self.taken)
-        used = used_where(self.d, b.of, self.users.get(b.of, []), self.letters, self.objective)
-        found = roles(b.of, b.value, self.letters, used)
-        legs = self.letters.outs(b.of.shape)
-        heavy = sum(1 for _ in postorder(b.value)) > _CHEAP
-        return {
+        plain = {
             "name": b.of.attrs[0],
             "auxiliary": b.auxiliary,
             "wrt": b.of in self.d.wrt,
@@ -192,6 +185,16 @@ class _Recorder:
             "value": self.math(b.value),
             "closed": self.math(b.closed),
             "trivial": b.value.op is rational(1).op,
+            "index": None, "roles": None, "used": [], "entries": [], "entries_left_out": False,
+        }  # fmt: skip
+        if "why" not in self.parts:
+            return plain
+        used = used_where(self.d, b.of, self.users.get(b.of, []), self.letters, self.objective)
+        found = roles(b.of, b.value, self.letters, used)
+        legs = self.letters.outs(b.of.shape)
+        heavy = sum(1 for _ in postorder(b.value)) > _CHEAP
+        return {
+            **plain,
             "index": None
             if heavy
             else {
@@ -200,7 +203,7 @@ class _Recorder:
             },
             "roles": None if found is None else self.roles(found),
             "used": [self.said(s) for s in used],
-            **self.entries(b, sizes),
+            **(self.entries(b, sizes) if "entries" in self.parts else {}),
         }
 
     def roles(self, r: Roles) -> Json:
@@ -210,8 +213,7 @@ class _Recorder:
                 {
                     "product": product(t.product, self.taken).as_dict(),
                     "factors": [
-                        show(x.atom if x.power == 1 else x.atom**x.power, self.taken).as_dict()
-                        for x in t.factors
+                        show(x.atom if x.power == 1 else x.atom**x.power, self.taken).as_dict() for x in t.factors
                     ],
                     "axes": [
                         {
@@ -293,13 +295,15 @@ def _checks(steps: Sequence[Json]) -> list[Json]:
     return list(found.values())
 
 
-def record(derivation: Derivation, header: Mapping[str, Any]) -> Json:
+def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[str] = ALL) -> Json:
     """Everything that is shown of a proved derivation. Raises CheckFailed if a step has no evidence.
 
     `header` says what only the reader of the program knows: source, dialect, surface (name → its line),
-    assumptions, conventions, functions (name → kind), title. All of it is optional.
+    assumptions, conventions, functions (name → kind), title, final (the evidence for the whole). All of it is optional.
+    `parts` may leave out what will not be looked at: the index derivation, index sums beside formulas, the role tables
+    and uses (`why`), the entries at small sizes. The record that is written to a file has them all.
     """
-    r = _Recorder(derivation, header)
+    r = _Recorder(derivation, header, parts)
     sizes = default_sizes(r.variables)
     steps = [r.step(s) for s in derivation.steps]
     user, core = r.forward()
@@ -338,9 +342,12 @@ def record(derivation: Derivation, header: Mapping[str, Any]) -> Json:
         "core": core,
         "steps": steps,
         "blocks": blocks(derivation, r.math),
-        "index_steps": [r.index_step(s) for s in getattr(derivation, "index_steps", [])],
+        "index_steps": [r.index_step(s) for s in derivation.index_steps] if "index" in parts else [],
         "backward": [r.backward(b, sizes) for b in derivation.backward],
         "checks": _checks(steps),
+        "final": [
+            {"level": f["level"], "detail": str(f["detail"]), "data": _json(f["data"])} for f in header.get("final", ())
+        ],
         "versions": {"pullback": __version__},
         "counts": {"steps": len(steps), "results": len(kept)},
     }

@@ -26,9 +26,7 @@ def users(d: Derivation) -> dict[Expr, list[Equation]]:
     return found
 
 
-def used_where(
-    d: Derivation, v: Expr, equations: Sequence[Equation], letters: Letters, objective: str
-) -> list[Said]:
+def used_where(d: Derivation, v: Expr, equations: Sequence[Equation], letters: Letters, objective: str) -> list[Said]:
     """One sentence for each place where `v` enters a forward equation: the neighbours of the removed node."""
     uses: list[tuple[Expr, Term, Factor]] = []
     for q in equations:
@@ -103,9 +101,7 @@ def _use(v: Expr, q: Expr, t: Term, f: Factor, letters: Letters, E: str, only: s
                 )
             )
             return b.said(f"{mine} enters {E} in {whole}{per}")
-        return b.said(
-            f"{mine} enters {E} {only}" + ("as it is" if plain else f"multiplied by {b.put(factor)}") + per
-        )
+        return b.said(f"{mine} enters {E} {only}" + ("as it is" if plain else f"multiplied by {b.put(factor)}") + per)
     times = "" if plain or f.power != 1 else f", multiplied by {b.put(factor)}"
     if not beside and coef == -1 and not sizes and not inner:
         times = ", with a minus sign"

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..dims import Dim, Shape
 from ..expr import OPERATORS, Expr
-from ..op import ATOM, NEG, POSTFIX, PRODUCT, SUM, TIMES, Meaning, leaf_op, linear_op, op
+from ..op import NEG, POSTFIX, PRODUCT, SUM, TIMES, Meaning, leaf_op, linear_op, op
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -166,6 +166,47 @@ def hadamard(G: Expr, X: Expr, Y: Expr) -> tuple[Expr, Expr]:
     return G * Y, G * X
 
 
+def _power_text(e: Expr, dot: str) -> str:
+    value: Fraction = e.attrs[0]
+    plain = number(value)
+    return "$X^" + (dot if e.order else "") + (plain if value.denominator == 1 else f"({value})")
+
+
+def _power_means(e: Expr) -> Meaning | None:
+    exponent: Fraction = e.attrs[0]
+    return Meaning(f"{same(e)}->{same(e)}", [0], power=int(exponent)) if exponent.denominator == 1 else None
+
+
+@op(
+    "X[*s] -> [*s]",
+    attrs=("exponent",),
+    means=_power_means,
+    text=lambda e: _power_text(e, "∘"),
+    latex=lambda e: "$X^{" + (r"\circ " if e.order else "") + str(e.attrs[0]) + "}",
+    fix=POSTFIX,
+    needs=lambda e: (
+        ""
+        if e.attrs[0].denominator == 1 and e.attrs[0] >= 0
+        else "every entry of $X is nonzero"
+        if e.attrs[0].denominator == 1
+        else "every entry of $X is positive"
+    ),
+    real=lambda t, exponent: t ** float(exponent) if exponent.denominator > 1 else t ** int(exponent),
+    code=lambda e: f"$X:40 ** {float(e.attrs[0])!r}",
+)
+def power(Y: Expr, X: Expr, dX: Expr, *, exponent: Fraction) -> Expr:
+    """d(tᵉ) = e tᵉ⁻¹ dt in every entry.
+
+    X D-POW: each entry is a power of the same entry of $X, and d(tᵉ) = e tᵉ⁻¹ dt
+    """
+    if exponent == 1:
+        return dX
+    if exponent.denominator != 1:  # through the forward value, since roots have no exact field arithmetic
+        return (const(value=exponent) * (Y / X)) * dX
+    lower = X if exponent == 2 else power(X, exponent=exponent - 1)
+    return (const(value=exponent) * lower) * dX
+
+
 @op(
     "X[*s], s[] -> [*s]",
     define=lambda e, X, s: power(s, exponent=Fraction(-1)) * X,
@@ -205,45 +246,6 @@ def divide(Z: Expr, X: Expr, Y: Expr, dX: Expr, dY: Expr) -> tuple[Expr, Expr]:
     return power(Y, exponent=Fraction(-1)) * dX, -((Z / Y) * dY)
 
 
-def _power_text(e: Expr, dot: str) -> str:
-    value: Fraction = e.attrs[0]
-    plain = number(value)
-    return "$X^" + (dot if e.order else "") + (plain if value.denominator == 1 else f"({value})")
-
-
-def _power_means(e: Expr) -> Meaning | None:
-    exponent: Fraction = e.attrs[0]
-    return Meaning(f"{same(e)}->{same(e)}", [0], power=int(exponent)) if exponent.denominator == 1 else None
-
-
-@op(
-    "X[*s] -> [*s]",
-    attrs=("exponent",),
-    means=_power_means,
-    text=lambda e: _power_text(e, "∘"),
-    latex=lambda e: "$X^{" + (r"\circ " if e.order else "") + str(e.attrs[0]) + "}",
-    fix=POSTFIX,
-    needs=lambda e: (
-        ""
-        if e.attrs[0].denominator == 1 and e.attrs[0] >= 0
-        else "every entry of $X is nonzero" if e.attrs[0].denominator == 1 else "every entry of $X is positive"
-    ),
-    real=lambda t, exponent: t ** float(exponent) if exponent.denominator > 1 else t ** int(exponent),
-    code=lambda e: f"$X:40 ** {float(e.attrs[0])!r}",
-)
-def power(Y: Expr, X: Expr, dX: Expr, *, exponent: Fraction) -> Expr:
-    """d(tᵉ) = e tᵉ⁻¹ dt in every entry.
-
-    X D-POW: each entry is a power of the same entry of $X, and d(tᵉ) = e tᵉ⁻¹ dt
-    """
-    if exponent == 1:
-        return dX
-    if exponent.denominator != 1:  # through the forward value, since roots have no exact field arithmetic
-        return (const(value=exponent) * (Y / X)) * dX
-    lower = X if exponent == 2 else power(X, exponent=exponent - 1)
-    return (const(value=exponent) * lower) * dX
-
-
 def _fill(scalar: Expr, shape: Shape) -> Expr:
     """The tensor whose every entry is `scalar`."""
     constant = OPERATORS["ones"](shape)
@@ -262,4 +264,3 @@ def size_of(dim: Dim) -> Expr:
 
 OPERATORS["**"] = lambda X, e: power(X, exponent=Fraction(e))
 OPERATORS["fill"] = _fill
-__all__ = ["ATOM", "add", "const", "divide", "hadamard", "neg", "pi", "power", "rational", "sdiv", "size", "size_of", "smul", "sub"]

@@ -12,7 +12,9 @@ from ..op import Op, op
 from .arithmetic import pi, power, rational
 
 
-def _map(name: str, real: Callable[[float], float], code: str = "", latex: str = "", **data: Any) -> Callable[[Callable[..., Expr]], Op]:
+def _map(
+    name: str, real: Callable[[float], float], code: str = "", latex: str = "", **data: Any
+) -> Callable[[Callable[..., Expr]], Op]:
     """Declare an entrywise function by its differential."""
     return op("X[*s] -> [*s]", name=name, text=f"{name}($X:0)", latex=(latex or rf"\{name}") + "($X:0)", calls=(name,),
               entrywise=True, real=real, code=code or f"xp.{name}($X)", **data)  # fmt: skip

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ...errors import ShapeError
 from ..dims import Shape, show_shape
-from ..expr import OPERATORS, Expr
-from ..op import POSTFIX, leaf_op, op
+from ..expr import Expr
+from ..op import leaf_op, op
 from .arithmetic import LETTERS
-from .matrix import dot, pair
+from .matrix import pair
 from .structure import einsum
 
 _PRIMES = ("", "′", "″", "‴")
@@ -57,8 +57,8 @@ def _args(e: Expr) -> str:
 def _free_latex(e: Expr) -> str:
     name, orders = e.attrs
     if len(orders) == 1:
-        return "@" + name + "@" + ("'" * orders[0] if orders[0] < 4 else f"^{{({orders[0]})}}") + _args(e)
-    return "".join(rf"\partial_{{{i + 1}}}" * k for i, k in enumerate(orders)) + "@" + name + "@" + _args(e)
+        return "@" + str(name) + "@" + ("'" * orders[0] if orders[0] < 4 else f"^{{({orders[0]})}}") + _args(e)
+    return "".join(rf"\partial_{{{i + 1}}}" * k for i, k in enumerate(orders)) + "@" + str(name) + "@" + _args(e)
 
 
 def _entrywise_shape(attrs: tuple[str, tuple[int, ...]], *shapes: Shape) -> Shape:
@@ -150,6 +150,3 @@ def free_function(name: str, out: Shape, *args: Expr, slots: tuple[int, ...] = (
     scalar function has the shape of y, the Jacobian Dg(x) of g: (n) → (m) has the shape (m, n).
     """
     return _free_function(*args, name=name, slots=slots, out=tuple(out))
-
-
-assert POSTFIX and OPERATORS and dot

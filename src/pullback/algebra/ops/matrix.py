@@ -47,8 +47,8 @@ def matvec(G: Expr, A: Expr, x: Expr) -> tuple[Expr, Expr]:
 def dot(G: Expr, x: Expr, y: Expr) -> tuple[Expr, Expr]:
     """xᵀ y = yᵀ x = Σᵢ xᵢ yᵢ is one number, linear in each vector.
 
-    x M-DOT: $G · ($dxᵀ $y) = ⟨$G $y, $dx⟩ | $G Σᵢ dᵢ yᵢ = Σᵢ ($G yᵢ) dᵢ with d = $dx, y = $y
-    y M-DOT: $G · ($xᵀ $dy) = ⟨$G $x, $dy⟩ | $G Σᵢ xᵢ dᵢ = Σᵢ ($G xᵢ) dᵢ with d = $dy, x = $x
+    x M-DOT: $G · ($dxᵀ $y) = ⟨$G $y, $dx⟩ | the factor $G enters every term of the sum $dxᵀ $y
+    y M-DOT: $G · ($xᵀ $dy) = ⟨$G $x, $dy⟩ | the factor $G enters every term of the sum $xᵀ $dy
     """
     return G * y, G * x
 

@@ -6,9 +6,9 @@ from fractions import Fraction
 
 from ...errors import ShapeError
 from ..dims import Shape, show_shape
-from ..expr import OPERATORS, Expr
+from ..expr import Expr
 from ..op import Meaning, linear_op, op
-from .arithmetic import LETTERS, rational, same, size_of
+from .arithmetic import rational, same, size_of
 from .entrywise import sqrt
 from .matrix import outer, pair
 from .structure import einsum, ones
@@ -106,6 +106,3 @@ def total(X: Expr) -> Expr:
 
 def average(X: Expr) -> Expr:
     return mean_over(X, axes=tuple(range(X.order)))
-
-
-assert LETTERS and OPERATORS

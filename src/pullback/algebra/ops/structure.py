@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from ...errors import ShapeError
 from ..dims import Dim, Shape, show_shape
-from ..expr import Expr
-from ..op import PRODUCT, POSTFIX, Meaning, leaf_op, linear_op
-from ..expr import OPERATORS
+from ..expr import OPERATORS, Expr
+from ..op import POSTFIX, Meaning, leaf_op, linear_op
 from .arithmetic import LETTERS, same
 from .matrix import eye
 
@@ -87,7 +86,10 @@ def _axis(axis: int, shape: Shape) -> Dim:
 
 def _inside(axis: int, total: Dim, start: Dim, dim: Dim) -> None:
     if start.at_least(total + Dim.number(1) - dim):
-        raise ShapeError("S003", f"entries {start + Dim.number(1)} to {start + dim} lie outside axis {axis} of size {total}")
+        raise ShapeError(
+            "S003",
+            f"entries {start + Dim.number(1)} to {start + dim} lie outside axis {axis} of size {total}",
+        )
 
 
 def _sliced(attrs: tuple[int, Dim, Dim], shape: Shape) -> Shape:
@@ -287,6 +289,3 @@ def pad(G: Expr, X: Expr, *, axis: int, start: Dim, total: Dim) -> Expr:
 
 def slice_of(X: Expr, axis: int, start: Dim, dim: Dim) -> Expr:
     return _slice(X, axis=axis, start=start, dim=dim)
-
-
-assert PRODUCT

@@ -6,8 +6,9 @@ from fractions import Fraction
 
 from ...algebra.expr import Expr
 from ...algebra.ops.arithmetic import power, rational, size_of, smul
-from ...algebra.ops.matrix import diag, diagvec, dot, eye, outer, trace
-from ...algebra.ops.reduction import average, total
+from ...algebra.ops.entrywise import sqrt
+from ...algebra.ops.matrix import diag, diagvec, dot, eye, inner, outer, trace
+from ...algebra.ops.reduction import average, norm, total
 from ...algebra.ops.structure import ones
 from ..law import law, not_law
 
@@ -23,7 +24,7 @@ def scale_by_one(X: Expr) -> Pair:
 @law("X[*s]")
 def minus_of_minus(X: Expr) -> Pair:
     """−(−X) = X."""
-    return -(-X), X
+    return (-X).__neg__(), X
 
 
 @law("X[*s]")
@@ -144,6 +145,18 @@ def fraction_of_scalars(s: Expr, X: Expr, t: Expr) -> Pair:
 def sum_over_count(x: Expr) -> Pair:
     """A sum divided by the number of its terms is the mean."""
     return total(x) / size_of(x.shape[0]), average(x)
+
+
+@law("x[n]")
+def length_of_vector(x: Expr) -> Pair:
+    """√(xᵀ x) is the length of x."""
+    return sqrt(dot(x, x)), norm(x)
+
+
+@law("X[m,n]")
+def length_of_matrix(X: Expr) -> Pair:
+    """√⟨X, X⟩ is the length of X."""
+    return sqrt(inner(X, X)), norm(X)
 
 
 @law("X[*s], Y[*s]")

@@ -30,9 +30,7 @@ def shape(sizes: list[str]) -> Cell:
 def _size_latex(size: str) -> str:
     found = prose_latex(size).replace("$", "")
     return (
-        found
-        if (size.replace("_", "").isalpha() and len(size) == 1) or not size.isalpha()
-        else rf"\mathit{{{size}}}"
+        found if (size.replace("_", "").isalpha() and len(size) == 1) or not size.isalpha() else rf"\mathit{{{size}}}"
     )
 
 
@@ -83,11 +81,13 @@ def given(record: Json, level: int) -> Iterator[Part]:
     )
     yield Para(
         mixed(
-            f"∇{x} is short for ∇_{x} {E} = ∂{E}/∂{x}: the one array with d{E} = ⟨∇{x}, d{x}⟩ + … for every "
-            f"d{x}.",
+            f"∇{x} is short for ∇_{x} {E} = ∂{E}/∂{x}: the one array with d{E} = ⟨∇{x}, d{x}⟩ + … for every d{x}.",
             taken | {E},
         )
     )
+    if level >= 3:
+        yield Para(mixed("It has the shape of its variable because entries are paired with entries. Another inner "
+                         "product would give another array (a natural gradient) for the same linear map dE.", taken))  # fmt: skip
 
 
 def _name(n: Json) -> Cell:
@@ -222,6 +222,9 @@ def notes(record: Json, level: int) -> Iterator[Part]:
                     yield Para(said(s["why"][k]), indent=6)
     if record["checks"]:
         yield Head(plain("CHECKS"))
+        for f in record["final"]:
+            name = f"FINAL, {f['level']}" if f["level"].startswith("TESTED") else f["level"]
+            yield Para(mixed(f"{name}: {f['detail']}", taken), bullet="– ")
         total = record["counts"]["steps"]
         for c in record["checks"]:
             n = len(c["steps"])

@@ -34,11 +34,7 @@ class _Writer:
         """One name through one equation: ∂v/∂x, the chain rule, δ, and the way back to matrices."""
         first = steps[0]
         equation = self.core.get(first["premises"][0] if first["premises"] else "")
-        where = (
-            join([first["gradient"], "from", equation["equation"]], "  ")
-            if equation
-            else math(first["gradient"])
-        )
+        where = join([first["gradient"], "from", equation["equation"]], "  ") if equation else math(first["gradient"])
         if equation:
             tex = rf"{first['gradient']['latex']} \quad\text{{from}}\quad {equation['equation']['latex']}"
             where = Cell(where.text, where.ascii, tex)

@@ -81,15 +81,11 @@ class _Writer:
             )
         first = join([self.d, "=", _plus([math(substitute["left"]), *rest])])
         lines = []
-        if (
-            substitute["right"]["text"] == differential["right"]["text"]
-        ):  # paired with 1: dE is the differential itself
+        if substitute["right"]["text"] == differential["right"]["text"]:  # paired with 1: dE is the differential itself
             first = join([self.d, "=", _plus([math(substitute["right"]), *rest])])
         else:
             lines.append(
-                Line(
-                    "=", self.reason(substitute, "terse", "teach"), _plus([math(substitute["right"]), *rest])
-                )
+                Line("=", self.reason(substitute, "terse", "teach"), _plus([math(substitute["right"]), *rest]))
             )
         moved = [self.moves(c) for c in b["chains"]]
         if self.level < 2:
@@ -111,9 +107,7 @@ class _Writer:
 
     def moves(self, chain: Json) -> tuple[Line, ...]:
         steps = [self.steps[m] for m in chain["moves"]]
-        return tuple(
-            Line("=", self.reason(m, "terse", "teach"), math(m["right"])) for m in steps if not m["silent"]
-        )
+        return tuple(Line("=", self.reason(m, "terse", "teach"), math(m["right"])) for m in steps if not m["silent"])
 
     def conclusion(self, done: Json) -> Iterator[Calc]:
         lines: list[Line] = []
@@ -129,11 +123,7 @@ class _Writer:
         if not lines:
             yield Calc(
                 join(["⇒"]),
-                (
-                    Line(
-                        "", self.reason(step, "terse", "explain", "teach"), join([first, "=", step["right"]])
-                    ),
-                ),
+                (Line("", self.reason(step, "terse", "explain", "teach"), join([first, "=", step["right"]])),),
             )
             return
         yield Calc(
@@ -142,16 +132,19 @@ class _Writer:
         )
 
     def written_out(self) -> Iterator[Head | Para | Calc | Table]:
-        steps = [s for s in self.r["steps"] if s["kind"] == "inline"]
-        if not steps:
-            return
-        yield Head(plain("OUR OWN NAMES WRITTEN OUT"))
         values = {b["name"]: b["value"] for b in self.r["backward"]}
-        for s in steps:
-            yield Calc(
-                join([s["left"], "=", values[s["about"]]]),
-                (Line("=", self.reason(s, "terse"), math(s["right"])),),
-            )
+        for kind, title in (
+            ("inline", "OUR OWN NAMES WRITTEN OUT"),
+            ("blocks", "FOLDED AND SEPARATE AGREE, BLOCK BY BLOCK"),
+        ):
+            steps = [s for s in self.r["steps"] if s["kind"] == kind]
+            if steps:
+                yield Head(plain(title))
+            for s in steps:
+                yield Calc(
+                    join([s["left"], "=", values[s["about"]]]),
+                    (Line("=", self.reason(s, "terse", "explain", "teach"), math(s["right"])),),
+                )
 
 
 def _with(line: Line, reason: Reason | None) -> Line:
