@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ class Answer:
     def marked(self) -> str | None:
         """The text that the carets stand under."""
         lines = self.err.splitlines()
-        for above, below in zip(lines, lines[1:], strict=False):
+        for above, below in pairwise(lines):
             carets = re.fullmatch(r" *\| ( *)(\^+)", below)
             if carets:
                 shown = re.sub(r"^ *\d+ \| ", "", above)
@@ -317,7 +318,11 @@ def test_tabs_keep_the_caret_in_place(ask) -> None:
 
 def test_python_in_the_text_is_never_run(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
-    for code in (f"open({str(mark)!r},'w')", f"__import__('pathlib').Path({str(mark)!r}).touch()", "sum(eval(exec(x)))"):
+    for code in (
+        f"open({str(mark)!r},'w')",
+        f"__import__('pathlib').Path({str(mark)!r}).touch()",
+        "sum(eval(exec(x)))",
+    ):
         done = subprocess.run(
             [sys.executable, "-m", "pullback", "derive", "-e", f"E = {code}"], capture_output=True, timeout=60, cwd=ROOT
         )

@@ -1,6 +1,6 @@
 """What the documentation shows is what happens.
 
-In README.md and docs/tour.md, ```pycon blocks are one doctest per file, and ```console blocks are run: each
+In the pages below, ```pycon blocks are one doctest per file, and ```console blocks are run: each
 `$ pullback ...` or `$ cat ...` line (pipes and all, in bash), its output compared with the lines below it.
 A line `...` stands for any lines, `...` within a line for any characters. What must not run is a ```sh block.
 """
@@ -16,6 +16,8 @@ from difflib import unified_diff
 from pathlib import Path
 
 import pytest
+
+from pullback.language.text import parse_program
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ["README.md", "docs/tour.md", "docs/language.md", "docs/errors.md"]
@@ -108,6 +110,23 @@ def test_console_sessions(page: str, workshop: tuple[Path, dict[str, str]]) -> N
             diff = "\n".join(unified_diff(*pair, "shown", "actual", lineterm="", n=2))
             wrong.append(f"{page}:{line}: $ {command}\n{diff}\n")
     assert not wrong, "\n".join(wrong)
+
+
+DECLARED = "A, B, W, X : (n, n); b, u, v, x, y, z, a : n; i, o : scalar; s : scalar; loss : scalar function; "
+
+
+def test_every_construct_of_the_language_page_is_read() -> None:
+    """Both spellings, and they mean the same."""
+    table = read("docs/language.md", "api.py").partition("## Expressions")[2].partition("Precedence")[0]
+    rows = [re.split(r"(?<!\\)\|", line)[1:3] for line in table.splitlines() if line.startswith("| `")]
+    assert len(rows) > 20
+    for unicode, ascii in rows:
+        found = [
+            [parse_program(f"{DECLARED}f : entrywise; Q = {text}").equations[-1].rhs for text in texts]
+            for spans in (unicode, ascii)
+            if (texts := re.findall(r"`([^`]+)`", spans.replace("\\|", "|")))
+        ]
+        assert found[0][0] is found[-1][0], (unicode, ascii)
 
 
 # The reader of the pages, on a page of its own.

@@ -249,6 +249,7 @@ PROGRAMS = [
     dot(x, eye(dim=n) @ y), trace(eye(dim=n) @ A @ B), total(W.T.T @ x), s * s * s, s / (1 + s * s), total(x / s) * s,
     total(-x + y), total((-x + y) * (-y + x)), total(x * (s * y)) - total((s * x) * y), total(W / (1 + s * s)),
     total(smul(s, ones((n,))) * x), total(x * smul(s, ones((n,)))),
+    power(norm(x), exponent=Fraction(3)) * dot(t, W @ x), power(norm(A), exponent=Fraction(3)),
     dot(t, (W @ x) * ones((m,))), s * trace(A.T), s * (total(x) / size_of(n)), mean_over(W @ x, axes=(0,)), dot(t, mean_over(W, axes=(1,))), mean_over(W, axes=(0, 1)),
 ]  # fmt: skip
 

@@ -38,7 +38,7 @@ class Lifted:
     moves: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # two factors may hold the same matrix between the same indices
 class _Edge:
     head: int
     tail: int

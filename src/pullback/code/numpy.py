@@ -226,12 +226,7 @@ def evaluate(d: Derivation, functions: set[str], arrays: Mapping[str, Any]) -> t
     run = _Run({f: arrays[f] for f in functions}, {})
     run.values.update(_bind(np, inputs, arrays, run.sizes))
     used = [e for q in d.core.equations for e in postorder(q.value)]
-    untold = sorted(
-        s
-        for v in (*d.inputs, *used)
-        for n in v.shape
-        for s in n.symbols() - run.sizes.keys()
-    )
+    untold = sorted(s for v in (*d.inputs, *used) for n in v.shape for s in n.symbols() - run.sizes.keys())
     if untold:
         raise ShapeError(
             "S022",

@@ -267,6 +267,9 @@ class Atoms:
             order += PRIMES.get(text) or superscript(text.strip("⁽⁾"))
             self.i += 1
         order += self.numbered_order()
+        if order > 1000:
+            span = self.span(name, self.t[self.i - 1])
+            raise ParseError("P002", "a derivative of too high an order", span=span, expected="less than 1000")
         bracket = self.t[self.i]
         if bracket.text != "(":
             if order:

@@ -16,18 +16,6 @@ Pair = tuple[Expr, Expr]
 
 
 @law("X[*s]")
-def scale_by_one(X: Expr) -> Pair:
-    """1 · X = X."""
-    return smul(rational(1), X), X
-
-
-@law("X[*s]")
-def minus_of_minus(X: Expr) -> Pair:
-    """−(−X) = X."""
-    return (-X).__neg__(), X
-
-
-@law("X[*s]")
 def product_with_ones(X: Expr) -> Pair:
     """X ⊙ 1 = X: every entry is multiplied by 1."""
     return X * ones(X.shape) if X.order else X * rational(1), X
@@ -37,12 +25,6 @@ def product_with_ones(X: Expr) -> Pair:
 def ones_product(X: Expr) -> Pair:
     """1 ⊙ X = X: every entry is multiplied by 1."""
     return ones(X.shape) * X if X.order else smul(X, rational(1)), X
-
-
-@law("s[], X[*s]")
-def product_with_constant(s: Expr, X: Expr) -> Pair:
-    """X ⊙ (s 1) = s X: every entry is multiplied by s."""
-    return (X * smul(s, ones(X.shape)) if X.order else X * smul(s, rational(1))), smul(s, X)
 
 
 @law("A[m,n]")
@@ -103,18 +85,6 @@ def diagonal_of_diag(x: Expr) -> Pair:
 def ones_dot(x: Expr) -> Pair:
     """1ᵀ x is the sum of the entries of x."""
     return dot(ones(x.shape), x), total(x)
-
-
-@law("s[], X[*s], Y[*s]")
-def scalar_out_of_left(s: Expr, X: Expr, Y: Expr) -> Pair:
-    """(s X) ⊙ Y = s (X ⊙ Y): a scalar factor may stand in front."""
-    return smul(s, X) * Y, smul(s, X * Y)
-
-
-@law("s[], X[*s], Y[*s]")
-def scalar_out_of_right(s: Expr, X: Expr, Y: Expr) -> Pair:
-    """X ⊙ (s Y) = s (X ⊙ Y): a scalar factor may stand in front."""
-    return (X * smul(s, Y) if X.order else smul(X, smul(s, Y))), smul(s, X * Y)
 
 
 @law("X[*s], Y[*s]")
