@@ -136,9 +136,9 @@ def simplify(e: Expr) -> tuple[Expr, Rules]:
             found = reader(best)
         except (NotLiftable, TooLarge):
             continue
-        other = tidy(found.expr if not isinstance(found, Expr) else found)[0]
+        other, more = tidy(found.expr if not isinstance(found, Expr) else found)
         if _rank(other) < _rank(best):
-            best, rules = other, (*rules, rule)
+            best, rules = other, (*rules, rule, *more)
         break
     return best, tuple(dict.fromkeys(rules))
 

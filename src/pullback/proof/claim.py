@@ -40,7 +40,10 @@ def sizes_of(exprs: Iterable[Expr], round_: int) -> dict[str, int]:
     for _ in range(64):
         if all(total.value(sizes) >= end.value(sizes) for total, end in fits):
             break
-        sizes = {s: n + 1 for s, n in sizes.items()}
+        [(total, end), *_] = [(t, e) for t, e in fits if t.value(sizes) < e.value(sizes)]
+        # the size that helps most: one that the whole has and the part has not, else all of them
+        grow = (total.symbols() - end.symbols()) or total.symbols() or set(sizes)
+        sizes = {s: n + (s in grow) for s, n in sizes.items()}
     return sizes
 
 

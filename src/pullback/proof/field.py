@@ -17,6 +17,7 @@ from ..algebra.expr import Expr
 __all__ = ["Field", "Modular", "OutOfDomain", "P", "Real"]
 
 P = 2**61 - 1
+_KINK, _HUGE = 1e-2, 1e6
 
 
 class OutOfDomain(Exception):
@@ -126,6 +127,8 @@ class Real:
         return float(x**exponent)
 
     def function(self, e: Expr, args: tuple[float, ...]) -> float:
+        if e.op.kink and abs(args[0]) < _KINK:
+            raise OutOfDomain  # a difference across a kink is not a derivative
         try:
             value = e.op.real(*args, **e.op.attributes(e))
         except (ValueError, ZeroDivisionError, OverflowError) as why:
@@ -141,6 +144,8 @@ class Real:
             c = self._coefficient(name, i)
             phase += c * x
             scale *= c ** orders[i]
+        if abs(phase) > _HUGE:
+            raise OutOfDomain  # its digits are lost, and with them every difference
         return scale * math.sin(phase + math.pi / 2 * sum(orders))
 
     def remember(self, args: tuple[tuple[Any, ...], ...]) -> tuple[tuple[Any, ...], ...]:
@@ -154,6 +159,8 @@ class Real:
         scale = 1.0
         for slot, k in hits:
             scale *= self._coefficient(name, at, slot, k)
+        if abs(phase) > _HUGE:
+            raise OutOfDomain
         return scale * math.sin(phase + math.pi / 2 * len(hits))
 
 

@@ -14,6 +14,7 @@ from .styles.pairing import pairing
 
 __all__ = ["FORMATS", "STYLES", "render"]
 
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")  # what paints a word takes no room
 _WIDTH = 98
 STYLES: Mapping[str, Callable[[Mapping[str, Any], int], Document]] = {"pairing": pairing, "index": index}
 
@@ -181,8 +182,9 @@ class _Text:
     def concluded(self, arrow: str, line: Line, pad: int) -> Iterator[str]:
         result = self.of(line.right)
         lines = list(self.reasoned(arrow, line.reason, pad)) if line.reason else [" " * pad + arrow]
-        if len(lines) == 1 and max(len(lines[0]), 50) + 2 + len(result) <= _WIDTH + 9 * self.color:
-            yield f"{lines[0].ljust(50)}  {self.paint(result, '32')}"
+        seen = len(_ESCAPE.sub("", lines[0]))
+        if len(lines) == 1 and max(seen, 50) + 2 + len(result) <= _WIDTH:
+            yield f"{lines[0]}{' ' * max(50 - seen, 0)}  {self.paint(result, '32')}"
             return
         yield from lines
         for shown in self.formula(result, pad + 5):

@@ -85,6 +85,8 @@ def given(record: Json, level: int) -> Iterator[Part]:
             taken | {E},
         )
     )
+    if header["seed"] is not None:
+        yield Para(mixed(f"{E} is the scalar, not written here, whose gradient is given.", taken | {E}))
     if level >= 3:
         yield Para(mixed("It has the shape of its variable because entries are paired with entries. Another inner "
                          "product would give another array (a natural gradient) for the same linear map dE.", taken))  # fmt: skip
