@@ -16,7 +16,6 @@ from _programs import RandomProgram
 
 from pullback.algebra.dims import Dim
 from pullback.algebra.expr import Expr, postorder
-from pullback.algebra.ops.free import is_name
 from pullback.calculus.core import Definition
 from pullback.calculus.derivation import Derivation
 from pullback.calculus.derive import derive

@@ -282,10 +282,8 @@ class Writer:
     def padded(self, s: Shape, k: int) -> Expr:
         axis = self.random.randrange(len(s))
         inside = s[axis] - Dim.number(1)
-        if (
-            s[axis].constant is not None
-            or len(s[axis].terms) > 1
-            and not any(not m and c > 0 for m, c in s[axis].terms)
+        if s[axis].constant is not None or (
+            len(s[axis].terms) > 1 and not any(not m and c > 0 for m, c in s[axis].terms)
         ):
             return self.leaf(s)
         start: Dim = self.pick([Dim.number(0), Dim.number(1)])  # type: ignore[assignment]

@@ -25,7 +25,9 @@ def spans(line: str) -> str:
         for word in re.finditer(r"\S+(?: \S+)*", piece):
             x = LEFT + (column + word.start()) * WIDTH
             fill = f' fill="{color}"' if color else ""
-            made.append(f'<tspan x="{x:.1f}" textLength="{len(word.group()) * WIDTH:.1f}"{fill}>{escape(word.group())}</tspan>')
+            made.append(
+                f'<tspan x="{x:.1f}" textLength="{len(word.group()) * WIDTH:.1f}"{fill}>{escape(word.group())}</tspan>'
+            )
         column += len(piece)
     return "".join(made)
 
@@ -49,7 +51,9 @@ def main() -> str:
     derived = pullback.derive((ROOT / example).read_text(encoding="utf-8"), name=example)
     text = derived.text(level=1, color=True)
     start = text.index("DERIVATION")
-    return picture(f"pullback derive {example} --level 1   # from the derivation on", text[text.rindex("\n", 0, start) + 1 :])
+    return picture(
+        f"pullback derive {example} --level 1   # from the derivation on", text[text.rindex("\n", 0, start) + 1 :]
+    )
 
 
 if __name__ == "__main__":

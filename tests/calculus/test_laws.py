@@ -77,7 +77,7 @@ def test_sides_are_equal(law: Law) -> None:
 @each_law
 def test_reason_is_a_sentence(law: Law) -> None:
     assert law.reason and law.reason[0] not in " \n"
-    assert law.name.islower() and "_" in law.name or law.name in ("quotient",)
+    assert (law.name.islower() and "_" in law.name) or law.name in ("quotient",)
 
 
 @each_law
@@ -221,7 +221,8 @@ def _dressed(e: Expr, random: Random) -> Expr:
         new = Expr.make(x.op, tuple(done[a] for a in x.args), x.attrs, x.shape)
         form = random.randrange(8)
         if form == 0:
-            new = -(-new)
+            minus = -new
+            new = -minus
         elif form == 1:
             new = smul(rational(1), new)
         elif form == 2:

@@ -47,7 +47,7 @@ class Modular:
     """
 
     mod: int | None = P
-    STRICT = 24
+    STRICT = 6
 
     def __init__(self, seed: str, attempt: int = 0) -> None:
         self.random = Random(f"{seed}.{attempt}")
