@@ -50,7 +50,7 @@ def gradients(program: RandomProgram, point: dict[Expr, Any]) -> tuple[float, di
         functions = {n: f for n, f in ours(program).items() if any(x.attrs[:1] == (n,) and x.args for x in leaves)}
         value, found = evaluate(d, set(functions), {**needed, **functions})
     except PullbackError as why:
-        if why.exit_code == 4 and len(why.message) > 20:
+        if (why.exit_code == 4 or why.code == "S022") and len(why.message) > 20:
             raise Refused(f"{why.code}: {why.message}") from why
         raise
     if d.seed is not None:

@@ -85,6 +85,7 @@ class _Run:
         np = self.np
         if not e.args:
             return float(e.op.real())
+        args = [np.asarray(a, dtype=float) for a in args]  # what is given to us may ask for a shape
         if is_free_map(e):
             return _entrywise(np, self.given(e.attrs[0]), e.attrs[1], args, e.attrs[0])
         if is_free_function(e):

@@ -233,11 +233,12 @@ def _linear(claimed: Expr) -> bool:
         elif -1 in below or (e.op.linear is None and any(k == 1 for k in below)):
             holds[e] = -1
         elif e.op.linear == "each":
-            holds[e] = 9 if 9 in below else sum(below) if sum(below) < 2 else -1
+            total = sum(k for k in below if k != 9)
+            holds[e] = total if total < 2 else -1
         else:
             kinds = set(below) - {9}
             holds[e] = -1 if len(kinds) > 1 else kinds.pop() if kinds else 0
-    return holds[claimed] in (1, 9)
+    return holds[claimed] in (1, 9)  # a differential may be zero
 
 
 def nowhere() -> UnsupportedError:
