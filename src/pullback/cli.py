@@ -110,8 +110,8 @@ def _read(args: argparse.Namespace) -> tuple[str, str]:
             data, name = Path(args.file).read_bytes(), args.file
         except OSError as why:
             folder = Path(args.file).parent
-            beside = [str(p) for p in folder.glob("*.eqn")] if folder.is_dir() else []
-            close = nearest(args.file, beside)
+            beside = {p.name: str(p) for p in folder.glob("*.eqn")} if folder.is_dir() else {}
+            close = beside.get(nearest(Path(args.file).name, list(beside)) or "")
             hint = f"did you mean {close}?" if close else "name one file of equations, - for standard input, or use -e"
             raise ParseError("P031", f"cannot read {args.file}: {why.strerror or why}", hint=hint) from None
     return decode(data, name), name
