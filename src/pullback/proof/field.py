@@ -17,7 +17,7 @@ from ..algebra.expr import Expr
 __all__ = ["Field", "Modular", "OutOfDomain", "P", "Real"]
 
 P = 2**61 - 1
-_KINK, _HUGE = 1e-2, 1e6
+_KINK, _HUGE = 1e-2, 1e4
 
 
 class OutOfDomain(Exception):

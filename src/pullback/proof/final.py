@@ -22,7 +22,7 @@ __all__ = ["Problem", "confirm", "survives"]
 
 _TRIES = 32
 _FLOAT_LIMIT = 400  # equations above which the float check (four more forward runs) is left out
-_STEPS, _TOLERANCE = (2e-3, 2e-4, 2e-5), 1e-6  # a steep function needs a short step, a flat one a long step
+_STEPS, _TOLERANCE = (2e-3, 2e-4, 2e-5, 2e-6), 1e-6  # a steep function needs a short step, a flat one a long step
 
 
 @dataclass(frozen=True, slots=True)
