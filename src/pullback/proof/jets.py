@@ -6,10 +6,11 @@ is the product rule on numbers. Arrays are flat lists in row-major order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import lru_cache
-from itertools import product
+from itertools import combinations, product
+from math import prod
 from typing import Any
 
 from ..algebra.expr import Expr
@@ -20,6 +21,7 @@ from .field import Field
 __all__ = ["Point", "sizes_for"]
 
 Array = list[Any]
+_Labelled = tuple[str, Array]  # an array and the letters of its axes
 
 
 def sizes_for(symbols: set[str], round_: int) -> dict[str, int]:
@@ -45,6 +47,21 @@ def _offsets(letters: str, order: str, extents: tuple[int, ...]) -> list[int]:
         s = stride.get(c, 0)
         found = [o + s * i for o in found for i in range(extent[c])]
     return found
+
+
+def _fewer(
+    factors: list[_Labelled], output: str, extents: Mapping[str, int], join: Callable[..., Array]
+) -> list[_Labelled]:
+    """The factors multiplied in pairs until two are left, the cheapest pair first: the whole space is never walked."""
+    while len(factors) > 2:
+        a, b = min(combinations(range(len(factors)), 2),
+                   key=lambda ab: prod(extents[c] for c in set(factors[ab[0]][0] + factors[ab[1]][0])))  # fmt: skip
+        pair = [factors[a], factors[b]]
+        factors = [f for k, f in enumerate(factors) if k not in (a, b)]
+        held = set(output).union(*(letters for letters, _ in factors))
+        kept = "".join(c for c in dict.fromkeys(pair[0][0] + pair[1][0]) if c in held)
+        factors.append((kept, join(pair, kept, extents)))
+    return factors
 
 
 class Point:
@@ -136,11 +153,11 @@ class Point:
                 scale = scale * d.value(self.sizes)
             for d in m.over:
                 scale = scale * self.field.power(d.value(self.sizes), -1)
-            total = self._plus(total, self._contract(m, arrays, extents, scale, self.count(e)))
+            total = self._plus(total, self._contract(m, arrays, extents, scale))
             for k, slot in enumerate(m.slots):
                 t = self.tangents[e.args[slot]]
                 if t is not None:
-                    part = self._contract(m, [*arrays[:k], t, *arrays[k + 1 :]], extents, scale, self.count(e))
+                    part = self._contract(m, [*arrays[:k], t, *arrays[k + 1 :]], extents, scale)
                     moved = self._plus(moved, part)
         assert total is not None
         self.bind(e, total, moved)
@@ -151,20 +168,22 @@ class Point:
         mod = self.field.mod
         return [(x + y) % mod for x, y in zip(a, b, strict=True)] if mod else [x + y for x, y in zip(a, b, strict=True)]
 
-    def _contract(self, m: Meaning, arrays: list[Array], extents: dict[str, int], scale: Any, size: int) -> Array:
+    def _contract(self, m: Meaning, arrays: list[Array], extents: Mapping[str, int], scale: Any) -> Array:
+        factors = _fewer(list(zip(m.inputs, arrays, strict=True)), m.output, extents, self._join)
+        return self._join(factors, m.output, extents, scale)
+
+    def _join(self, factors: list[_Labelled], output: str, extents: Mapping[str, int], scale: Any = 1) -> Array:
+        """The scaled product of the factors, summed over every letter that is not in `output`."""
         mod = self.field.mod
-        order = "".join(extents)
-        spans = tuple(extents.values())
-        n = 1
-        for s in spans:
-            n *= s
-        terms: Array = [scale] * n
-        for letters, a in zip(m.inputs, arrays, strict=True):
+        order = "".join(dict.fromkeys("".join(letters for letters, _ in factors) + output))
+        spans = tuple(extents[c] for c in order)
+        terms: Array = [scale] * prod(spans)
+        for letters, a in factors:
             where = _offsets(letters, order, spans)
             terms = [t * a[o] % mod for t, o in zip(terms, where, strict=True)] if mod else [
                 t * a[o] for t, o in zip(terms, where, strict=True)]  # fmt: skip
-        out: Array = [0] * size
-        for t, o in zip(terms, _offsets(m.output, order, spans), strict=True):
+        out: Array = [0] * prod(extents[c] for c in output)
+        for t, o in zip(terms, _offsets(output, order, spans), strict=True):
             out[o] += t
         return [x % mod for x in out] if mod else out
 
