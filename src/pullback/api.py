@@ -10,20 +10,25 @@ from typing import Any
 from .algebra.canonical import equal
 from .algebra.dims import Dim, Shape
 from .algebra.expr import Expr, postorder
+from .algebra.indexed import family_of
 from .algebra.ops.arithmetic import rational
 from .algebra.ops.free import is_free_function, is_free_map, is_name, var
+from .algebra.ops.series import series_ranges
 from .algebra.ops.structure import zeros
 from .calculus.core import Definition
 from .calculus.derivation import Derivation
 from .calculus.derive import derive as sweep
 from .calculus.indexed import index_steps
+from .calculus.recurrence import Recurrence, derive_recurrence
 from .code.numpy import evaluate
-from .errors import CheckFailed, ParseError, nearest
+from .code.unrolled import evaluate_unrolled
+from .errors import CheckFailed, ParseError, UnsupportedError, nearest
 from .language.operators import program_of
 from .language.program import FunctionKind, Program, choose_target
 from .language.text import parse_expression, parse_program
 from .proof.claim import check, modular_equal, symbols_of
 from .proof.final import Problem, confirm
+from .proof.recur import confirm_all
 from .show import notation
 from .show.page import render
 from .show.record import ALL, record
@@ -118,7 +123,11 @@ class Derived:
         Raises ParseError for a missing or unknown name, ShapeError for a wrong shape, UnsupportedError where a
         derivative cannot be had to full precision.
         """
-        return evaluate(self.derivation, set(_kinds(self.program)), arrays)
+        kinds = set(_kinds(self.program))
+        if isinstance(self.derivation, Recurrence):
+            asked = {family_of(v.attrs[0]) for v in self.derivation.wrt}
+            return evaluate_unrolled(self.derivation, kinds, sorted(asked), arrays)
+        return evaluate(self.derivation, kinds, arrays)
 
     def __repr__(self) -> str:
         return "\n".join(repr(self[name]) for name in self)
@@ -153,11 +162,51 @@ def derive(
         assert goal is not None
     else:
         goal, seed = choose_target(program, target).var, None
-    definitions = [Definition(q.var, q.rhs, q.surface, q.index_form is not None, q.notes) for q in program.equations]
+    definitions = [
+        Definition(q.var, q.rhs, q.surface, q.index_form is not None, q.notes, program.ranges.get(q.name, ()))
+        for q in program.equations
+    ]
+    if any(d.ranges or series_ranges(d.value) for d in definitions):
+        return _recurrence(program, definitions, goal, seed, wrt, progress)
     derivation = sweep(definitions, program.inputs, goal, _wanted(program, wrt, goal), seed=seed, facts=program.facts)
     derivation.steps = list(_checked(derivation.steps, progress))
     printed = _read_back(derivation, program)
     return Derived(program, derivation, [*confirm(_problem(derivation, program)), printed])
+
+
+def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr, seed: Expr | None,
+                wrt: Sequence[str] | None, progress: Callable[[str, float], None] | None) -> Derived:  # fmt: skip
+    """The backward equations for every value of the indices, written out at small lengths and confirmed there."""
+    if program.facts:
+        raise UnsupportedError("U033", "an assumption about values cannot be used together with an index",
+                               hint="leave the `assume` line out")  # fmt: skip
+    derivation = derive_recurrence(
+        definitions, program.inputs, program.members, goal, _families(program, wrt), seed=seed
+    )
+    derivation.steps = list(_checked(derivation.steps, progress))
+    printed = _read_back(derivation, program)
+    rows = [(q.var, q.rhs, program.ranges.get(q.name, ())) for q in program.equations]
+    helpers = [(q.var, q.value, q.ranges) for q in derivation.core.equations if q.auxiliary]
+    members = program.members
+    found = confirm_all(rows, helpers, derivation.backward, goal, seed, members, derivation.least)
+    return Derived(program, derivation, [*found, printed])
+
+
+def _families(program: Program, wrt: Sequence[str] | None) -> list[str]:
+    """What to differentiate with respect to: families, by their own name or by that of a member."""
+    inputs = dict.fromkeys(family_of(n) for n in (*(v.attrs[0] for v in program.inputs), *program.members))
+    defined = dict.fromkeys(family_of(q.name) for q in program.equations)
+    given = {family_of(m) for m in program.members}
+    constant = {family_of(c) for c in program.constants}
+    names = list(wrt) if wrt else list(program.wrt)
+    if not names:
+        return [f for f in inputs if f not in constant and (f not in defined or f in given)]
+    for n in names:
+        if family_of(n) not in inputs | defined:
+            close = nearest(family_of(n), list(inputs | defined))
+            hint = f"did you mean {close}?" if close else f"the names are {', '.join(inputs | defined)}"
+            raise ParseError("P003", f"undefined name {n}: nothing to differentiate with respect to", hint=hint)
+    return list(dict.fromkeys(map(family_of, names)))
 
 
 def _checked(steps: Sequence[Step], progress: Callable[[str, float], None] | None) -> Iterator[Step]:

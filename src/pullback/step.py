@@ -68,6 +68,7 @@ class Step:
     claim: Claim
     premises: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
+    ranges: tuple[Any, ...] = ()  # for which values of its indices it holds
     evidence: tuple[Evidence, ...] = ()
 
     def proved(self, evidence: Sequence[Evidence]) -> Step:

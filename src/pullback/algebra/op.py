@@ -116,6 +116,7 @@ class Op:
         self.root: bool = data.get("root", False)  # a square root: modulo p it is one where there is one
         self.attr_names: tuple[str, ...] = data.get("attrs", ())
         self.entrywise: bool = data.get("entrywise", False)
+        self.binder: bool = data.get("binder", False)  # it has a value only once its index has values
         self.commutes: bool = data.get("commutes", False)
         self.alone: Callable[[int, Expr], Expr] | None = data.get("alone")  # a joint op with all other arguments 0
         kinds = [p.kind for p in inspect.signature(body).parameters.values()]

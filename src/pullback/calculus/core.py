@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
+from ..algebra.indexed import letters_of, spelled
 from ..algebra.lift import NotLiftable, lift
 from ..algebra.network import TooLarge
 from ..algebra.ops.free import is_var, var
+from ..algebra.ops.series import series_ranges
+from ..algebra.ranges import Range
 from ..step import Claim, Step, Why
 
 __all__ = ["Core", "Definition", "Equation", "elaborate"]
@@ -30,6 +34,7 @@ class Definition:
     surface: str = ""
     indexed: bool = False
     notes: tuple[str, ...] = ()
+    ranges: tuple[Range, ...] = ()  # one equation for every value of these indices
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class Equation:
     var: Expr
     value: Expr
     auxiliary: bool = False
+    ranges: tuple[Range, ...] = ()
 
 
 @dataclass(slots=True)
@@ -74,8 +80,8 @@ def _is_function(e: Expr) -> bool:
 
 
 def _must_name(e: Expr) -> list[Expr]:
-    """The arguments of a function node that need a name of their own."""
-    return [a for a in e.args if a.args] if _is_function(e) else []
+    """The arguments of a function, or of a sum over an index, that need a name of their own."""
+    return [a for a in e.args if a.args] if _is_function(e) or e.op.binder else []
 
 
 def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
@@ -86,7 +92,7 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
     """
     core = Core()
     namer = _Namer(set(taken) | {d.var.attrs[0] for d in definitions})
-    names: dict[Expr, Expr] = {}  # value -> the name that stands for it
+    names: dict[tuple[Expr, tuple[Range, ...]], Expr] = {}  # value, and for which indices -> the name that stands for it
     for d in definitions:
         for note in d.notes:
             core.steps.append(_broadcast(d, note))
@@ -94,21 +100,24 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
         done: dict[Expr, Expr] = {}
         weight: dict[Expr, int] = {}
         wanted = {a for e in postorder(value) for a in _must_name(e)}
+        scope = (*d.ranges, *series_ranges(value))
         for e in postorder(value):
             args = tuple(done[a] for a in e.args)
             new = e if args == e.args else Expr.make(e.op, args, e.attrs, e.shape)
             weight[e] = 1 + sum(weight[a] for a in e.args)
-            if new in names and e is not value:
-                new, weight[e] = names[new], 1
+            here = tuple(r for r in scope if r.letter in letters_of(new)) if scope else ()
+            if (new, here) in names and e is not value:
+                new, weight[e] = names[new, here], 1
             elif e is not value and e.args and (
                 e in wanted or weight[e] > _BUDGET or (_is_function(new) and _uses_own_value(new))
             ):  # fmt: skip
-                name = var(namer.fresh(), new.shape)
-                core.equations.append(Equation(name, new, auxiliary=True))
+                word = namer.fresh()
+                name = var(spelled(word, [Dim.symbol(r.letter) for r in here]) if here else word, new.shape)
+                core.equations.append(Equation(name, new, auxiliary=True, ranges=here))
                 core.steps.append(_naming(name, new, d))
-                names[new], new, weight[e] = name, name, 1
+                names[new, here], new, weight[e] = name, name, 1
             done[e] = new
-        core.equations.append(Equation(d.var, done[value]))
+        core.equations.append(Equation(d.var, done[value], ranges=d.ranges))
     return core
 
 

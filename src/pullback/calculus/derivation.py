@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..algebra.expr import Expr
+from ..algebra.ranges import Range
 from ..step import Step
 from .core import Core
 
@@ -19,6 +20,7 @@ class Backward:
     value: Expr
     closed: Expr
     auxiliary: bool = False
+    ranges: tuple[Range, ...] = ()  # the values of the index of `of` for which it holds
 
 
 @dataclass(slots=True)
@@ -33,6 +35,8 @@ class Derivation:
     backward: list[Backward] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     index_steps: list[Step] = field(default_factory=list)  # style `index`, made when asked for
+    least: dict[str, int] = field(default_factory=dict)  # how large the ends of ranges are taken to be
+    recurrences: list[Backward] = field(default_factory=list)  # with the names between the steps eliminated
 
     def gradients(self) -> dict[str, Expr]:
         """The asked gradients by name."""

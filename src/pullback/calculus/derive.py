@@ -21,12 +21,12 @@ from .derivation import Backward, Derivation
 from .differential import DTerm, differential, reasons
 from .inline import inline
 from .simplify import simplify
-from .transpose import move_all, pairing
+from .transpose import bare, move_all, pairing
 
-__all__ = ["derive"]
+__all__ = ["Sweep", "added", "axes_note", "derive", "start"]
 
 
-class _Sweep:
+class Sweep:
     def __init__(self, d: Derivation, facts: Sequence[tuple[Expr, Expr, str]]) -> None:
         self.d = d
         self.facts = facts
@@ -52,13 +52,13 @@ class _Sweep:
         parts = self.pending.pop(v)
         total, premises = parts[0][0], tuple(p for _, p in parts)
         if len(parts) > 1:
-            total = _sum([e for e, _ in parts])
+            total = added([e for e, _ in parts])
             self.add(Step(
                 id="", kind="collect", about=v.attrs[0], left=gradient(v), relation="=", right=total, rules=("FANOUT",),
                 why=Why(f"{v.attrs[0]} is used {len(parts)} times: {len(parts)} terms",
                         "⟨A, d⟩ + ⟨B, d⟩ = ⟨A + B, d⟩: what is paired with the same increment is added",
                         "the pairing is linear in its first argument"),
-                claim=Claim("EQ", _sum([pairing(e, increment(v)) for e, _ in parts]), pairing(total, increment(v))),
+                claim=Claim("EQ", added([pairing(e, increment(v)) for e, _ in parts]), pairing(total, increment(v))),
                 premises=premises))  # fmt: skip
         shorter, laws = simplify(total)
         if shorter is not total and len(parts) > 1:
@@ -68,7 +68,7 @@ class _Sweep:
                 premises=premises))  # fmt: skip
         for left, right, where in self.facts:
             shorter = self._assume(v, shorter, left, right, where)
-        paired = _sum([pairing(e, increment(v)) for e, _ in parts])
+        paired = added([pairing(e, increment(v)) for e, _ in parts])
         self.read_off(v, shorter, paired, premises)
         self.d.backward.append(Backward(v, shorter, shorter, auxiliary))
         plain = shorter is rational(1) or shorter is self.d.seed
@@ -102,12 +102,12 @@ class _Sweep:
         name = v.attrs[0]
         G = self.collect(v, q.auxiliary)
         terms = [_folded(t, q) for t in differential(q.value, moving)]
-        whole = _sum([t.expr for t in terms])
+        whole = added([t.expr for t in terms])
         rules, why = reasons(q.value, moving)
         first = self.add(Step(
             id="", kind="differential", about=name, left=increment(v), relation="=", right=whole, rules=rules, why=why,
             claim=Claim("DIFF", q, whole, {v: v for v in postorder(q.value) if v in moving}), conditions=tuple(conditions(q.value))))  # fmt: skip
-        paired = _sum([pairing(G, t.expr) for t in terms])
+        paired = added([pairing(G, t.expr) for t in terms])
         second = self.add(Step(
             id="", kind="substitute", about=name, left=pairing(G, increment(v)), relation="=", right=paired,
             rules=("SUBST",) if len(terms) == 1 else ("SUBST", "M-ADD"),
@@ -125,7 +125,7 @@ class _Sweep:
         last, H = of, G
         for step in move_all(G, t.expr, name, of):
             last = self.add(step)
-            H = step.right.args[0]
+            H = bare(step.right).args[0]
         return H, last
 
 
@@ -145,7 +145,7 @@ def _replace(e: Expr, old: Expr, new: Expr) -> Expr:
     return done[e]
 
 
-def _sum(parts: list[Expr]) -> Expr:
+def added(parts: list[Expr]) -> Expr:
     total = parts[0]
     for p in parts[1:]:
         total = total + p
@@ -176,12 +176,12 @@ def derive(
     """
     core = elaborate(definitions, {v.attrs[0] for v in inputs})
     d = Derivation(core, tuple(inputs), target, seed, tuple(wrt))
-    sweep = _Sweep(d, facts)
+    sweep = Sweep(d, facts)
     for s in core.steps:
         sweep.add(s)
     moving = _moving(core, wrt)
     start = rational(1) if seed is None else seed
-    sweep.pending[target] = [(start, sweep.add(_start(target, seed)))]
+    sweep.pending[target] = [(start, sweep.add(start(target, seed)))]
     for q in reversed(core.equations):
         if q.var in sweep.pending and any(a in moving for a in postorder(q.value) if is_var(a)):
             sweep.eliminate(q, moving)
@@ -194,12 +194,12 @@ def derive(
             _disconnected(sweep, v)
     for v in transposed_inputs(core):
         if v in derived:
-            sweep.add(_axes_note(v))
+            sweep.add(axes_note(v))
     inline(d, sweep.add)
     return d
 
 
-def _start(target: Expr, seed: Expr | None) -> Step:
+def start(target: Expr, seed: Expr | None) -> Step:
     name = target.attrs[0]
     if seed is None:
         return Step(
@@ -214,7 +214,7 @@ def _start(target: Expr, seed: Expr | None) -> Step:
         claim=Claim("DEFINITION"))  # fmt: skip
 
 
-def _disconnected(sweep: _Sweep, v: Expr) -> None:
+def _disconnected(sweep: Sweep, v: Expr) -> None:
     zero = zeros(v.shape) if v.order else rational(0)
     sweep.add(Step(
         id="", kind="readoff", about=v.attrs[0], left=gradient(v), relation="=", right=zero, rules=("ZERO",),
@@ -223,7 +223,7 @@ def _disconnected(sweep: _Sweep, v: Expr) -> None:
     sweep.d.backward.append(Backward(v, zero, zero))
 
 
-def _axes_note(v: Expr) -> Step:
+def axes_note(v: Expr) -> Step:
     W = v.attrs[0]
     left, right = inner(gradient(v), increment(v).T.T), inner(gradient(v).T, increment(v).T)
     return Step(

@@ -15,7 +15,7 @@ from ..step import Claim, Step, Why
 from .reason import instantiate, reason_of
 from .simplify import simplify, tidy
 
-__all__ = ["LinearityError", "hole", "move_all", "pairing"]
+__all__ = ["LinearityError", "bare", "hole", "move_all", "pairing"]
 
 
 class LinearityError(CheckFailed):
@@ -34,6 +34,20 @@ class _At:
 def pairing(G: Expr, term: Expr) -> Expr:
     """⟨G, term⟩, printed as a pairing whatever the order."""
     return inner(G, term)
+
+
+def bare(pair: Expr) -> Expr:
+    """The pairing that a sum over an index is taken of."""
+    while pair.op.binder:
+        pair = pair.args[0]
+    return pair
+
+
+def _summed(pair: Expr, binders: list[Expr]) -> Expr:
+    """The pairing under the sums that were passed on the way to it."""
+    for e in reversed(binders):
+        pair = Expr.make(e.op, (pair,), e.attrs, pair.shape)
+    return pair
 
 
 def _path(term: Expr) -> list[tuple[Expr, int]]:
@@ -57,6 +71,7 @@ def _path(term: Expr) -> list[tuple[Expr, int]]:
 def move_all(G: Expr, term: Expr, about: str, of: str) -> Iterator[Step]:
     """⟨G, term⟩ = … = ⟨H, d⟩, one named move per node of `term`; the last step's right side is ⟨H, d⟩."""
     here = _At(G, term)
+    binders: list[Expr] = []
     for e, slot in _path(term):
         H = e.op.adjoints(e, here.cotangent)[slot]
         reason = reason_of(e, slot)
@@ -65,7 +80,10 @@ def move_all(G: Expr, term: Expr, about: str, of: str) -> Iterator[Step]:
         proof = instantiate(reason.proof, e, slot, bind, G=here.cotangent)
         last = not e.args[slot].args
         H, laws = simplify(H) if last else tidy(H)
-        left, right = pairing(here.cotangent, here.term), pairing(H, e.args[slot])
+        left = _summed(pairing(here.cotangent, here.term), binders)
+        if e.op.binder:
+            binders.append(e)
+        right = _summed(pairing(H, e.args[slot]), binders)
         yield Step(
             id="", kind="move", about=about, left=left, relation="=", right=right, rules=(reason.rule, *laws),
             why=Why(e.op.doc, statement, proof, bind), claim=Claim("EQ", left, right), premises=(of,),

@@ -9,6 +9,7 @@ from typing import Any
 from ..algebra.dims import Dim
 from ..errors import ParseError, Span, UnsupportedError
 from .functions import SHAPED
+from .loops import series_range
 from .sizes import read_dim
 from .tape import Bound, Node, Tape, subscript, sum_letters, superscript
 from .tokens import MAX_DEPTH, Statement, Token
@@ -120,6 +121,8 @@ class Atoms:
             return self.ones(token)
         if kind in ("nabla", "partial"):
             return self.mark(token)
+        if kind == "series":
+            return self.series(token)
         if text == "(":
             saved = self.inside()
             found = self.sum()
@@ -156,6 +159,15 @@ class Atoms:
             )
         self.i -= 1
         raise self.unexpected("a name, a number or an opening bracket")
+
+    def series(self, token: Token) -> int:
+        """`sum_{t=1..T} term`: the term for every t, added."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise ParseError("P008", "sums are nested too deep", span=self.span(token))
+        body = self.term()
+        self.depth -= 1
+        return self.node("series", (body,), series_range(self.statement, token), token.start)
 
     def ones(self, token: Token) -> int:
         tail = token.text[2:]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ..algebra.expr import OPERATORS, Expr
 from ..algebra.ops import arithmetic, matrix, reduction, structure
+from ..algebra.ops.series import series
 from ..errors import PullbackError
 from .blocks import block_of
 from .calls import apply
@@ -307,6 +308,11 @@ def _call(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
     return apply(maker, node, node.value[0], kids)
 
 
+def _series(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
+    r = node.value
+    return maker.make(series, kids[0].shape, kids[0], row=kids[0].row, letter=r.letter, first=r.first, last=r.last)
+
+
 def _block(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
     return block_of(maker, node, kids)
 
@@ -325,5 +331,6 @@ _HANDLERS: dict[str, Callable[[Maker, Node, list[Val], int], Val]] = {
     "shaped": shaped_node,
     "slice": slice_node,
     "call": _call,
+    "series": _series,
     "block": _block,
 }

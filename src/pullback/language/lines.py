@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ..algebra.dims import show_shape
+from ..algebra.ranges import Range
 from ..errors import ParseError
 from .declare import declare
-from .sizes import layer_index
+from .loops import for_clause, series_symbols
 from .sorted_lines import Definition, Lines, Relation, check_name, defined_twice, name_once
 from .tape import subscript, sum_letters
 from .tokens import Statement, Token
@@ -97,12 +98,16 @@ def _dialect(statement: Statement) -> str:
 def _define(statement: Statement, equals: int | None, found: Lines) -> None:
     t = statement.tokens
     last = next((i for i, k in enumerate(t) if k.text == "for" and i and t[i + 1].kind == "name"), None)
+    ranges: tuple[Range, ...] = ()
+    if last is not None and equals is not None and last > equals:
+        statement, ranges = for_clause(statement, last)
+        t = statement.tokens
+        found.dims |= {s for r in ranges for d in (r.first, r.last) for s in d.symbols()} | {r.letter for r in ranges}
+    found.dims |= {s for k in t if k.kind == "series" for s in series_symbols(statement, k)}
     if equals is None:
         found.definitions.append(Definition("", statement, None, 0))
         return
     check_name(statement, 0)
-    if last is not None and last > equals:
-        raise layer_index(statement.span(t[last], t[last + 1]))
     i = 1
     letters = ""
     while t[i].text == "," and t[i + 1].kind == "name" and len(t[i + 1].text) == 1 and i < equals:  # y_i,j
@@ -133,7 +138,7 @@ def _define(statement: Statement, equals: int | None, found: Lines) -> None:
         other, first = found.places[name]
         raise defined_twice(name, statement.span(t[0]), other.span(first))
     found.places[name] = statement, t[0]
-    found.definitions.append(Definition(name, statement, t[0], equals + 1, indices))
+    found.definitions.append(Definition(name, statement, t[0], equals + 1, indices, ranges))
 
 
 def _declared_twice(statement: Statement, token: Token, name: str, found: Lines) -> None:

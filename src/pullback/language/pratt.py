@@ -19,7 +19,7 @@ __all__ = ["Parser"]
 
 _TIMES = {"⊙": "⊙", ".*": "⊙", "⊘": "⊘", "./": "⊘", "*": "*", "·": "*", "/": "/"}
 _TRANSPOSE = frozenset({"ᵀ", "⊤", ".'"})
-_STARTS = frozenset({"name", "num", "frac", "ones", "nabla", "partial"})
+_STARTS = frozenset({"name", "num", "frac", "ones", "nabla", "partial", "series"})
 
 
 class Parser(Atoms):

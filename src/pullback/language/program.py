@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from ..algebra.dims import Shape, show_shape
 from ..algebra.expr import Expr
+from ..algebra.ranges import Range
 from ..errors import ParseError, ShapeError, Span, nearest
 
 __all__ = ["Equation", "FunctionKind", "Program", "choose_target"]
@@ -63,6 +64,8 @@ class Program:
     wrt: tuple[str, ...] = ()
     functions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     constants: frozenset[str] = frozenset()
+    ranges: Mapping[str, tuple[Range, ...]] = field(default_factory=lambda: MappingProxyType({}))  # of `for k = 1..L`
+    members: tuple[str, ...] = ()  # the members of families that are declared as inputs: `a[1] : n[1]`
     dialect: str = "matrix"
     source: str = ""
 

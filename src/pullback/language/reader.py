@@ -7,12 +7,14 @@ from types import MappingProxyType
 
 from ..algebra.dims import Dim, show_shape
 from ..algebra.expr import Expr
+from ..algebra.indexed import Ref, family_of, ref, spelled
 from ..algebra.ops import arithmetic, free, matrix
 from ..errors import ParseError, PullbackError, ShapeError, nearest
 from .elaborate import elaborate
 from .index_mode import elaborate_index
 from .kinds import Guess, guess
 from .lines import Relation, read_lines
+from .members import Family, families_declared
 from .pratt import Parser
 from .program import Equation, Program
 from .scan import Parsed, Scan, clip
@@ -47,6 +49,8 @@ class Reader:
         self.matlab = self.chosen == "matlab"
         self.recognised = recognised
         self.scan = Scan(statements, self.lines, matlab=self.matlab)
+        self.families = families_declared(self.lines.declared)
+        self.guessed_families: dict[str, Family] = {}
         self.sizes = Sizes()
         self.scope: dict[str, Val] = {}
         self.guesses: dict[str, Guess] = {}
@@ -141,6 +145,8 @@ class Reader:
                 value = elaborate_index(maker, e.statement, e.tape, indices)
             if e.name in self.lines.declared:
                 self._check_declared(e, value)
+            elif (member := ref(e.name)) is not None:
+                self._check_member(e, member, value)
             e.notes, e.value = maker.notes, value
             self.scope[e.name] = Val(value.shape, free.var(e.name, value.shape) if building else None)
         for relation, left, first, right, second in self.conditions:
@@ -172,11 +178,40 @@ class Reader:
                 hint="correct the declaration, or leave it out: the equation tells the shape",
             )
 
+    def _check_member(self, e: Parsed, member: Ref, value: Val) -> None:
+        """The equation of a member has the shape that the family has; if nothing told it yet, it is told now."""
+        known = self.families.get(member.family) or self.guessed_families.get(member.family)
+        if known is None:
+            self.families[member.family] = Family(member, value.shape)
+            return
+        token = e.definition.token or e.statement.tokens[0]
+        shape = self.sizes.shape(known.at(member, e.statement.span(token)))
+        if len(shape) != value.order or not all(map(self.sizes.agree, shape, value.shape)):
+            found, wanted = show_shape(self.sizes.shape(value.shape)), show_shape(self.sizes.shape(shape))
+            of = spelled(known.like.family, known.like.index)
+            raise ShapeError(
+                "S007",
+                f"{e.name} is {wanted} by the shape of {of}, but its equation has the shape {found}",
+                span=e.statement.span(token),
+                hint=f"declare {of} with the index in its sizes, as in `{spelled(member.family, known.like.index)} : n[…]`",
+            )
+
     # ---- names
 
+    def _member(self, name: str, maker: Maker, node: Node) -> Val | None:
+        """A member of a family whose shape is told by another member."""
+        member = ref(name)
+        if member is None:
+            return None
+        known = self.families.get(member.family) or self.guessed_families.get(member.family)
+        if known is None:
+            return None
+        return Val(self.sizes.shape(known.at(member, maker.span(node))))
+
     def _lookup(self, maker: Maker, name: str, node: Node) -> Val:
-        found = self.scope.get(name)
+        found = self.scope.get(name) or self._member(name, maker, node)
         if found is not None:
+            self.scope.setdefault(name, found)
             return found
         value = constant(maker, name, self.scan.dims)
         if value is not None:
@@ -186,6 +221,8 @@ class Reader:
         chosen = guess(name, self.scan.index_orders.get(name), self.sizes)
         chosen.line = clip(self.current)
         self.guesses[name] = chosen
+        if (member := ref(name)) is not None:
+            self.guessed_families[member.family] = Family(member, chosen.shape)
         found = self.scope[name] = Val(chosen.shape)
         return found
 
@@ -226,6 +263,8 @@ class Reader:
             wrt=self._wrt(set(names)),
             functions=MappingProxyType({n: str(k) for n, k in scan.functions.items()}),
             constants=frozenset(lines.constants),
+            ranges=MappingProxyType({e.name: e.definition.ranges for e in scan.equations if e.definition.ranges}),
+            members=tuple(n for n in lines.declared if ref(n) and n not in scan.defined),
             dialect="matlab" if self.matlab else "matrix",
             source=self.text,
         )
@@ -270,7 +309,7 @@ class Reader:
         found = self.scope.get(of.text)
         if found is None:
             raise self._undefined(statement, of.text, statement.span(of).column)
-        if of.text not in self.scan.defined:
+        if family_of(of.text) not in {family_of(n) for n in self.scan.defined}:
             raise ParseError(
                 "P003",
                 f"{of.text} is an input: no equation defines it, so there is nothing behind it to derive",
@@ -289,7 +328,8 @@ class Reader:
     def _wrt(self, inputs: set[str]) -> tuple[str, ...]:
         wanted: dict[str, None] = {}
         for statement, token in self.lines.wrt:
-            if token.text not in inputs and token.text not in self.scan.defined:
+            known = inputs | self.scan.defined.keys()
+            if token.text not in known and token.text not in map(family_of, known):
                 raise self._undefined(statement, token.text, token.start + 1)
             wanted.setdefault(token.text)
         return tuple(wanted)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heappush
 
+from ..algebra.graph import components, topological
+from ..algebra.indexed import family_of, ref
 from ..errors import ParseError
 from .functions import SCALAR_FUNCTIONS, derivative_of, is_known
 from .lines import Definition, Lines
@@ -125,7 +126,7 @@ class Scan:
         self._prime_without_call(primed - bare - called.keys())
         for name in called:
             if not self._known_name(name) and name not in bare:
-                self.functions[name] = FunctionKind("tensor" if name in SCALAR_FUNCTIONS else "entrywise")
+                self.functions[name] = FunctionKind("tensor" if family_of(name) in SCALAR_FUNCTIONS else "entrywise")
                 self.guessed_functions.append(name)
 
     def _known_name(self, name: str) -> bool:
@@ -198,24 +199,25 @@ class Scan:
         """Each equation after those that it uses, else in the order of the text. Raises ParseError P005."""
         place = {e.name: i for i, e in enumerate(equations)}
         needs = [{place[n] for n in e.uses if n in place} for e in equations]
-        users: list[list[int]] = [[] for _ in equations]
-        for i, wanted in enumerate(needs):
-            for j in wanted:
-                users[j].append(i)
-        missing = [len(w) for w in needs]
-        ready = [i for i, n in enumerate(missing) if not n]
-        heapify(ready)
-        ordered: list[Parsed] = []
-        while ready:
-            i = heappop(ready)
-            ordered.append(equations[i])
-            for j in users[i]:
-                missing[j] -= 1
-                if not missing[j]:
-                    heappush(ready, j)
-        if len(ordered) < len(equations):
-            raise _cycle(equations, needs, missing)
-        return ordered
+        _after_families(equations, needs)
+        ordered = topological(needs)
+        if ordered is None:
+            raise _cycle(equations, needs)
+        return [equations[i] for i in ordered]
+
+
+def _after_families(equations: list[Parsed], needs: list[set[int]]) -> None:
+    """A use of `z[L]` waits for the equation of `z[k+1]`, unless that waits for it in turn: then it is a recurrence."""
+    makers: dict[str, list[int]] = {}
+    for i, e in enumerate(equations):
+        if ref(e.name):
+            makers.setdefault(family_of(e.name), []).append(i)
+    if not makers:
+        return
+    more = [{j for n in e.uses if ref(n) for j in makers.get(family_of(n), ()) if j != i} for i, e in enumerate(equations)]
+    component = components([a | b for a, b in zip(needs, more, strict=True)])
+    for i, wanted in enumerate(more):
+        needs[i] |= {j for j in wanted if component[j] != component[i]}
 
 
 def _more_indices(t: list[Token], i: int) -> int:
@@ -230,14 +232,16 @@ def _more_indices(t: list[Token], i: int) -> int:
     return count
 
 
-def _cycle(equations: list[Parsed], needs: list[set[int]], missing: list[int]) -> ParseError:
+def _cycle(equations: list[Parsed], needs: list[set[int]]) -> ParseError:
+    circles = components(needs)
+    missing = [len([j for j in wanted if circles[j] == circles[i]]) for i, wanted in enumerate(needs)]
     i = next(k for k, n in enumerate(missing) if n)
     path: list[int] = []
     at: dict[int, int] = {}
     while i not in at:
         at[i] = len(path)
         path.append(i)
-        i = min(k for k in needs[i] if missing[k])
+        i = min(k for k in needs[i] if circles[k] == circles[i])
     loop = path[at[i] :]
     start = min(range(len(loop)), key=lambda k: loop[k])
     loop = [*loop[start:], *loop[:start]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..algebra.dims import Shape
+from ..algebra.ranges import Range
 from ..errors import ParseError, Span
 from .program import FunctionKind
 from .sizes import layer_index
@@ -31,6 +32,7 @@ class Definition:
     token: Token | None
     at: int
     indices: tuple[str, ...] | None = None
+    ranges: tuple[Range, ...] = ()  # of `for k = 1..L-1`
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..algebra.expr import Expr
+from ..algebra.indexed import family_of
 from ..errors import ParseError, PullbackError, ShapeError, Span
 from .elaborate import elaborate
 from .functions import derivative_of, is_known
@@ -61,12 +62,18 @@ def parse_program(text: str, *, name: str = "<text>", dialect: str | None = None
             raise error from None
 
 
+def _sizes_of(scope: Mapping[str, Expr | FunctionKind]) -> set[str]:
+    return {s for e in scope.values() if isinstance(e, Expr) for d in e.shape for s in d.symbols()}
+
+
 def parse_expression(text: str, scope: Mapping[str, Expr | FunctionKind]) -> Expr:
     """One printed expression read back, its names bound by `scope`. Raises PullbackError.
 
     A gradient may be bound as `∇z` or as `grad_z`; a function by its name and kind.
     """
-    statements = read_statements(text, "<expression>", max_line=len(text))
+    bracketed = [n for n in scope if "[" in n] + [s for s in _sizes_of(scope) if "[" in s]
+    also = frozenset(family_of(x) for n in bracketed for x in (n.lstrip("∇"), n.removeprefix("grad_")))
+    statements = read_statements(text, "<expression>", max_line=len(text), also=also)
     if len(statements) > 1:
         span = statements[1].span(statements[1].tokens[0])
         raise ParseError("P002", "more than one expression", span=span)
@@ -78,7 +85,7 @@ def parse_expression(text: str, scope: Mapping[str, Expr | FunctionKind]) -> Exp
             return False
         return word in functions or is_known(word) or derivative_of(word, functions) is not None
 
-    sizes_known = {s for e in values.values() for d in e.shape for s in d.symbols()}
+    sizes_known = _sizes_of(scope)
 
     def lookup(maker: Maker, word: str, node: Node) -> Val:
         found = values.get(word)

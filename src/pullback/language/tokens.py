@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ..errors import ParseError, Span
+from .families import SERIES, families_of, member_pattern, spelling
 
 __all__ = ["MINUS", "Source", "Statement", "Token", "read_statements"]
 
@@ -18,6 +19,7 @@ _NAME = rf"[^\W\d_{_NOT_IN_NAMES}][^\W{_NOT_IN_NAMES}]*"
 _SUBSCRIPT = r"\{[A-Za-z, ]*\}"
 _TOKEN = re.compile(
     rf"""(?P<space>[ \t\u00a0]+)
+    |(?P<series>{SERIES})
     |(?P<name>∑_[^\W_]+|(?:{_NAME}|∑_?)(?:(?<=_){_SUBSCRIPT})?)
     |(?P<ones>1_(?:{_NAME}|\d+)?)
     |(?P<num>(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)
@@ -38,7 +40,7 @@ MINUS = frozenset({"-", "−"})
 
 
 class Token:
-    """`kind` is name, num, frac, ones, sup, prime, nabla, partial, str or op; offsets count from 0."""
+    """`kind` is name, num, frac, ones, series, sup, prime, nabla, partial, str or op; offsets count from 0."""
 
     __slots__ = ("end", "kind", "spaced", "start", "text")
 
@@ -93,12 +95,19 @@ def _control(text: str, name: str) -> None:
     )
 
 
-def read_statements(text: str, name: str, max_line: int = MAX_LINE) -> list[Statement]:
-    """Every statement of the text. Raises ParseError P001, P008, P009, P010, P011, P013."""
+def read_statements(
+    text: str, name: str, max_line: int = MAX_LINE, also: frozenset[str] = frozenset()
+) -> list[Statement]:
+    """Every statement of the text; `also` are families that it does not show to be such.
+
+    Raises ParseError P001, P008, P009, P010, P011, P013, P040."""
     if len(text) > MAX_TEXT:
         raise ParseError("P009", f"the text has {len(text)} characters", expected=f"at most {MAX_TEXT}")
     _control(text, name)
     found: list[Statement] = []
+    families = families_of(text) | also
+    # a member of a family is one token, whatever stands in its brackets
+    pattern = re.compile(f"{member_pattern(families)}|{_TOKEN.pattern}", _TOKEN.flags) if families else _TOKEN
     for number, line in enumerate(text.split("\n"), 1):
         line = line.rstrip("\r").removeprefix("\ufeff")
         if len(line) > max_line:
@@ -112,7 +121,7 @@ def read_statements(text: str, name: str, max_line: int = MAX_LINE) -> list[Stat
             )
         head = line.lstrip()
         if head and head[0] not in "#%":
-            _read_line(Source(name, number, line), found)
+            _read_line(Source(name, number, line), found, pattern)
     if not found:
         raise ParseError(
             "P010",
@@ -123,11 +132,11 @@ def read_statements(text: str, name: str, max_line: int = MAX_LINE) -> list[Stat
     return found
 
 
-def _read_line(source: Source, found: list[Statement]) -> None:
+def _read_line(source: Source, found: list[Statement], pattern: re.Pattern[str]) -> None:
     tokens: list[Token] = []
     stack: list[Token] = []
     spaced = True
-    for match in _TOKEN.finditer(source.text):
+    for match in pattern.finditer(source.text):
         kind = match.lastgroup
         if kind == "space":
             spaced = True
@@ -135,6 +144,9 @@ def _read_line(source: Source, found: list[Statement]) -> None:
         if kind == "comment":
             break
         text = match.group()
+        if kind == "member":
+            text = _member(source, match)
+            kind = "ones" if text.startswith("1_") else "name"
         token = Token(kind or "bad", text, match.start(), match.end(), spaced)
         spaced = False
         if kind == "op":
@@ -163,6 +175,20 @@ def _read_line(source: Source, found: list[Statement]) -> None:
         raise _unbalanced(source, stack[-1], [])
     if tokens:
         found.append(Statement(source, tokens))
+
+
+def _member(source: Source, match: re.Match[str]) -> str:
+    text = match.group()
+    found = spelling(text)
+    if found is None or len(found) > MAX_TOKEN:
+        raise ParseError(
+            "P040",
+            f"the index of {text[:60]} cannot be read",
+            span=source.span(match.start(), match.end()),
+            expected="a letter plus or minus a number for each index, as in W[k+1] or h[l,t-1]",
+            hint="for a part of a member write the slice behind it: W[k][1..n, :]",
+        )
+    return found
 
 
 def _unbalanced(source: Source, token: Token, stack: list[Token]) -> ParseError:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..algebra.canonical import equal
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder, substitute
+from ..algebra.indexed import at, family_of
 from ..algebra.ops.free import increment, is_name, is_var
+from ..algebra.ops.series import series_ranges, write_out
 from ..algebra.ops.structure import zeros
 from ..errors import CheckFailed, UnsupportedError
 from ..step import Evidence, Step
@@ -94,9 +96,10 @@ def modular_equal(
     left: Expr, right: Expr, where: Mapping[Expr, Expr], trials: int = TRIALS
 ) -> list[dict[str, int]] | None:
     """The sizes at which left = right was confirmed modulo p at random points, or None if it is false."""
-    left, right = substitute_all(left, where), substitute_all(right, where)
+    whole = substitute_all(left, where), substitute_all(right, where)
     tested: list[dict[str, int]] = []
     for k in range(trials):
+        left, right = written_out(whole, k)
         sizes = sizes_of((left, right), k)
         for attempt in range(_TRIES):
             point = Point(Modular(f"claim{k}", attempt), sizes)
@@ -108,6 +111,16 @@ def modular_equal(
             tested.append(sizes)
             break
     return tested
+
+
+def written_out(exprs: Sequence[Expr], round_: int) -> tuple[Expr, ...]:
+    """The expressions with their sums over an index written out, as long as the round says: members are independent names."""
+    ends = {s for e in exprs for r in series_ranges(e) for d in (r.first, r.last) for s in d.symbols()}
+    if not any(series_ranges(e) for e in exprs):
+        return tuple(exprs)
+    lengths = sizes_for(ends, round_)
+    bind = {s: Dim.number(n) for s, n in lengths.items()}
+    return tuple(at(write_out(e, lengths), bind) for e in exprs)
 
 
 def substitute_all(e: Expr, where: Mapping[Expr, Expr]) -> Expr:
@@ -191,9 +204,12 @@ def _tested(tested: list[dict[str, int]], D: int) -> Evidence:
 
 def _differential(step: Step) -> list[Evidence]:
     """DIFF: the tangent of the equation, computed on numbers, is what the claimed differential says."""
-    value, claimed, moving = step.claim.left.value, step.claim.right, set(step.claim.where)
+    raw, q = (step.claim.left.value, step.claim.right), step.claim.left
+    families = {family_of(v.attrs[0]) for v in step.claim.where}
     tested: list[dict[str, int]] = []
     for k in range(TRIALS):
+        value, claimed = written_out(raw, k)
+        moving = {e for e in postorder(value) if is_var(e) and family_of(e.attrs[0]) in families} if value is not raw[0] else set(step.claim.where)
         sizes = sizes_of((value, claimed), k)
         for attempt in range(_TRIES):
             point = Point(Modular(f"diff{k}", attempt), sizes)
@@ -203,7 +219,6 @@ def _differential(step: Step) -> list[Evidence]:
                     point.bind(e, point.draw(e), tangent)
                     if tangent is not None:
                         point.bind(increment(e), tangent)
-            q = step.claim.left
             try:
                 tangent = point.tangent(value)
                 point.bind(q.var, point.value(value))
@@ -215,10 +230,10 @@ def _differential(step: Step) -> list[Evidence]:
             break
     if not tested:
         raise nowhere()
-    if not _linear(claimed):
+    if not _linear(raw[1]):
         raise failure(step, "a term of the claimed differential does not have exactly one increment")
     linear = Evidence("LINEAR", "every term has exactly one increment")
-    return [linear, _tested(tested, degree((value, claimed)))]
+    return [linear, _tested(tested, degree(raw))]
 
 
 def _linear(claimed: Expr) -> bool:

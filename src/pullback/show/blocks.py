@@ -10,6 +10,7 @@ from ..algebra.expr import Expr
 from ..algebra.ops.free import is_var
 from ..algebra.ops.matrix import inner
 from ..calculus.derivation import Derivation
+from ..calculus.transpose import bare
 from ..step import Step
 
 __all__ = ["blocks"]
@@ -92,7 +93,7 @@ def blocks(d: Derivation, math: Callable[[Expr], Json | None]) -> list[Json]:
 
 def _settle(p: Expr, chain: Json, waiting: dict[str, list[Expr]], open_terms: dict[Expr, Json]) -> None:
     """A pairing with a bare increment waits in the frontier; any other is moved further."""
-    last = p.args[1]
+    last = bare(p).args[1]
     if is_var(last, "d"):
         name = last.attrs[0]
         chain["of"] = name

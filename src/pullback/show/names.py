@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Collection
 
+from ..algebra.indexed import ref
+
 __all__ = ["GREEK", "ascii_text", "latex_name", "marked"]
 
 _LETTERS = [
@@ -137,7 +139,12 @@ def _latex_word(word: str) -> str:
 
 
 def latex_name(name: str) -> str:
-    """`u₁` and `u_1` as u_{1}, `lambda` as \\lambda, `alphas` as \\mathit{alphas}; primes stay."""
+    """`u₁` and `u_1` as u_{1}, `lambda` as \\lambda, `alphas` as \\mathit{alphas}; primes stay; `W[k]` as W^{(k)}."""
+    member = ref(name.rstrip("′″‴'"))
+    if member is not None:
+        primes = name[len(name.rstrip("′″‴'")) :]
+        index = ",".join(str(d).replace(" ", "") for d in member.index)
+        return f"{{{latex_name(member.family + primes)}^{{({index})}}}}"
     body = name.rstrip("′″‴'")
     primes = "'" * sum({"′": 1, "'": 1, "″": 2, "‴": 3}[c] for c in name[len(body) :])
     found = re.fullmatch(r"(.*?[^_\d₀-₉])(?:_+(.*)|([₀-₉]+)|(\d+))", body)

@@ -12,7 +12,7 @@ from .arithmetic import same
     attrs=("dim",),
     shape=lambda attrs: (attrs[0], attrs[0]),
     entry=lambda attrs, index, sizes: index[0] == index[1],
-    text=lambda e: f"I_{e.attrs[0]}" if e.attrs[0].name else f"I_({e.attrs[0]})",
+    text=lambda e: f"I_{e.attrs[0]}" if "[" not in (e.attrs[0].name or "[") else f"I_({e.attrs[0]})",
     latex=lambda e: f"I_{{{e.attrs[0]}}}",
     code="xp.eye($rows)",
 )

@@ -12,7 +12,8 @@ from .matrix import eye
 
 def _ones_text(e: Expr) -> str:
     inside = ", ".join(str(d) for d in e.shape)
-    return f"1_{inside}" if e.order == 1 and (e.shape[0].name or e.shape[0].constant is not None) else f"1_({inside})"
+    plain = e.order == 1 and (e.shape[0].name or e.shape[0].constant is not None) and "[" not in inside
+    return f"1_{inside}" if plain else f"1_({inside})"
 
 
 @leaf_op(name="ones", attrs=("dims",), shape=lambda attrs: attrs[0], entry=lambda attrs, index, sizes: 1, lifts="SUM", text=_ones_text,

@@ -1,0 +1,139 @@
+"""Names with an index, `W[k]`, `h[l,t-1]`: one family of tensors, one member for each value of the index.
+
+A member is an ordinary name whose text holds its index, so that everything that knows names knows members; a size may be
+a member too, `n[k+1]`. Only this file reads the text in the brackets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from .dims import Dim, Shape
+from .expr import Attrs, Expr, postorder
+
+__all__ = ["Ref", "affine", "at", "at_dim", "at_name", "at_shape", "family_of", "letters_of", "ref", "spelled", "steps_of"]
+
+_MEMBER = re.compile(r"(.+?)\[([^\[\]]+)\](.*)")
+_TERM = re.compile(r"([+-]?)(?:(\d+)\*)?(\d+|[^\W\d]\w*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """The member of `family` at `index`, one entry for each of its letters."""
+
+    family: str
+    index: tuple[Dim, ...]
+
+
+def spelled(family: str, index: Sequence[Dim]) -> str:
+    """`W[k]`, `h[l,t-1]`."""
+    return f"{family}[{','.join(str(d).replace(' ', '') for d in index)}]"
+
+
+@lru_cache(maxsize=65536)
+def ref(name: str) -> Ref | None:
+    """What a name refers to, None if it is no member of a family."""
+    found = _MEMBER.fullmatch(name)
+    if found is None or found[3]:
+        return None
+    index = tuple(map(affine, found[2].split(",")))
+    return None if any(d is None for d in index) else Ref(found[1], tuple(d for d in index if d is not None))
+
+
+def affine(text: str) -> Dim | None:
+    """`k`, `t-1`, `2*k+3`, `4`."""
+    total, end = Dim({}), 0
+    for m in _TERM.finditer(text.replace(" ", "").replace("−", "-")):
+        if m.start() != end or (end and not m[1]):
+            return None
+        end = m.end()
+        value = Dim.number(int(m[3])) if m[3].isdecimal() else Dim.symbol(m[3])
+        value = value * Dim.number(int(m[2] or 1))
+        total = total - value if m[1] == "-" else total + value
+    return total if end == len(text.replace(" ", "")) and end else None
+
+
+def family_of(name: str) -> str:
+    """The family of a member; any other name is its own family."""
+    found = ref(name)
+    return found.family if found else name
+
+
+def steps_of(d: Dim) -> tuple[str | None, int] | None:
+    """`k + 2` as (k, 2), `4` as (None, 4); None if it is more than one letter plus a number."""
+    letters = [(m, c) for m, c in d.terms if m]
+    rest = sum(c for m, c in d.terms if not m)
+    if not letters:
+        return None, rest
+    if len(letters) == 1 and len(letters[0][0]) == 1 and letters[0][1] == 1:
+        return letters[0][0][0], rest
+    return None
+
+
+def at_name(name: str, bind: Mapping[str, Dim]) -> str:
+    """The name with the letters of its index replaced."""
+    found = ref(name)
+    return name if found is None else spelled(found.family, [d.substitute(bind) for d in found.index])
+
+
+def at_dim(d: Dim, bind: Mapping[str, Dim]) -> Dim:
+    """The size with letters replaced, also in the indices of its symbols: `n[k+1]` at k = 2 is `n[3]`."""
+    moved = {s: bind[s] if s in bind else Dim.symbol(at_name(s, bind)) for s in d.symbols()}
+    if all(x.name == s for s, x in moved.items()):
+        return d
+    total = Dim({})
+    for m, c in d.terms:  # every symbol at once, so that none is replaced twice
+        product = Dim.number(c)
+        for s in m:
+            product = product * moved[s]
+        total = total + product
+    return total
+
+
+def at_shape(shape: Shape, bind: Mapping[str, Dim]) -> Shape:
+    return tuple(at_dim(d, bind) for d in shape)
+
+
+def _at_attr(a: object, bind: Mapping[str, Dim]) -> object:
+    if isinstance(a, Dim):
+        return at_dim(a, bind)
+    if isinstance(a, str):
+        return at_name(a, bind) if "[" in a else a
+    if isinstance(a, tuple):
+        return tuple(_at_attr(x, bind) for x in a)
+    return a
+
+
+def at(e: Expr, bind: Mapping[str, Dim]) -> Expr:
+    """`e` with the letters of all indices replaced, in names, sizes and functions."""
+    if not bind:
+        return e
+    done: dict[Expr, Expr] = {}
+    for x in postorder(e):
+        args = tuple(done[a] for a in x.args)
+        attrs: Attrs = tuple(_at_attr(a, bind) for a in x.attrs)
+        shape = at_shape(x.shape, bind)
+        same = args == x.args and attrs == x.attrs and shape == x.shape
+        done[x] = x if same else Expr.make(x.op, args, attrs, shape)
+    return done[e]
+
+
+def letters_of(e: Expr) -> frozenset[str]:
+    """The letters in the indices of names and sizes under `e`, those that a sum binds among them."""
+    found: set[str] = set()
+    for x in postorder(e):
+        for a in x.attrs:
+            found |= _letters(a)
+    return frozenset(found)
+
+
+def _letters(a: object) -> set[str]:
+    if isinstance(a, Dim):
+        return {t for s in a.symbols() for t in ({s} if "[" not in s else _letters(s))}
+    if isinstance(a, str):
+        found = ref(a) if "[" in a else None
+        return {s for d in found.index for s in d.symbols()} if found else set()
+    return {t for x in a for t in _letters(x)} if isinstance(a, tuple) else set()

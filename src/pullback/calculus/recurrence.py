@@ -1,0 +1,306 @@
+"""Equations with an index, derived once for every value of it (theory.md §11).
+
+Each equation is eliminated by the ordinary sweep, its index a symbol. What reaches a member of a family is the sum over
+its uses; uses reach different members, so the members are cut into ranges in which the same uses hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..algebra.dims import Dim
+from ..algebra.expr import Expr, postorder
+from ..algebra.indexed import at, at_shape, letters_of, ref, spelled, steps_of
+from ..algebra.ops.arithmetic import rational
+from ..algebra.ops.free import gradient, increment, is_var, var
+from ..algebra.ops.series import series
+from ..algebra.ops.structure import zeros
+from ..algebra.ranges import Box, Cells, Range
+from ..step import Claim, Step, Why
+from .core import Definition, Equation, elaborate, transposed_inputs
+from .derivation import Backward, Derivation
+from .derive import Sweep, added, axes_note, start
+from .loops import Web, box_of, family, index_of, known_boxes, web
+from .simplify import simplify
+from .transpose import bare, pairing
+
+__all__ = ["Contribution", "Recurrence", "derive_recurrence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one use adds to the gradient of the member `of`: the pairing ⟨value, d of⟩ for every value of `ranges`."""
+
+    of: Expr
+    value: Expr
+    step: str
+    by: int  # the equation, −1 for the given gradient
+    ranges: tuple[Range, ...]
+
+    @property
+    def box(self) -> Box:
+        return box_of(index_of(self.of), self.ranges)
+
+
+@dataclass(slots=True)
+class Recurrence(Derivation):
+    """A derivation whose equations hold for every value of an index."""
+
+    web: Web | None = None
+    contributions: list[Contribution] = None  # type: ignore[assignment]
+
+
+class _Sweep(Sweep):
+    """Eliminates one equation at a time; the gradient of its name is taken whole, by its name."""
+
+    def collect(self, v: Expr, auxiliary: bool = False) -> Expr:
+        if v is self.d.target and self.d.seed is None:
+            return rational(1)
+        mine = [b for b in self.d.backward if family(b.of) == family(v)]
+        plain = len(mine) == 1 and (mine[0].value is rational(1) or mine[0].value is self.d.seed)
+        return mine[0].value if plain else gradient(v)
+
+
+def derive_recurrence(
+    definitions: Sequence[Definition],
+    inputs: Sequence[Expr],
+    members: Sequence[str],
+    target: Expr,
+    wrt: Sequence[str],
+    *,
+    seed: Expr | None = None,
+) -> Recurrence:
+    """The backward equations for every value of the indices, none of the steps checked yet.
+
+    `members` are the names of declared inputs; `wrt` names families. Raises ParseError, UnsupportedError.
+    """
+    core = elaborate(definitions, {v.attrs[0] for v in inputs})
+    d = Recurrence(core, tuple(inputs), target, seed, ())
+    d.web = web(core.equations, members)
+    d.contributions = []
+    sweep = _Sweep(d, ())
+    for s in core.steps:
+        sweep.add(s)
+    moving = _moving(core.equations, set(wrt))
+    reached = _reached(d.web, family(target))
+    first = sweep.add(start(target, seed))
+    if seed is not None:
+        d.contributions.append(Contribution(target, seed, first, -1, ()))
+    live = [n for n, q in enumerate(core.equations)
+            if family(q.var) in reached and any(is_var(a) and family(a) in moving for a in postorder(q.value))]  # fmt: skip
+    last = {f: min((u.by for u in uses if u.by in live), default=-1) for f, uses in d.web.uses.items()}
+    for n in reversed(live):
+        q = core.equations[n]
+        _eliminate(sweep, d, n, q, moving)
+        for f in [f for f, k in last.items() if k == n and f in moving]:
+            _collect(sweep, d, f, any(e.auxiliary for e in core.equations if family(e.var) == f))
+    for f in moving & reached:
+        if f not in {family(b.of) for b in d.backward} and f in d.web.makers and (f != family(target) or seed is not None):
+            _collect(sweep, d, f, False)
+    d.wrt = tuple(b.of for b in d.backward if family(b.of) in wrt)
+    for v in transposed_inputs(core):
+        if any(family(b.of) == family(v) for b in d.backward):
+            sweep.add(axes_note(v))
+    d.least = dict(d.web.order.least)
+    return d
+
+
+def _moving(equations: Sequence[Equation], wrt: set[str]) -> set[str]:
+    """The families that depend on an asked one, with the asked ones."""
+    found = set(wrt)
+    while True:
+        more = {family(q.var) for q in equations if any(is_var(a) and family(a) in found for a in postorder(q.value))}
+        if more <= found:
+            return found
+        found |= more
+
+
+def _reached(w: Web, target: str) -> set[str]:
+    """The families that the target depends on, with its own."""
+    found, waiting = {target}, [target]
+    while waiting:
+        f = waiting.pop()
+        for n in w.makers.get(f, ()):
+            for x in postorder(w.equations[n].value):
+                if is_var(x) and family(x) not in found:
+                    found.add(family(x))
+                    waiting.append(family(x))
+    return found
+
+
+def _eliminate(sweep: _Sweep, d: Recurrence, n: int, q: Equation, moving: set[str]) -> None:
+    before = len(d.steps)
+    sweep.eliminate(q, {a for a in postorder(q.value) if is_var(a) and family(a) in moving})
+    d.steps[before:] = [replace(s, ranges=q.ranges) for s in d.steps[before:]]
+    by_id = {s.id: s for s in d.steps[before:]}
+    for of, parts in sweep.pending.items():
+        for H, last in parts:
+            step = by_id[last]
+            binders = _binders(step.right) if step.kind == "move" else ()
+            d.contributions.append(Contribution(of, H, last, n, (*q.ranges, *binders)))
+    sweep.pending.clear()
+
+
+def _binders(pair: Expr) -> tuple[Range, ...]:
+    found = []
+    while pair is not bare(pair):
+        found.append(Range(*pair.attrs))
+        pair = pair.args[0]
+    return tuple(found)
+
+
+# ---- from uses to ranges ---------------------------------------------------------------------------------
+
+
+def _collect(sweep: _Sweep, d: Recurrence, f: str, auxiliary: bool) -> None:
+    """The gradient of every member of the family, one backward equation for each range of its index."""
+    assert d.web is not None
+    mine = [c for c in d.contributions if family(c.of) == f]
+    if not mine and f not in d.web.makers:
+        return
+    if mine and not mine[0].box:
+        _region(sweep, d, mine, (), (), auxiliary)
+        return
+    known = known_boxes(d.web, f) if f in d.web.makers else []
+    boxes = [*(c.box for c in mine), *known]
+    cells = Cells(boxes, d.web.order).parts()
+    for cell, held in sorted(cells, key=lambda part: _place(part[0], boxes), reverse=True):
+        active = [mine[k] for k in sorted(held) if k < len(mine)]
+        if not active:
+            _zero(sweep, d, f, cell, known)
+        elif len(active) == 1 and active[0].box == cell and _own_frame(d.web, active[0], cell):
+            index = index_of(active[0].of)
+            _region(sweep, d, active, index, tuple(r for r in active[0].ranges if _in_index(r, index)), auxiliary)
+        else:
+            index, ranges = _frame(active, cell)
+            _region(sweep, d, active, index, ranges, auxiliary)
+
+
+def _place(cell: Box, boxes: Sequence[Box]) -> tuple[int, ...]:
+    """How late the cell lies: the later of two cells comes first, as the sweep goes backwards."""
+    return tuple(sum(b[k][0].at_least(Dim({})) and (a - b[k][0]).at_least(Dim({})) for b in boxes) for k, (a, _) in enumerate(cell))
+
+
+def _in_index(r: Range, index: Sequence[Dim]) -> bool:
+    return any(r.letter in x.symbols() for x in index)
+
+
+def _own_frame(w: Web, c: Contribution, cell: Box) -> bool:
+    """Whether the member may be written as it is used: with bare letters, or as on the left of its own equation.
+
+    A range of one member is written without a letter.
+    """
+    letters = {r.letter for r in c.ranges}
+    steps = [steps_of(x) or (None, 0) for x in index_of(c.of)]
+    if any(a == b and s[0] in letters for (a, b), s in zip(cell, steps, strict=True)):
+        return False
+    defined = [index_of(w.equations[n].var) for n in w.makers.get(family(c.of), ())]
+    return index_of(c.of) in defined or all(s[0] not in letters or not s[1] for s in steps)
+
+
+def _frame(active: Sequence[Contribution], cell: Box) -> tuple[tuple[Dim, ...], tuple[Range, ...]]:
+    """An index for the members of the cell: a letter for each range, a number for a single value."""
+    index: list[Dim] = []
+    ranges: list[Range] = []
+    for k, (first, last) in enumerate(cell):
+        if first == last:
+            index.append(first)
+            continue
+        letters = [s[0] for c in active if (s := steps_of(index_of(c.of)[k])) and s[0] in {r.letter for r in c.ranges}]
+        taken = {r.letter for r in ranges}
+        letter = next((x for x in letters if x is not None and x not in taken), f"k{k}")
+        index.append(Dim.symbol(letter))
+        ranges.append(Range(letter, first, last))
+    return tuple(index), tuple(ranges)
+
+
+def _moved(c: Contribution, index: Sequence[Dim]) -> tuple[Expr, tuple[Range, ...]]:
+    """The contribution to the member at `index`, and the ranges that it is still to be summed over."""
+    bind: dict[str, Dim] = {}
+    for mine, wanted in zip(index_of(c.of), index, strict=True):
+        step = steps_of(mine)
+        if step is not None and step[0] in {r.letter for r in c.ranges}:
+            assert step[0] is not None
+            bind[step[0]] = wanted - Dim.number(step[1])
+    rest = [r for r in c.ranges if r.letter not in bind]
+    clash = {s for d in index for s in d.symbols()}
+    renamed: list[Range] = []
+    for r in rest:
+        letter = r.letter
+        while letter in clash:
+            letter += "2"
+        if letter != r.letter:
+            bind[r.letter] = Dim.symbol(letter)
+        renamed.append(Range(letter, r.first, r.last))
+    return at(c.value, {k: x for k, x in bind.items() if x.name != k}), tuple(renamed)
+
+
+def summed(e: Expr, ranges: Sequence[Range]) -> Expr:
+    for r in reversed(ranges):
+        e = series(e, letter=r.letter, first=r.first, last=r.last)
+    return e
+
+
+def member(like: Expr, index: Sequence[Dim]) -> Expr:
+    """The member of the family of `like` at another index."""
+    found = ref(like.attrs[0])
+    if found is None:
+        return like
+    bind: dict[str, Dim] = {}
+    for mine, wanted in zip(found.index, index, strict=True):
+        step = steps_of(mine)
+        if step is not None and step[0] is not None:
+            bind[step[0]] = wanted - Dim.number(step[1])
+    return var(spelled(found.family, index), at_shape(like.shape, bind))
+
+
+def _region(sweep: _Sweep, d: Recurrence, active: Sequence[Contribution], index: Sequence[Dim],
+            ranges: tuple[Range, ...], auxiliary: bool) -> None:  # fmt: skip
+    lettered = next((c for c in active if letters_of(c.of)), active[0])
+    v = member(lettered.of, index)
+    moved = [_moved(c, index) for c in active]
+    premises = tuple(c.step for c in active)
+    paired = added([summed(pairing(H, increment(v)), rest) for H, rest in moved])
+    whole = added([summed(H, rest) for H, rest in moved])
+    name = v.attrs[0]
+    if len(active) > 1 or moved[0][1]:
+        rules = ("FANOUT",) * (len(active) > 1) + ("LOOP-SUM",) * any(rest for _, rest in moved)
+        sweep.add(Step(
+            id="", kind="collect", about=name, left=gradient(v), relation="=", right=whole, rules=rules,
+            why=_why_collected(name, active, [rest for _, rest in moved]), claim=Claim("EQ", paired, pairing(whole, increment(v))),
+            premises=premises, ranges=ranges))  # fmt: skip
+    value, laws = (whole, ()) if any(rest for _, rest in moved) else simplify(whole)
+    if value is not whole and len(active) > 1:
+        sweep.add(Step(
+            id="", kind="simplify", about=name, left=whole, relation="=", right=value, rules=laws,
+            why=Why("equal terms collected", "the same index sums, written shorter"), claim=Claim("EQ", whole, value),
+            premises=premises, ranges=ranges))  # fmt: skip
+    sweep.read_off(v, value, paired, premises)
+    d.steps[-1] = replace(d.steps[-1], ranges=ranges)
+    d.backward.append(Backward(v, value, value, auxiliary, ranges))
+
+
+def _why_collected(name: str, active: Sequence[Contribution], rests: Sequence[tuple[Range, ...]]) -> Why:
+    terms = f"{name} is used {len(active)} times: {len(active)} terms" if len(active) > 1 else ""
+    letters = ", ".join(dict.fromkeys(r.letter for rest in rests for r in rest))
+    shared = f"the same {name} is used for every {letters}: its effects add" if letters else ""
+    return Why("; ".join(t for t in (terms, shared) if t),
+               "⟨A, d⟩ + ⟨B, d⟩ = ⟨A + B, d⟩: what is paired with the same increment is added",
+               "the pairing is linear in its first argument")  # fmt: skip
+
+
+def _zero(sweep: _Sweep, d: Recurrence, f: str, cell: Box, known: Sequence[Box]) -> None:
+    """Members that exist and are not used: their gradient is 0."""
+    assert d.web is not None
+    like = d.web.equations[d.web.makers[f][0]].var
+    letters = [next(iter(x.symbols()), "k") for x in index_of(like)]
+    index = [a if a == b else Dim.symbol(x) for (a, b), x in zip(cell, letters, strict=True)]
+    ranges = tuple(Range(x, a, b) for (a, b), x in zip(cell, letters, strict=True) if a != b)
+    v = member(like, index)
+    zero = zeros(v.shape) if v.order else rational(0)
+    sweep.add(Step(
+        id="", kind="readoff", about=v.attrs[0], left=gradient(v), relation="=", right=zero, rules=("ZERO",),
+        why=Why(f"{v.attrs[0]} is not used: it does not reach the target", "no term of the frontier has its increment"),
+        claim=Claim("EQ", gradient(v), zero, {gradient(v): zero}), ranges=ranges))  # fmt: skip
+    d.backward.append(Backward(v, zero, zero, ranges=ranges))
