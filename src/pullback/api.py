@@ -17,7 +17,9 @@ from .algebra.ops.series import series_ranges
 from .algebra.ops.structure import zeros
 from .calculus.core import Definition
 from .calculus.derivation import Derivation
+from .calculus.derive import appender
 from .calculus.derive import derive as sweep
+from .calculus.eliminated import eliminate_between, inline_own
 from .calculus.indexed import index_steps
 from .calculus.recurrence import Recurrence, derive_recurrence
 from .code.numpy import evaluate
@@ -158,8 +160,8 @@ def derive(
     else:
         program = source if isinstance(source, Program) else program_of(source)
     if program.given is not None and target is None:
-        goal, seed = program.variable(program.given[0]), program.given[1]
-        assert goal is not None
+        name, seed = program.given
+        goal = program.variable(name) or var(name, seed.shape)  # a[L] of a family may occur in no equation
     else:
         goal, seed = choose_target(program, target).var, None
     definitions = [
@@ -183,6 +185,9 @@ def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr,
     derivation = derive_recurrence(
         definitions, program.inputs, program.members, goal, _families(program, wrt), seed=seed
     )
+    add = appender(derivation)
+    inline_own(derivation, add)
+    eliminate_between(derivation, add)
     derivation.steps = list(_checked(derivation.steps, progress))
     printed = _read_back(derivation, program)
     rows = [(q.var, q.rhs, program.ranges.get(q.name, ())) for q in program.equations]

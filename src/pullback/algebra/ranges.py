@@ -6,9 +6,10 @@ comparison to hold is kept and said.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from typing import Any
 
 from ..errors import UnsupportedError
 from .dims import Dim
@@ -82,12 +83,9 @@ class Cells:
     """The cells into which boxes cut their space: in each, every box holds everywhere or nowhere."""
 
     def __init__(self, boxes: Sequence[Box], order: Order) -> None:
-        self.boxes = boxes
+        self.boxes, self.order = boxes, order
         axes = range(len(boxes[0])) if boxes else range(0)
         self.points = [_sorted((p for b in boxes for p in (b[a][0], b[a][1] + _ONE)), order) for a in axes]
-        for points in self.points:
-            for p, q in zip(points, points[1:], strict=False):
-                order.need(p, q)
         self.places = [{p: k for k, p in enumerate(points)} for points in self.points]
 
     def held(self, cell: tuple[int, ...]) -> frozenset[int]:
@@ -99,23 +97,31 @@ class Cells:
                 found.append(n)
         return frozenset(found)
 
-    def parts(self) -> list[tuple[Box, frozenset[int]]]:
-        """The cells with the boxes that hold them, neighbours that are held alike joined; cells in no box left out."""
-        grid = {c: self.held(c) for c in product(*(range(len(p) - 1) for p in self.points))}
+    def parts(self, label: Callable[[frozenset[int]], Any] = lambda held: held) -> list[tuple[Box, Any]]:
+        """The cells with their label, from the first to the last; neighbours with one label are one, cells with none left out."""
+        grid = {c: label(self.held(c)) for c in product(*(range(len(p) - 1) for p in self.points))}
         blocks = [(tuple((i, i + 1) for i in c), h) for c, h in grid.items() if h]
         for axis in reversed(range(len(self.points))):
-            joined: list[tuple[tuple[tuple[int, int], ...], frozenset[int]]] = []
+            joined: list[tuple[tuple[tuple[int, int], ...], Any]] = []
             for span, h in blocks:
-                for k, (other, g) in enumerate(joined):
-                    touches = other[axis][1] == span[axis][0]
-                    if h == g and touches and all(x == y for a, (x, y) in enumerate(zip(other, span, strict=True)) if a != axis):
-                        grown = (*other[:axis], (other[axis][0], span[axis][1]), *other[axis + 1 :])
-                        joined[k] = grown, h
-                        break
-                else:
+                k = next((k for k, (other, g) in enumerate(joined) if g == h and _touch(other, span, axis)), None)
+                if k is None:
                     joined.append((span, h))
+                else:
+                    other = joined[k][0]
+                    joined[k] = (*other[:axis], (other[axis][0], span[axis][1]), *other[axis + 1 :]), h
             blocks = joined
-        return [(tuple((p[i], p[j] - _ONE) for p, (i, j) in zip(self.points, span, strict=True)), h) for span, h in blocks]
+        found = []
+        for span, h in sorted(blocks, key=lambda b: b[0]):
+            for p, (i, j) in zip(self.points, span, strict=True):
+                self.order.need(p[i], p[j])
+            found.append((tuple((p[i], p[j] - _ONE) for p, (i, j) in zip(self.points, span, strict=True)), h))
+        return found
+
+
+def _touch(one: Sequence[tuple[int, int]], other: Sequence[tuple[int, int]], axis: int) -> bool:
+    """Whether `other` begins where `one` ends along the axis, and they agree along all others."""
+    return one[axis][1] == other[axis][0] and all(x == y for a, (x, y) in enumerate(zip(one, other, strict=True)) if a != axis)
 
 
 def adjoin(boxes: Sequence[Box], order: Order) -> list[Box]:

@@ -6,7 +6,7 @@ computed earlier; when only inputs are left, uniqueness of the gradient reads th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..algebra.expr import Expr, postorder
@@ -23,21 +23,28 @@ from .inline import inline
 from .simplify import simplify
 from .transpose import bare, move_all, pairing
 
-__all__ = ["Sweep", "added", "axes_note", "derive", "start"]
+__all__ = ["Sweep", "added", "appender", "axes_note", "derive", "start"]
+
+
+def appender(d: Derivation) -> Callable[[Step], str]:
+    """What appends a step to the derivation and returns the number it was given."""
+
+    def add(step: Step) -> str:
+        number = f"s{len(d.steps) + 1}"
+        d.steps.append(replace(step, id=number))
+        return number
+
+    return add
 
 
 class Sweep:
     def __init__(self, d: Derivation, facts: Sequence[tuple[Expr, Expr, str]]) -> None:
         self.d = d
+        self.add = appender(d)
         self.facts = facts
         self.pending: dict[Expr, list[tuple[Expr, str]]] = {}  # name -> contributions and the steps they came from
         self.assumed = {left: right for left, right, _ in facts}
         self.stands_for: dict[Expr, Expr] = {}  # name -> what its gradient is called in later equations
-
-    def add(self, step: Step) -> str:
-        number = f"s{len(self.d.steps) + 1}"
-        self.d.steps.append(replace(step, id=number))
-        return number
 
     def frontier(self) -> Expr:
         """dE as it stands now: the pairings with what is still pending."""

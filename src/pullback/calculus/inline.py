@@ -12,7 +12,7 @@ from ..step import Claim, Step, Why
 from .derivation import Backward, Derivation
 from .simplify import simplify
 
-__all__ = ["inline"]
+__all__ = ["expand", "inline", "write"]
 
 _SMALL, _LARGE = 4, 40  # atoms of a definition that may be repeated; nodes of a result that stays readable
 
@@ -30,11 +30,11 @@ def inline(d: Derivation, add: Callable[[Step], str]) -> None:
     known: dict[Expr, Expr] = {}
     for q in d.core.equations:
         if q.auxiliary:
-            known[q.var] = _expand(q.value, known)[0]
+            known[q.var] = expand(q.value, known)[0]
     forward = dict(known)
     blocks = {q.var: q.value for q in d.core.equations if _is_block(q.value)}
     for k, b in enumerate(d.backward):
-        closed, used = _expand(b.value, known)
+        closed, used = expand(b.value, known)
         if b.auxiliary:
             known[gradient(b.of)] = closed
         elif used:
@@ -71,23 +71,23 @@ def _agree(b: Backward, parts: dict[Expr, Expr], add: Callable[[Step], str]) -> 
 def _write_all(e: Expr, parts: dict[Expr, Expr]) -> Expr:
     for _ in range(2):  # a cotangent may refer to a block
         for name in [x for x in postorder(e) if x in parts]:
-            e = _write(e, name, parts[name])
+            e = write(e, name, parts[name])
     return e
 
 
-def _expand(e: Expr, known: dict[Expr, Expr]) -> tuple[Expr, bool]:
+def expand(e: Expr, known: dict[Expr, Expr]) -> tuple[Expr, bool]:
     """`e` with those known names written out that stay short, and whether there were any."""
     changed = False
     for name in [x for x in postorder(e) if x in known]:
         value = known[name]
         times = _uses(e, name)
         if (times == 1 or cost(value)[1] <= _SMALL) and cost(e)[-1] + times * cost(value)[-1] <= _LARGE:
-            e = _write(e, name, value)
+            e = write(e, name, value)
             changed = True
     return e, changed
 
 
-def _write(e: Expr, name: Expr, value: Expr) -> Expr:
+def write(e: Expr, name: Expr, value: Expr) -> Expr:
     done: dict[Expr, Expr] = {}
     for x in postorder(e):
         args = tuple(done[a] for a in x.args)

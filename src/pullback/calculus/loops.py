@@ -19,7 +19,7 @@ from ..algebra.ranges import Box, Cells, Order, Range, adjoin
 from ..errors import ParseError, UnsupportedError
 from .core import Equation
 
-__all__ = ["Use", "Web", "box_of", "web"]
+__all__ = ["Use", "Web", "box_of", "family", "index_of", "made_boxes", "web"]
 
 _FAR = 1 << 20  # outweighs every other index when one of them decides the order
 
@@ -128,7 +128,8 @@ def _left(q: Equation) -> None:
                              hint=f"a sum over {r.letter} is written sum_{{{r.letter}={r.first}..{r.last}}}")  # fmt: skip
 
 
-def _boxes(w: Web, f: str) -> list[Box]:
+def made_boxes(w: Web, f: str) -> list[Box]:
+    """The members that equations define."""
     return [box_of(index_of(w.equations[n].var), w.equations[n].ranges) for n in w.makers[f]]
 
 
@@ -137,11 +138,12 @@ def _shown(f: str, box: Box) -> str:
 
 
 def _once(w: Web, f: str) -> None:
-    boxes = [*_boxes(w, f), *(_given_box(m, w, f) for m in w.given.get(f, ()) if _closed(m, w))]
+    made = made_boxes(w, f)
+    boxes = [*made, *(_given_box(m, w, f) for m in w.given.get(f, ()) if _closed(m, w))]
     if not boxes or not boxes[0]:
         return
     for cell, held in Cells(boxes, Order()).parts():
-        if len(held) > 1:
+        if len(held) > 1 and min(held) < len(made):
             raise ParseError("P004", f"{_shown(f, cell)} is defined twice",
                              hint="the ranges of the equations of one name, and the members declared as inputs, must not overlap")  # fmt: skip
 
@@ -160,7 +162,7 @@ def _free(d: Dim, w: Web) -> bool:
 
 def _given_box(m: Ref, w: Web, f: str) -> Box:
     """The declared members as a box; a letter that stands for any value runs as far as the family is used or defined."""
-    known = [*_boxes(w, f), *(box_of(index_of(u.of), u.ranges) for u in w.uses.get(f, ()))]
+    known = [*made_boxes(w, f), *(box_of(index_of(u.of), u.ranges) for u in w.uses.get(f, ()))]
     order = Order()
     box = []
     for k, d in enumerate(m.index):
@@ -180,7 +182,7 @@ def _given_box(m: Ref, w: Web, f: str) -> Box:
 def known_boxes(w: Web, f: str) -> list[Box]:
     """Where the family has members at all: by equations, or as declared inputs."""
     given = [_given_box(m, w, f) for m in w.given.get(f, ()) if _closed(m, w)]
-    return adjoin([*_boxes(w, f), *given], Order())
+    return adjoin([*made_boxes(w, f), *given], Order())
 
 
 def _inside(w: Web, f: str, symbols: set[str]) -> None:

@@ -16,12 +16,12 @@ from ..algebra.ops.arithmetic import rational
 from ..algebra.ops.free import gradient, increment, is_var, var
 from ..algebra.ops.series import series
 from ..algebra.ops.structure import zeros
-from ..algebra.ranges import Box, Cells, Range
+from ..algebra.ranges import Box, Cells, Order, Range, adjoin
 from ..step import Claim, Step, Why
 from .core import Definition, Equation, elaborate, transposed_inputs
 from .derivation import Backward, Derivation
 from .derive import Sweep, added, axes_note, start
-from .loops import Web, box_of, family, index_of, known_boxes, web
+from .loops import Web, box_of, family, index_of, made_boxes, web
 from .simplify import simplify
 from .transpose import bare, pairing
 
@@ -162,24 +162,23 @@ def _collect(sweep: _Sweep, d: Recurrence, f: str, auxiliary: bool) -> None:
     if mine and not mine[0].box:
         _region(sweep, d, mine, (), (), auxiliary)
         return
-    known = known_boxes(d.web, f) if f in d.web.makers else []
-    boxes = [*(c.box for c in mine), *known]
-    cells = Cells(boxes, d.web.order).parts()
-    for cell, held in sorted(cells, key=lambda part: _place(part[0], boxes), reverse=True):
-        active = [mine[k] for k in sorted(held) if k < len(mine)]
+    defined = adjoin(made_boxes(d.web, f), Order()) if f in d.web.makers else []
+    boxes = [*(c.box for c in mine), *defined]
+    unused = frozenset({-1})
+
+    def users(held: frozenset[int]) -> frozenset[int]:
+        return frozenset(k for k in held if k < len(mine)) or (unused if held else held)
+
+    for cell, held in reversed(Cells(boxes, d.web.order).parts(users)):  # the later of two members comes first
+        active = [mine[k] for k in sorted(held - unused)]
         if not active:
-            _zero(sweep, d, f, cell, known)
+            _zero(sweep, d, f, cell)
         elif len(active) == 1 and active[0].box == cell and _own_frame(d.web, active[0], cell):
             index = index_of(active[0].of)
             _region(sweep, d, active, index, tuple(r for r in active[0].ranges if _in_index(r, index)), auxiliary)
         else:
             index, ranges = _frame(active, cell)
             _region(sweep, d, active, index, ranges, auxiliary)
-
-
-def _place(cell: Box, boxes: Sequence[Box]) -> tuple[int, ...]:
-    """How late the cell lies: the later of two cells comes first, as the sweep goes backwards."""
-    return tuple(sum(b[k][0].at_least(Dim({})) and (a - b[k][0]).at_least(Dim({})) for b in boxes) for k, (a, _) in enumerate(cell))
 
 
 def _in_index(r: Range, index: Sequence[Dim]) -> bool:
@@ -290,8 +289,8 @@ def _why_collected(name: str, active: Sequence[Contribution], rests: Sequence[tu
                "the pairing is linear in its first argument")  # fmt: skip
 
 
-def _zero(sweep: _Sweep, d: Recurrence, f: str, cell: Box, known: Sequence[Box]) -> None:
-    """Members that exist and are not used: their gradient is 0."""
+def _zero(sweep: _Sweep, d: Recurrence, f: str, cell: Box) -> None:
+    """Members that are computed and not used: their gradient is 0."""
     assert d.web is not None
     like = d.web.equations[d.web.makers[f][0]].var
     letters = [next(iter(x.symbols()), "k") for x in index_of(like)]

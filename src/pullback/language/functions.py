@@ -193,10 +193,10 @@ _REFUSED_PLAIN = frozenset(
 
 
 _DERIVATIVES = (
-    re.compile(r"(D+)(?:(\d+)_)?(\w+)"),  # Dg, D2_g
-    re.compile(r"((?:grad_)+)(?:(\d+)_)?(\w+)"),  # grad_loss, grad_2_loss
-    re.compile(r"(grad)(\d)_(\w+)"),  # grad2_loss
-    re.compile(r"((?:d\d)+)()_(\w+)"),  # d1d2_f
+    re.compile(r"(D+)(?:(\d+)_)?(\w+(?:\[[^\]]*\])?)"),  # Dg, D2_g
+    re.compile(r"((?:grad_)+)(?:(\d+)_)?(\w+(?:\[[^\]]*\])?)"),  # grad_loss, grad_2_loss
+    re.compile(r"(grad)(\d)_(\w+(?:\[[^\]]*\])?)"),  # grad2_loss
+    re.compile(r"((?:d\d)+)()_(\w+(?:\[[^\]]*\])?)"),  # d1d2_f
 )
 
 

@@ -34,10 +34,10 @@ class Family:
                 bind[step[0]] = entry - Dim.number(step[1])
             else:
                 shift.append(entry - mine)
-        shape = at_shape(self.shape, bind)
+        shape = self.shape
         if len(shift) == 1 and shift[0].terms:  # a[1] : n[1] says a[k] : n[k]
             shape = tuple(_shifted(d, shift[0]) for d in shape)
-        return shape
+        return at_shape(shape, bind)
 
 
 def _shifted(d: Dim, by: Dim) -> Dim:

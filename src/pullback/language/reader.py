@@ -307,6 +307,9 @@ class Reader:
             return None
         statement, of, name = self.lines.given
         found = self.scope.get(of.text)
+        member = ref(of.text)
+        if found is None and member is not None and member.family in self.families:
+            found = Val(self.sizes.shape(self.families[member.family].at(member, statement.span(of))))
         if found is None:
             raise self._undefined(statement, of.text, statement.span(of).column)
         if family_of(of.text) not in {family_of(n) for n in self.scan.defined}:

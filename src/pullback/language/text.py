@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from ..algebra.expr import Expr
@@ -19,6 +20,7 @@ from .values import Maker, Val
 
 __all__ = ["FunctionKind", "decode", "parse_expression", "parse_program"]
 
+_MARK = re.compile(r"^(?:grad_(?:\d+_)?|D+(?:\d+_)?|(?:d\d+)+_)")  # of a derivative, in ASCII
 _MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
@@ -72,7 +74,9 @@ def parse_expression(text: str, scope: Mapping[str, Expr | FunctionKind]) -> Exp
     A gradient may be bound as `∇z` or as `grad_z`; a function by its name and kind.
     """
     bracketed = [n for n in scope if "[" in n] + [s for s in _sizes_of(scope) if "[" in s]
-    also = frozenset(family_of(x) for n in bracketed for x in (n.lstrip("∇"), n.removeprefix("grad_")))
+    families = {family_of(x) for n in bracketed for x in (n.lstrip("∇"), n.removeprefix("grad_"))}
+    marked = {w for w in re.findall(r"(\w+)\[", text) if _MARK.sub("", w) in families}  # grad_loss[t](…), D1_g[k](…)
+    also = frozenset(families | marked)
     statements = read_statements(text, "<expression>", max_line=len(text), also=also)
     if len(statements) > 1:
         span = statements[1].span(statements[1].tokens[0])

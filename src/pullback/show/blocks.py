@@ -10,6 +10,7 @@ from ..algebra.expr import Expr
 from ..algebra.ops.free import is_var
 from ..algebra.ops.matrix import inner
 from ..calculus.derivation import Derivation
+from ..calculus.recurrence import Recurrence
 from ..calculus.transpose import bare
 from ..step import Step
 
@@ -45,6 +46,8 @@ def blocks(d: Derivation, math: Callable[[Expr], Json | None]) -> list[Json]:
         elif s.kind == "substitute":
             assert differential is not None
             waiting.pop(s.about, None)
+            if isinstance(d, Recurrence):
+                waiting.clear()  # one term of dE, for every value of the index
             others = list(islice((p for pairs in waiting.values() for p in pairs), _SHOWN))
             pending = sum(map(len, waiting.values()))
             block: Json = {

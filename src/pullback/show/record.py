@@ -8,9 +8,11 @@ from typing import Any
 
 from .._version import __version__
 from ..algebra.expr import Expr, postorder, rebuild, substitute
+from ..algebra.indexed import family_of
 from ..algebra.ops.arithmetic import rational
-from ..algebra.ops.free import gradient, increment
+from ..algebra.ops.free import gradient, increment, is_var
 from ..algebra.ops.matrix import inner
+from ..algebra.ranges import Range
 from ..calculus.derivation import Backward, Derivation
 from ..calculus.roles import Letters, Roles, Said, roles
 from ..errors import CheckFailed
@@ -20,6 +22,7 @@ from .indices import indexed, indexed_text, product, products_text
 from .names import ascii_text, latex_name
 from .notation import Printed, show
 from .prose import fill
+from .ranges import given_member, ranges_shown, reach
 from .small import default_sizes, entries
 from .uses import used_where, users
 
@@ -46,7 +49,13 @@ class _Recorder:
         self.nets: dict[Expr, str] = {}
         self.sentences: dict[str, Json] = {}
         self.users = users(d)
+        shown = [b.closed for b in d.backward if not b.auxiliary]
+        self.mentioned = {family_of(x.attrs[0]) for e in shown for x in postorder(e) if is_var(x, "grad")}
         self.by_name = {v.attrs[0]: v for v in self.variables}
+        web = getattr(d, "web", None)
+        self.given = {given_member(d, m) for ms in web.given.values() for m in ms} if web else set()
+        self.variables += [v for v in sorted(self.given, key=lambda v: str(v.attrs[0])) if v not in self.variables]
+        self.reach = reach(d) if web else {}
 
     # ---- printing
 
@@ -78,12 +87,16 @@ class _Recorder:
 
     def names(self) -> list[Json]:
         defined = {q.var for q in self.d.core.equations}
+        families = {family_of(q.var.attrs[0]) for q in self.d.core.equations if q.ranges}
         found = []
         for v in self.variables:
             role = "auxiliary" if v in self.auxiliary else "defined" if v in defined else "input"
+            if role == "input" and family_of(v.attrs[0]) in families and v not in self.given:
+                role = "member"  # of a family that equations define: no input
             name = v.attrs[0]
             found.append(
                 {
+                    "ranges": ranges_shown(self.reach.get(v, ())),
                     "name": name,
                     "ascii": ascii_text(name),
                     "latex": latex_name(name),
@@ -95,7 +108,7 @@ class _Recorder:
             )
         return found
 
-    def equation(self, v: Expr, value: Expr) -> Json:
+    def equation(self, v: Expr, value: Expr, ranges: Sequence[Range] = ()) -> Json:
         left, right = show(v, self.taken), show(_plain(value), self.taken)
         whole = Printed(f"{left.text} = {right.text}", f"{left.ascii} = {right.ascii}", f"{left.latex} = {right.latex}")
         return {
@@ -104,6 +117,7 @@ class _Recorder:
             "left": left.as_dict(),
             "right": right.as_dict(),
             "equation": whole.as_dict(),
+            "ranges": ranges_shown(ranges),
         }
 
     def forward(self) -> tuple[list[Json], list[Json]]:
@@ -118,8 +132,8 @@ class _Recorder:
             if q.auxiliary:
                 known[q.var] = whole
             else:
-                user.append({**self.equation(q.var, whole), "surface": str(surface.get(q.var.attrs[0], ""))})
-            core.append({**self.equation(q.var, q.value), "auxiliary": q.auxiliary})
+                user.append({**self.equation(q.var, whole, q.ranges), "surface": str(surface.get(q.var.attrs[0], ""))})
+            core.append({**self.equation(q.var, q.value, q.ranges), "auxiliary": q.auxiliary})
         return user, core
 
     def step(self, s: Step) -> Json:
@@ -155,6 +169,7 @@ class _Recorder:
             },
             "conditions": [self.prose(c) for c in s.conditions],
             "premises": list(s.premises),
+            "ranges": ranges_shown(s.ranges),
             "claim": s.claim.kind,
             "evidence": [_evidence(e) for e in s.evidence],
         }
@@ -185,6 +200,8 @@ class _Recorder:
             "value": self.math(b.value),
             "closed": self.math(b.closed),
             "trivial": b.value.op is rational(1).op,
+            "ranges": ranges_shown(b.ranges),
+            "needed": b.auxiliary and family_of(b.of.attrs[0]) in self.mentioned,  # a shown equation speaks of it
             "index": None, "roles": None, "used": [], "entries": [], "entries_left_out": False,
         }  # fmt: skip
         if "why" not in self.parts:
@@ -341,6 +358,10 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
         "forward": user,
         "core": core,
         "steps": steps,
+        "recurrences": [
+            {"name": b.of.attrs[0], "left": r.math(gradient(b.of)), "right": r.math(b.closed), "ranges": ranges_shown(b.ranges)}
+            for b in derivation.recurrences
+        ],
         "blocks": blocks(derivation, r.math),
         "index_steps": [r.index_step(s) for s in derivation.index_steps] if "index" in parts else [],
         "backward": [r.backward(b, sizes) for b in derivation.backward],

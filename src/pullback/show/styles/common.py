@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..document import Calc, Cell, Head, Item, Line, Para, Reason, Sentence, Table, join, math, plain, said
 from ..names import ascii_text
 from ..prose import prose_latex
 
-__all__ = ["conditions", "given", "mixed", "notes", "results", "shape", "small_sizes", "why"]
+__all__ = ["conditions", "for_all", "given", "mixed", "notes", "results", "shape", "small_sizes", "why"]
 
 Json = Mapping[str, Any]
 Part = Head | Para | Calc | Table
@@ -43,10 +43,11 @@ def given(record: Json, level: int) -> Iterator[Part]:
     header, taken = record["header"], _taken(record)
     E = header["objective"]["name"]
     yield Head(plain("GIVEN"))
-    yield Table(tuple((math(q["equation"]), shape(q["shape"])) for q in record["forward"]))
+    forward = record["forward"]
+    yield Table(tuple(ranged(q, (math(q["equation"]), shape(q["shape"])), forward) for q in forward))
     inputs = [n for n in record["names"] if n["role"] == "input"]
     if inputs:
-        yield Table(tuple((_name(n), shape(n["shape"])) for n in inputs))
+        yield Table(tuple(ranged(n, (_name(n), shape(n["shape"])), inputs) for n in inputs))
     for f in header["functions"]:
         sentence = f"{f['name']}: {f['kind']}"
         yield Para(Sentence(sentence, ascii_text(sentence), f"${f['latex']}$: {prose_latex(f['kind'])}"))
@@ -196,11 +197,28 @@ def small_sizes(record: Json) -> Iterator[Part]:
 
 def results(record: Json) -> Iterator[Part]:
     yield Head(plain("RESULT"))
-    found = {b["name"]: b for b in record["backward"]}
-    asked = [found[n] for n in record["header"]["wrt"] if n in found]
-    others = [b for b in record["backward"] if not b["wrt"] and not b["auxiliary"] and not b["trivial"]]
-    rows = [(join([b["left"]]), join(["=", b["closed"]]), shape(b["shape"])) for b in (*others, *asked)]
-    yield Table(tuple(rows), gap=2)
+    place = {n: k for k, n in enumerate(record["header"]["wrt"])}
+    asked = sorted((b for b in record["backward"] if b["wrt"]), key=lambda b: place[b["name"]])
+    others = [b for b in record["backward"] if not b["wrt"] and not b["trivial"] and (not b["auxiliary"] or b["needed"])]
+    both = [*others, *asked]
+    yield Table(tuple(ranged(b, (join([b["left"]]), join(["=", b["closed"]]), shape(b["shape"])), both) for b in both), gap=2)
+    if record["recurrences"]:
+        yield Head(plain("AS A RECURRENCE"), 3)
+        rows = record["recurrences"]
+        yield Table(tuple(ranged(b, (join([b["left"]]), join(["=", b["right"]])), rows) for b in rows), gap=2)
+
+
+def ranged(of: Json, row: tuple[Item, ...], rows: Sequence[Json]) -> tuple[Item, ...]:
+    """The row with its ranges in a last column, where any row of the table has one."""
+    if not any(r["ranges"] for r in rows):
+        return row
+    return (*row, for_all(of) or plain(""))
+
+
+def for_all(of: Json) -> Sentence | None:
+    """`k = 1..L−1`, or nothing."""
+    r = of["ranges"]
+    return Sentence(r["text"], r["ascii"], f"${r['latex']}$") if r else None
 
 
 def conditions(record: Json) -> Iterator[Part]:
