@@ -21,6 +21,7 @@ from .calculus.derive import appender
 from .calculus.derive import derive as sweep
 from .calculus.eliminated import eliminate_between, inline_own
 from .calculus.indexed import index_steps
+from .calculus.induction import induction
 from .calculus.recurrence import Recurrence, derive_recurrence
 from .code.numpy import evaluate
 from .code.unrolled import evaluate_unrolled
@@ -30,7 +31,7 @@ from .language.program import FunctionKind, Program, choose_target
 from .language.text import parse_expression, parse_program
 from .proof.claim import check, modular_equal, symbols_of
 from .proof.final import Problem, confirm
-from .proof.recur import confirm_all
+from .proof.recur import confirm_all, prove_induction, write_all
 from .show import notation
 from .show.page import render
 from .show.record import ALL, record
@@ -188,12 +189,14 @@ def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr,
     add = appender(derivation)
     inline_own(derivation, add)
     eliminate_between(derivation, add)
+    induction(derivation, add)
     derivation.steps = list(_checked(derivation.steps, progress))
     printed = _read_back(derivation, program)
     rows = [(q.var, q.rhs, program.ranges.get(q.name, ())) for q in program.equations]
     helpers = [(q.var, q.value, q.ranges) for q in derivation.core.equations if q.auxiliary]
-    members = program.members
-    found = confirm_all(rows, helpers, derivation.backward, goal, seed, members, derivation.least)
+    written = write_all(rows, helpers, derivation.backward, goal, seed, program.members, derivation.least)
+    found = confirm_all(written)
+    derivation.steps = prove_induction(derivation.steps, written)
     return Derived(program, derivation, [*found, printed])
 
 

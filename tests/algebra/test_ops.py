@@ -30,7 +30,8 @@ np = pytest.importorskip("numpy")
 
 from _oracle import SIZES, Interpreter, _erf_complex  # noqa: E402
 
-OPS = list(REGISTRY.values())
+# a sum over an index has a value only once it is written out: tests/calculus/test_recurrence.py
+OPS = [op for op in REGISTRY.values() if not op.binder]
 NODES = [e for op in OPS for e in samples(op)]
 INNER = [e for e in NODES if e.args]
 LINEAR = [e for e in INNER if e.op.linear]

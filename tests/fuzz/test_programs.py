@@ -120,7 +120,7 @@ def test_seeded_programs_have_the_slope_of_a_complex_step(start: int) -> None:
 
 def test_every_op_occurs_in_the_programs() -> None:
     """What the strategy never draws, the fuzzing never tests."""
-    ours_only = {"place", "unit"}  # constants that only derivations hold; they have no notation of their own
+    ours_only = {"place", "unit", "series"}  # constants that only derivations hold; they have no notation of their own
     seen = Counter(x.op.name for s in range(600) for _, e in random_program(Random(s)).equations for x in postorder(e))
     missing = set(REGISTRY) - ours_only - set(seen)
     assert not missing, f"never drawn: {sorted(missing)}"

@@ -14,7 +14,19 @@ from functools import lru_cache
 from .dims import Dim, Shape
 from .expr import Attrs, Expr, postorder
 
-__all__ = ["Ref", "affine", "at", "at_dim", "at_name", "at_shape", "family_of", "letters_of", "ref", "spelled", "steps_of"]
+__all__ = [
+    "Ref",
+    "affine",
+    "at",
+    "at_dim",
+    "at_name",
+    "at_shape",
+    "family_of",
+    "letters_of",
+    "ref",
+    "spelled",
+    "steps_of",
+]
 
 _MEMBER = re.compile(r"(.+?)\[([^\[\]]+)\](.*)")
 _TERM = re.compile(r"([+-]?)(?:(\d+)\*)?(\d+|[^\W\d]\w*)")

@@ -121,7 +121,9 @@ class Cells:
 
 def _touch(one: Sequence[tuple[int, int]], other: Sequence[tuple[int, int]], axis: int) -> bool:
     """Whether `other` begins where `one` ends along the axis, and they agree along all others."""
-    return one[axis][1] == other[axis][0] and all(x == y for a, (x, y) in enumerate(zip(one, other, strict=True)) if a != axis)
+    return one[axis][1] == other[axis][0] and all(
+        x == y for a, (x, y) in enumerate(zip(one, other, strict=True)) if a != axis
+    )
 
 
 def adjoin(boxes: Sequence[Box], order: Order) -> list[Box]:

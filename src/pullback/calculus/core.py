@@ -92,7 +92,9 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
     """
     core = Core()
     namer = _Namer(set(taken) | {d.var.attrs[0] for d in definitions})
-    names: dict[tuple[Expr, tuple[Range, ...]], Expr] = {}  # value, and for which indices -> the name that stands for it
+    names: dict[
+        tuple[Expr, tuple[Range, ...]], Expr
+    ] = {}  # value, and for which indices -> the name that stands for it
     for d in definitions:
         for note in d.notes:
             core.steps.append(_broadcast(d, note))

@@ -187,8 +187,8 @@ def derive(
     for s in core.steps:
         sweep.add(s)
     moving = _moving(core, wrt)
-    start = rational(1) if seed is None else seed
-    sweep.pending[target] = [(start, sweep.add(start(target, seed)))]
+    given = rational(1) if seed is None else seed
+    sweep.pending[target] = [(given, sweep.add(start(target, seed)))]
     for q in reversed(core.equations):
         if q.var in sweep.pending and any(a in moving for a in postorder(q.value) if is_var(a)):
             sweep.eliminate(q, moving)

@@ -20,7 +20,7 @@ from ..step import Claim, Step, Why
 from .derivation import Backward
 from .inline import expand, write
 from .loops import box_of, family, index_of
-from .recurrence import Recurrence, member
+from .recurrence import Recurrence, member, within
 from .simplify import simplify
 
 __all__ = ["eliminate_between", "inline_own"]
@@ -39,9 +39,8 @@ def _bind(like: Expr, wanted: Sequence[Dim]) -> dict[str, Dim]:
 
 
 def _inside(inner: Box, outer: Box) -> bool:
-    order = Order()
     try:
-        return all(order.before(a, c) and order.before(d, b) for (c, d), (a, b) in zip(inner, outer, strict=True))
+        return within(inner, outer)
     except UnsupportedError:
         return False
 
@@ -92,7 +91,9 @@ def eliminate_between(d: Recurrence, add: Add) -> None:
     mine = [b for b in d.backward if not b.auxiliary]
     families = list(dict.fromkeys(family(b.of) for b in mine))
     place = {f: k for k, f in enumerate(families)}
-    mentions = [{place[f] for b in mine if family(b.of) == g for f in _gradients(b.closed) if f in place} for g in families]
+    mentions = [
+        {place[f] for b in mine if family(b.of) == g for f in _gradients(b.closed) if f in place} for g in families
+    ]
     circle = components(mentions)
     for u in families:
         users = [v for v in families if place[u] in mentions[place[v]]]

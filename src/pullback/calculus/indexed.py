@@ -13,13 +13,15 @@ from ..algebra.dims import Shape
 from ..algebra.expr import Expr, postorder
 from ..algebra.network import Term, TooLarge, network
 from ..algebra.ops.arithmetic import power, rational, size_of
-from ..algebra.ops.free import gradient, increment, var
+from ..algebra.ops.free import gradient, increment, is_var, var
 from ..algebra.ops.matrix import eye
 from ..algebra.ops.structure import einsum, ones, zeros
 from ..step import Claim, Step, Why
 from .core import Equation
-from .derivation import Backward, Derivation
+from .derivation import Derivation
 from .differential import differential
+from .loops import family
+from .recurrence import Recurrence, alone
 
 __all__ = ["index_steps"]
 
@@ -121,8 +123,7 @@ def _of(
     q: Equation,
     numbered: Iterator[int],
     cotangent: dict[Expr, Expr],
-    known: dict[Expr, Backward],
-    users: dict[Expr, list[Equation]],
+    alone: dict[tuple[Expr, Expr], Expr],
 ) -> Iterator[Step]:
     terms = differential(q.value, cotangent.keys())
     G = cotangent[q.var]
@@ -140,7 +141,7 @@ def _of(
             kind: str, left: Expr, right: Expr, rules: tuple[str, ...], why: Why, claim: Claim, x: Expr = x
         ) -> Step:
             return Step(id=f"i{next(numbered)}", kind=kind, about=x.attrs[0], left=left, relation="=", right=right,
-                        rules=rules, why=why, claim=claim, premises=(q.var.attrs[0],))  # fmt: skip
+                        rules=rules, why=why, claim=claim, premises=(q.var.attrs[0],), ranges=q.ranges)  # fmt: skip
 
         yield step("partial", partial, jacobian, ("I-PARTIAL",),
                    Why(f"every entry of {q.var.attrs[0]} by every entry of {x.attrs[0]}",
@@ -165,8 +166,8 @@ def _of(
             Why("δ keeps one term of its sum and renames the index", "Σ_j δ_jq T_j = T_q"),
             Claim("EQ", whole, short),
         )
-        if len(users[x]) == 1:
-            value = known[x].value
+        value = alone.get((q.var, x))
+        if value is not None:
             yield step("lift", short, value, _lift_rules(value),
                        Why("back in matrix notation", "where each index is left decides the notation (see WHY)"),
                        Claim("EQ", short, value))  # fmt: skip
@@ -181,12 +182,42 @@ def _named(term: Expr, q: Equation) -> Expr:
     return done[term]
 
 
+# ---- equations with an index of their own --------------------------------------------------------------
+
+
+def _moves(d: Recurrence, v: Expr) -> bool:
+    return any(family(b.of) == family(v) for b in d.backward)
+
+
+def _moving(d: Recurrence, q: Equation) -> dict[Expr, Expr]:
+    """The names of an equation whose gradients are asked for, with what their gradients are called."""
+    return {x: gradient(x) for x in postorder(q.value) if is_var(x) and _moves(d, x)}
+
+
+def _joined(d: Recurrence, numbered: Iterator[int]) -> Iterator[Step]:
+    """The contributions to each member put together, for each range in which the same uses hold."""
+    single = set(alone(d).values())
+    for b in d.backward:
+        if b.value in single or b.auxiliary:
+            continue
+        yield Step(
+            id=f"i{next(numbered)}", kind="collect", about=b.of.attrs[0], left=gradient(b.of), relation="=", right=b.value,
+            rules=("FANOUT",), why=Why("the contributions of all uses, their indices moved to this member, are added"),
+            claim=Claim("EQ", gradient(b.of), b.value, {gradient(b.of): b.value}), ranges=b.ranges)  # fmt: skip
+
+
 def index_steps(d: Derivation) -> list[Step]:
     """The steps of style `index`, none of them checked yet: ∂v/∂x, the chain rule, δ, and the way back to matrices."""
     numbered = count(1)
     plain = rational(1)
     cotangent = {b.of: b.value if b.value is plain or b.value is d.seed else gradient(b.of) for b in d.backward}
     steps: list[Step] = []
+    if isinstance(d, Recurrence):
+        cotangent |= {q.var: gradient(q.var) for q in d.core.equations if q.var not in cotangent and _moves(d, q.var)}
+        for q in reversed(d.core.equations):
+            if q.var in cotangent:
+                steps += _of(q, numbered, cotangent | _moving(d, q), alone(d))
+        return [*steps, *_joined(d, numbered)]
     known = {b.of: b for b in d.backward}
     users: dict[Expr, list[Equation]] = {}
     for q in d.core.equations:
@@ -194,9 +225,10 @@ def index_steps(d: Derivation) -> list[Step]:
             for x in postorder(q.value):
                 if x in known:
                     users.setdefault(x, []).append(q)
+    single = {(used[0].var, x): known[x].value for x, used in users.items() if len(used) == 1}
     for q in reversed(d.core.equations):
         if q.var in cotangent:
-            steps += _of(q, numbered, cotangent, known, users)
+            steps += _of(q, numbered, cotangent, single)
     for b in d.backward:
         used = users.get(b.of, [])
         if len(used) > 1:

@@ -71,7 +71,13 @@ def box_of(index: Sequence[Dim], ranges: Sequence[Range]) -> Box:
 def web(equations: Sequence[Equation], members: Sequence[str]) -> Web:
     """The uses, definitions and inputs of every family. Raises ParseError P004, P005, P043, P044, UnsupportedError U030, U031."""
     found = Web(equations, {}, {}, {}, Order())
-    symbols = {s for q in equations for r in (*q.ranges, *series_ranges(q.value)) for d in (r.first, r.last) for s in d.symbols()}
+    symbols = {
+        s
+        for q in equations
+        for r in (*q.ranges, *series_ranges(q.value))
+        for d in (r.first, r.last)
+        for s in d.symbols()
+    }
     for n, q in enumerate(equations):
         scope = _scope(q)
         _left(q)
@@ -134,7 +140,9 @@ def made_boxes(w: Web, f: str) -> list[Box]:
 
 
 def _shown(f: str, box: Box) -> str:
-    return spelled(f, [a for a, _ in box]) + ("" if all(a == b for a, b in box) else " … " + spelled(f, [b for _, b in box]))
+    return spelled(f, [a for a, _ in box]) + (
+        "" if all(a == b for a, b in box) else " … " + spelled(f, [b for _, b in box])
+    )
 
 
 def _once(w: Web, f: str) -> None:
@@ -156,7 +164,13 @@ def _closed(m: Ref, w: Web) -> bool:
 def _free(d: Dim, w: Web) -> bool:
     """A letter that stands for any value, as in `h[l,0] : n[l]`."""
     step = steps_of(d)
-    ends = {s for q in w.equations for r in (*q.ranges, *series_ranges(q.value)) for e in (r.first, r.last) for s in e.symbols()}
+    ends = {
+        s
+        for q in w.equations
+        for r in (*q.ranges, *series_ranges(q.value))
+        for e in (r.first, r.last)
+        for s in e.symbols()
+    }
     return step is not None and step[0] is not None and step[0] not in ends
 
 
@@ -232,7 +246,9 @@ def _advances(w: Web) -> None:
                     hint="within a recurrence, members are reached by a letter plus a number",
                 )
         steps = len(mine[0][2])
-        weights = [tuple(s * (_FAR if k == first else 1) for k in range(steps)) for first in range(steps) for s in (1, -1)]
+        weights = [
+            tuple(s * (_FAR if k == first else 1) for k in range(steps)) for first in range(steps) for s in (1, -1)
+        ]
         if steps == 2:
             weights += [(a * x, b * y) for a in (1, -1) for b in (1, -1) for x, y in ((_FAR, 1), (1, _FAR))]
         if not any(_forward(len(families), mine, weight) for weight in weights):
@@ -246,11 +262,15 @@ def _distance(left: tuple[Dim, ...], used: tuple[Dim, ...]) -> tuple[int | None,
     return tuple((a - b).constant for a, b in zip(left, used, strict=True))
 
 
-def _forward(count: int, edges: Sequence[tuple[int, int, tuple[int | None, ...], Use]], weight: tuple[int, ...]) -> bool:
+def _forward(
+    count: int, edges: Sequence[tuple[int, int, tuple[int | None, ...], Use]], weight: tuple[int, ...]
+) -> bool:
     """Whether every circle has a positive distance in this order of the indices (Bellman-Ford on scaled distances)."""
     scale = len(edges) + 1
     far = [0] * count
-    length = [(u, v, scale * sum(w * (d or 0) for w, d in zip(weight, dist, strict=True)) - 1) for u, v, dist, _ in edges]
+    length = [
+        (u, v, scale * sum(w * (d or 0) for w, d in zip(weight, dist, strict=True)) - 1) for u, v, dist, _ in edges
+    ]
     for _ in range(count + 1):
         changed = False
         for u, v, cost in length:

@@ -14,7 +14,7 @@ from ..algebra.expr import Expr, postorder
 from ..algebra.indexed import at, at_shape, letters_of, ref, spelled, steps_of
 from ..algebra.ops.arithmetic import rational
 from ..algebra.ops.free import gradient, increment, is_var, var
-from ..algebra.ops.series import series
+from ..algebra.ops.series import series, series_ranges
 from ..algebra.ops.structure import zeros
 from ..algebra.ranges import Box, Cells, Order, Range, adjoin
 from ..step import Claim, Step, Why
@@ -25,7 +25,18 @@ from .loops import Web, box_of, family, index_of, made_boxes, web
 from .simplify import simplify
 from .transpose import bare, pairing
 
-__all__ = ["Contribution", "Recurrence", "derive_recurrence"]
+__all__ = [
+    "Contribution",
+    "Recurrence",
+    "alone",
+    "derive_recurrence",
+    "frame",
+    "member",
+    "moved_to",
+    "summed",
+    "users_of",
+    "within",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +107,11 @@ def derive_recurrence(
         for f in [f for f, k in last.items() if k == n and f in moving]:
             _collect(sweep, d, f, any(e.auxiliary for e in core.equations if family(e.var) == f))
     for f in moving & reached:
-        if f not in {family(b.of) for b in d.backward} and f in d.web.makers and (f != family(target) or seed is not None):
+        if (
+            f not in {family(b.of) for b in d.backward}
+            and f in d.web.makers
+            and (f != family(target) or seed is not None)
+        ):
             _collect(sweep, d, f, False)
     d.wrt = tuple(b.of for b in d.backward if family(b.of) in wrt)
     for v in transposed_inputs(core):
@@ -177,7 +192,7 @@ def _collect(sweep: _Sweep, d: Recurrence, f: str, auxiliary: bool) -> None:
             index = index_of(active[0].of)
             _region(sweep, d, active, index, tuple(r for r in active[0].ranges if _in_index(r, index)), auxiliary)
         else:
-            index, ranges = _frame(active, cell)
+            index, ranges = frame(active, cell)
             _region(sweep, d, active, index, ranges, auxiliary)
 
 
@@ -198,7 +213,7 @@ def _own_frame(w: Web, c: Contribution, cell: Box) -> bool:
     return index_of(c.of) in defined or all(s[0] not in letters or not s[1] for s in steps)
 
 
-def _frame(active: Sequence[Contribution], cell: Box) -> tuple[tuple[Dim, ...], tuple[Range, ...]]:
+def frame(active: Sequence[Contribution], cell: Box) -> tuple[tuple[Dim, ...], tuple[Range, ...]]:
     """An index for the members of the cell: a letter for each range, a number for a single value."""
     index: list[Dim] = []
     ranges: list[Range] = []
@@ -214,14 +229,9 @@ def _frame(active: Sequence[Contribution], cell: Box) -> tuple[tuple[Dim, ...], 
     return tuple(index), tuple(ranges)
 
 
-def _moved(c: Contribution, index: Sequence[Dim]) -> tuple[Expr, tuple[Range, ...]]:
+def moved_to(c: Contribution, index: Sequence[Dim]) -> tuple[Expr, tuple[Range, ...]]:
     """The contribution to the member at `index`, and the ranges that it is still to be summed over."""
-    bind: dict[str, Dim] = {}
-    for mine, wanted in zip(index_of(c.of), index, strict=True):
-        step = steps_of(mine)
-        if step is not None and step[0] in {r.letter for r in c.ranges}:
-            assert step[0] is not None
-            bind[step[0]] = wanted - Dim.number(step[1])
+    bind = _letters(c, index)
     rest = [r for r in c.ranges if r.letter not in bind]
     clash = {s for d in index for s in d.symbols()}
     renamed: list[Range] = []
@@ -233,6 +243,53 @@ def _moved(c: Contribution, index: Sequence[Dim]) -> tuple[Expr, tuple[Range, ..
             bind[r.letter] = Dim.symbol(letter)
         renamed.append(Range(letter, r.first, r.last))
     return at(c.value, {k: x for k, x in bind.items() if x.name != k}), tuple(renamed)
+
+
+def users_of(d: Recurrence, b: Backward) -> list[Equation]:
+    """The equations that use the members `b.of`, their indices moved so that the name is the same."""
+    assert d.web is not None
+    box = box_of(index_of(b.of), b.ranges)
+    found = []
+    for c in d.contributions:
+        if family(c.of) == family(b.of) and c.by >= 0 and within(box, c.box):
+            q = d.web.equations[c.by]
+            bind = {k: x for k, x in _letters(c, index_of(b.of)).items() if x.name != k}
+            found.append(
+                Equation(
+                    at(q.var, bind), at(q.value, bind), q.auxiliary, tuple(r for r in q.ranges if r.letter not in bind)
+                )
+            )
+    return found
+
+
+def alone(d: Recurrence) -> dict[tuple[Expr, Expr], Expr]:
+    """(name of an equation, name in it) -> the gradient of the latter, where this use is the only one and needs no sum."""
+    assert d.web is not None
+    found: dict[tuple[Expr, Expr], Expr] = {}
+    for b in d.backward:
+        mine = [
+            c
+            for c in d.contributions
+            if family(c.of) == family(b.of) and within(box_of(index_of(b.of), b.ranges), c.box)
+        ]
+        if len(mine) == 1 and mine[0].of is b.of and mine[0].by >= 0 and not series_ranges(b.value):
+            found[d.web.equations[mine[0].by].var, b.of] = b.value
+    return found
+
+
+def within(inner: Box, outer: Box) -> bool:
+    order = Order()
+    return all(order.before(a, c) and order.before(d, b) for (c, d), (a, b) in zip(inner, outer, strict=True))
+
+
+def _letters(c: Contribution, index: Sequence[Dim]) -> dict[str, Dim]:
+    """What the letters of the use are at the member with this index."""
+    bind: dict[str, Dim] = {}
+    for mine, wanted in zip(index_of(c.of), index, strict=True):
+        step = steps_of(mine)
+        if step is not None and step[0] is not None and step[0] in {r.letter for r in c.ranges}:
+            bind[step[0]] = wanted - Dim.number(step[1])
+    return bind
 
 
 def summed(e: Expr, ranges: Sequence[Range]) -> Expr:
@@ -258,7 +315,7 @@ def _region(sweep: _Sweep, d: Recurrence, active: Sequence[Contribution], index:
             ranges: tuple[Range, ...], auxiliary: bool) -> None:  # fmt: skip
     lettered = next((c for c in active if letters_of(c.of)), active[0])
     v = member(lettered.of, index)
-    moved = [_moved(c, index) for c in active]
+    moved = [moved_to(c, index) for c in active]
     premises = tuple(c.step for c in active)
     paired = added([summed(pairing(H, increment(v)), rest) for H, rest in moved])
     whole = added([summed(H, rest) for H, rest in moved])

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
+from ..algebra.indexed import letters_of
 from ..algebra.lift import NotLiftable, lift
 from ..algebra.network import Factor, Term, TooLarge, network
 from ..algebra.ops.matrix import eye
@@ -101,6 +102,7 @@ class Letters:
     def __init__(self, variables: Iterable[Expr]) -> None:
         known = list(variables)
         taken = {v.attrs[0] for v in known} | {s for v in known for d in v.shape for s in d.symbols()}
+        taken |= {s for v in known for s in letters_of(v)}  # k of W[k] is no index of an entry
         self.pool = [c for c in _POOL if c not in taken] + [f"i{k}" for k in range(1, 60)]
         self.preferred: dict[Dim, str] = {}
         self.orders = {v.attrs[0]: v.order for v in known}

@@ -23,8 +23,8 @@ def ends_of(ranges: Sequence[Range]) -> set[str]:
 
 def instantiate(e: Expr, ends: Mapping[str, int], index: Mapping[str, int]) -> Expr:
     """`e` with its sums written out and every letter a number."""
-    bind = {s: Dim.number(n) for s, n in {**ends, **index}.items()}
-    return at(write_out(e, ends), bind)
+    values = {**ends, **index}
+    return at(write_out(e, values), {s: Dim.number(n) for s, n in values.items()})
 
 
 def values_of(ranges: Sequence[Range], ends: Mapping[str, int]) -> Iterator[dict[str, int]]:

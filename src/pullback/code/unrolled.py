@@ -23,7 +23,9 @@ __all__ = ["evaluate_unrolled"]
 _LONGEST = 100_000  # members of one family
 
 
-def evaluate_unrolled(d: Derivation, functions: Iterable[str], asked: Sequence[str], given: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+def evaluate_unrolled(
+    d: Derivation, functions: Iterable[str], asked: Sequence[str], given: Mapping[str, Any]
+) -> tuple[Any, dict[str, Any]]:
     """(value, {family: gradients}), the gradients of a family with an index as {index: array}.
 
     `given` has an array for every plain name; for a family a sequence in the order of its range, or a mapping from index
@@ -37,7 +39,9 @@ def evaluate_unrolled(d: Derivation, functions: Iterable[str], asked: Sequence[s
     defined = {v for v, _ in equations}
     used = {x for _, value in (*equations, *pairs) for x in postorder(value)}
     inputs = [x for x in sorted((x for x in used if is_var(x) and x not in defined), key=lambda x: str(x.attrs[0]))]
-    flat = _flat(d, ranges, ends, inputs, {x.attrs[0] for x in used if is_free_map(x) or is_free_function(x)}, functions, given)
+    flat = _flat(
+        d, ranges, ends, inputs, {x.attrs[0] for x in used if is_free_map(x) or is_free_function(x)}, functions, given
+    )
     values = {g: Backward(_named(g, [*inputs, *defined]), value, value) for g, value in pairs}
     wanted = tuple(b.of for b in values.values() if family_of(b.of.attrs[0]) in asked)
     seed = None if d.seed is None else instantiate(d.seed, ends, {})
@@ -73,7 +77,9 @@ def _all_ranges(d: Derivation) -> list[Range]:
     return [r for q in d.core.equations for r in (*q.ranges, *series_ranges(q.value))]
 
 
-def _ends(d: Derivation, boxes: Mapping[str, Sequence[tuple[tuple[Dim, Dim], ...]]], given: Mapping[str, Any]) -> dict[str, int]:
+def _ends(
+    d: Derivation, boxes: Mapping[str, Sequence[tuple[tuple[Dim, Dim], ...]]], given: Mapping[str, Any]
+) -> dict[str, int]:
     """The value of every end: given by name, or told by the length of a sequence. Raises ParseError P045."""
     ends: dict[str, int] = {}
     symbols = sorted(ends_of(_all_ranges(d)))
@@ -97,7 +103,9 @@ def _ends(d: Derivation, boxes: Mapping[str, Sequence[tuple[tuple[Dim, Dim], ...
                          expected=f"{missing[0]}=…, or a sequence with one array for every index")  # fmt: skip
     bad = [s for s in symbols if not 0 <= ends[s] <= _LONGEST]
     if bad:
-        raise ParseError("P045", f"the end {bad[0]} of a range cannot be {ends[bad[0]]}", expected=f"a number from 0 to {_LONGEST}")
+        raise ParseError(
+            "P045", f"the end {bad[0]} of a range cannot be {ends[bad[0]]}", expected=f"a number from 0 to {_LONGEST}"
+        )
     return ends
 
 
@@ -125,7 +133,13 @@ def _flat(d: Derivation, boxes: Mapping[str, Sequence[tuple[tuple[Dim, Dim], ...
     return flat
 
 
-def _entry(family: str, value: Any, index: tuple[int, ...], boxes: Sequence[tuple[tuple[Dim, Dim], ...]], ends: Mapping[str, int]) -> Any:
+def _entry(
+    family: str,
+    value: Any,
+    index: tuple[int, ...],
+    boxes: Sequence[tuple[tuple[Dim, Dim], ...]],
+    ends: Mapping[str, int],
+) -> Any:
     if isinstance(value, Mapping):
         for key in (index, index[0] if len(index) == 1 else index):
             if key in value:

@@ -214,7 +214,9 @@ def _after_families(equations: list[Parsed], needs: list[set[int]]) -> None:
             makers.setdefault(family_of(e.name), []).append(i)
     if not makers:
         return
-    more = [{j for n in e.uses if ref(n) for j in makers.get(family_of(n), ()) if j != i} for i, e in enumerate(equations)]
+    more = [
+        {j for n in e.uses if ref(n) for j in makers.get(family_of(n), ()) if j != i} for i, e in enumerate(equations)
+    ]
     component = components([a | b for a, b in zip(needs, more, strict=True)])
     for i, wanted in enumerate(more):
         needs[i] |= {j for j in wanted if component[j] != component[i]}

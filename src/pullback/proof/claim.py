@@ -139,6 +139,8 @@ def check(step: Step, memo: Memo) -> Step:
     Claims are universally quantified, so claims that differ only in names are one claim: `memo` holds those seen.
     """
     claim = step.claim
+    if claim.kind == "RECUR":
+        return step  # by proof.recur, which has the written-out programs; without evidence it is not shown
     if claim.kind == "DEFINITION":
         return step.proved([Evidence("DEFINITION", "nothing to prove: it gives a name or states a convention")])
     key = (claim.kind, *_pattern(claim.left, claim.right, claim.where))
@@ -209,7 +211,11 @@ def _differential(step: Step) -> list[Evidence]:
     tested: list[dict[str, int]] = []
     for k in range(TRIALS):
         value, claimed = written_out(raw, k)
-        moving = {e for e in postorder(value) if is_var(e) and family_of(e.attrs[0]) in families} if value is not raw[0] else set(step.claim.where)
+        moving = (
+            {e for e in postorder(value) if is_var(e) and family_of(e.attrs[0]) in families}
+            if value is not raw[0]
+            else set(step.claim.where)
+        )
         sizes = sizes_of((value, claimed), k)
         for attempt in range(_TRIES):
             point = Point(Modular(f"diff{k}", attempt), sizes)

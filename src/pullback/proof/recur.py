@@ -6,18 +6,23 @@ from collections.abc import Iterator, Sequence
 
 from ..algebra.expr import Expr, postorder
 from ..algebra.indexed import family_of, ref
-from ..algebra.ops.free import gradient, is_var
+from ..algebra.ops.free import gradient, increment, is_name, is_var
 from ..algebra.ops.series import series_ranges
 from ..algebra.ranges import Range
 from ..calculus.derivation import Backward
+from ..calculus.induction import Invariant
 from ..calculus.unroll import ends_of, instances, instantiate
 from ..errors import UnsupportedError
-from ..step import Evidence
+from ..step import Evidence, Step
+from .claim import failure, nowhere, sizes_of
+from .field import Modular, OutOfDomain, P, dot
 from .final import Problem, confirm
+from .jets import Point
 
-__all__ = ["Program", "confirm_all", "written_out"]
+__all__ = ["Program", "confirm_all", "prove_induction", "write_all"]
 
 _ROUNDS = 3
+_TRIES = 32
 
 Program = Sequence[tuple[Expr, Expr, Sequence[Range]]]  # name, value, and for which values of its index
 
@@ -89,29 +94,124 @@ def _declared(x: Expr, members: set[str]) -> bool:
     return False
 
 
-def confirm_all(program: Program, helpers: Program, backward: Sequence[Backward], target: Expr, seed: Expr | None,
-                members: Sequence[str], least: dict[str, int]) -> list[Evidence]:  # fmt: skip
-    """Evidence for the whole result; `least` grows where the program itself needs longer ranges. Raises CheckFailed."""
+Written = list[tuple[dict[str, int], Problem]]
+
+
+def write_all(program: Program, helpers: Program, backward: Sequence[Backward], target: Expr, seed: Expr | None,
+              members: Sequence[str], least: dict[str, int]) -> Written:  # fmt: skip
+    """The program written out at three choices of ends; `least` grows where the program itself needs longer ranges.
+
+    Raises CheckFailed, UnsupportedError U032."""
     symbols = ends(program, backward)
     for _ in range(8):
-        problems = [(sizes, written_out(program, helpers, backward, target, seed, members, sizes)) for sizes in choices(symbols, least)]
-        if all(p is not None for _, p in problems):
-            break
+        found = [
+            (z, written_out(program, helpers, backward, target, seed, members, z)) for z in choices(symbols, least)
+        ]
+        whole = [(sizes, p) for sizes, p in found if p is not None]
+        if len(whole) == len(found):
+            return whole
         for s in symbols:
             least[s] = least.get(s, 1) + 1
-    else:
-        raise UnsupportedError("U032", "no small ranges were found at which every member that is used exists",
-                               hint="are the ends of the ranges far apart?")  # fmt: skip
+    raise UnsupportedError("U032", "no small ranges were found at which every member that is used exists",
+                           hint="are the ends of the ranges far apart?")  # fmt: skip
+
+
+def confirm_all(written: Written) -> list[Evidence]:
+    """Evidence for the whole result. Raises CheckFailed."""
     found: dict[str, Evidence] = {}
-    shown = []
-    for sizes, problem in problems:
-        assert problem is not None
-        shown.append(", ".join(f"{s} = {n}" for s, n in sizes.items()))
+    for _, problem in written:
         for e in confirm(problem):
             worse = found.get(e.level)
             if worse is None or e.data.get("error", 0) >= worse.data.get("error", 0):
                 found[e.level] = e
-    at = " and ".join([", ".join(f"({x})" if "," in x else x for x in shown[:-1]), f"({shown[-1]})" if "," in shown[-1] else shown[-1]])
-    recur = Evidence("RECUR", f"written out at {at}, all sizes different: the gradients of each written-out program are confirmed "
-                     "as a whole, as below", {"ends": [dict(s) for s, _ in problems]})  # fmt: skip
+    recur = Evidence("RECUR", f"written out at {shown(written)}, all sizes different: the gradients of each written-out program "
+                     "are confirmed as a whole, as below", {"ends": [dict(s) for s, _ in written]})  # fmt: skip
     return [recur, *found.values()]
+
+
+def shown(written: Written) -> str:
+    """`L = 1, L = 2 and L = 3`."""
+    each = [", ".join(f"{s} = {n}" for s, n in sizes.items()) for sizes, _ in written]
+    each = [f"({x})" if "," in x else x for x in each]
+    return " and ".join([", ".join(each[:-1]), each[-1]])
+
+
+# ---- the invariants of the induction -----------------------------------------------------------------------
+
+
+def prove_induction(steps: Sequence[Step], written: Written) -> list[Step]:
+    """The steps, those of an induction with their evidence: each invariant holds exactly on every written-out program.
+
+    A step without an invariant says no more than that every gradient is right, which `confirm_all` has confirmed.
+    Raises CheckFailed C001.
+    """
+    if all(s.claim.kind != "RECUR" for s in steps):
+        return list(steps)
+    points = [(sizes, problem, _moved(problem)) for sizes, problem in written]
+    where = Evidence("RECUR", f"equal modulo 2^61-1 for every value of the index, written out at {shown(written)}")
+    found = []
+    for s in steps:
+        if s.claim.kind == "RECUR":
+            for sizes, problem, (point, change) in points:
+                if s.claim.left is not None and not _holds(s.claim.left, s.claim.right, sizes, problem, point, change):
+                    raise failure(s, f"it does not hold written out at {shown([(sizes, problem)])}")
+            s = s.proved([where])
+        found.append(s)
+    return found
+
+
+def _moved(problem: Problem) -> tuple[Point, int]:
+    """A point at which every input moves by a random increment, with the gradients by the claimed equations, and dE."""
+    sizes = sizes_of(problem.expressions(), 0)
+    for attempt in range(_TRIES):
+        point = Point(Modular("induction", attempt), sizes)
+        try:
+            return _run(problem, point)
+        except OutOfDomain:
+            continue
+    raise nowhere()
+
+
+def _run(problem: Problem, point: Point) -> tuple[Point, int]:
+    made = {v for v, _ in (*problem.forward, *problem.helpers)}
+    asked = {v for v, _ in problem.backward} - made
+    if problem.seed is not None:
+        point.bind(problem.seed, point.draw(problem.seed))
+    for v in problem.inputs:
+        if v is not problem.seed:
+            point.bind(v, point.draw(v), point.draw(v) if v in asked else None)
+    for v, value in (*problem.forward, *problem.helpers):
+        point.bind(v, point.value(value), point.tangent(value))
+    for v in [x for x in point.values if is_var(x)]:
+        point.bind(increment(v), point.tangents[v] or [0] * point.count(v))
+    still = Point(point.field, point.sizes)
+    still.values = {e: v for e, v in point.values.items() if is_name(e)}
+    still.tangents = dict.fromkeys(still.values)
+    for v, value in problem.backward:
+        still.bind(gradient(v), still.value(value))
+    seed = still.values[problem.seed] if problem.seed is not None else [1]
+    return still, int(dot(seed, still.values[increment(problem.target)], point.field.mod))
+
+
+def _holds(made: Invariant, part: str, ends_: dict[str, int], problem: Problem, point: Point, change: int) -> bool:
+    first, last = made.range.first.value(ends_), made.range.last.value(ends_)
+    values = {
+        "P": range(first, last + 1),
+        "base": [last + 1],
+        "end": [first],
+        "step": range(first, last + (not made.open)),
+    }[part]
+    for k in values:
+        index = {made.range.letter: k}
+
+        def number(e: Expr, index: dict[str, int] = index) -> int:
+            return int(point.value(instantiate(e, ends_, index))[0])
+
+        if part == "step":
+            if number(made.replaced) != number(made.by):
+                return False
+            continue
+        value = {"P": made.value, "base": made.base, "end": made.end}[part]
+        if (number(value) + sum(map(number, made.others)) - change) % P:
+            return False
+    return True

@@ -47,7 +47,7 @@ def blocks(d: Derivation, math: Callable[[Expr], Json | None]) -> list[Json]:
             assert differential is not None
             waiting.pop(s.about, None)
             if isinstance(d, Recurrence):
-                waiting.clear()  # one term of dE, for every value of the index
+                waiting.clear()
             others = list(islice((p for pairs in waiting.values() for p in pairs), _SHOWN))
             pending = sum(map(len, waiting.values()))
             block: Json = {
@@ -58,6 +58,7 @@ def blocks(d: Derivation, math: Callable[[Expr], Json | None]) -> list[Json]:
                 "concluded": [],
                 "waiting": [math(p) for p in others],
                 "waiting_more": pending - len(others),
+                "frontier": not isinstance(d, Recurrence),  # else one term of dE, for every value of the index
             }
             found.append(block)
             home[differential.id] = home[s.id] = len(found) - 1

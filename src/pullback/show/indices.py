@@ -47,6 +47,13 @@ def _sum_sign(letters: Sequence[str], target: str) -> str:
     return {"text": f"Σ_{inside} ", "ascii": f"sum_{inside} ", "latex": rf"\sum_{{{inside}}} "}[target]
 
 
+def _binder_sign(e: Expr, target: str) -> str:
+    """Σ_{t=1..T}, from the template of the op."""
+    template = e.op.latex if target == "latex" else e.op.text
+    sign = str(template(e)).split("$")[0]
+    return ascii_text(sign) if target == "ascii" else sign
+
+
 def _number(c: Fraction, target: str) -> str:
     return _PRINT[target](rational(c))
 
@@ -90,6 +97,8 @@ class _Walker:
             if not e.args:
                 return [self.leaf(part)], ATOM
             meanings: list[Meaning] | None = e.op.meaning(e)
+            if e.op.binder:
+                return [_binder_sign(e, self.target), replace(part, node=e.args[0], least=TIMES)], NEG
             if (e.op.entrywise and (meanings is None or meanings[0].power != 1)) or (
                 meanings and meanings[0].power != 1
             ):

@@ -12,8 +12,10 @@ from ..algebra.indexed import family_of
 from ..algebra.ops.arithmetic import rational
 from ..algebra.ops.free import gradient, increment, is_var
 from ..algebra.ops.matrix import inner
+from ..algebra.ops.series import series_ranges, without_sums
 from ..algebra.ranges import Range
 from ..calculus.derivation import Backward, Derivation
+from ..calculus.recurrence import Recurrence, users_of
 from ..calculus.roles import Letters, Roles, Said, roles
 from ..errors import CheckFailed
 from ..step import Evidence, Increment, Step
@@ -51,7 +53,7 @@ class _Recorder:
         self.users = users(d)
         shown = [b.closed for b in d.backward if not b.auxiliary]
         self.mentioned = {family_of(x.attrs[0]) for e in shown for x in postorder(e) if is_var(x, "grad")}
-        self.by_name = {v.attrs[0]: v for v in self.variables}
+        self.by_name = {v.attrs[0]: v for v in (*self.variables, *(b.of for b in d.backward))}
         web = getattr(d, "web", None)
         self.given = {given_member(d, m) for ms in web.given.values() for m in ms} if web else set()
         self.variables += [v for v in sorted(self.given, key=lambda v: str(v.attrs[0])) if v not in self.variables]
@@ -206,8 +208,9 @@ class _Recorder:
         }  # fmt: skip
         if "why" not in self.parts:
             return plain
-        used = used_where(self.d, b.of, self.users.get(b.of, []), self.letters, self.objective)
-        found = roles(b.of, b.value, self.letters, used)
+        users = users_of(self.d, b) if isinstance(self.d, Recurrence) else self.users.get(b.of, [])
+        used = used_where(self.d, b.of, users, self.letters, self.objective)
+        found = roles(b.of, without_sums(b.value), self.letters, used)
         legs = self.letters.outs(b.of.shape)
         heavy = sum(1 for _ in postorder(b.value)) > _CHEAP
         return {
@@ -220,7 +223,7 @@ class _Recorder:
             },
             "roles": None if found is None else self.roles(found),
             "used": [self.said(s) for s in used],
-            **(self.entries(b, sizes) if "entries" in self.parts else {}),
+            **(self.entries(b, sizes) if "entries" in self.parts and not series_ranges(b.value) else {}),
         }
 
     def roles(self, r: Roles) -> Json:
@@ -359,7 +362,12 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
         "core": core,
         "steps": steps,
         "recurrences": [
-            {"name": b.of.attrs[0], "left": r.math(gradient(b.of)), "right": r.math(b.closed), "ranges": ranges_shown(b.ranges)}
+            {
+                "name": b.of.attrs[0],
+                "left": r.math(gradient(b.of)),
+                "right": r.math(b.closed),
+                "ranges": ranges_shown(b.ranges),
+            }
             for b in derivation.recurrences
         ],
         "blocks": blocks(derivation, r.math),

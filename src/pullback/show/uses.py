@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..algebra.expr import Expr, postorder
+from ..algebra.indexed import letters_of
 from ..algebra.network import Factor, Term
 from ..algebra.ops.free import gradient, is_var
 from ..calculus.core import Equation
@@ -45,6 +46,14 @@ def used_where(d: Derivation, v: Expr, equations: Sequence[Equation], letters: L
     count = len(uses)
     if count > 1:
         said.append(Said(f"$v enters {objective} in several places ⇒ their effects are added", {"v": v}))
+    letters_of_uses = dict.fromkeys(str(r) for q in equations for r in q.ranges if r.letter not in letters_of(v))
+    if letters_of_uses:
+        said.append(
+            Said(
+                f"$v is the same for every {', '.join(letters_of_uses)} ⇒ what it does for each of them is added",
+                {"v": v},
+            )
+        )
     only = "only " if count == 1 else ""
     for to, t, f in uses[:SHOWN]:
         said.append(_use(v, to, t, f, letters, objective, only, to is d.target and not to.order))

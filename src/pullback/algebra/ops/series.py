@@ -47,6 +47,15 @@ def series_ranges(root: Expr) -> tuple[Range, ...]:
     return tuple(dict.fromkeys(Range(*e.attrs) for e in postorder(root) if e.op is series))
 
 
+def without_sums(root: Expr) -> Expr:
+    """One term of every sum over an index."""
+    done: dict[Expr, Expr] = {}
+    for e in postorder(root):
+        args = tuple(done[a] for a in e.args)
+        done[e] = args[0] if e.op is series else e if args == e.args else Expr.make(e.op, args, e.attrs, e.shape)
+    return done[root]
+
+
 def write_out(root: Expr, sizes: Mapping[str, int]) -> Expr:
     """`root` with every sum over an index written out, the ends of its range having these values."""
     done: dict[Expr, Expr] = {}

@@ -199,9 +199,13 @@ def results(record: Json) -> Iterator[Part]:
     yield Head(plain("RESULT"))
     place = {n: k for k, n in enumerate(record["header"]["wrt"])}
     asked = sorted((b for b in record["backward"] if b["wrt"]), key=lambda b: place[b["name"]])
-    others = [b for b in record["backward"] if not b["wrt"] and not b["trivial"] and (not b["auxiliary"] or b["needed"])]
+    others = [
+        b for b in record["backward"] if not b["wrt"] and not b["trivial"] and (not b["auxiliary"] or b["needed"])
+    ]
     both = [*others, *asked]
-    yield Table(tuple(ranged(b, (join([b["left"]]), join(["=", b["closed"]]), shape(b["shape"])), both) for b in both), gap=2)
+    yield Table(
+        tuple(ranged(b, (join([b["left"]]), join(["=", b["closed"]]), shape(b["shape"])), both) for b in both), gap=2
+    )
     if record["recurrences"]:
         yield Head(plain("AS A RECURRENCE"), 3)
         rows = record["recurrences"]

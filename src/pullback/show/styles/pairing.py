@@ -20,7 +20,8 @@ from ..document import (
     plain,
     said,
 )
-from .common import conditions, given, mixed, notes, results, small_sizes, why
+from .common import conditions, for_all, given, mixed, notes, results, small_sizes, why
+from .induction import induction
 
 __all__ = ["pairing"]
 
@@ -63,7 +64,11 @@ class _Writer:
         equation = self.core[b["name"]]
         shown = equation["equation"]
         tex = rf"({number})\quad {shown['latex']}"
-        yield Head(Cell(f"({number})  {shown['text']}", f"({number})  {shown['ascii']}", tex), 3)
+        where = for_all(equation)
+        more = (f"   {where.text}", f"   {where.ascii}", rf"\quad {where.latex.strip('$')}") if where else ("", "", "")
+        yield Head(
+            Cell(f"({number})  {shown['text']}{more[0]}", f"({number})  {shown['ascii']}{more[1]}", tex + more[2]), 3
+        )
         if self.level >= 2:
             yield Calc(
                 math(differential["left"]),
@@ -79,10 +84,16 @@ class _Writer:
                     rf"\ldots\ \text{{({more} more, unchanged)}}",
                 )
             )
-        first = join([self.d, "=", _plus([math(substitute["left"]), *rest])])
+        first = (
+            join([self.d, "=", _plus([math(substitute["left"]), *rest])]) if b["frontier"] else math(substitute["left"])
+        )
         lines = []
         if substitute["right"]["text"] == differential["right"]["text"]:  # paired with 1: dE is the differential itself
-            first = join([self.d, "=", _plus([math(substitute["right"]), *rest])])
+            first = (
+                join([self.d, "=", _plus([math(substitute["right"]), *rest])])
+                if b["frontier"]
+                else math(substitute["right"])
+            )
         else:
             lines.append(
                 Line("=", self.reason(substitute, "terse", "teach"), _plus([math(substitute["right"]), *rest]))
@@ -113,8 +124,16 @@ class _Writer:
         lines: list[Line] = []
         step = self.steps[done["readoff"]]
         first = math(step["left"])
+        where = for_all(step)
+        result = join([first, "=", step["right"]])
+        if where:
+            result = Cell(
+                f"{result.text}   {where.text}",
+                f"{result.ascii}   {where.ascii}",
+                rf"{result.latex} \qquad {where.latex.strip('$')}",
+            )
         if self.level < 2:
-            yield Calc(join(["⇒"]), (Line("", None, join([first, "=", step["right"]])),))
+            yield Calc(join(["⇒"]), (Line("", None, result),))
             return
         for k in done["before"]:
             s = self.steps[k]
@@ -123,9 +142,11 @@ class _Writer:
         if not lines:
             yield Calc(
                 join(["⇒"]),
-                (Line("", self.reason(step, "terse", "explain", "teach"), join([first, "=", step["right"]])),),
+                (Line("", self.reason(step, "terse", "explain", "teach"), result),),
             )
             return
+        if where:
+            lines[-1] = _for(lines[-1], where)
         yield Calc(
             join(["⇒", first]),
             (*lines[:-1], _with(lines[-1], self.reason(step, "terse", "explain", "teach"))),
@@ -145,6 +166,15 @@ class _Writer:
                     join([s["left"], "=", values[s["about"]]]),
                     (Line("=", self.reason(s, "terse", "explain", "teach"), math(s["right"])),),
                 )
+
+
+def _for(line: Line, where: Sentence) -> Line:
+    """The line with the values of the index for which it holds."""
+    c = line.right
+    right = Cell(
+        f"{c.text}   {where.text}", f"{c.ascii}   {where.ascii}", rf"{c.latex} \qquad {where.latex.strip('$')}"
+    )
+    return Line(line.relation, line.reason, right)
 
 
 def _with(line: Line, reason: Reason | None) -> Line:
@@ -174,6 +204,7 @@ def pairing(record: Json, level: int) -> Document:
     for n, b in enumerate(record["blocks"], 1):
         doc.parts += w.block(n, b)
     doc.parts += w.written_out()
+    doc.parts += induction(record, level)
     if level >= 3:
         doc.parts += why(record)
     if level >= 4:
