@@ -25,7 +25,7 @@ from .calculus.induction import induction
 from .calculus.recurrence import Recurrence, derive_recurrence
 from .code.numpy import evaluate
 from .code.unrolled import evaluate_unrolled
-from .errors import CheckFailed, ParseError, UnsupportedError, nearest
+from .errors import CheckFailed, ParseError, PullbackError, UnsupportedError, nearest
 from .language.operators import program_of
 from .language.program import FunctionKind, Program, choose_target
 from .language.text import parse_expression, parse_program
@@ -183,9 +183,12 @@ def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr,
     if program.facts:
         raise UnsupportedError("U033", "an assumption about values cannot be used together with an index",
                                hint="leave the `assume` line out")  # fmt: skip
-    derivation = derive_recurrence(
-        definitions, program.inputs, program.members, goal, _families(program, wrt), seed=seed
-    )
+    families = _families(program, wrt)
+    try:
+        derivation = derive_recurrence(definitions, program.inputs, program.members, goal, families, seed=seed)
+    except PullbackError as error:
+        equation = program.equation(error.about)
+        raise error.at(equation.span if equation else None) from None
     add = appender(derivation)
     inline_own(derivation, add)
     eliminate_between(derivation, add)
@@ -292,7 +295,8 @@ def _scope(e: Expr, kinds: Mapping[str, FunctionKind], write: Callable[[Expr], s
         if is_name(x):
             scope[write(x)] = x
         elif is_free_map(x) or is_free_function(x):
-            scope[x.attrs[0]] = kinds[x.attrs[0]]
+            name = x.attrs[0]
+            scope[name] = kinds.get(name) or next(k for n, k in kinds.items() if family_of(n) == family_of(name))
     return scope
 
 

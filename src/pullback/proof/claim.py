@@ -44,8 +44,11 @@ def sizes_of(exprs: Iterable[Expr], round_: int) -> dict[str, int]:
             break
         [(total, end), *_] = [(t, e) for t, e in fits if t.value(sizes) < e.value(sizes)]
         # the size that helps most: one that the whole has and the part has not, else all of them
-        grow = (total.symbols() - end.symbols()) or total.symbols() or set(sizes)
-        sizes = {s: n + (s in grow) for s, n in sizes.items()}
+        grow = (total.symbols() - end.symbols()) or total.symbols()
+        if grow:
+            sizes = {s: n + (s in grow) for s, n in sizes.items()}
+        else:  # the whole is a number: the part must be small
+            sizes = {s: max(1, n - (s in end.symbols())) for s, n in sizes.items()}
     return sizes
 
 

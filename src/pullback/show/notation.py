@@ -14,7 +14,7 @@ from ..algebra.expr import Expr, postorder
 from ..algebra.op import ATOM, NEG, POSTFIX, PRODUCT, SUM, TIMES
 from ..algebra.ops.arithmetic import smul
 from ..algebra.ops.free import is_var
-from ..algebra.ops.structure import ones
+from ..algebra.ops.structure import ones, zeros
 from ..step import Increment
 from .names import ascii_text, latex_name, marked
 
@@ -248,6 +248,8 @@ def _print(e: Expr, target: str, taken: Collection[str]) -> tuple[str, int]:
     printer.plan(e)
     if e is ones(()):
         return "1", ATOM
+    if e is zeros(e.shape):  # alone it is written 0; inside a formula its shape must be seen
+        return "0", ATOM
     return printer.emit(e), printer.forms[e].prec
 
 

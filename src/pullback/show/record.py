@@ -10,7 +10,7 @@ from .._version import __version__
 from ..algebra.expr import Expr, postorder, rebuild, substitute
 from ..algebra.indexed import family_of
 from ..algebra.ops.arithmetic import rational
-from ..algebra.ops.free import gradient, increment, is_var
+from ..algebra.ops.free import gradient, increment, is_name, is_var
 from ..algebra.ops.matrix import inner
 from ..algebra.ops.series import series_ranges, without_sums
 from ..algebra.ranges import Range
@@ -324,7 +324,8 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
     and uses (`why`), the entries at small sizes. The record that is written to a file has them all.
     """
     r = _Recorder(derivation, header, parts)
-    sizes = default_sizes(r.variables)
+    named = (x for b in derivation.backward for x in (b.of, *filter(is_name, postorder(b.value))))
+    sizes = default_sizes([*r.variables, *named])
     steps = [r.step(s) for s in derivation.steps]
     user, core = r.forward()
     kept = [s for s in derivation.steps if s.kind in ("readoff", "collect", "simplify", "inline")]
