@@ -160,7 +160,9 @@ TEXTS: list[tuple[str, str, str, tuple[int, int], str, list[str]]] = [
     ("determinant", "E = det(A)", "U001", (1, 5), "det", ["det : (n, n) -> scalar"]),
     ("absolute value", "y = |x|", "U001", (1, 5), "|", ["sqrt(x^∘2)", "‖x‖"]),
     ("variable exponent", "y = s^t", "U001", (1, 7), "t", ["exp(b log(a))"]),
-    ("symbolic layer index", "z[k+1] = W[k] a[k] for k = 1..L", "U003", (1, 1), "z[", ["layer index", "W1, W2"]),
+    ("a letter in brackets", "y = W[k] a; E = loss(y)", "U003", (1, 5), "W[k]", ["nothing says", "W1, W2"]),
+    ("a member that nothing gives", "h[t] = f(h[t-1]) for t = 1..T; E = loss(h[T])", "P044", (1, 1), "h[t] = f(h[t-1])", ["h[0]"]),
+    ("an empty range", "h[0] : n; h[t] = f(h[t-1]) for t = T..1; E = loss(h[T])", "P041", (1, 32), "t", ["T..1"]),
     ("structured matrix", "A : (n, n) where symmetric; E = tr(A)", "U004", (1, 18), "symmetric", ["attribute"]),
 ]  # fmt: skip
 

@@ -121,11 +121,11 @@ def test_fifty_steps_of_a_recurrent_network(jax: Any) -> None:
 def test_fifty_steps_in_and_forty_out(jax: Any) -> None:
     """examples/encoder_decoder.eqn: two ranges of different lengths."""
     n, m, p, q, S = 4, 3, 2, 5, 40
-    W, U, V, C, O = drawn(n, n), drawn(n, p), drawn(m, m), drawn(m, n), drawn(q, m)  # noqa: E741
+    W, U, V, C, O = drawn(n, n), drawn(n, p), drawn(m, m), drawn(m, n), drawn(q, m)
     h0 = drawn(n)
     x, y = np.random.default_rng(1).normal(size=(N, p)), np.random.default_rng(2).normal(size=(S, q))
 
-    def loss(W: Any, U: Any, V: Any, C: Any, O: Any, h: Any) -> Any:  # noqa: E741
+    def loss(W: Any, U: Any, V: Any, C: Any, O: Any, h: Any) -> Any:
         for t in range(N):
             h = jax.numpy.tanh(W @ h + U @ x[t])
         g = C @ h

@@ -59,7 +59,6 @@ def induction(d: Recurrence, add: Callable[[Step], str]) -> list[Invariant]:
         for u in uses:
             if f in place:
                 needs[place[family(equations[u.by].var)]].add(place[f])
-    circle = components(needs)
     live = {c.by for c in d.contributions}
     found = []
     gone: set[str] = set()  # the families that are eliminated already
@@ -203,8 +202,8 @@ def _early(c: Contribution, r: Range, complete: int, like: Expr, k: Dim) -> list
     j = _fresh(r.letter)
     moved = at(c.value, {own.letter: Dim.symbol(j) - Dim.number(step[1])})
     v = member(like, [Dim.symbol(j)])
-    beyond = (own.last + Dim.number(step[1]) - r.last).constant
-    if beyond is None or beyond < complete:
+    past = (own.last + Dim.number(step[1]) - r.last).constant
+    if past is None or past < complete:
         return None  # the last of them would be complete before the recurrence begins
     first, last = own.first + Dim.number(step[1]), k + Dim.number(complete - 1)
     return [series(pairing(moved, increment(v)), letter=j, first=first, last=last)]

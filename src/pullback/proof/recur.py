@@ -52,7 +52,7 @@ def written_out(program: Program, helpers: Program, backward: Sequence[Backward]
     named = {gradient(x): x for x in _names([v for v, _ in forward], [x for _, x in forward], [x for _, x in pairs])}
     own = instances(helpers, sizes)
     inputs = dict.fromkeys(x for _, value in forward for x in postorder(value) if is_var(x) and x not in defined)
-    given = {m for m in members}
+    given = set(members)
     for x in inputs:
         if family_of(x.attrs[0]) in families and not _declared(x, given):
             return None
