@@ -11,6 +11,7 @@ _EXPORTS: dict[str, str] = {
     "Derived": "pullback.api",
     "Gradient": "pullback.api",
     "Program": "pullback.language.program",
+    "Proof": "pullback.prove",
     "PullbackError": "pullback.errors",
     "ParseError": "pullback.errors",
     "ShapeError": "pullback.errors",
@@ -21,6 +22,7 @@ _EXPORTS: dict[str, str] = {
     "functional": "pullback.language.operators",
     "map_to": "pullback.language.operators",
     "parse_program": "pullback.language.text",
+    "prove": "pullback.prove",
     "tensor": "pullback.language.operators",
 }
 

@@ -9,12 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from ._version import __version__
 from .api import Derived, derive
 from .errors import ParseError, PullbackError, nearest
 from .language.text import decode
+from .prove import prove
 
 __all__ = ["main"]
 
@@ -31,6 +32,19 @@ examples:
   pullback derive examples/layer.eqn --format json > layer.json
 
 exit codes: 0 proved · 1 a check failed · 2 the text or the command cannot be read · 3 shapes · 4 not supported
+"""
+
+
+_PROVE_EXAMPLES = """\
+examples:
+  pullback prove "A : (m, n); B : (n, p); (A B)ᵀ = Bᵀ Aᵀ"
+  pullback prove "tr(A B C) = tr(A C B)"
+  pullback prove "W : (n, m); z = W' a; prove z_j = sum_i W_ij a_i"
+  pullback prove claims.txt --format json
+
+A line `prove left = right` is a claim; without one, every equation whose left side is not a new name.
+
+exit codes: 0 it holds · 1 it is refuted · 2 the text or the command cannot be read · 3 shapes · 4 not decided
 """
 
 
@@ -87,11 +101,63 @@ def _parser() -> _Parser:
     d.add_argument("--ascii", action="store_true", help="no character outside ASCII in text output")
     d.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     d.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")
+    _prove_options(commands)
     c = commands.add_parser(
         "completion", help="print a shell completion script", epilog='bash: eval "$(pullback completion bash)"'
     )
     c.add_argument("shell", choices=("bash", "zsh", "fish"))
     return parser
+
+
+def _prove_options(commands: Any) -> None:
+    """The options of `pullback prove`."""
+    p = commands.add_parser("prove", help="prove or refute an equation", epilog=_PROVE_EXAMPLES,
+                            formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    p.add_argument(
+        "file", nargs="?", metavar="CLAIM", help="declarations and a claim, a file of them, or - for standard input"
+    )
+    p.add_argument("-e", "--equations", metavar="TEXT", help="the claim itself, whatever files there are")
+    p.add_argument("--format", choices=_FORMATS, default="text")
+    p.add_argument(
+        "--dialect", choices=("matrix", "matlab"), help="how to read *: refuse between tensors, or matrix product"
+    )
+    p.add_argument("--ascii", action="store_true", help="no character outside ASCII in text output")
+    p.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    p.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")
+
+
+def _prove(args: argparse.Namespace) -> int:
+    """0 if every claim holds, 1 if one is refuted, 4 if one could not be decided."""
+    if args.file and args.file != "-" and args.equations is None and "=" in args.file and not Path(args.file).is_file():
+        args.file, args.equations = None, args.file
+    text, name = _read(args)
+    found = prove(text, name="<claim>" if name == "<-e>" else name, dialect=args.dialect)
+    _echo(found.claims.program.assumptions, args.out)
+    color = args.format == "text" and args.out is None and _colored(args.color, sys.stdout)
+    shown = {"text": lambda: found.text(ascii=args.ascii, color=color), "markdown": found.markdown, "latex": found.latex,
+             "json": found.to_json}[args.format]()  # fmt: skip
+    _write(shown.rstrip("\n"), args.out)
+    return {True: 0, False: 1, None: 4}[found.holds]
+
+
+def _echo(assumptions: Sequence[str], out: str | None) -> None:
+    """What was assumed, on stderr; on a terminal it stands in the text itself."""
+    if out or not sys.stdout.isatty():
+        for line in assumptions:
+            print(f"assumed: {line}", file=sys.stderr)
+
+
+def _write(shown: str, out: str | None) -> None:
+    """To the file, or to standard output. Raises ParseError P031."""
+    if not out:
+        sys.stdout.buffer.write((shown + "\n").encode("utf-8", "replace"))
+        return
+    try:
+        Path(out).write_text(shown + "\n", encoding="utf-8")
+    except OSError as why:
+        raise ParseError("P031", f"cannot write {out}: {why.strerror or why}",
+                         hint="--out names a file in a folder that exists") from None  # fmt: skip
+    print(f"wrote {out}", file=sys.stderr)
 
 
 def _read(args: argparse.Namespace) -> tuple[str, str]:
@@ -142,20 +208,10 @@ def _derive(args: argparse.Namespace) -> int:
     text, name = _read(args)
     wrt = [n.strip() for n in args.wrt.split(",") if n.strip()] if args.wrt else None
     d = derive(text, wrt=wrt, target=args.target, name=name, dialect=args.dialect, progress=_progress())
-    if args.out or not sys.stdout.isatty():  # on a terminal they stand in the text itself
-        for line in d.program.assumptions:
-            print(f"assumed: {line}", file=sys.stderr)
+    _echo(d.program.assumptions, args.out)
     color = args.format == "text" and args.out is None and _colored(args.color, sys.stdout)
     shown = _shown(d, args, color)
-    if args.out:
-        try:
-            Path(args.out).write_text(shown + "\n", encoding="utf-8")
-        except OSError as why:
-            raise ParseError("P031", f"cannot write {args.out}: {why.strerror or why}",
-                             hint="--out names a file in a folder that exists") from None  # fmt: skip
-        print(f"wrote {args.out}", file=sys.stderr)
-    else:
-        sys.stdout.buffer.write((shown + "\n").encode("utf-8", "replace"))
+    _write(shown, args.out)
     return 0
 
 
@@ -222,6 +278,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         choice = getattr(args, "color", "auto")
         if args.command == "derive":
             return _derive(args)
+        if args.command == "prove":
+            return _prove(args)
         if args.command == "completion":
             print(_completion(args.shell))
             return 0

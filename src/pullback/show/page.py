@@ -12,7 +12,7 @@ from .document import Calc, Cell, Document, Head, Item, Line, Para, Reason, Sent
 from .styles.index import index
 from .styles.pairing import pairing
 
-__all__ = ["FORMATS", "STYLES", "render"]
+__all__ = ["FORMATS", "STYLES", "page", "render"]
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")  # what paints a word takes no room
 _WIDTH = 98
@@ -30,7 +30,11 @@ def render(
     """The page of a record. Styles: pairing, index; formats: text, markdown, latex, json; levels 1 to 4."""
     if format == "json":
         return json.dumps(record, ensure_ascii=ascii, indent=1) + "\n"
-    doc = STYLES[style](record, level)
+    return page(STYLES[style](record, level), format, ascii, color)
+
+
+def page(doc: Document, format: str = "text", ascii: bool = False, color: bool = False) -> str:
+    """A document as text, Markdown or LaTeX."""
     return FORMATS[format](doc, ascii, color)
 
 

@@ -23,7 +23,7 @@ from .prose import fill
 from .small import default_sizes, entries
 from .uses import used_where, users
 
-__all__ = ["ALL", "FORMAT", "dumps", "record"]
+__all__ = ["ALL", "FORMAT", "dumps", "evidence_of", "record"]
 
 FORMAT = "pullback/1"
 ALL = frozenset({"index", "net", "why", "entries"})  # what a record may leave out when nobody will look at it
@@ -156,7 +156,7 @@ class _Recorder:
             "conditions": [self.prose(c) for c in s.conditions],
             "premises": list(s.premises),
             "claim": s.claim.kind,
-            "evidence": [_evidence(e) for e in s.evidence],
+            "evidence": [evidence_of(e) for e in s.evidence],
         }
 
     def index_step(self, s: Step) -> Json:
@@ -268,7 +268,8 @@ def _plain(e: Expr) -> Expr:
     return rebuild(e, change)
 
 
-def _evidence(e: Evidence) -> Json:
+def evidence_of(e: Evidence) -> Json:
+    """Evidence as plain data."""
     return {"level": e.level, "detail": e.detail, "data": {str(k): _json(v) for k, v in e.data.items()}}
 
 
