@@ -101,7 +101,7 @@ class Search:
     def at(self, sizes: Mapping[str, int], rank: int = 0) -> Counterexample | None:
         """The first counterexample of these sizes, with the unknown functions chosen."""
         here = _Here(self, sizes, rank)
-        if self.admits is None and self.exact and not here.can_differ():
+        if self.admits is None and not here.can_differ():
             return None
         left = self.budget
         for point in here.points():
@@ -122,7 +122,7 @@ class _Here:
     def __init__(self, search: Search, sizes: Mapping[str, int], rank: int) -> None:
         self.s, self.sizes, self.rank = search, dict(sizes), rank
         kind = Small if search.exact else Rounded
-        self.field = kind([f.name for f in search.functions], rank, search.smooth)
+        self.field = kind(search.functions, rank, search.smooth)
         probe = Point(self.field, self.sizes)
         self.counts = [probe.count(v) for v in search.names]
         self.total = sum(self.counts)
@@ -155,14 +155,14 @@ class _Here:
         return values
 
     def can_differ(self) -> bool:
-        """False when the sides agree at random large numbers: they are equal here. True where those tell nothing."""
-        for _ in range(2):
+        """False when the sides agree at random large numbers (in floats, at small ones): a search would be in vain."""
+        for _ in range(2 if self.s.exact else 8):
             point = self.point(self.wild(range(self.total)))
             try:
                 left, right = self.s.sides(point)
             except OutOfDomain:
                 return True
-            if left != right:
+            if any(map(_unlike, left, right)):
                 return True
         return False
 

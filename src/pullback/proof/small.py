@@ -16,7 +16,7 @@ from typing import Any
 
 from ..algebra.dims import Shape
 from ..algebra.expr import Expr, postorder
-from ..algebra.ops.free import is_free_function, is_free_map
+from ..algebra.ops.free import is_free_function, is_free_map, is_var
 from .field import OutOfDomain
 
 __all__ = ["RANKS", "Rounded", "Small", "Unknown", "neat", "unknowns"]
@@ -36,6 +36,7 @@ class Unknown:
     count: int
     args: tuple[Shape, ...] | None = None
     out: Shape = ()
+    letters: tuple[str, ...] = ()  # what the arguments of a function of tensors are called
 
 
 def unknowns(roots: Iterable[Expr]) -> list[Unknown]:
@@ -47,7 +48,9 @@ def unknowns(roots: Iterable[Expr]) -> list[Unknown]:
                 found.setdefault(e.attrs[0], Unknown(e.attrs[0], len(e.args)))
             elif is_free_function(e):
                 shapes = tuple(a.shape for a in e.args)
-                found.setdefault(e.attrs[0], Unknown(e.attrs[0], len(e.args), shapes, e.attrs[2]))
+                generic = ("x",) if len(e.args) == 1 else tuple(f"x{k + 1}" for k in range(len(e.args)))
+                named = tuple(str(a.attrs[0]) for a in e.args) if all(map(is_var, e.args)) else generic
+                found.setdefault(e.attrs[0], Unknown(e.attrs[0], len(e.args), shapes, e.attrs[2], named))
     return [found[name] for name in sorted(found)]
 
 
@@ -57,7 +60,7 @@ def neat(x: Any) -> Any:
 
 
 class Small:
-    """The rational numbers; the k-th unknown function is the polynomial number `rank` + k of a fixed list.
+    """The rational numbers; the k-th unknown function of its kind is the polynomial number `rank` + k of a fixed list.
 
     `smooth` leaves out the points at which a function has no derivative.
     """
@@ -65,8 +68,11 @@ class Small:
     mod: int | None = None
     exact = True
 
-    def __init__(self, functions: Sequence[str] = (), rank: int = 0, smooth: bool = False) -> None:
-        self.rank = {name: (rank + k) % RANKS for k, name in enumerate(functions)}
+    def __init__(self, functions: Sequence[Unknown] = (), rank: int = 0, smooth: bool = False) -> None:
+        self.rank: dict[str, int] = {}
+        for entrywise in (True, False):
+            alike = [f.name for f in functions if (f.args is None) == entrywise]
+            self.rank |= {name: (rank + k) % RANKS for k, name in enumerate(alike)}
         self.base = rank
         self.smooth = smooth
 
@@ -216,9 +222,8 @@ def _told_entrywise(f: Unknown, rank: int) -> str:
 def _told_function(f: Unknown, rank: int, sizes: dict[str, int]) -> str:
     """The first entry of a function of tensors, written out; every entry for a function with one number as its value."""
     assert f.args is not None
-    letters = ("x",) if len(f.args) == 1 else tuple(f"x{k + 1}" for k in range(len(f.args)))
     places = []
-    for letter, shape in zip(letters, f.args, strict=True):
+    for letter, shape in zip(f.letters, f.args, strict=True):
         extents = [range(1, d.value(sizes) + 1) for d in shape]
         places += [f"{letter}_{''.join(map(str, at))}" if at else letter for at in product(*extents)]
     powers = ((1,), (2,), (1, 2), (1,))[rank]
@@ -227,7 +232,7 @@ def _told_function(f: Unknown, rank: int, sizes: dict[str, int]) -> str:
     parts = [_raised(x, e) if n == 0 else f"{n + 1} {_raised(x, e)}" for n, x in enumerate(shown) for e in powers]
     body = " + ".join([*parts, *([] if len(shown) == len(places) else ["…"])])
     body = f"({body})²" if rank == 3 else body
-    head = f"{f.name}({', '.join(letters)})"
+    head = f"{f.name}({', '.join(f.letters)})"
     if not f.out:
         return f"{head} = {body}"
     index = "ijklpqrs"[: len(f.out)]
