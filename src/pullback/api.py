@@ -24,6 +24,7 @@ from .language.program import FunctionKind, Program, choose_target
 from .language.text import parse_expression, parse_program
 from .proof.claim import check, modular_equal, symbols_of
 from .proof.final import Problem, confirm
+from .proof.whynot import WhyNot, why_not
 from .show import notation
 from .show.page import render
 from .show.record import ALL, record
@@ -90,12 +91,20 @@ class Derived:
         """The record with no more than is going to be looked at."""
         if "index" in parts and not self.derivation.index_steps:
             self.derivation.index_steps = list(_checked(index_steps(self.derivation), None))
-        return record(self.derivation, _header(self.program, self.evidence), parts)
+        header = _header(self.program, self.evidence)
+        if "why_not" in parts:
+            header["why_not"] = self._why_not
+        return record(self.derivation, header, parts)
+
+    @cached_property
+    def _why_not(self) -> dict[str, WhyNot | str]:
+        shown = [b.of for b in self.derivation.backward if not b.auxiliary]
+        return why_not(_problem(self.derivation, self.program), shown)
 
     def _render(self, style: str, format: str, level: int, **options: bool) -> str:
         parts = {"index"} if style == "index" else set()
         parts |= {"why"} if level >= 3 else set()
-        parts |= {"why", "entries"} if level >= 4 else set()
+        parts |= {"why", "entries", "why_not"} if level >= 4 else set()
         return render(self._record(parts), style=style, format=format, level=level, **options)
 
     def text(self, style: str = "pairing", level: int = 2, *, ascii: bool = False, color: bool = False) -> str:

@@ -163,12 +163,20 @@ def _of_product(e: Expr) -> Iterator[Edit]:
             yield Edit(f"transpose the factor {_called(a)} of {_called(e)}", e, _put(k, _turned), "transpose", a)
         if a.order and a is ones(a.shape):
             mean = _put(k, lambda X: size_of(X.shape[0]) ** Fraction(-1) * X)
-            yield Edit(f"mean for the sum over {a.shape[0]} in {_called(e)}", e, mean, "mean", a)
+            yield Edit(
+                f"mean for the sum over {a.shape[0]} in {_called(e)}", e, mean, "mean" if _summed(e, k) else "", a
+            )
     if pair and not e.op.commutes:
         yield Edit(f"swap the factors of {_called(e)}", e, lambda x: _remake(x, x.args[::-1]), "swap")
         for other in REGISTRY.values():
             if other is not e.op and _product_of_this_order(other, e):
                 yield Edit(f"{other.name} for {_called(e)}", e, _other(other), f"product {other.lifts}")
+
+
+def _summed(e: Expr, k: int) -> bool:
+    """Whether the one axis of the k-th factor is summed over, and not one of the result."""
+    meaning = e.op.meaning(e)
+    return meaning is not None and not set(meaning[0].inputs[k]) & set(meaning[0].output)
 
 
 def _product_of_this_order(other: Op, e: Expr) -> bool:

@@ -90,7 +90,7 @@ class Small:
             return x**exponent
         if x == 0:
             raise OutOfDomain
-        return neat(Fraction(x) ** exponent)
+        return x**exponent if isinstance(x, float) else neat(Fraction(x) ** exponent)
 
     def function(self, e: Expr, args: tuple[Any, ...]) -> Any:
         t = args[0]

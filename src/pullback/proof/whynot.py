@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import combinations, permutations
+from itertools import combinations, pairwise, permutations
 from typing import Any
 
 from ..algebra.canonical import equal
@@ -70,7 +70,9 @@ class _Program:
         every = {e for root in roots for e in postorder(root)}
         self.exact = not any(is_known(e) and e.op.exact is None for e in every)
 
-    def forward(self, point: Point, moved: Mapping[Expr, Array] | None = None, pushes: Mapping[Expr, Array] | None = None) -> None:
+    def forward(
+        self, point: Point, moved: Mapping[Expr, Array] | None = None, pushes: Mapping[Expr, Array] | None = None
+    ) -> None:
         """Run the equations, with names moved by arrays or pushed along tangents."""
         for v in self.p.inputs if moved or pushes else ():
             x = point.values[v]
@@ -140,7 +142,7 @@ def _interpolated(values: Sequence[Fraction]) -> tuple[Fraction, ...] | None:
     row = list(values)
     while row:
         differences.append(row[0])
-        row = [b - a for a, b in zip(row, row[1:], strict=False)]
+        row = [b - a for a, b in pairwise(row)]
     if any(differences[6:]):  # three differences too many would vanish by chance only
         return None
     total = [Fraction(0)] * 7
@@ -156,26 +158,31 @@ def _interpolated(values: Sequence[Fraction]) -> tuple[Fraction, ...] | None:
     return tuple(total)
 
 
-def why_not(problem: Problem, wanted: Sequence[Expr]) -> dict[str, WhyNot]:
+def why_not(problem: Problem, wanted: Sequence[Expr]) -> dict[str, WhyNot | str]:
     """For each wanted name, one wrong form of its backward equation and what refutes it; names that have none are left out.
 
-    Equations that differ in names only are answered once, and a limited number of them.
+    Equations that differ in names only are answered once: the others have the name of the one that is answered. What is
+    near the target comes first, where the numbers are the simplest.
     """
     if len(problem.forward) > _LARGEST_PROGRAM:
         return {}
     program = _Program(problem)
     values = dict(problem.backward)
-    seen: set[tuple[object, ...]] = set()
-    found: dict[str, WhyNot] = {}
-    for v in wanted:
-        if v not in values or len(found) >= _SHOWN:
+    place = {v: k for k, (v, _) in enumerate(problem.forward)}
+    for k, (_, value) in enumerate(problem.forward):
+        place.update({x: k for x in postorder(value) if x in set(problem.inputs)})
+    answered: dict[tuple[object, ...], str] = {}
+    found: dict[str, WhyNot | str] = {}
+    for v in sorted((v for v in wanted if v in values), key=lambda v: -place.get(v, 0)):
+        outline = (v.order, *_outline(_written(v, values, wanted)), is_var(values[v], "grad"))
+        if outline in answered:
+            found[v.attrs[0]] = answered[outline]
             continue
-        shape = _outline(values[v])
-        if shape in seen:
+        if len(answered) >= _SHOWN:
             continue
         answer = _answer(program, v, values, wanted)
         if answer is not None:
-            seen.add(shape)
+            answered[outline] = v.attrs[0]
             found[v.attrs[0]] = answer
     return found
 
@@ -219,9 +226,11 @@ def _rank(edit: Edit) -> int | None:
 
 def _answer(program: _Program, v: Expr, values: Mapping[Expr, Expr], wanted: Sequence[Expr]) -> WhyNot | None:
     written = _written(v, values, wanted)
-    for edit in list(_candidates(written))[:_TRIED]:
-        shown, alike = _fitting(written, edit)
-        if shown is None or equal(shown, _alike(written, alike)):
+    fitting = [(edit, *_fitting(written, edit)) for edit in _candidates(written)]
+    likely = sorted((f for f in fitting if f[1] is not None), key=lambda f: len(f[2]) > 1)
+    for edit, shown, alike in likely[:_TRIED]:
+        assert shown is not None
+        if equal(shown, _alike(written, alike)):
             continue
         found = _refuted(program, v, written, edit)
         if found is None:
@@ -242,7 +251,12 @@ def _answer(program: _Program, v: Expr, values: Mapping[Expr, Expr], wanted: Seq
 
 def _named(w: Expr, program: _Program, values: Mapping[Expr, Expr]) -> Expr:
     """The name of the program that `w`, perhaps with other sizes, stands for."""
-    for x in [*program.names, *(v for v, _ in program.p.forward), *(v for v, _ in program.p.helpers), *map(gradient, values)]:
+    for x in [
+        *program.names,
+        *(v for v, _ in program.p.forward),
+        *(v for v, _ in program.p.helpers),
+        *map(gradient, values),
+    ]:
         if x.attrs[:2] == w.attrs[:2]:
             return x
     return w

@@ -22,11 +22,14 @@ from .notation import Printed, show
 from .prose import fill
 from .small import default_sizes, entries
 from .uses import used_where, users
+from .whynots import why_not_record
 
 __all__ = ["ALL", "FORMAT", "dumps", "evidence_of", "record"]
 
 FORMAT = "pullback/1"
-ALL = frozenset({"index", "net", "why", "entries"})  # what a record may leave out when nobody will look at it
+ALL = frozenset(
+    {"index", "net", "why", "entries", "why_not"}
+)  # what a record may leave out when nobody will look at it
 _CHEAP = 60  # nodes above which no index sum is printed beside an expression
 _WIDE = 200  # nodes above which our own names are not written out in a forward equation
 _LINES = 6  # entries of one gradient that are written out
@@ -186,6 +189,7 @@ class _Recorder:
             "closed": self.math(b.closed),
             "trivial": b.value.op is rational(1).op,
             "index": None, "roles": None, "used": [], "entries": [], "entries_left_out": False,
+            **self.why_not(b.of),
         }  # fmt: skip
         if "why" not in self.parts:
             return plain
@@ -204,6 +208,19 @@ class _Recorder:
             "roles": None if found is None else self.roles(found),
             "used": [self.said(s) for s in used],
             **(self.entries(b, sizes) if "entries" in self.parts else {}),
+        }
+
+    def why_not(self, v: Expr) -> Json:
+        """The answer to "why not", or the name of the equation that has the same answer."""
+        found = self.header.get("why_not", {}).get(v.attrs[0])
+        like = isinstance(found, str)
+        return {
+            "why_not": None
+            if found is None or like
+            else why_not_record(
+                found, lambda e: show(e, self.taken).as_dict(), self.taken, self.objective, self.d.seed
+            ),
+            "why_not_like": found if like else None,
         }
 
     def roles(self, r: Roles) -> Json:
@@ -299,8 +316,9 @@ def _checks(steps: Sequence[Json]) -> list[Json]:
 def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[str] = ALL) -> Json:
     """Everything that is shown of a proved derivation. Raises CheckFailed if a step has no evidence.
 
-    `header` says what only the reader of the program knows: source, dialect, surface (name → its line),
-    assumptions, conventions, functions (name → kind), title, final (the evidence for the whole). All of it is optional.
+    `header` says what only the reader of the program knows: source, dialect, surface (name → its line), assumptions,
+    conventions, functions (name → kind), title, final (the evidence for the whole), why_not (name → WhyNot, or the name of
+    an equation with the same answer). All of it is optional.
     `parts` may leave out what will not be looked at: the index derivation, index sums beside formulas, the role tables
     and uses (`why`), the entries at small sizes. The record that is written to a file has them all.
     """

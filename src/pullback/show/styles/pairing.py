@@ -20,6 +20,7 @@ from ..document import (
     plain,
     said,
 )
+from ..whynots import why_nots
 from .common import conditions, given, mixed, notes, results, small_sizes, why
 
 __all__ = ["pairing"]
@@ -177,6 +178,7 @@ def pairing(record: Json, level: int) -> Document:
     if level >= 3:
         doc.parts += why(record)
     if level >= 4:
+        doc.parts += why_nots(record)
         doc.parts += small_sizes(record)
     doc.parts += results(record)
     doc.parts += conditions(record)
