@@ -218,7 +218,7 @@ class _Recorder:
             "why_not": None
             if found is None or like
             else why_not_record(
-                found, lambda e: show(e, self.taken).as_dict(), self.taken, self.objective, self.d.seed
+                found, lambda e: show(e, self.taken).as_dict(), self.taken, self.objective, self.d.target, self.d.seed
             ),
             "why_not_like": found if like else None,
         }
