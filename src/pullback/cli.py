@@ -16,6 +16,7 @@ from .api import Derived, derive
 from .errors import ParseError, PullbackError, nearest
 from .language.text import decode
 from .prove import prove
+from .show.names import SCHEMES
 
 __all__ = ["main"]
 
@@ -94,6 +95,8 @@ def _parser() -> _Parser:
     )
     d.add_argument("--level", type=int, choices=(1, 2, 3, 4), default=2, metavar="1|2|3|4",
                    help="1 frontier lines, 2 with rules, 3 with proofs and WHY, 4 with entries at small sizes")  # fmt: skip
+    d.add_argument("--names", choices=SCHEMES, default="nabla",
+                   help="what gradients are called: ∇z, ∇_z E, ∂E/∂z, z̄, δz, grad_z")  # fmt: skip
     d.add_argument("--format", choices=_FORMATS, default="text")
     d.add_argument(
         "--dialect", choices=("matrix", "matlab"), help="how to read *: refuse between tensors, or matrix product"
@@ -217,12 +220,12 @@ def _derive(args: argparse.Namespace) -> int:
 
 def _shown(d: Derived, args: argparse.Namespace, color: bool) -> str:
     if args.format == "json":
-        return d.to_json()
+        return d.to_json(names=args.names)
     if args.format == "latex":
-        return d.latex(args.style, args.level).rstrip("\n")
+        return d.latex(args.style, args.level, names=args.names).rstrip("\n")
     if args.format == "markdown":
-        return d.markdown(args.style, args.level).rstrip("\n")
-    return d.text(args.style, args.level, ascii=args.ascii, color=color).rstrip("\n")
+        return d.markdown(args.style, args.level, names=args.names).rstrip("\n")
+    return d.text(args.style, args.level, ascii=args.ascii, color=color, names=args.names).rstrip("\n")
 
 
 def _completion(shell: str) -> str:

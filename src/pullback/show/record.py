@@ -9,7 +9,7 @@ from typing import Any
 from .._version import __version__
 from ..algebra.expr import Expr, postorder, rebuild, substitute
 from ..algebra.ops.arithmetic import rational
-from ..algebra.ops.free import gradient, increment
+from ..algebra.ops.free import gradient, increment, var
 from ..algebra.ops.matrix import inner
 from ..calculus.derivation import Backward, Derivation
 from ..calculus.roles import Letters, Roles, Said, roles
@@ -17,7 +17,8 @@ from ..errors import CheckFailed
 from ..step import Evidence, Increment, Step
 from .blocks import blocks
 from .indices import indexed, indexed_text, product, products_text
-from .names import ascii_text, latex_name
+from .names import Taken, ascii_text, latex_name
+from .naming import chosen, spellings, with_gradients
 from .notation import Printed, show
 from .prose import fill
 from .small import default_sizes, entries
@@ -41,9 +42,14 @@ class _Recorder:
     def __init__(self, d: Derivation, header: Mapping[str, Any], parts: Collection[str]) -> None:
         self.d, self.header, self.parts = d, header, parts
         self.variables = list(dict.fromkeys([*d.inputs, *(q.var for q in d.core.equations)]))
-        self.taken: Collection[str] = frozenset(v.attrs[0] for v in self.variables)
         self.letters = Letters(self.variables)
         self.objective = d.target.attrs[0] if d.seed is None else "E"
+        words = [v.attrs[0] for v in self.variables]
+        functions = list(header.get("functions", {}))
+        scheme, self.unnamed = chosen(
+            str(header.get("names") or "nabla"), words, functions, self.objective, "index" in parts
+        )
+        self.taken = Taken(words, scheme, self.objective)
         self.auxiliary = {q.var for q in d.core.equations if q.auxiliary}
         self.shown: dict[Expr | Increment, Json] = {}  # what was printed already
         self.nets: dict[Expr, str] = {}
@@ -61,6 +67,11 @@ class _Recorder:
         return self.shown[e]
 
     def prose(self, template: str, bind: Mapping[str, Any] | None = None) -> Json:
+        if self.taken.scheme != "nabla" and "∇" in template:
+            more = dict(bind or {})
+            template, bind = with_gradients(template, more, self.taken, lambda x: var(x, (), "grad")), more
+        if self.taken.scheme == "delta":
+            template = template.replace("δᵢⱼ", "[i=j]")
         if bind:
             return fill(template, bind, self.taken).as_dict()
         if template not in self.sentences:
@@ -97,6 +108,11 @@ class _Recorder:
                 }
             )
         return found
+
+    def naming(self) -> Json:
+        """How gradients are called, and how else: for the first name that is asked for."""
+        names = [v.attrs[0] for v in self.d.wrt] or ["x"]
+        return {**spellings(names[0], self.taken), "note": self.prose(self.unnamed) if self.unnamed else None}
 
     def equation(self, v: Expr, value: Expr) -> Json:
         left, right = show(v, self.taken), show(_plain(value), self.taken)
@@ -318,7 +334,7 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
 
     `header` says what only the reader of the program knows: source, dialect, surface (name → its line), assumptions,
     conventions, functions (name → kind), title, final (the evidence for the whole), why_not (name → WhyNot, or the name of
-    an equation with the same answer). All of it is optional.
+    an equation with the same answer), names (what gradients are called). All of it is optional.
     `parts` may leave out what will not be looked at: the index derivation, index sums beside formulas, the role tables
     and uses (`why`), the entries at small sizes. The record that is written to a file has them all.
     """
@@ -354,6 +370,7 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
                 "increment": r.math(increment(target)),
             },
             "wrt": [v.attrs[0] for v in derivation.wrt],
+            "naming": r.naming(),
             "sizes": sizes,
         },
         "names": r.names(),

@@ -79,17 +79,38 @@ def given(record: Json, level: int) -> Iterator[Part]:
             taken,
         )
     )
-    yield Para(
-        mixed(
-            f"∇{x} is short for ∇_{x} {E} = ∂{E}/∂{x}: the one array with d{E} = ⟨∇{x}, d{x}⟩ + … for every d{x}.",
-            taken | {E},
-        )
-    )
+    yield from _gradients(header["naming"], x, E, taken)
     if header["seed"] is not None:
         yield Para(mixed(f"{E} is the scalar, not written here, whose gradient is given.", taken | {E}))
     if level >= 3:
         yield Para(mixed("It has the shape of its variable because entries are paired with entries. Another inner "
                          "product would give another array (a natural gradient) for the same linear map dE.", taken))  # fmt: skip
+
+
+def _gradients(naming: Json, x: str, E: str, taken: frozenset[str]) -> Iterator[Part]:
+    """What the gradient is, what it is called on this page, and how else it is written."""
+    short = naming["short"]
+    if naming["scheme"] == "nabla":
+        says = f"∇{x} is short for ∇_{x} {E} = ∂{E}/∂{x}: the one array with d{E} = ⟨∇{x}, d{x}⟩ + … for every d{x}."
+        yield Para(mixed(says, taken | {E}))
+    else:
+        before, after = (
+            f" is the gradient of {E} with respect to {x}: the one array with d{E} = ⟨",
+            f", d{x}⟩ + … for every d{x}.",
+        )
+        first, last = mixed(before, taken | {E}), mixed(after, taken | {E})
+        yield Para(
+            Sentence(
+                f"{short['text']}{before}{short['text']}{after}",
+                f"{short['ascii']}{first.ascii}{short['ascii']}{last.ascii}",
+                f"${short['latex']}${first.latex}${short['latex']}${last.latex}".replace(r"\langle $$", r"\langle "),
+            )
+        )
+    others = naming["others"]
+    lead = "The same array is also written "
+    yield Para(Sentence(f"{lead}{others['text']}.", f"{lead}{others['ascii']}.", f"{lead}{others['latex']}."))
+    if naming["note"]:
+        yield Para(said(naming["note"]))
 
 
 def _name(n: Json) -> Cell:
