@@ -16,6 +16,7 @@ from ..algebra.ops.matrix import inner
 from ..algebra.ops.structure import zeros
 from ..step import Claim, Step, Why
 from .conditions import conditions, conventions
+from .conventions import other_axes
 from .core import Core, Definition, Equation, elaborate, transposed_inputs
 from .derivation import Backward, Derivation
 from .differential import DTerm, differential, reasons
@@ -196,6 +197,7 @@ def derive(
         if v in derived:
             sweep.add(_axes_note(v))
     inline(d, sweep.add)
+    other_axes(d, sweep.add)
     return d
 
 

@@ -114,6 +114,30 @@ class _Recorder:
         names = [v.attrs[0] for v in self.d.wrt] or ["x"]
         return {**spellings(names[0], self.taken), "note": self.prose(self.unnamed) if self.unnamed else None}
 
+    def axes(self) -> list[Json]:
+        """Every equation in which a matrix occurs only transposed, and the same equation with the transpose as the name."""
+        forward = {q.var: q.value for q in self.d.core.equations}
+        backward = {gradient(b.of): b.value for b in self.d.backward}
+        found: list[Json] = []
+        for s in self.d.steps:
+            if s.kind != "axes":
+                continue
+            if s.relation == ":=":
+                old, new = self.by_name[s.about], s.left
+                found.append({"old": self.math(old), "new": self.math(new), "definition": s.id, "rows": []})
+                continue
+            left = gradient(old) if s.left is gradient(new) else s.left
+            value = forward.get(left, backward.get(left))
+            assert value is not None
+            found[-1]["rows"].append(
+                {
+                    "with": self.equation(left, value)["equation"],
+                    "instead": self.equation(s.left, s.right)["equation"],
+                    "step": s.id,
+                }
+            )
+        return found
+
     def equation(self, v: Expr, value: Expr) -> Json:
         left, right = show(v, self.taken), show(_plain(value), self.taken)
         whole = Printed(f"{left.text} = {right.text}", f"{left.ascii} = {right.ascii}", f"{left.latex} = {right.latex}")
@@ -377,6 +401,7 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
         "forward": user,
         "core": core,
         "steps": steps,
+        "axes": r.axes(),
         "blocks": blocks(derivation, r.math),
         "index_steps": [r.index_step(s) for s in derivation.index_steps] if "index" in parts else [],
         "backward": [r.backward(b, sizes) for b in derivation.backward],

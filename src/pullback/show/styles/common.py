@@ -9,7 +9,7 @@ from ..document import Calc, Cell, Head, Item, Line, Para, Reason, Sentence, Tab
 from ..names import ascii_text
 from ..prose import prose_latex
 
-__all__ = ["conditions", "given", "mixed", "notes", "results", "shape", "small_sizes", "why"]
+__all__ = ["conditions", "given", "mixed", "notes", "other_axes", "results", "shape", "small_sizes", "why"]
 
 Json = Mapping[str, Any]
 Part = Head | Para | Calc | Table
@@ -198,6 +198,24 @@ def _places(axes: list[int]) -> Sentence:
     words = {1: "1st", 2: "2nd", 3: "3rd"}
     found = " and ".join(words.get(k, f"{k}th") for k in axes)
     return plain(found or "–", found or "-")
+
+
+def other_axes(record: Json, level: int) -> Iterator[Part]:
+    """The program with the transpose of a matrix in its place, equation by equation."""
+    for a in record.get("axes", ()):
+        old, new = math(a["old"]), math(a["new"])
+        head = join(["THE OTHER CONVENTION:", new, ":=", join([old, "ᵀ"], "")])
+        yield Head(
+            Sentence(head.text, ascii_text(head.text), rf"THE OTHER CONVENTION: ${new.latex} := {old.latex}^{{\top}}$")
+        )
+        rows: list[tuple[Item, ...]] = [
+            (Sentence(f"with {old.text}", f"with {old.ascii}", f"with ${old.latex}$"),
+             Sentence(f"with {new.text}", f"with {new.ascii}", f"with ${new.latex}$"))]  # fmt: skip
+        rows += [(math(r["with"]), math(r["instead"])) for r in a["rows"]]
+        yield Table(tuple(rows))
+        if level >= 2:
+            last = next(s for s in record["steps"] if s["id"] == a["rows"][-1]["step"])
+            yield Para(said(last["why"]["terse"] if level < 3 else last["why"]["explain"]), bullet="– ")
 
 
 def small_sizes(record: Json) -> Iterator[Part]:

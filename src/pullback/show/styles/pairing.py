@@ -21,7 +21,7 @@ from ..document import (
     said,
 )
 from ..whynots import why_nots
-from .common import conditions, given, mixed, notes, results, small_sizes, why
+from .common import conditions, given, mixed, notes, other_axes, results, small_sizes, why
 
 __all__ = ["pairing"]
 
@@ -180,6 +180,7 @@ def pairing(record: Json, level: int) -> Document:
     if level >= 4:
         doc.parts += why_nots(record)
         doc.parts += small_sizes(record)
+    doc.parts += other_axes(record, level)
     doc.parts += results(record)
     doc.parts += conditions(record)
     doc.parts += notes(record, level)
