@@ -8,6 +8,7 @@ from importlib import import_module
 from pullback._version import __version__
 
 _EXPORTS: dict[str, str] = {
+    "Comparison": "pullback.compare",
     "Derived": "pullback.api",
     "Gradient": "pullback.api",
     "Program": "pullback.language.program",
@@ -17,6 +18,7 @@ _EXPORTS: dict[str, str] = {
     "ShapeError": "pullback.errors",
     "UnsupportedError": "pullback.errors",
     "CheckFailed": "pullback.errors",
+    "compare": "pullback.compare",
     "derive": "pullback.api",
     "function": "pullback.language.operators",
     "functional": "pullback.language.operators",

@@ -13,9 +13,10 @@ from typing import Any, NoReturn, TextIO
 
 from ._version import __version__
 from .api import Derived, derive
+from .compare import Comparison, compare
 from .errors import ParseError, PullbackError, nearest
 from .language.text import decode
-from .prove import prove
+from .prove import Proof, prove
 from .show.names import SCHEMES
 
 __all__ = ["main"]
@@ -46,6 +47,16 @@ examples:
 A line `prove left = right` is a claim; without one, every equation whose left side is not a new name.
 
 exit codes: 0 it holds · 1 it is refuted · 2 the text or the command cannot be read · 3 shapes · 4 not decided
+"""
+
+
+_COMPARE_EXAMPLES = """\
+examples:
+  pullback compare examples/layer.eqn examples/layer_index.eqn --where "W = W', b = 0"
+  pullback compare examples/batch_columns.eqn examples/batch_rows.eqn --where "A = A', W = W'"
+  pullback compare examples/layer.eqn examples/bias_folded.eqn
+
+On the left a name of FILE2, on the right names of FILE1; names that are not mentioned are the same in both.
 """
 
 
@@ -105,6 +116,7 @@ def _parser() -> _Parser:
     d.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     d.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")
     _prove_options(commands)
+    _compare_options(commands)
     c = commands.add_parser(
         "completion", help="print a shell completion script", epilog='bash: eval "$(pullback completion bash)"'
     )
@@ -129,6 +141,39 @@ def _prove_options(commands: Any) -> None:
     p.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")
 
 
+def _compare_options(commands: Any) -> None:
+    """The options of `pullback compare`."""
+    p = commands.add_parser("compare", help="relate two programs that differ in conventions", epilog=_COMPARE_EXAMPLES,
+                            formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    p.add_argument("first", metavar="FILE1", help="a file of equations, or - for standard input")
+    p.add_argument("second", metavar="FILE2", help="the same in another convention")
+    p.add_argument(
+        "--where", metavar="EQUATIONS", default="", help='what the inputs of the second are: "W = W\', b1 = 0"'
+    )
+    p.add_argument("--format", choices=_FORMATS, default="text")
+    p.add_argument("--ascii", action="store_true", help="no character outside ASCII in text output")
+    p.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    p.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")
+
+
+def _compare(args: argparse.Namespace) -> int:
+    """0 if the programs are one; a CheckFailed says where they are not."""
+    sides = []
+    for file in (args.first, args.second):
+        text, name = _read(argparse.Namespace(file=file, equations=None))
+        sides.append(derive(text, name=name))
+    found = compare(sides[0], sides[1], args.where)
+    _write(_formatted(found, args), args.out)
+    return 0
+
+
+def _formatted(found: Proof | Comparison, args: argparse.Namespace) -> str:
+    if args.format == "text":
+        color = args.out is None and _colored(args.color, sys.stdout)
+        return found.text(ascii=args.ascii, color=color).rstrip("\n")
+    return {"markdown": found.markdown, "latex": found.latex, "json": found.to_json}[args.format]().rstrip("\n")
+
+
 def _prove(args: argparse.Namespace) -> int:
     """0 if every claim holds, 1 if one is refuted, 4 if one could not be decided."""
     if args.file and args.file != "-" and args.equations is None and "=" in args.file and not Path(args.file).is_file():
@@ -136,10 +181,7 @@ def _prove(args: argparse.Namespace) -> int:
     text, name = _read(args)
     found = prove(text, name="<claim>" if name == "<-e>" else name, dialect=args.dialect)
     _echo(found.claims.program.assumptions, args.out)
-    color = args.format == "text" and args.out is None and _colored(args.color, sys.stdout)
-    shown = {"text": lambda: found.text(ascii=args.ascii, color=color), "markdown": found.markdown, "latex": found.latex,
-             "json": found.to_json}[args.format]()  # fmt: skip
-    _write(shown.rstrip("\n"), args.out)
+    _write(_formatted(found, args), args.out)
     return {True: 0, False: 1, None: 4}[found.holds]
 
 
@@ -283,6 +325,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _derive(args)
         if args.command == "prove":
             return _prove(args)
+        if args.command == "compare":
+            return _compare(args)
         if args.command == "completion":
             print(_completion(args.shell))
             return 0

@@ -231,6 +231,6 @@ def _axes_note(v: Expr) -> Step:
     return Step(
         id="", kind="convention", about=W, left=left, relation="=", right=right, rules=("V-AXES",),
         why=Why(f"{W} has its axes in the order (from, to): it is the transpose of the matrix of the other convention",
-                f"with V := {W}ᵀ, axes (to, from), the equation reads V a, and ∇V = (∇{W})ᵀ",
+                f"the transpose of {W}, axes (to, from), has the gradient (∇{W})ᵀ: see the other convention, equation by equation",
                 "⟨G, dᵀ⟩ = ⟨Gᵀ, d⟩: a matrix and its transpose hold the same entries"),
         claim=Claim("EQ", left, right))  # fmt: skip
