@@ -13,10 +13,10 @@ from typing import Any, NoReturn, TextIO
 
 from ._version import __version__
 from .api import Derived, derive
-from .compare import Comparison, compare
+from .comparing import Comparison, compare
 from .errors import ParseError, PullbackError, nearest
 from .language.text import decode
-from .prove import Proof, prove
+from .proving import Proof, prove
 from .show.names import SCHEMES
 
 __all__ = ["main"]

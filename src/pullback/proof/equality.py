@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from math import log
 from typing import Any
 
@@ -43,6 +44,8 @@ _FLOATS = 12  # float points
 _FAR = 1e-7  # relative difference that is not rounding
 _COINS = 6  # entries of relu and √ whose branches a test modulo p can still go through
 _LUCK = 1e-9
+_WHOLE = (1, -1, 2, -2)
+_HALVES = (Fraction(1, 2), Fraction(-1, 2))
 
 Relation = tuple[Expr, str, Expr]  # left, one of < ≤ > ≥ ≠, right
 
@@ -124,11 +127,14 @@ class _Case:
             found = chosen
         return found, all(found[s] >= self.adequate.least.get(s, 1) for s in found)
 
-    def modular(self) -> tuple[list[dict[str, int]], bool, float] | None:
-        """(sizes tested, whether T3 applies, the chance of a branch never taken), or None if the sides differ modulo p."""
+    def modular(self, proved: bool = False) -> tuple[list[dict[str, int]], bool, float] | None:
+        """(sizes tested, whether T3 applies, the chance of a branch never taken), or None if the sides differ modulo p.
+
+        A few points are enough to confirm what is `proved`.
+        """
         rounds = max(2, min(self.adequate.rounds, 5))
         plans = [self.sizes(k) for k in range(rounds)]
-        coins = self._coins(plans[0][0])
+        coins = 0 if proved else self._coins(plans[0][0])
         trials, luck = rounds, 0.0
         if coins:
             rare = 2.0 ** -min(coins, _COINS)
@@ -177,7 +183,8 @@ class _Case:
             except OutOfDomain:
                 continue
             points += 1
-            worst = max(worst, *(abs(a - b) / max(1.0, abs(a), abs(b)) for a, b in zip(left, right, strict=True)))
+            for a, b in zip(left, right, strict=True):
+                worst = max(worst, abs(a - b) / max(1.0, abs(a), abs(b)))
             if points == _FLOATS:
                 break
         return points, worst
@@ -192,8 +199,11 @@ class _Case:
         def sides(point: Point) -> tuple[Array, Array]:
             return point.value(self.plain[0]), point.value(self.plain[1])
 
-        for exact in (True, False) if self.known else (True,):
-            search = Search(sides, self.names, functions, admits=admits, exact=exact, budget=budget)
+        ways: list[tuple[bool, Sequence[Any], int]] = [(True, _WHOLE, budget // 3 if self.known else budget)]
+        if self.known:  # then rounded values, and halves where whole numbers leave a domain
+            ways += [(False, _WHOLE, budget // 5), (False, _HALVES, budget // 5)]
+        for exact, values, some in ways:
+            search = Search(sides, self.names, functions, admits=admits, exact=exact, budget=some, values=values)
             found = search.first(sizes_in_order(symbols, most), room)
             if found is None and not self.known and admits is None and symbols:
                 top = max(self.adequate.least.values(), default=0)
@@ -240,8 +250,8 @@ def decide(q: Question) -> Verdict:
     needs = tuple(dict.fromkeys(_needs(q)))
     if q.left is q.right:
         return Verdict(True, "L0", (Evidence("IDENTICAL", LEVELS["L0"]),), case.full, conditions=needs)
-    found = case.modular()
     level = _canonical(q, case)
+    found = case.modular(proved=level is not None)
     if level is not None:
         if found is None:
             raise CheckFailed("C007", "internal error: the canonical forms are equal, but the sides differ modulo p",
@@ -299,7 +309,7 @@ def _beyond(case: _Case, found: tuple[list[dict[str, int]], bool, float] | None,
     if found is None and not case.known:
         differs = Evidence("REFUTED-MODP", "the two sides differ modulo 2^61-1 at a random point")
         return _refuted(case, case.counterexample(), differs)
-    wrong = case.counterexample() if not agree else case.counterexample(most=2, budget=200)
+    wrong = case.counterexample() if points and not agree else case.counterexample(most=2, budget=200)
     if wrong is not None:
         return _refuted(case, wrong, None)
     if points and not agree:

@@ -8,7 +8,7 @@ random large numbers only tell beforehand where a search would be in vain.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations, islice, product
 from random import Random
@@ -34,7 +34,11 @@ Room = Sequence[tuple[Dim, Dim]]
 
 @dataclass(frozen=True)
 class Counterexample:
-    """Values at which two sides differ: `at` is the place of the first entry that does, counted along the rows."""
+    """Values at which two sides differ: `at` is the place of the first entry that does, counted along the rows.
+
+    `least` says that it is the first in the order of the search; else no entry of it can be left out, but there were too
+    many places to try them all.
+    """
 
     sizes: Mapping[str, int]
     values: Mapping[Expr, Array]
@@ -44,6 +48,7 @@ class Counterexample:
     at: int
     exact: bool
     rank: int = 0
+    least: bool = True
 
 
 def room_of(roots: Iterable[Expr]) -> Room:
@@ -69,7 +74,7 @@ def sizes_in_order(symbols: Iterable[str], most: int = 3, least: int = 1) -> Ite
 class Search:
     """Looks for a point at which the two sides differ.
 
-    `names` are given values in this order; `admits` says whether a point satisfies what is assumed. `budget` bounds the
+    `names` are given values in this order, 0 or one of `values`; `admits` says whether a point satisfies what is assumed. `budget` bounds the
     points that are looked at for one choice of sizes and functions.
     """
 
@@ -83,9 +88,10 @@ class Search:
         exact: bool = True,
         smooth: bool = False,
         budget: int = 3000,
+        values: Sequence[Any] = _VALUES,
     ) -> None:
         self.sides, self.names, self.functions = sides, list(names), list(functions)
-        self.admits, self.exact, self.smooth, self.budget = admits, exact, smooth, budget
+        self.admits, self.exact, self.smooth, self.budget, self.values = admits, exact, smooth, budget, values
 
     def first(self, choices: Iterable[Mapping[str, int]], room: Room = ()) -> Counterexample | None:
         """The first counterexample in order, None if there is none within the budget."""
@@ -113,7 +119,7 @@ class Search:
                 return here.made(point, *found)
         thin = here.thinned() if self.admits is None else None
         found = here.differ(thin) if thin is not None else None
-        return here.made(thin, *found) if thin is not None and found is not None else None
+        return replace(here.made(thin, *found), least=False) if thin is not None and found is not None else None
 
 
 class _Here:
@@ -151,7 +157,7 @@ class _Here:
         """Numbers at which a false equation of polynomials is not true by chance."""
         values = [0] * self.total
         for k in support:
-            values[k] = self.random.randrange(3, 10**6) if self.s.exact else self.random.choice(_VALUES)
+            values[k] = self.random.randrange(3, 10**6) if self.s.exact else self.random.choice(self.s.values)
         return values
 
     def can_differ(self) -> bool:
@@ -187,7 +193,7 @@ class _Here:
 
     def _valued(self, k: int, supports: Sequence[tuple[int, ...]]) -> Iterator[list[int]]:
         """The values of these supports, the smallest sum of absolute values first."""
-        few = product(_VALUES if k <= 5 else _VALUES[:2], repeat=k)
+        few = product(self.s.values if k <= 5 else self.s.values[:2], repeat=k)
         for chosen in sorted(islice(few, 1024), key=lambda c: sum(map(abs, c))):
             for support in supports:
                 values = [0] * self.total
@@ -198,7 +204,7 @@ class _Here:
     def thinned(self) -> list[int] | None:
         """A counterexample from which no entry can be left out, when there are too many places to try them all."""
         for attempt in range(8):
-            values: list[int] = [self.random.choice(_VALUES[: 2 + 2 * (attempt > 1)]) for _ in range(self.total)]
+            values: list[int] = [self.random.choice(self.s.values[: 2 + 2 * (attempt > 1)]) for _ in range(self.total)]
             if self.differ(values) is None:
                 continue
             for k in reversed(range(self.total)):

@@ -171,7 +171,7 @@ class Taken(frozenset[str]):
 
 def _barred(name: str, target: str) -> str:
     """z̄, Ā3, h̄_new; a long word has a line over all its letters."""
-    found = re.fullmatch(r"([^\W\d_]+)(.*)", name, re.S)
+    found = re.fullmatch(r"([^\W\d_₀-₉]+)(.*)", name, re.S)
     word, tail = found.groups() if found else (name, "")
     if target == "latex":
         body = latex_name(name)

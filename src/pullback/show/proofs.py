@@ -113,6 +113,7 @@ class _Recorder:
         return {
             "sizes": dict(c.sizes),
             "exact": c.exact,
+            "least": c.least,
             "values": [
                 {
                     "name": self.math(v),
@@ -272,7 +273,8 @@ def _counterexample(a: Mapping[str, Any]) -> Iterator[Part]:
         return
     sizes = ", ".join(f"{k} = {v}" for k, v in c["sizes"].items())
     names = f", {sizes}" if sizes else ""
-    yield Para(mixed(f"It does not hold. The smallest counterexample{names}:"))
+    which = "The smallest" if c["least"] else "A"
+    yield Para(mixed(f"It does not hold. {which} counterexample{names}:"))
     rows: list[tuple[Any, ...]] = [(math(v["name"]), join(["=", v["value"]])) for v in c["values"]]
     if rows:
         yield Table(tuple(rows), gap=1)

@@ -93,6 +93,7 @@ def why_not_record(
         "alike": [f"{s} = {d}" for s, d in w.alike],
         "sizes": dict(c.sizes),
         "exact": c.exact,
+        "least": c.least,
         "values": [valued(v, x) for v, x in c.values.items()],
         "functions": [{"text": f, "ascii": ascii_text(f), "latex": prose_latex(f)} for f in c.functions],
         "known": [valued(v, x) for v, x in w.known.items()],
@@ -129,9 +130,10 @@ def why_nots(record: Mapping[str, Any]) -> Iterator[Part]:
     if not answered:
         return
     yield Head(plain("WHY NOT SOMETHING ELSE"))
+    smallest = "the smallest" if all(b["why_not"]["least"] for b in answered) else "small"
     yield Para(
         plain(
-            "For each equation one mistake that is easily made, and the smallest whole numbers at which it gives something "
+            f"For each equation one mistake that is easily made, and {smallest} whole numbers at which it gives something "
             "else than the program does."
         )
     )

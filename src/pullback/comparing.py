@@ -26,15 +26,17 @@ __all__ = ["Comparison", "compare"]
 class Comparison:
     """The steps that relate two programs, each with its evidence; `steps` are shown by text(), markdown(), latex()."""
 
-    def __init__(self, first: Derived, second: Derived, steps: Sequence[Step], renamed: Side) -> None:
-        self.first, self.second, self.steps, self._renamed = first, second, tuple(steps), renamed
+    def __init__(
+        self, first: Derived, second: Derived, steps: Sequence[Step], shown: Sequence[tuple[Expr, Expr]]
+    ) -> None:
+        self.first, self.second, self.steps = first, second, tuple(steps)
+        self._shown = shown  # the equations of the second program, its names with ₂
 
     @cached_property
     def record(self) -> dict[str, Any]:
         """Everything that is shown, as plain data (docs/record.md)."""
         one = [(q.var, q.rhs) for q in self.first.program.equations]
-        two = [(v, e) for v, e in self._renamed.equations]
-        return comparison_record(one, two, self.steps)
+        return comparison_record(one, self._shown, self.steps)
 
     def text(self, *, ascii: bool = False, color: bool = False) -> str:
         return page(document(self.record), "text", ascii, color)
@@ -75,7 +77,8 @@ def compare(first: str | Derived, second: str | Derived, where: str = "") -> Com
     side = renamed(Side.of(two.derivation), sizes)
     inputs = {v: given[v.attrs[0].removesuffix(SECOND)] for v in side.inputs}
     steps = related(Side.of(one.derivation), side, inputs, fixed)
-    return Comparison(one, two, steps, side)
+    written = Side([(q.var, q.rhs) for q in two.program.equations], [], [], two.derivation.target, None)
+    return Comparison(one, two, steps, renamed(written, sizes).equations)
 
 
 def _input(one: Derived, name: str) -> Expr:
