@@ -62,7 +62,7 @@ def compare(first: str | Derived, second: str | Derived, where: str = "") -> Com
     >>> c.steps[-1].rules, len(c.steps)
     (('RIESZ',), 7)
 
-    Raises CheckFailed if the programs differ (C008) or a step is not confirmed, ParseError, ShapeError.
+    Raises CheckFailed if the programs differ (C009) or a step is not confirmed, ParseError, ShapeError.
     """
     one = first if isinstance(first, Derived) else derive(first)
     two = second if isinstance(second, Derived) else derive(second)

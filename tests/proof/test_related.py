@@ -73,10 +73,10 @@ def test_a_given_gradient_is_transposed_with_its_name() -> None:
 @pytest.mark.parametrize(
     ("first", "second", "where", "code"),
     [
-        ("z = W a; E = loss(z)", "z = 2 W a; E = loss(z)", "", "C008"),
-        ("z = W a; E = loss(z); W : (n, n)", "z = W' a; E = loss(z)", "", "C008"),
-        ("z = f(W a); E = loss(z)", "z = g(W a); E = loss(z)", "", "C008"),
-        ("W : (m, n); b : m; a : n; z = W a + b; E = loss(z)", "V : (m, k); c : k; z = V c; E = loss(z)", "V = [W b], c = [a; 2]", "C008"),
+        ("z = W a; E = loss(z)", "z = 2 W a; E = loss(z)", "", "C009"),
+        ("z = W a; E = loss(z); W : (n, n)", "z = W' a; E = loss(z)", "", "C009"),
+        ("z = f(W a); E = loss(z)", "z = g(W a); E = loss(z)", "", "C009"),
+        ("W : (m, n); b : m; a : n; z = W a + b; E = loss(z)", "V : (m, k); c : k; z = V c; E = loss(z)", "V = [W b], c = [a; 2]", "C009"),
         ("z = W a; E = loss(z)", "z = W x; E = loss(z)", "", "P003"),
         ("z = W a; E = loss(z)", "z = W a; E = loss(z)", "Q = W", "P003"),
         ("z = W a; E = loss(z)", "z = W a; E = loss(z)", "W", "P002"),

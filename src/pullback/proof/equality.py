@@ -254,7 +254,7 @@ def decide(q: Question) -> Verdict:
     found = case.modular(proved=level is not None)
     if level is not None:
         if found is None:
-            raise CheckFailed("C007", "internal error: the canonical forms are equal, but the sides differ modulo p",
+            raise CheckFailed("C008", "internal error: the canonical forms are equal, but the sides differ modulo p",
                               hint="please report this equation: nothing is claimed about it")  # fmt: skip
         if not found[0]:
             raise nowhere()

@@ -56,17 +56,18 @@ def renamed(side: Side, sizes: Mapping[str, Dim]) -> Side:
     """The program with ₂ behind every name, and its size symbols replaced."""
     done: dict[Expr, Expr] = {}
 
+    def sized(a: Any) -> Any:
+        return a.substitute(sizes) if isinstance(a, Dim) else a
+
     def attr(a: Any) -> Any:
-        if isinstance(a, Dim):
-            return a.substitute(sizes)
-        return tuple(attr(x) for x in a) if isinstance(a, tuple) else a
+        return tuple(map(sized, a)) if isinstance(a, tuple) else sized(a)
 
     def made(root: Expr) -> Expr:
         for e in postorder(root):
             if e in done:
                 continue
             args = tuple(done[a] for a in e.args)
-            attrs = attr(e.attrs)
+            attrs = tuple(map(attr, e.attrs))
             if is_name(e):
                 attrs = (attrs[0] + SECOND, *attrs[1:])
             done[e] = Expr.make(e.op, args, attrs, tuple(d.substitute(sizes) for d in e.shape))
@@ -138,8 +139,9 @@ class _Comparison:
         yield from self.forward()
         target = self.partner.get(self.second.target)
         if target is None:
-            raise CheckFailed("C008", f"{self.second.target.attrs[0].removesuffix(SECOND)} of the second program is not the "
-                              f"{self.first.target.attrs[0]} of the first under these relations")  # fmt: skip
+            raise CheckFailed("C009", f"{self.second.target.attrs[0].removesuffix(SECOND)} of the second program is not the "
+                              f"{self.first.target.attrs[0]} of the first under these relations",
+                              hint="--where says what the inputs of the second program are")  # fmt: skip
         if self.second.seed is not None and self.first.seed is not None:
             self.known[self.second.seed] = self.first.seed if is_var(target) else self.first.seed.T
         yield from self.backward()
@@ -209,7 +211,8 @@ class _Comparison:
             if not equal(left, total):
                 where = {name: value for name, value in everything.items() if name is not value}
                 if modular_equal(left, total, where) is None:
-                    raise CheckFailed("C008", f"the gradients differ: d{v.attrs[0]} does not change both targets alike")
+                    raise CheckFailed("C009", f"the gradients differ: d{v.attrs[0]} does not change both targets alike",
+                                      hint="--where says what the inputs of the second program are")  # fmt: skip
             yield self.step(kind="pairing", about=v.attrs[0], left=left, relation="=", right=shown, rules=("RIESZ",),
                             why=Why(f"the same change of {self.first.target.attrs[0]} for every d{v.attrs[0]}"),
                             claim=Claim("EQ", left, total, where))  # fmt: skip
@@ -243,6 +246,6 @@ def related(
     """The steps that relate the second program, renamed apart, to the first, every one with its evidence.
 
     `inputs` gives every input of the second program by inputs of the first; `fixed` inputs of the first have a value.
-    Raises CheckFailed C008 if the targets are not the same, C001 if a step is not confirmed.
+    Raises CheckFailed C009 if the targets are not the same, C001 if a step is not confirmed.
     """
     return list(_Comparison(first, second, inputs, dict(fixed or {})).run())

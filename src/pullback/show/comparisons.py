@@ -71,7 +71,7 @@ _SECTIONS = (
 def document(record: Mapping[str, Any]) -> Document:
     """Both programs, and line by line what the one is in terms of the other."""
     doc = Document(plain("One program in two conventions"))
-    for key, title in (("first", "FIRST PROGRAM"), ("second", "SECOND PROGRAM, its names with ₂")):
+    for key, title in (("first", "FIRST PROGRAM"), ("second", "SECOND PROGRAM (its names have the index 2)")):
         doc.parts.append(Head(mixed(title)))
         doc.parts.append(Table(tuple((math(q["equation"]), shape(q["shape"])) for q in record[key])))
     for kind, title in _SECTIONS:

@@ -319,10 +319,11 @@ def _heading(part: Head) -> str:
 def _latex_table(part: Table) -> str:
     """Rows of formulas as an array, rows with sentences as a tabular."""
     columns = max(map(len, part.rows))
+    end = " \\\\[3pt]\n" if any("bmatrix" in c.latex for row in part.rows for c in row) else " \\\\\n"
     if all(isinstance(c, Cell) for row in part.rows for c in row):
-        body = " \\\\\n".join(" & ".join(c.latex for c in row) for row in part.rows)
+        body = end.join(" & ".join(c.latex for c in row) for row in part.rows)
         return "\\[\n\\begin{array}{" + "l" * columns + "}\n" + body + "\n\\end{array}\n\\]"
-    body = " \\\\\n".join(" & ".join(_inline(c) for c in row) for row in part.rows)
+    body = end.join(" & ".join(_inline(c) for c in row) for row in part.rows)
     return "\\begin{tabular}{" + "l" * (columns - 1) + "p{70mm}}\n" + body + "\n\\end{tabular}\n"
 
 

@@ -167,9 +167,9 @@ def _one(b: Mapping[str, Any], w: Mapping[str, Any]) -> Iterator[Part]:
         yield Para(said(f), bullet="with ")
     known: list[Any] = []
     for v in w["known"]:
-        known += [", " if known else "so ", v["name"], " = ", v["value"]]
+        known += [*([", "] if known else []), v["name"], " = ", v["value"]]
     if known:
-        yield Para(_sentence(*known))
+        yield Para(_sentence(*known), bullet="so ")
     yield Table(
         (
             (join([b["left"], "=", w["true"]["value"]]), plain("the gradient")),
