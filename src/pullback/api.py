@@ -32,7 +32,9 @@ from .language.text import parse_expression, parse_program
 from .proof.claim import check, modular_equal, symbols_of
 from .proof.final import Problem, confirm
 from .proof.recur import confirm_all, prove_induction, write_all
+from .proof.whynot import WhyNot, why_not
 from .show import notation
+from .show.names import SCHEMES
 from .show.page import render
 from .show.record import ALL, record
 from .step import Evidence, Step
@@ -94,31 +96,48 @@ class Derived:
         """Everything that any renderer shows, as plain data (docs/record.md)."""
         return self._record(ALL)
 
-    def _record(self, parts: Collection[str]) -> dict[str, Any]:
+    def _record(self, parts: Collection[str], names: str = "nabla") -> dict[str, Any]:
         """The record with no more than is going to be looked at."""
         if "index" in parts and not self.derivation.index_steps:
             self.derivation.index_steps = list(_checked(index_steps(self.derivation), None))
-        return record(self.derivation, _header(self.program, self.evidence), parts)
+        if names not in SCHEMES:
+            raise ParseError("P030", f"unknown names {names}", expected=", ".join(SCHEMES))
+        header = {**_header(self.program, self.evidence), "names": names}
+        if "why_not" in parts and not isinstance(self.derivation, Recurrence):
+            header["why_not"] = self._why_not
+        return record(self.derivation, header, parts)
 
-    def _render(self, style: str, format: str, level: int, **options: bool) -> str:
+    @cached_property
+    def _why_not(self) -> dict[str, WhyNot | str]:
+        shown = [b.of for b in self.derivation.backward if not b.auxiliary]
+        return why_not(_problem(self.derivation, self.program), shown)
+
+    def _render(self, style: str, format: str, level: int, names: str, **options: bool) -> str:
         parts = {"index"} if style == "index" else set()
         parts |= {"why"} if level >= 3 else set()
-        parts |= {"why", "entries"} if level >= 4 else set()
-        return render(self._record(parts), style=style, format=format, level=level, **options)
+        parts |= {"why", "entries", "why_not"} if level >= 4 else set()
+        return render(self._record(parts, names), style=style, format=format, level=level, **options)
 
-    def text(self, style: str = "pairing", level: int = 2, *, ascii: bool = False, color: bool = False) -> str:
-        """The derivation as text, in Unicode or ASCII; `level` 1 to 4 says how much is explained."""
-        return self._render(style, "text", level, ascii=ascii, color=color)
+    def text(
+        self, style: str = "pairing", level: int = 2, *, ascii: bool = False, color: bool = False, names: str = "nabla"
+    ) -> str:
+        """The derivation as text, in Unicode or ASCII; `level` 1 to 4 says how much is explained.
 
-    def markdown(self, style: str = "pairing", level: int = 2) -> str:
-        return self._render(style, "markdown", level)
+        `names` says what gradients are called: nabla ∇z, full ∇_z E, partial ∂E/∂z, bar z̄, delta δz, grad grad_z.
+        """
+        return self._render(style, "text", level, names, ascii=ascii, color=color)
 
-    def latex(self, style: str = "pairing", level: int = 2) -> str:
+    def markdown(self, style: str = "pairing", level: int = 2, *, names: str = "nabla") -> str:
+        return self._render(style, "markdown", level, names)
+
+    def latex(self, style: str = "pairing", level: int = 2, *, names: str = "nabla") -> str:
         """A complete LaTeX document."""
-        return self._render(style, "latex", level)
+        return self._render(style, "latex", level, names)
 
-    def to_json(self, indent: int | None = 1) -> str:
-        return json.dumps(self.record, ensure_ascii=False, indent=indent)
+    def to_json(self, indent: int | None = 1, *, names: str = "nabla") -> str:
+        """The record. `names="delta"` leaves the index derivation out, where δ is the Kronecker symbol."""
+        found = self.record if names == "nabla" else self._record(ALL - {"index"} if names == "delta" else ALL, names)
+        return json.dumps(found, ensure_ascii=False, indent=indent)
 
     def evaluate(self, **arrays: Any) -> tuple[Any, dict[str, Any]]:
         """(value, {name: gradient}) on NumPy arrays; unknown functions are passed as f=callable or f=(callable, derivative).

@@ -9,12 +9,15 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from ._version import __version__
 from .api import Derived, derive
+from .comparing import Comparison, compare
 from .errors import ParseError, PullbackError, nearest
 from .language.text import decode
+from .proving import Proof, prove
+from .show.names import SCHEMES
 
 __all__ = ["main"]
 
@@ -31,6 +34,29 @@ examples:
   pullback derive examples/layer.eqn --format json > layer.json
 
 exit codes: 0 proved · 1 a check failed · 2 the text or the command cannot be read · 3 shapes · 4 not supported
+"""
+
+
+_PROVE_EXAMPLES = """\
+examples:
+  pullback prove "A : (m, n); B : (n, p); (A B)ᵀ = Bᵀ Aᵀ"
+  pullback prove "tr(A B C) = tr(A C B)"
+  pullback prove "W : (n, m); z = W' a; prove z_j = sum_i W_ij a_i"
+  pullback prove claims.txt --format json
+
+A line `prove left = right` is a claim; without one, every equation whose left side is not a new name.
+
+exit codes: 0 it holds · 1 it is refuted · 2 the text or the command cannot be read · 3 shapes · 4 not decided
+"""
+
+
+_COMPARE_EXAMPLES = """\
+examples:
+  pullback compare examples/layer.eqn examples/layer_index.eqn --where "W = W', b = 0"
+  pullback compare examples/batch_columns.eqn examples/batch_rows.eqn --where "A = A', W = W'"
+  pullback compare examples/layer.eqn examples/bias_folded.eqn
+
+On the left a name of FILE2, on the right names of FILE1; names that are not mentioned are the same in both.
 """
 
 
@@ -80,6 +106,8 @@ def _parser() -> _Parser:
     )
     d.add_argument("--level", type=int, choices=(1, 2, 3, 4), default=2, metavar="1|2|3|4",
                    help="1 frontier lines, 2 with rules, 3 with proofs and WHY, 4 with entries at small sizes")  # fmt: skip
+    d.add_argument("--names", choices=SCHEMES, default="nabla",
+                   help="what gradients are called: ∇z, ∇_z E, ∂E/∂z, z̄, δz, grad_z")  # fmt: skip
     d.add_argument("--format", choices=_FORMATS, default="text")
     d.add_argument(
         "--dialect", choices=("matrix", "matlab"), help="how to read *: refuse between tensors, or matrix product"
@@ -87,11 +115,94 @@ def _parser() -> _Parser:
     d.add_argument("--ascii", action="store_true", help="no character outside ASCII in text output")
     d.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     d.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")
+    _prove_options(commands)
+    _compare_options(commands)
     c = commands.add_parser(
         "completion", help="print a shell completion script", epilog='bash: eval "$(pullback completion bash)"'
     )
     c.add_argument("shell", choices=("bash", "zsh", "fish"))
     return parser
+
+
+def _prove_options(commands: Any) -> None:
+    """The options of `pullback prove`."""
+    p = commands.add_parser("prove", help="prove or refute an equation", epilog=_PROVE_EXAMPLES,
+                            formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    p.add_argument(
+        "file", nargs="?", metavar="CLAIM", help="declarations and a claim, a file of them, or - for standard input"
+    )
+    p.add_argument("-e", "--equations", metavar="TEXT", help="the claim itself, whatever files there are")
+    p.add_argument("--format", choices=_FORMATS, default="text")
+    p.add_argument(
+        "--dialect", choices=("matrix", "matlab"), help="how to read *: refuse between tensors, or matrix product"
+    )
+    p.add_argument("--ascii", action="store_true", help="no character outside ASCII in text output")
+    p.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    p.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")
+
+
+def _compare_options(commands: Any) -> None:
+    """The options of `pullback compare`."""
+    p = commands.add_parser("compare", help="relate two programs that differ in conventions", epilog=_COMPARE_EXAMPLES,
+                            formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    p.add_argument("first", metavar="FILE1", help="a file of equations, or - for standard input")
+    p.add_argument("second", metavar="FILE2", help="the same in another convention")
+    p.add_argument(
+        "--where", metavar="EQUATIONS", default="", help='what the inputs of the second are: "W = W\', b1 = 0"'
+    )
+    p.add_argument("--format", choices=_FORMATS, default="text")
+    p.add_argument("--ascii", action="store_true", help="no character outside ASCII in text output")
+    p.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    p.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")
+
+
+def _compare(args: argparse.Namespace) -> int:
+    """0 if the programs are one; a CheckFailed says where they are not."""
+    sides = []
+    for file in (args.first, args.second):
+        text, name = _read(argparse.Namespace(file=file, equations=None))
+        sides.append(derive(text, name=name))
+    found = compare(sides[0], sides[1], args.where)
+    _write(_formatted(found, args), args.out)
+    return 0
+
+
+def _formatted(found: Proof | Comparison, args: argparse.Namespace) -> str:
+    if args.format == "text":
+        color = args.out is None and _colored(args.color, sys.stdout)
+        return found.text(ascii=args.ascii, color=color).rstrip("\n")
+    return {"markdown": found.markdown, "latex": found.latex, "json": found.to_json}[args.format]().rstrip("\n")
+
+
+def _prove(args: argparse.Namespace) -> int:
+    """0 if every claim holds, 1 if one is refuted, 4 if one could not be decided."""
+    if args.file and args.file != "-" and args.equations is None and "=" in args.file and not Path(args.file).is_file():
+        args.file, args.equations = None, args.file
+    text, name = _read(args)
+    found = prove(text, name="<claim>" if name == "<-e>" else name, dialect=args.dialect)
+    _echo(found.claims.program.assumptions, args.out)
+    _write(_formatted(found, args), args.out)
+    return {True: 0, False: 1, None: 4}[found.holds]
+
+
+def _echo(assumptions: Sequence[str], out: str | None) -> None:
+    """What was assumed, on stderr; on a terminal it stands in the text itself."""
+    if out or not sys.stdout.isatty():
+        for line in assumptions:
+            print(f"assumed: {line}", file=sys.stderr)
+
+
+def _write(shown: str, out: str | None) -> None:
+    """To the file, or to standard output. Raises ParseError P031."""
+    if not out:
+        sys.stdout.buffer.write((shown + "\n").encode("utf-8", "replace"))
+        return
+    try:
+        Path(out).write_text(shown + "\n", encoding="utf-8")
+    except OSError as why:
+        raise ParseError("P031", f"cannot write {out}: {why.strerror or why}",
+                         hint="--out names a file in a folder that exists") from None  # fmt: skip
+    print(f"wrote {out}", file=sys.stderr)
 
 
 def _read(args: argparse.Namespace) -> tuple[str, str]:
@@ -142,31 +253,21 @@ def _derive(args: argparse.Namespace) -> int:
     text, name = _read(args)
     wrt = [n.strip() for n in args.wrt.split(",") if n.strip()] if args.wrt else None
     d = derive(text, wrt=wrt, target=args.target, name=name, dialect=args.dialect, progress=_progress())
-    if args.out or not sys.stdout.isatty():  # on a terminal they stand in the text itself
-        for line in d.program.assumptions:
-            print(f"assumed: {line}", file=sys.stderr)
+    _echo(d.program.assumptions, args.out)
     color = args.format == "text" and args.out is None and _colored(args.color, sys.stdout)
     shown = _shown(d, args, color)
-    if args.out:
-        try:
-            Path(args.out).write_text(shown + "\n", encoding="utf-8")
-        except OSError as why:
-            raise ParseError("P031", f"cannot write {args.out}: {why.strerror or why}",
-                             hint="--out names a file in a folder that exists") from None  # fmt: skip
-        print(f"wrote {args.out}", file=sys.stderr)
-    else:
-        sys.stdout.buffer.write((shown + "\n").encode("utf-8", "replace"))
+    _write(shown, args.out)
     return 0
 
 
 def _shown(d: Derived, args: argparse.Namespace, color: bool) -> str:
     if args.format == "json":
-        return d.to_json()
+        return d.to_json(names=args.names)
     if args.format == "latex":
-        return d.latex(args.style, args.level).rstrip("\n")
+        return d.latex(args.style, args.level, names=args.names).rstrip("\n")
     if args.format == "markdown":
-        return d.markdown(args.style, args.level).rstrip("\n")
-    return d.text(args.style, args.level, ascii=args.ascii, color=color).rstrip("\n")
+        return d.markdown(args.style, args.level, names=args.names).rstrip("\n")
+    return d.text(args.style, args.level, ascii=args.ascii, color=color, names=args.names).rstrip("\n")
 
 
 def _completion(shell: str) -> str:
@@ -222,6 +323,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         choice = getattr(args, "color", "auto")
         if args.command == "derive":
             return _derive(args)
+        if args.command == "prove":
+            return _prove(args)
+        if args.command == "compare":
+            return _compare(args)
         if args.command == "completion":
             print(_completion(args.shell))
             return 0

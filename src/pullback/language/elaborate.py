@@ -23,8 +23,8 @@ _LARGEST_POWER = 1000
 _LARGEST_NUMBER = 10**500
 
 
-def elaborate(maker: Maker, statement: Statement, tape: Tape) -> Val:
-    """The value of the whole tape. Raises PullbackError with its place."""
+def elaborate(maker: Maker, statement: Statement, tape: Tape, *, rows: bool = False) -> Val:
+    """The value of the whole tape, which may be a row if `rows`. Raises PullbackError with its place."""
     maker.statement, maker.tape = statement, tape
     values: list[Val] = []
     for at, node in enumerate(tape):
@@ -34,7 +34,7 @@ def elaborate(maker: Maker, statement: Statement, tape: Tape) -> Val:
         except PullbackError as error:
             raise maker.located(error, node, node.kids, kids) from None
     final = values[-1]
-    if final.row:
+    if final.row and not rows:
         raise lone_row(maker, tape[-1], final)
     return final
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from types import MappingProxyType
 
 from ..algebra.dims import Dim, show_shape
@@ -42,13 +43,21 @@ def constant(maker: Maker, name: str, dims: set[str]) -> Val | None:
 class Reader:
     """Reads one text in one dialect."""
 
-    def __init__(self, text: str, statements: list[Statement], dialect: str | None, recognised: bool = False) -> None:
+    def __init__(
+        self,
+        text: str,
+        statements: list[Statement],
+        dialect: str | None,
+        recognised: bool = False,
+        also: Sequence[tuple[Statement, bool]] = (),
+    ) -> None:
+        """`also` are statements that only use names, each with whether its subscripts are indices."""
         self.text = text
         self.lines = read_lines(statements)
         self.chosen = dialect or self.lines.dialect
         self.matlab = self.chosen == "matlab"
         self.recognised = recognised
-        self.scan = Scan(statements, self.lines, matlab=self.matlab)
+        self.scan = Scan(statements, self.lines, matlab=self.matlab, also=also)
         self.families = families_declared(self.lines.declared)
         self.guessed_families: dict[str, Family] = {}
         self.sizes = Sizes()
@@ -62,16 +71,22 @@ class Reader:
         self.maker.known_sizes = self.scan.dims
         self.conditions: list[tuple[Relation, Tape, Statement, Tape, Statement]] = []
         self.facts: list[tuple[Expr, Expr, str]] = []
+        self.also_used: set[str] = set()
 
     def read(self) -> Program:
-        lines, scan = self.lines, self.scan
-        if not scan.equations:
+        """The program of the text. Raises PullbackError."""
+        if not self.scan.equations:
             raise ParseError(
                 "P010",
                 "there is no equation",
                 expected="at least one line `name = expression`",
                 hint="for example: z = W a + b",
             )
+        return self.everything()
+
+    def everything(self) -> Program:
+        """Both passes, and what they found."""
+        lines, scan = self.lines, self.scan
         self._relations()
         for name, declared in lines.declared.items():
             if name not in scan.defined:
@@ -246,13 +261,14 @@ class Reader:
         lines, scan = self.lines, self.scan
         used = {n for e in scan.equations for n in e.uses}
         used |= {n.value for c in self.conditions for tape in (c[1], c[3]) for n in tape if n.tag == "name"}
+        used |= self.also_used
         names = sorted(
             (n for n in used if n in self.scope and n not in scan.defined),
             key=lambda n: scan.position.get(n, 0),
         )
         inputs = tuple(self.scope[n].built() for n in names)
         equations = tuple(self._equation(e) for e in scan.equations)
-        last = lines.definitions[-1].name
+        last = lines.definitions[-1].name if lines.definitions else None
         return Program(
             inputs=inputs,
             equations=equations,

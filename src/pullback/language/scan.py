@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..algebra.graph import components, topological
@@ -51,8 +52,17 @@ class Parsed:
 class Scan:
     """The names of a text, its equations parsed and in order. Raises ParseError."""
 
-    def __init__(self, statements: list[Statement], lines: Lines, *, matlab: bool) -> None:
-        self.lines, self.statements, self.matlab = lines, statements, matlab
+    def __init__(
+        self,
+        statements: list[Statement],
+        lines: Lines,
+        *,
+        matlab: bool,
+        also: Sequence[tuple[Statement, bool]] = (),
+    ) -> None:
+        self.lines, self.matlab = lines, matlab
+        self.statements = [*statements, *(s for s, _ in also)]
+        self.also_indexed = {id(s) for s, is_index in also if is_index}
         self.functions: dict[str, FunctionKind] = dict(lines.functions)
         self.guessed_functions: list[str] = []
         self.dims = set(lines.dims)
@@ -73,7 +83,7 @@ class Scan:
         called: dict[str, None] = {}
         bare: set[str] = set()
         primed: set[str] = set()
-        indexed = {id(d.statement) for d in self.lines.definitions if d.indices is not None}
+        indexed = self.also_indexed | {id(d.statement) for d in self.lines.definitions if d.indices is not None}
         last = self.lines.definitions[-1] if self.lines.definitions else None
         if (
             last is not None

@@ -63,7 +63,7 @@ def written_out(program: Program, helpers: Program, backward: Sequence[Backward]
     listed, said = {family_of(b.of.attrs[0]) for b in backward}, {v for v, _ in asked}
     for v in [*inputs, *(v for v, _ in forward if v is not target)]:
         if family_of(v.attrs[0]) in listed and v not in said:
-            raise CheckFailed("C008", f"internal error: the ranges of the result leave out {v.attrs[0]} at {sizes}",
+            raise CheckFailed("C010", f"internal error: the ranges of the result leave out {v.attrs[0]} at {sizes}",
                               hint="please report this program: the result is withheld")  # fmt: skip
     inputs |= dict.fromkeys(v for v, _ in asked if v not in defined and v not in helper_names)
     index: dict[str, int] = {}

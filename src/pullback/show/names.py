@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from ..algebra.indexed import ref
 
-__all__ = ["GREEK", "ascii_text", "latex_name", "marked"]
+__all__ = ["GREEK", "SCHEMES", "Taken", "ascii_text", "gradient_name", "latex_name", "marked"]
 
 _LETTERS = [
     "alpha",
@@ -158,8 +158,71 @@ def latex_name(name: str) -> str:
     return f"{_latex_word(base)}{primes}_{{{inside}}}"
 
 
+# ---- what gradients are called ---------------------------------------------------------------------------
+
+SCHEMES = ("nabla", "full", "partial", "bar", "delta", "grad")
+_MACRON, _OVERLINE = "\u0304", "\u0305"
+
+
+class Taken(frozenset[str]):
+    """The names of a program, and how the gradients of `objective` are called beside them."""
+
+    scheme: str
+    objective: str
+
+    def __new__(cls, names: Collection[str], scheme: str = "nabla", objective: str = "E") -> Taken:
+        found = super().__new__(cls, names)
+        found.scheme, found.objective = scheme, objective
+        return found
+
+
+def _barred(name: str, target: str) -> str:
+    """z̄, Ā3, h̄_new; a long word has a line over all its letters."""
+    found = re.fullmatch(r"([^\W\d_₀-₉]+)(.*)", name, re.S)
+    word, tail = found.groups() if found else (name, "")
+    if target == "latex":
+        body = latex_name(name)
+        lead = re.match(r"\\[A-Za-z]+\{[^{}]*\}|\\[A-Za-z]+|.", body)
+        base = lead[0] if lead else body
+        bar = r"\bar" if len(word) == 1 else r"\overline"
+        return f"{bar}{{{base}}}{body[len(base) :]}"
+    if target == "ascii":
+        return f"{ascii_text(name)}_bar"
+    return word + _MACRON + tail if len(word) == 1 else "".join(c + _OVERLINE for c in word) + tail
+
+
+def gradient_name(name: str, scheme: str, target: str, objective: str, sub: str = "") -> str:
+    """The gradient of `name` in a scheme other than ∇ with a clash; `sub` are the indices of an entry of it."""
+    tex = target == "latex"
+    spell = latex_name if tex else ascii_text if target == "ascii" else str
+    x, E = spell(name), spell(objective)
+    if scheme == "full":
+        if target == "ascii":
+            return f"grad_{x}({E}){sub}"
+        body = rf"\nabla_{{{x}}} {E}" if tex else f"∇_{x} {E}"
+        return f"({body}){sub}" if sub else body
+    if scheme == "partial":
+        if tex:
+            return rf"\tfrac{{\partial {E}}}{{\partial {f'({x})' if '_' in x and sub else x}{sub}}}"
+        d = "d" if target == "ascii" else "∂"
+        return f"{d}{E}/{d}{x}{sub}"
+    if scheme == "bar":
+        body = _barred(name, target)
+        return f"({body}){sub}" if tex and sub and "_" in body else body + sub
+    if scheme == "delta":
+        return (rf"\delta_{{{x}}}" if tex else f"delta_{x}" if target == "ascii" else f"δ{x}") + sub if not (tex and sub) else (
+            rf"(\delta_{{{x}}}){sub}")  # fmt: skip
+    if scheme == "grad":
+        body = rf"\mathrm{{grad}}_{{{x}}}" if tex else f"grad_{x}"
+        return f"({body}){sub}" if tex and sub else body + sub
+    body = rf"\nabla_{{{x}}}" if tex else f"grad_{x}" if target == "ascii" else f"∇{x}"
+    return f"({body}){sub}" if tex and sub else body + sub
+
+
 def marked(name: str, kind: str, target: str, taken: Collection[str]) -> str:
     """A name of kind value, d (its increment) or grad (its gradient), as it is printed."""
+    if kind == "grad" and isinstance(taken, Taken) and taken.scheme != "nabla":
+        return gradient_name(name, taken.scheme, target, taken.objective)
     if target == "latex":
         body = latex_name(name)
         return {"d": rf"\mathrm{{d}}{body}", "grad": rf"\nabla_{{{body}}}"}.get(kind, body)

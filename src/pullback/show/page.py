@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from .document import Calc, Cell, Document, Head, Item, Line, Para, Reason, Sent
 from .styles.index import index
 from .styles.pairing import pairing
 
-__all__ = ["FORMATS", "STYLES", "render"]
+__all__ = ["FORMATS", "STYLES", "page", "render"]
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")  # what paints a word takes no room
 _WIDTH = 98
@@ -30,7 +31,11 @@ def render(
     """The page of a record. Styles: pairing, index; formats: text, markdown, latex, json; levels 1 to 4."""
     if format == "json":
         return json.dumps(record, ensure_ascii=ascii, indent=1) + "\n"
-    doc = STYLES[style](record, level)
+    return page(STYLES[style](record, level), format, ascii, color)
+
+
+def page(doc: Document, format: str = "text", ascii: bool = False, color: bool = False) -> str:
+    """A document as text, Markdown or LaTeX."""
     return FORMATS[format](doc, ascii, color)
 
 
@@ -135,13 +140,13 @@ class _Text:
     def table(self, part: Table) -> Iterator[str]:
         rows = [[self.of(c) for c in row] for row in part.rows]
         columns = max(map(len, rows))
-        widths = [max(len(r[k]) for r in rows if k < len(r)) for k in range(columns)]
+        widths = [max(_wide(r[k]) for r in rows if k < len(r)) for k in range(columns)]
         if sum(widths) + part.gap * columns + part.indent > _WIDTH:
             widths = [min(w, 44) for w in widths]
         for row in rows:
             line = " " * part.indent
             for k, cell in enumerate(row):
-                line += cell.ljust(widths[k]) + " " * part.gap if k + 1 < len(row) else cell
+                line += cell + " " * (widths[k] - _wide(cell) + part.gap) if k + 1 < len(row) else cell
             if len(line.rstrip()) <= _WIDTH:
                 yield line
             else:
@@ -182,7 +187,7 @@ class _Text:
     def concluded(self, arrow: str, line: Line, pad: int) -> Iterator[str]:
         result = self.of(line.right)
         lines = list(self.reasoned(arrow, line.reason, pad)) if line.reason else [" " * pad + arrow]
-        seen = len(_ESCAPE.sub("", lines[0]))
+        seen = _wide(_ESCAPE.sub("", lines[0]))
         if len(lines) == 1 and max(seen, 50) + 2 + len(result) <= _WIDTH:
             yield f"{lines[0]}{' ' * max(50 - seen, 0)}  {self.paint(result, '32')}"
             return
@@ -213,6 +218,11 @@ class _Text:
             ):
                 shown = " " * pad + line.replace("\N{NO-BREAK SPACE}", " ")
                 yield shown.replace(names, self.paint(names, "33"), 1) if not n and not k else shown
+
+
+def _wide(text: str) -> int:
+    """How many columns a text takes: a bar over a letter takes none."""
+    return sum(not unicodedata.combining(c) for c in text)
 
 
 def _concludes(part: Calc) -> bool:
@@ -309,10 +319,11 @@ def _heading(part: Head) -> str:
 def _latex_table(part: Table) -> str:
     """Rows of formulas as an array, rows with sentences as a tabular."""
     columns = max(map(len, part.rows))
+    end = " \\\\[3pt]\n" if any("bmatrix" in c.latex for row in part.rows for c in row) else " \\\\\n"
     if all(isinstance(c, Cell) for row in part.rows for c in row):
-        body = " \\\\\n".join(" & ".join(c.latex for c in row) for row in part.rows)
+        body = end.join(" & ".join(c.latex for c in row) for row in part.rows)
         return "\\[\n\\begin{array}{" + "l" * columns + "}\n" + body + "\n\\end{array}\n\\]"
-    body = " \\\\\n".join(" & ".join(_inline(c) for c in row) for row in part.rows)
+    body = end.join(" & ".join(_inline(c) for c in row) for row in part.rows)
     return "\\begin{tabular}{" + "l" * (columns - 1) + "p{70mm}}\n" + body + "\n\\end{tabular}\n"
 
 

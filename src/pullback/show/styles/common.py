@@ -9,7 +9,7 @@ from ..document import Calc, Cell, Head, Item, Line, Para, Reason, Sentence, Tab
 from ..names import ascii_text
 from ..prose import prose_latex
 
-__all__ = ["conditions", "for_all", "given", "mixed", "notes", "results", "shape", "small_sizes", "why"]
+__all__ = ["conditions", "for_all", "given", "mixed", "notes", "other_axes", "results", "shape", "small_sizes", "why"]
 
 Json = Mapping[str, Any]
 Part = Head | Para | Calc | Table
@@ -80,17 +80,38 @@ def given(record: Json, level: int) -> Iterator[Part]:
             taken,
         )
     )
-    yield Para(
-        mixed(
-            f"∇{x} is short for ∇_{x} {E} = ∂{E}/∂{x}: the one array with d{E} = ⟨∇{x}, d{x}⟩ + … for every d{x}.",
-            taken | {E},
-        )
-    )
+    yield from _gradients(header["naming"], x, E, taken)
     if header["seed"] is not None:
         yield Para(mixed(f"{E} is the scalar, not written here, whose gradient is given.", taken | {E}))
     if level >= 3:
         yield Para(mixed("It has the shape of its variable because entries are paired with entries. Another inner "
                          "product would give another array (a natural gradient) for the same linear map dE.", taken))  # fmt: skip
+
+
+def _gradients(naming: Json, x: str, E: str, taken: frozenset[str]) -> Iterator[Part]:
+    """What the gradient is, what it is called on this page, and how else it is written."""
+    short = naming["short"]
+    if naming["scheme"] == "nabla":
+        says = f"∇{x} is short for ∇_{x} {E} = ∂{E}/∂{x}: the one array with d{E} = ⟨∇{x}, d{x}⟩ + … for every d{x}."
+        yield Para(mixed(says, taken | {E}))
+    else:
+        before, after = (
+            f" is the gradient of {E} with respect to {x}: the one array with d{E} = ⟨",
+            f", d{x}⟩ + … for every d{x}.",
+        )
+        first, last = mixed(before, taken | {E}), mixed(after, taken | {E})
+        yield Para(
+            Sentence(
+                f"{short['text']}{before}{short['text']}{after}",
+                f"{short['ascii']}{first.ascii}{short['ascii']}{last.ascii}",
+                f"${short['latex']}${first.latex}${short['latex']}${last.latex}".replace(r"\langle $$", r"\langle "),
+            )
+        )
+    others = naming["others"]
+    lead = "The same array is also written "
+    yield Para(Sentence(f"{lead}{others['text']}.", f"{lead}{others['ascii']}.", f"{lead}{others['latex']}."))
+    if naming["note"]:
+        yield Para(said(naming["note"]))
 
 
 def _name(n: Json) -> Cell:
@@ -178,6 +199,24 @@ def _places(axes: list[int]) -> Sentence:
     words = {1: "1st", 2: "2nd", 3: "3rd"}
     found = " and ".join(words.get(k, f"{k}th") for k in axes)
     return plain(found or "–", found or "-")
+
+
+def other_axes(record: Json, level: int) -> Iterator[Part]:
+    """The program with the transpose of a matrix in its place, equation by equation."""
+    for a in record.get("axes", ()):
+        old, new = math(a["old"]), math(a["new"])
+        head = join(["THE OTHER CONVENTION:", new, ":=", join([old, "ᵀ"], "")])
+        yield Head(
+            Sentence(head.text, ascii_text(head.text), rf"THE OTHER CONVENTION: ${new.latex} := {old.latex}^{{\top}}$")
+        )
+        rows: list[tuple[Item, ...]] = [
+            (Sentence(f"with {old.text}", f"with {old.ascii}", f"with ${old.latex}$"),
+             Sentence(f"with {new.text}", f"with {new.ascii}", f"with ${new.latex}$"))]  # fmt: skip
+        rows += [(math(r["with"]), math(r["instead"])) for r in a["rows"]]
+        yield Table(tuple(rows))
+        if level >= 2:
+            last = next(s for s in record["steps"] if s["id"] == a["rows"][-1]["step"])
+            yield Para(said(last["why"]["terse"] if level < 3 else last["why"]["explain"]), bullet="– ")
 
 
 def small_sizes(record: Json) -> Iterator[Part]:

@@ -20,7 +20,8 @@ from ..document import (
     plain,
     said,
 )
-from .common import conditions, for_all, given, mixed, notes, results, small_sizes, why
+from ..whynots import why_nots
+from .common import conditions, for_all, given, mixed, notes, other_axes, results, small_sizes, why
 from .induction import induction
 
 __all__ = ["pairing"]
@@ -208,7 +209,9 @@ def pairing(record: Json, level: int) -> Document:
     if level >= 3:
         doc.parts += why(record)
     if level >= 4:
+        doc.parts += why_nots(record)
         doc.parts += small_sizes(record)
+    doc.parts += other_axes(record, level)
     doc.parts += results(record)
     doc.parts += conditions(record)
     doc.parts += notes(record, level)
