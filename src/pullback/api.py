@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 from .algebra.canonical import equal
@@ -16,6 +18,8 @@ from .algebra.ops.structure import zeros
 from .calculus.core import Definition
 from .calculus.derivation import Derivation
 from .calculus.derive import derive as sweep
+from .calculus.diagram import diagrams
+from .calculus.graph import Diagram
 from .calculus.indexed import index_steps
 from .code.numpy import evaluate
 from .errors import CheckFailed, ParseError, nearest
@@ -90,6 +94,8 @@ class Derived:
         """The record with no more than is going to be looked at."""
         if "index" in parts and not self.derivation.index_steps:
             self.derivation.index_steps = list(_checked(index_steps(self.derivation), None))
+        if "diagrams" in parts and not self.derivation.diagrams:
+            self.derivation.diagrams = list(_drawn(self.derivation))
         return record(self.derivation, _header(self.program, self.evidence), parts)
 
     def _render(self, style: str, format: str, level: int, **options: bool) -> str:
@@ -169,6 +175,13 @@ def _checked(steps: Sequence[Step], progress: Callable[[str, float], None] | Non
         yield check(s, memo)
     if progress is not None:
         progress("checking steps", 1.0)
+
+
+def _drawn(d: Derivation) -> Iterator[Diagram]:
+    """The diagrams of the backward equations with the evidence for their steps."""
+    numbered, memo = count(1), dict[Any, Any]()
+    for g in diagrams(d):
+        yield replace(g, steps=tuple(check(replace(s, id=f"d{next(numbered)}"), memo) for s in g.steps))
 
 
 def _wanted(program: Program, wrt: Sequence[str] | None, goal: Expr) -> list[Expr]:

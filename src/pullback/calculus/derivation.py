@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ..algebra.expr import Expr
 from ..step import Step
 from .core import Core
+from .graph import Diagram
 
 __all__ = ["Backward", "Derivation"]
 
@@ -33,6 +34,7 @@ class Derivation:
     backward: list[Backward] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     index_steps: list[Step] = field(default_factory=list)  # style `index`, made when asked for
+    diagrams: list[Diagram] = field(default_factory=list)  # style `diagram`, made when asked for
 
     def gradients(self) -> dict[str, Expr]:
         """The asked gradients by name."""

@@ -16,6 +16,7 @@ from ..calculus.roles import Letters, Roles, Said, roles
 from ..errors import CheckFailed
 from ..step import Evidence, Increment, Step
 from .blocks import blocks
+from .graph import diagram, program_graph
 from .indices import indexed, indexed_text, product, products_text
 from .names import ascii_text, latex_name
 from .notation import Printed, show
@@ -26,7 +27,7 @@ from .uses import used_where, users
 __all__ = ["ALL", "FORMAT", "dumps", "record"]
 
 FORMAT = "pullback/1"
-ALL = frozenset({"index", "net", "why", "entries"})  # what a record may leave out when nobody will look at it
+ALL = frozenset({"index", "net", "why", "entries", "graph", "diagrams"})  # what a record may leave out when nobody will look at it
 _CHEAP = 60  # nodes above which no index sum is printed beside an expression
 _WIDE = 200  # nodes above which our own names are not written out in a forward equation
 _LINES = 6  # entries of one gradient that are written out
@@ -206,6 +207,9 @@ class _Recorder:
             **(self.entries(b, sizes) if "entries" in self.parts else {}),
         }
 
+    def diagrams(self) -> list[Json]:
+        return [diagram(g, self.taken, self.math, self.said) for g in self.d.diagrams]
+
     def roles(self, r: Roles) -> Json:
         return {
             "legs": list(r.legs),
@@ -301,7 +305,7 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
     `header` says what only the reader of the program knows: source, dialect, surface (name → its line),
     assumptions, conventions, functions (name → kind), title, final (the evidence for the whole). All of it is optional.
     `parts` may leave out what will not be looked at: the index derivation, index sums beside formulas, the role tables
-    and uses (`why`), the entries at small sizes. The record that is written to a file has them all.
+    and uses (`why`), the entries at small sizes, the graph of the program, the diagrams. The record that is written to a file has them all.
     """
     r = _Recorder(derivation, header, parts)
     sizes = default_sizes(r.variables)
@@ -344,6 +348,9 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
         "blocks": blocks(derivation, r.math),
         "index_steps": [r.index_step(s) for s in derivation.index_steps] if "index" in parts else [],
         "backward": [r.backward(b, sizes) for b in derivation.backward],
+        "graph": program_graph(derivation, r.math) if "graph" in parts else None,
+        "diagrams": r.diagrams() if "diagrams" in parts else [],
+        "diagram_steps": [r.step(s) for g in derivation.diagrams for s in g.steps] if "diagrams" in parts else [],
         "checks": _checks(steps),
         "final": [
             {"level": f["level"], "detail": str(f["detail"]), "data": _json(f["data"])} for f in header.get("final", ())

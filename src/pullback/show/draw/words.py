@@ -1,0 +1,130 @@
+"""Formulas as runs of upright and italic letters, raised and lowered; and how wide they are at most.
+
+No renderer can be asked, so widths are estimated from above: those of DejaVu Serif, the widest of the usual faces.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["Run", "Words", "formula", "plain", "wrap"]
+
+SMALL = 0.72  # size of a sub- or superscript
+# Hundredths of an em for the characters from blank to ~.
+_ASCII = [
+    32, 40, 46, 84, 64, 95, 89, 27, 39, 39, 50, 84, 32, 34, 32, 34, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 34, 34, 84, 84, 84, 54, 100, 72, 73, 77, 80, 73, 69, 80, 87, 40, 44, 75, 66, 102, 88, 82,
+    67, 82, 75, 69, 67, 84, 72, 103, 72, 72, 69, 39, 34, 39, 84, 50, 50, 60, 64, 56, 64, 59, 37, 64,
+    64, 32, 31, 61, 32, 95, 64, 60, 64, 64, 48, 51, 40, 64, 56, 86, 56, 56, 53, 64, 34, 64, 84,
+]  # fmt: skip
+_OTHER = {"∇": 0.72, "⊙": 0.86, "′": 0.26, "″": 0.45, "‴": 0.6, "‖": 0.52, "⟨": 0.42, "⟩": 0.42, "·": 0.34, "−": 0.86, "\u00a0": 0.32}  # fmt: skip
+_SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉ᵢⱼₖ", "0123456789ijk")
+_SUP = str.maketrans("ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᵉᵗ⁺⁽⁾", "T−0123456789et+()")
+
+_TOKEN = re.compile(
+    r"""(?P<lower>[₀-₉ᵢⱼₖ]+)
+    |(?P<upper>[ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᵉᵗ⁺⁽⁾]+)
+    |\^∘?(?:\((?P<group>[^()]*)\)|(?P<power>[−-]?\w+))
+    |_(?:\{(?P<braced>[^{}]*)\}|\((?P<index>[^()]*)\)|(?P<under>[^\W_]+))
+    |(?P<name>[^\W\d_]+)(?P<digits>\d*)
+    |(?P<number>\d+(?:\.\d+)?)
+    |(?P<other>.)""",
+    re.X | re.S,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Letters in one style; `level` is −1 for a subscript, 1 for a superscript."""
+
+    text: str
+    italic: bool = False
+    level: int = 0
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is written at one place: runs for SVG, LaTeX for TikZ, plain text for everything else."""
+
+    text: str
+    latex: str
+    runs: tuple[Run, ...] = field(default=())
+
+    def width(self, size: float) -> float:
+        """At most this wide."""
+        return sum(_width(r.text) * size * (SMALL if r.level else 1) for r in self.runs)
+
+
+def _width(text: str) -> float:
+    return sum(_letter(c) for c in text)
+
+
+def _letter(c: str) -> float:
+    if " " <= c <= "~":
+        return _ASCII[ord(c) - 32] / 100
+    if c in _OTHER:
+        return _OTHER[c]
+    if unicodedata.combining(c):
+        return 0
+    return 1.1 if unicodedata.east_asian_width(c) in "WF" else 0.9
+
+
+def _is_name(word: str) -> bool:
+    """One letter is a name, and so is a letter with its increment or gradient mark; longer words stand upright."""
+    return len(word) == 1 or (len(word) == 2 and word[0] in "d∂")
+
+
+def runs(text: str) -> tuple[Run, ...]:
+    """The runs of a formula in our Unicode notation."""
+    found: list[Run] = []
+
+    def put(piece: str, italic: bool = False, level: int = 0) -> None:
+        if not piece:
+            return
+        if found and found[-1].italic == italic and found[-1].level == level:
+            found[-1] = Run(found[-1].text + piece, italic, level)
+        else:
+            found.append(Run(piece, italic, level))
+
+    for m in _TOKEN.finditer(text):
+        if m["lower"]:
+            put(m["lower"].translate(_SUB), level=-1)
+        elif m["upper"]:
+            put(m["upper"].translate(_SUP), level=1)
+        elif m["group"] is not None or m["power"]:
+            put((m["group"] or m["power"] or "").replace("-", "−"), level=1)
+        elif m["braced"] is not None or m["index"] is not None or m["under"]:
+            inside = next(x for x in (m["braced"], m["index"], m["under"]) if x is not None)
+            put(inside, italic=not any(c.isdigit() for c in inside), level=-1)
+        elif m["name"]:
+            put(m["name"], italic=_is_name(m["name"]))
+            put(m["digits"], level=-1)
+        else:
+            put((m["number"] or m["other"]).replace(" ", "\u00a0"))
+    return tuple(found)
+
+
+def formula(trio: Mapping[str, str]) -> Words:
+    """A formula of the record."""
+    return Words(trio["text"], f"${trio['latex']}$" if trio["latex"] else "", runs(trio["text"]))
+
+
+def plain(text: str, latex: str | None = None) -> Words:
+    """Words of ours, upright; a sign that TeX reserves is escaped."""
+    tex = re.sub(r"([%&#$_{}])", r"\\\1", text) if latex is None else latex
+    return Words(text, tex, (Run(text.replace(" ", "\u00a0")),))
+
+
+def wrap(text: str, size: float, width: float) -> list[str]:
+    """The text in lines that are at most this wide, unless one word is wider."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and _width(longer) * size > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
