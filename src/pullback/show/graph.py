@@ -14,7 +14,7 @@ from ..algebra.ops.structure import place, unit
 from ..calculus.derivation import Derivation
 from ..calculus.graph import Diagram, Graph, Node
 from ..calculus.removal import removal
-from ..calculus.roles import Entry, Said
+from ..calculus.roles import Entry, Said, index_terms
 from .indices import entry
 from .names import ascii_text
 from .notation import Printed, show
@@ -28,8 +28,9 @@ Json = dict[str, Any]
 
 
 def program_graph(d: Derivation, math: Callable[[Expr], Json | None]) -> Json:
-    """A node for every name, an edge for every use; `back` says whether a gradient flows along it."""
+    """A node for every name, an edge for every use; `back` says whether a gradient flows along it, `side` that it comes in from beside."""
     known = {b.of: b for b in d.backward}
+    beside = _beside(d)
     defined = {q.var: q for q in d.core.equations}
     nodes, edges = [], []
     for v in [*d.inputs, *defined]:
@@ -47,8 +48,35 @@ def program_graph(d: Derivation, math: Callable[[Expr], Json | None]) -> Json:
             }
         )
         for x in dict.fromkeys(x for x in postorder(q.value) if is_var(x)) if q is not None else ():
-            edges.append({"from": x.attrs[0], "to": v.attrs[0], "back": x in known and v in known})
+            edges.append({"from": x.attrs[0], "to": v.attrs[0], "back": x in known and v in known, "side": x in beside})
     return {"nodes": nodes, "edges": edges}
+
+
+def _beside(d: Derivation) -> set[Expr]:
+    """The inputs that are drawn beside their one equation and not in the flow: parameters, targets.
+
+    Where every input of an equation would be one, the flow starts at a factor of the lowest order: W a + b at a.
+    """
+    used: dict[Expr, list[Expr]] = {}
+    for q in d.core.equations:
+        for x in dict.fromkeys(x for x in postorder(q.value) if is_var(x)):
+            used.setdefault(x, []).append(q.var)
+    found: set[Expr] = set()
+    for q in d.core.equations:
+        sources = list(dict.fromkeys(x for x in postorder(q.value) if is_var(x)))
+        leaves = [x for x in sources if x in d.inputs and used[x] == [q.var]]
+        if len(leaves) == len(sources) and leaves:
+            alone = _addends(q.value)
+            spans = {n for x in leaves if x in alone for n in x.shape}
+            leaves.remove(min(leaves, key=lambda x: (x in alone, x.order, sum(n in spans for n in x.shape))))
+        found.update(leaves)
+    return found
+
+
+def _addends(e: Expr) -> set[Expr]:
+    """The names that stand alone, or repeated along an axis, in a sum."""
+    terms = index_terms(e) or []
+    return {t.factors[0].atom for t in terms if len(t.factors) == 1 and len(terms) > 1}
 
 
 def diagram(found: Diagram, taken: Collection[str], math: Callable[[Expr], Json | None], said: Callable[[Said], Json]) -> Json:  # fmt: skip

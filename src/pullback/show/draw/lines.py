@@ -70,7 +70,7 @@ class _Piece:
         if n == 1:
             return [self.name(self.g.vertices[0])]
         closed = len(edges) == n
-        spine = self.ring() if closed else self.spine()
+        spine = self.ring() if closed else self.g.spine()
         if self.turned and not closed:
             spine.reverse()
         hung: dict[int, int] = {}
@@ -81,53 +81,21 @@ class _Piece:
             if len(others) != 1 or others[0] not in spine or others[0] in hung:
                 return None
             hung[others[0]] = v
-        return self.row(spine, hung, self.between(spine[-1], spine[0]) if closed else None)
+        return self.row(spine, hung, self.g.between(spine[-1], spine[0]) if closed else None)
 
     def loop(self, v: Vertex, e: Edge) -> list[str]:
         name, h = self.name(v), self.sign["h"]
         first = f"{name} {h * 2}{''.join(e.letters)}{h * 2}{self.sign['t']}"
-        at = len(name) // 2
+        at = (len(name) - 1) // 2
         return [first, " " * at + self.sign["l"] + h * (len(first) - at - 2) + self.sign["r"]]
-
-    def spine(self) -> list[int]:
-        """A longest path, with the removed node or an open end at its right; open ends in the order of the axes."""
-        best: list[int] = []
-        score: tuple[int, ...] = ()
-        for start in range(len(self.g.vertices)):
-            for path in self.paths(start):
-                ends = self.g.vertices[path[0]], self.g.vertices[path[-1]]
-                inner = [self.g.vertices[v].kind for v in path[1:-1]]
-                right = ends[1].kind == "removed" or (ends[1].kind == "open" and ends[0].kind != "open")
-                ordered = ends[0].kind == ends[1].kind == "open" and ends[0].axes < ends[1].axes
-                mine = (len(path), inner.count("removed"), int(right or ordered), -path[0])
-                if mine > score:
-                    best, score = path, mine
-        return best
-
-    def paths(self, start: int) -> list[list[int]]:
-        """From `start` to every vertex of the tree."""
-        found, stack = [], [[start]]
-        while stack:
-            path = stack.pop()
-            found.append(path)
-            stack.extend([*path, w] for w in self.g.neighbours(path[-1]) if w not in path)
-        return found
 
     def ring(self) -> list[int]:
         """The cycle, from the removed node on if that is on it; leaves are left aside."""
-        core = set(range(len(self.g.vertices)))
-        while True:
-            leaves = {v for v in core if sum(w in core for w in self.g.neighbours(v)) < 2}
-            if not leaves:
-                break
-            core -= leaves
-        path = [next((v for v in sorted(core) if self.g.vertices[v].kind == "removed"), min(core))]
+        core = self.g.core()
+        path = [next((v for v in core if self.g.vertices[v].kind == "removed"), core[0])]
         while len(path) < len(core):
             path.append(next(w for w in self.g.neighbours(path[-1]) if w in core and w not in path))
         return path
-
-    def between(self, a: int, b: int) -> Edge:
-        return next(e for e in self.g.edges if {e.a, e.b} == {a, b})
 
     def label(self, a: int, b: int) -> str:
         """The letters on a line; none where its end says them already."""
@@ -136,7 +104,7 @@ class _Piece:
             if x.kind == "open" or v in self.lettered:
                 return ""
         self.lettered |= {v for v in (a, b) if self.g.vertices[v].kind == "copy"}
-        return "".join(self.between(a, b).letters)
+        return "".join(self.g.between(a, b).letters)
 
     def row(self, spine: Sequence[int], hung: Mapping[int, int], closing: Edge | None) -> list[str]:
         """The line; what hangs from it stands below, or above where the line is closed below to a ring."""
@@ -157,7 +125,7 @@ class _Piece:
                 continue
             if k and self.g.vertices[spine[k - 1]].kind == "copy":
                 text = text.replace(self.sign["dot"] + " ", self.sign["dot"])
-            centre[v] = len(text) + len(name) // 2
+            centre[v] = len(text) + (len(name) - 1) // 2
             text += name
         found = [text]
         if hung:
@@ -176,9 +144,9 @@ class _Piece:
         for at, v in sorted(hung.items(), key=lambda item: centre[item[0]]):
             column = centre[at]
             x = self.g.vertices[v]
-            letters = "" if x.kind == "open" else "".join(self.between(at, v).letters)
+            letters = "" if x.kind == "open" else "".join(self.g.between(at, v).letters)
             name = self.name(x)
-            left = max(column - len(name) // 2, len(names) + 2 if names else 0)
+            left = max(column - (len(name) - 1) // 2, len(names) + 2 if names else 0)
             strokes = strokes.ljust(column) + self.sign["v"] + (f" {letters}" if letters else "")
             names = names.ljust(left) + name
         return [strokes, names]
@@ -198,8 +166,7 @@ class _Piece:
                         at.setdefault(c, []).append("open")
         dash = f" {self.sign['h'] * 2} "
         for c, names in at.items():
-            joined = dash.join(names)
-            if len(names) == 1:
-                joined += dash + self.sign["one"]
+            ends = [*names, self.sign["one"]] if len(names) == 1 else names
+            joined = dash.join(ends) if len(ends) == 2 else f"{self.sign['dot']} {', '.join(ends)}"
             lines.append(f"line {c} ({self.g.sizes[c]}): {joined}")
         return lines

@@ -57,13 +57,14 @@ class Disc:
 
 @dataclass(slots=True)
 class Line:
-    """A polyline, or a smooth curve through four points (Bézier), perhaps with an arrowhead at its end."""
+    """A polyline, its corners perhaps rounded, or a Bézier curve of four points; perhaps with an arrowhead at its end."""
 
     points: tuple[Point, ...]
     stroke: str = "line"
     arrow: bool = False
     dashed: bool = False
     curve: bool = False
+    rounded: bool = False
     double: bool = False
     width: float = 1.5
 

@@ -55,6 +55,39 @@ class Network:
             left = [v for v in left if v not in piece]
         return found
 
+    def between(self, a: int, b: int) -> Edge:
+        return next(e for e in self.edges if {e.a, e.b} == {a, b})
+
+    def core(self) -> list[int]:
+        """What is left when leaves are taken off as long as there are any: empty for a tree."""
+        kept = set(range(len(self.vertices)))
+        while leaves := {v for v in kept if sum(w in kept for w in self.neighbours(v)) < 2}:
+            kept -= leaves
+        return sorted(kept)
+
+    def spine(self) -> list[int]:
+        """A longest path of a tree, the removed node or an open end at its right; open ends in the order of the axes."""
+        best: list[int] = []
+        score: tuple[int, ...] = ()
+        for start in range(len(self.vertices)):
+            for path in self._paths(start):
+                ends = self.vertices[path[0]], self.vertices[path[-1]]
+                inner = [self.vertices[v].kind for v in path[1:-1]]
+                right = ends[1].kind == "removed" or (ends[1].kind == "open" and ends[0].kind != "open")
+                ordered = ends[0].kind == ends[1].kind == "open" and ends[0].axes < ends[1].axes
+                mine = (len(path), inner.count("removed"), int(right or ordered), -path[0])
+                if mine > score:
+                    best, score = path, mine
+        return best
+
+    def _paths(self, start: int) -> Iterator[list[int]]:
+        """From `start` to every vertex of the tree."""
+        stack = [[start]]
+        while stack:
+            path = stack.pop()
+            yield path
+            stack.extend([*path, w] for w in self.neighbours(path[-1]) if w not in path)
+
     def only(self, piece: Sequence[int]) -> Network:
         """One piece, renumbered."""
         at = {v: k for k, v in enumerate(piece)}

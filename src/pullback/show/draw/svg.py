@@ -42,11 +42,6 @@ class _Writer:
         self.used = {"paper"}
         self.out: list[str] = []
 
-    def paint(self, kind: str, role: str) -> str:
-        """A class and, for renderers without CSS, the same colour as an attribute."""
-        self.used.add(role)
-        return f'{kind[0]}-{role}" {kind}="{PALETTE[role][0]}'
-
     def shape(self, head: str, fill: str | None, stroke: str | None, rest: str = "") -> None:
         names, attributes = [], []
         for kind, role in (("fill", fill), ("stroke", stroke)):
@@ -75,6 +70,8 @@ class _Writer:
         if line.curve:
             a, b, c, d = points
             path = f"M{_pair(a)}C{_pair(b)} {_pair(c)} {_pair(d)}"
+        elif line.rounded:
+            path = _rounded(points)
         else:
             path = "M" + "L".join(map(_pair, points))
         rest = f' stroke-width="{_number(line.width)}" stroke-linejoin="round"' + (
@@ -121,6 +118,17 @@ class _Writer:
 
 def _pair(p: Point) -> str:
     return f"{_number(p[0])},{_number(p[1])}"
+
+
+def _rounded(points: list[Point]) -> str:
+    """A polyline whose corners are quarter turns, smaller where there is little room."""
+    path = f"M{_pair(points[0])}"
+    for a, b, c in zip(points, points[1:], points[2:], strict=False):
+        into, out = hypot(b[0] - a[0], b[1] - a[1]), hypot(c[0] - b[0], c[1] - b[1])
+        r = min(9.0, into / 2, out / 2)
+        if r > 0.5:
+            path += f"L{_pair(_short(a, b, r))}Q{_pair(b)} {_pair(_short(c, b, r))}"
+    return path + f"L{_pair(points[-1])}"
 
 
 def _short(before: Point, tip: Point, by: float) -> Point:

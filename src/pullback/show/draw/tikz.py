@@ -25,7 +25,7 @@ def _written(t: Box | Disc | Line | Text) -> str:
         style = _options(f"draw=pb{t.stroke}", f"fill=pb{t.fill}", "densely dashed" if t.dashed else "")
         return rf"\path{style} {_at((t.x, t.y))} circle[radius={t.r * _SCALE:.2f}cm];"
     if isinstance(t, Line):
-        style = _options(f"draw=pb{t.stroke}", "-latex" if t.arrow else "", "densely dashed" if t.dashed else "", "double" if t.double else "")
+        style = _options(f"draw=pb{t.stroke}", "-latex" if t.arrow else "", "densely dashed" if t.dashed else "", "double" if t.double else "", "rounded corners=0.18cm" if t.rounded else "")
         if t.curve:
             a, b, c, d = map(_at, t.points)
             return rf"\path{style} {a} .. controls {b} and {c} .. {d};"

@@ -27,9 +27,10 @@ _SUP = str.maketrans("ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᵉᵗ⁺⁽⁾", "T−01
 _TOKEN = re.compile(
     r"""(?P<lower>[₀-₉ᵢⱼₖ]+)
     |(?P<upper>[ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᵉᵗ⁺⁽⁾]+)
-    |\^∘?(?:\((?P<group>[^()]*)\)|(?P<power>[−-]?\w+))
-    |_(?:\{(?P<braced>[^{}]*)\}|\((?P<index>[^()]*)\)|(?P<under>[^\W_]+))
-    |(?P<name>[^\W\d_]+)(?P<digits>\d*)
+    |\^∘?(?:\((?P<group>[^()]*)\)|(?P<power>[−-]?[^\Wᵀ]+))
+    |_(?:\{(?P<braced>[^{}]*)\}|\((?P<index>[^()]*)\)|(?P<under>[^\W_ᵀ²³]+))
+    |(?P<quoted>"[^"]*")
+    |(?P<name>(?:(?![½⅓¼¾ᵀᵉᵗᵢⱼₖ⁰¹²³⁴⁵⁶⁷⁸⁹₀-₉])[^\W\d_])+)(?P<digits>\d*)
     |(?P<number>\d+(?:\.\d+)?)
     |(?P<other>.)""",
     re.X | re.S,
@@ -103,7 +104,7 @@ def runs(text: str) -> tuple[Run, ...]:
             put(m["name"], italic=_is_name(m["name"]))
             put(m["digits"], level=-1)
         else:
-            put((m["number"] or m["other"]).replace(" ", "\u00a0"))
+            put((m["number"] or m["quoted"] or m["other"]).replace(" ", "\u00a0"))
     return tuple(found)
 
 
