@@ -22,13 +22,15 @@ from .calculus.diagram import diagrams
 from .calculus.graph import Diagram
 from .calculus.indexed import index_steps
 from .code.numpy import evaluate
-from .errors import CheckFailed, ParseError, nearest
+from .errors import CheckFailed, ParseError, UnsupportedError, nearest
 from .language.operators import program_of
 from .language.program import FunctionKind, Program, choose_target
 from .language.text import parse_expression, parse_program
 from .proof.claim import check, modular_equal, symbols_of
 from .proof.final import Problem, confirm
 from .show import notation
+from .show.draw.picture import FORMATS, WHAT, draw
+from .pictures import chosen, small_numbers
 from .show.page import render
 from .show.record import ALL, record
 from .step import Evidence, Step
@@ -90,16 +92,16 @@ class Derived:
         """Everything that any renderer shows, as plain data (docs/record.md)."""
         return self._record(ALL)
 
-    def _record(self, parts: Collection[str]) -> dict[str, Any]:
+    def _record(self, parts: Collection[str], sizes: Mapping[str, int] | None = None) -> dict[str, Any]:
         """The record with no more than is going to be looked at."""
         if "index" in parts and not self.derivation.index_steps:
             self.derivation.index_steps = list(_checked(index_steps(self.derivation), None))
         if "diagrams" in parts and not self.derivation.diagrams:
             self.derivation.diagrams = list(_drawn(self.derivation))
-        return record(self.derivation, _header(self.program, self.evidence), parts)
+        return record(self.derivation, {**_header(self.program, self.evidence), "sizes": sizes or {}}, parts)
 
     def _render(self, style: str, format: str, level: int, **options: bool) -> str:
-        parts = {"index"} if style == "index" else set()
+        parts = {"index": {"index"}, "diagram": {"diagrams"}}.get(style, set())
         parts |= {"why"} if level >= 3 else set()
         parts |= {"why", "entries"} if level >= 4 else set()
         return render(self._record(parts), style=style, format=format, level=level, **options)
@@ -114,6 +116,30 @@ class Derived:
     def latex(self, style: str = "pairing", level: int = 2) -> str:
         """A complete LaTeX document."""
         return self._render(style, "latex", level)
+
+    def draw(self, what: str = "network", format: str = "svg", sizes: Mapping[str, int] | None = None) -> str:
+        """A picture as text: what is "network" or "diagrams", format "svg", "dot", "mermaid" or "tikz".
+
+        With `sizes` (m=2, n=3: every size a small number) the network is drawn neuron by neuron; without, as boxes,
+        unless every size of the program is a small number already. Raises ParseError P030 for what there is not,
+        UnsupportedError U030 where there is no picture of neurons.
+        """
+        chosen("picture", what, WHAT)
+        chosen("format of a picture", format, FORMATS)
+        given = small_numbers(self.program, sizes) if sizes is not None else None
+        if what == "diagrams":
+            if given:
+                raise ParseError("P030", "sizes are for the network: a tensor diagram holds for all of them",
+                                 hint="leave the sizes out, or draw what = network")  # fmt: skip
+            return draw(self._record({"diagrams"}), what, format)
+        if given is None and not all(n.constant is not None for v in self.derivation.names() for n in v.shape):
+            return draw(self._record({"graph"}), what, format)
+        try:
+            return draw(self._record({"neurons"}, given or {}), what, format)
+        except UnsupportedError:
+            if given is not None:
+                raise
+        return draw(self._record({"graph"}), what, format)
 
     def to_json(self, indent: int | None = 1) -> str:
         return json.dumps(self.record, ensure_ascii=False, indent=indent)

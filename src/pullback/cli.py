@@ -15,10 +15,12 @@ from ._version import __version__
 from .api import Derived, derive
 from .errors import ParseError, PullbackError, nearest
 from .language.text import decode
+from .pictures import format_of, read_sizes
+from .show.draw.picture import FORMATS, WHAT
 
 __all__ = ["main"]
 
-_STYLES = ("pairing", "index")
+_STYLES = ("pairing", "index", "diagram")
 _FORMATS = ("text", "markdown", "latex", "json")
 
 _EXAMPLES = """\
@@ -29,8 +31,20 @@ examples:
   cat net.eqn | pullback derive - --style index --format latex
   pullback derive examples/layer.eqn --level 4
   pullback derive examples/layer.eqn --format json > layer.json
+  pullback draw examples/layer.eqn --sizes m=2,n=3 -o layer.svg
 
 exit codes: 0 proved · 1 a check failed · 2 the text or the command cannot be read · 3 shapes · 4 not supported
+"""
+
+
+_DRAWN = """\
+examples:
+  pullback draw examples/layer.eqn > layer.svg
+  pullback draw examples/layer.eqn --sizes m=2,n=3 -o layer.svg
+  pullback draw examples/batch_rows.eqn --what diagrams -o diagrams.tex
+  pullback draw -e "z = W a + b; y = f(z); E = loss(y)" --format mermaid
+
+The format of the output file is that of its name: .svg, .dot, .mmd (Mermaid) or .tex (TikZ).
 """
 
 
@@ -69,29 +83,44 @@ def _parser() -> _Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     d = commands.add_parser("derive", help="derive the backward equations of a program", epilog=_EXAMPLES,
                             formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    d.add_argument("file", nargs="?", metavar="FILE", help="a file of equations, or - for standard input")
-    d.add_argument("-e", "--equations", metavar="TEXT", help="the equations themselves, separated by ;")
+    _program_arguments(d)
     d.add_argument(
-        "--wrt", metavar="NAMES", help="differentiate with respect to these, comma-separated (default: every input)"
-    )
-    d.add_argument("--target", metavar="NAME", help="the scalar to differentiate (default: E, or the last equation)")
-    d.add_argument(
-        "--style", choices=_STYLES, default="pairing", help="pairing: ⟨G, L d⟩ = ⟨L*G, d⟩; index: entries and δ"
+        "--style", choices=_STYLES, default="pairing", help="pairing: ⟨G, L d⟩ = ⟨L*G, d⟩; index: entries and δ; diagram: networks, one node removed"
     )
     d.add_argument("--level", type=int, choices=(1, 2, 3, 4), default=2, metavar="1|2|3|4",
                    help="1 frontier lines, 2 with rules, 3 with proofs and WHY, 4 with entries at small sizes")  # fmt: skip
     d.add_argument("--format", choices=_FORMATS, default="text")
-    d.add_argument(
-        "--dialect", choices=("matrix", "matlab"), help="how to read *: refuse between tensors, or matrix product"
-    )
     d.add_argument("--ascii", action="store_true", help="no character outside ASCII in text output")
     d.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     d.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")
+    p = commands.add_parser("draw", help="draw the network of a program, or its tensor diagrams", epilog=_DRAWN,
+                            formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    _program_arguments(p)
+    p.add_argument("--what", choices=WHAT, default="network",
+                   help="network: the program, its values and gradients; diagrams: each gradient as a network with one node removed")  # fmt: skip
+    p.add_argument("--format", choices=FORMATS, help="default: what the name of the output file says, else svg")
+    p.add_argument("--sizes", metavar="m=2,n=3", help="small sizes: draw every neuron and every weight")
+    p.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")
     c = commands.add_parser(
         "completion", help="print a shell completion script", epilog='bash: eval "$(pullback completion bash)"'
     )
     c.add_argument("shell", choices=("bash", "zsh", "fish"))
     return parser
+
+
+def _program_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which program is meant, and which gradients."""
+    parser.add_argument("file", nargs="?", metavar="FILE", help="a file of equations, or - for standard input")
+    parser.add_argument("-e", "--equations", metavar="TEXT", help="the equations themselves, separated by ;")
+    parser.add_argument(
+        "--wrt", metavar="NAMES", help="differentiate with respect to these, comma-separated (default: every input)"
+    )
+    parser.add_argument(
+        "--target", metavar="NAME", help="the scalar to differentiate (default: E, or the last equation)"
+    )
+    parser.add_argument(
+        "--dialect", choices=("matrix", "matlab"), help="how to read *: refuse between tensors, or matrix product"
+    )
 
 
 def _read(args: argparse.Namespace) -> tuple[str, str]:
@@ -138,25 +167,40 @@ def _progress() -> Callable[[str, float], None] | None:
     return show
 
 
-def _derive(args: argparse.Namespace) -> int:
+def _derived(args: argparse.Namespace) -> Derived:
+    """The derivation of the program that the arguments name; assumptions are echoed where they cannot be seen."""
     text, name = _read(args)
     wrt = [n.strip() for n in args.wrt.split(",") if n.strip()] if args.wrt else None
     d = derive(text, wrt=wrt, target=args.target, name=name, dialect=args.dialect, progress=_progress())
     if args.out or not sys.stdout.isatty():  # on a terminal they stand in the text itself
         for line in d.program.assumptions:
             print(f"assumed: {line}", file=sys.stderr)
-    color = args.format == "text" and args.out is None and _colored(args.color, sys.stdout)
-    shown = _shown(d, args, color)
-    if args.out:
+    return d
+
+
+def _write(shown: str, out: str | None) -> int:
+    if out:
         try:
-            Path(args.out).write_text(shown + "\n", encoding="utf-8")
+            Path(out).write_text(shown + "\n", encoding="utf-8")
         except OSError as why:
-            raise ParseError("P031", f"cannot write {args.out}: {why.strerror or why}",
+            raise ParseError("P031", f"cannot write {out}: {why.strerror or why}",
                              hint="--out names a file in a folder that exists") from None  # fmt: skip
-        print(f"wrote {args.out}", file=sys.stderr)
+        print(f"wrote {out}", file=sys.stderr)
     else:
         sys.stdout.buffer.write((shown + "\n").encode("utf-8", "replace"))
     return 0
+
+
+def _derive(args: argparse.Namespace) -> int:
+    d = _derived(args)
+    color = args.format == "text" and args.out is None and _colored(args.color, sys.stdout)
+    return _write(_shown(d, args, color), args.out)
+
+
+def _draw(args: argparse.Namespace) -> int:
+    format = format_of(args.out, args.format)
+    sizes = None if args.sizes is None else read_sizes(args.sizes)
+    return _write(_derived(args).draw(args.what, format, sizes).rstrip("\n"), args.out)
 
 
 def _shown(d: Derived, args: argparse.Namespace, color: bool) -> str:
@@ -222,6 +266,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         choice = getattr(args, "color", "auto")
         if args.command == "derive":
             return _derive(args)
+        if args.command == "draw":
+            return _draw(args)
         if args.command == "completion":
             print(_completion(args.shell))
             return 0

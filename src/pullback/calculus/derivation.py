@@ -40,3 +40,7 @@ class Derivation:
         """The asked gradients by name."""
         found = {b.of: b.closed for b in self.backward}
         return {v.attrs[0]: found[v] for v in self.wrt}
+
+    def names(self) -> list[Expr]:
+        """Every input and every computed name, ours with the user's."""
+        return [*self.inputs, *(q.var for q in self.core.equations)]

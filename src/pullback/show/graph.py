@@ -14,8 +14,8 @@ from ..algebra.ops.structure import place, unit
 from ..calculus.derivation import Derivation
 from ..calculus.graph import Diagram, Graph, Node
 from ..calculus.removal import removal
-from ..calculus.roles import Entry, Said, index_terms
-from .indices import entry
+from ..calculus.roles import Entry, Product, Said, index_terms
+from .indices import entry, products_text
 from .names import ascii_text
 from .notation import Printed, show
 from .prose import prose_latex
@@ -87,10 +87,25 @@ def diagram(found: Diagram, taken: Collection[str], math: Callable[[Expr], Json 
         "value": math(found.value),
         "shape": [str(n) for n in found.of.shape],
         "drawn": bool(found.steps),
+        "closed": _summed(found, taken, removed=False),
+        "opened": _summed(found, taken, removed=True),
         "terms": [_term(g, taken, said, found.value) for g in found.graphs[:SHOWN]],
         "left_out": max(0, len(found.graphs) - SHOWN),
         "steps": [s.id for s in found.steps],
     }
+
+
+def _summed(found: Diagram, taken: Collection[str], removed: bool) -> Json | None:
+    """The networks as index sums: with the node, or without it; None where there are too many to be read."""
+    if len(found.graphs) > SHOWN:
+        return None
+    parts = []
+    for g in found.graphs:
+        nodes = g.nodes if removed else (*g.nodes, g.removed)
+        summed = tuple(c for c in g.dims if not removed or c not in g.removed.legs)
+        ordered = sorted(nodes, key=lambda n: bool(n.legs))  # numbers in front
+        parts.append(Product(g.coef, g.sizes, summed, tuple(Entry(n.atom, n.legs, n.power) for n in ordered)))
+    return products_text(parts, taken).as_dict()
 
 
 def _term(g: Graph, taken: Collection[str], said: Callable[[Said], Json], value: Expr) -> Json:

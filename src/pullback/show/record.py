@@ -19,6 +19,7 @@ from .blocks import blocks
 from .graph import diagram, program_graph
 from .indices import indexed, indexed_text, product, products_text
 from .names import ascii_text, latex_name
+from .neurons import neurons
 from .notation import Printed, show
 from .prose import fill
 from .small import default_sizes, entries
@@ -349,6 +350,7 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
         "index_steps": [r.index_step(s) for s in derivation.index_steps] if "index" in parts else [],
         "backward": [r.backward(b, sizes) for b in derivation.backward],
         "graph": program_graph(derivation, r.math) if "graph" in parts else None,
+        "neurons": neurons(derivation, header["sizes"], r.taken, r.math) if "neurons" in parts else None,
         "diagrams": r.diagrams() if "diagrams" in parts else [],
         "diagram_steps": [r.step(s) for g in derivation.diagrams for s in g.steps] if "diagrams" in parts else [],
         "checks": _checks(steps),

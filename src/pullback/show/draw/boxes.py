@@ -12,7 +12,7 @@ from typing import Any
 from .layers import Layers, isotonic, layered
 from .scene import Box, Disc, Line, Point, Scene, Text
 from .tracks import tracks
-from .words import Run, Words, formula, plain, wrap
+from .words import Words, formula, plain, wrap, written
 
 __all__ = ["boxes", "equation", "shape_words"]
 
@@ -31,8 +31,7 @@ def shape_words(node: Json) -> str:
 
 def equation(left: Json, right: Json) -> Words:
     """`∇z = ∇y ⊙ f′(z)`, or only its left side where the right is too long for a label."""
-    text = f"{left['text']} = {right['text']}"
-    words = Words(text, f"${left['latex']} = {right['latex']}$", formula({"text": text, "latex": ""}).runs)
+    words = written(f"{left['text']} = {right['text']}")
     return words if words.width(14) <= _WIDE else formula(left)
 
 
@@ -43,16 +42,11 @@ def _value(node: Json) -> Words:
     words = formula(node["value"])
     if words.width(15) <= _WIDE:
         return words
-    kept = wrap(node["value"]["text"], 15, _WIDE - 20)[0] + " …"
-    return Words(kept, plain(kept).latex, formula({"text": kept, "latex": ""}).runs)
+    return written(wrap(node["value"]["text"], 15, _WIDE - 20)[0] + " …")
 
 
 def _trunk_label(node: Json) -> Words:
-    words = formula(node["label"])
-    if not node["shape"]:
-        return words
-    shape = f" : {shape_words(node)}"
-    return Words(words.text + shape, words.latex + plain(shape).latex, (*words.runs, *formula({"text": shape, "latex": ""}).runs))
+    return written(node["label"]["text"] + (f" : {shape_words(node)}" if node["shape"] else ""))
 
 
 class _Boxes:
@@ -85,8 +79,9 @@ class _Boxes:
         node = self.nodes[n]
         inside = _value(node).width(15)
         if node["value"] is None and node["shape"]:
-            inside = max(inside, plain(shape_words(node)).width(12))
-        return max(52.0, inside + 26, _PORT * len(self.sources.get(n, ())))
+            inside = max(inside, written(shape_words(node)).width(12))
+        entries = len(self.sources.get(n, ()))
+        return max(52.0, inside + 26, _PORT * entries + 30 if entries > 1 else 0.0)
 
     def gradient(self, n: str) -> Words | None:
         g = self.nodes[n]["gradient"]
@@ -171,7 +166,7 @@ class _Boxes:
         self.scene.add(Box(self.id[n], x - w / 2, y - _LOW / 2, w, _LOW, fill, rx=14 if fill != "op" else 5))
         if node["value"] is None and node["shape"]:
             self.scene.add(Text(x, y - 8, _value(node), 15, inside=self.id[n]))
-            self.scene.add(Text(x, y + 10, _soft_shape(node), 12, role="soft", inside=self.id[n]))
+            self.scene.add(Text(x, y + 10, written(shape_words(node)), 12, role="soft", inside=self.id[n]))
         else:
             self.scene.add(Text(x, y, _value(node), 15, inside=self.id[n]))
 
@@ -248,11 +243,6 @@ class _Boxes:
         if not forward:
             points.reverse()
         self.scene.add(Line(tuple(points), "forward" if forward else "backward", arrow, not forward, rounded=True))
-
-
-def _soft_shape(node: Json) -> Words:
-    text = shape_words(node)
-    return Words(text, plain(text).latex, tuple(Run(r.text, r.italic, r.level) for r in formula({"text": text, "latex": ""}).runs))
 
 
 def boxes(record: Json) -> Scene:

@@ -137,7 +137,20 @@ def _places(rows: Sequence[Sequence[object]], up: Mapping[object, Sequence[objec
             settled = isotonic([w - s for w, s in zip(wanted, least, strict=True)], weight)
             x.update((n, place + s) for n, place, s in zip(row, settled, least, strict=True))
     _straighten(rows, column.values(), reach, gap, x)
+    for row in rows[1:]:  # what has one source stands below it
+        for k, n in enumerate(row):
+            sources = up.get(n, ())
+            if isinstance(n, str) and len(sources) == 1 and abs(x[sources[0]] - x[n]) < 40:
+                low, high = _between(row, k, reach, gap, x)
+                x[n] = min(max(x[sources[0]], low), high) if low <= high else x[n]
     return x
+
+
+def _between(row: Sequence[object], k: int, reach: Mapping[object, tuple[float, float]], gap: float, x: Mapping[object, float]) -> tuple[float, float]:  # fmt: skip
+    """The least and the greatest place of a node that its neighbours in the row leave."""
+    least = x[row[k - 1]] + reach[row[k - 1]][1] + gap + reach[row[k]][0] if k else -1e9
+    most = x[row[k + 1]] - reach[row[k + 1]][0] - gap - reach[row[k]][1] if k + 1 < len(row) else 1e9
+    return least, most
 
 
 def _straighten(rows: Sequence[Sequence[object]], chains: Iterable[Sequence[object]], reach: Mapping[object, tuple[float, float]],
@@ -148,9 +161,7 @@ def _straighten(rows: Sequence[Sequence[object]], chains: Iterable[Sequence[obje
         for row in rows:
             for k, n in enumerate(row):
                 if n in chain:
-                    least = x[row[k - 1]] + reach[row[k - 1]][1] + gap + reach[n][0] if k else -1e9
-                    most = x[row[k + 1]] - reach[row[k + 1]][0] - gap - reach[n][1] if k + 1 < len(row) else 1e9
-                    beside[n] = least, most
+                    beside[n] = _between(row, k, reach, gap, x)
         low, high = max(beside[n][0] for n in chain), min(beside[n][1] for n in chain)
         if low <= high + 1e-6:
             middle = sum(x[n] for n in chain) / len(chain)

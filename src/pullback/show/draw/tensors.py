@@ -12,7 +12,7 @@ from typing import Any
 from .places import placed, through
 from .scene import Box, Disc, Line, Point, Scene, Text, clip
 from .structure import Edge, Network, Vertex, network
-from .words import Run, Words, formula, plain
+from .words import Words, formula, italic, plain, written
 
 __all__ = ["diagrams", "panel"]
 
@@ -48,26 +48,7 @@ def _inner(v: Vertex) -> tuple[float, float]:
 def _axis(letters: Sequence[str], sizes: Mapping[str, str]) -> Words:
     """`i : m`, and `ik : m × B` for two lines in one."""
     spans = [sizes[c] if sizes[c].isalnum() or len(letters) == 1 else f"({sizes[c]})" for c in letters]
-    text = f"{''.join(letters)} : {' × '.join(spans)}"
-    product = r" \times ".join(formula_size(s) for s in spans)
-    tex = f"${' '.join(letters)} : {product}$"
-    rest = formula({"text": f" : {' × '.join(spans)}", "latex": ""}).runs
-    return Words(text, tex, (Run("".join(letters), italic=True), *rest))
-
-
-def formula_size(size: str) -> str:
-    """A size in LaTeX: one letter as it is, a longer name in one piece."""
-    return "".join(rf"\mathit{{{w}}}" if w.isalpha() and len(w) > 1 else w.replace("_", r"\_").replace("*", r"\,") for w in _split(size))
-
-
-def _split(text: str) -> list[str]:
-    found = [""]
-    for c in text:
-        if found[-1] and c.isalpha() == found[-1][-1].isalpha():
-            found[-1] += c
-        else:
-            found.append(c)
-    return [w for w in found if w]
+    return italic("".join(letters)) + written(f" : {' × '.join(spans)}")
 
 
 class _Picture:
@@ -207,9 +188,7 @@ def _sign(term: Json, first: bool) -> Words | None:
     sign = "− " if term["sign"] == "-" else "" if first else "+ "
     if not sign and number is None:
         return None
-    text = sign + (number["text"] if number else "")
-    tex = ("-" if term["sign"] == "-" else "" if first else "+") + (number["latex"] if number else "")
-    return Words(text, f"${tex}$", formula({"text": text, "latex": ""}).runs)
+    return written(sign + (number["text"] if number else ""))
 
 
 def _column(d: Json) -> float:
@@ -232,8 +211,7 @@ def panel(d: Json, number: int = 0, title: bool = True, column: float = 0.0) -> 
     scene = Scene(whole, " ".join(s["text"] + "." for t in d["terms"] for s in t["said"]))
     y = 0.0
     if title:
-        words = Words(whole, f"${left['latex']} = {value['latex']}$", formula({"text": whole, "latex": ""}).runs)
-        scene.add(Text(0, 0, words, 17, anchor="start", role="backward"))
+        scene.add(Text(0, 0, written(whole), 17, anchor="start", role="backward"))
         y = 34.0
     pictures = [_Picture(t, f"d{number}t{k}") for k, t in enumerate(d["terms"])]
     if not pictures or any(len(p.vertices) > _MOST for p in pictures):
@@ -242,15 +220,13 @@ def panel(d: Json, number: int = 0, title: bool = True, column: float = 0.0) -> 
         return scene
     signs = [_sign(t, k == 0) for k, t in enumerate(d["terms"])]
     lead, column = _lead(d), max(column, _column(d))
-    verb = plain("remove ")
     for k, (t, p) in enumerate(zip(d["terms"], pictures, strict=True)):
         probe = Scene("")
         p.draw(probe, 0, 0, False)
         _, top, _, bottom = probe.extent()
         y -= top
         gap = 128.0
-        words = formula(t["removed"]["label"])
-        removal = Words(f"remove {words.text}", f"remove {words.latex}", (*verb.runs, *words.runs))
+        removal = plain("remove ") + formula(t["removed"]["label"])
         gap = max(gap, removal.width(14) + 56)
         for side, removed in ((0.0, False), (column + gap, True)):
             if (s := signs[k]) is not None:

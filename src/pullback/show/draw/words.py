@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-__all__ = ["Run", "Words", "formula", "plain", "wrap"]
+from ..names import ascii_text, latex_name
+
+__all__ = ["Run", "Words", "formula", "italic", "plain", "wrap", "written"]
 
 SMALL = 0.72  # size of a sub- or superscript
 # Hundredths of an em for the characters from blank to ~.
@@ -46,13 +48,23 @@ class Run:
     level: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Words:
-    """What is written at one place: runs for SVG, LaTeX for TikZ, plain text for everything else."""
+    """What is written at one place."""
 
-    text: str
-    latex: str
-    runs: tuple[Run, ...] = field(default=())
+    runs: tuple[Run, ...]
+
+    def __add__(self, other: Words) -> Words:
+        return Words(self.runs + other.runs)
+
+    @property
+    def text(self) -> str:
+        return "".join(r.text for r in self.runs).replace("\u00a0", " ")
+
+    @property
+    def latex(self) -> str:
+        """The same in LaTeX, for amsmath and amssymb."""
+        return f"${_latex(self.runs)}$"
 
     def width(self, size: float) -> float:
         """At most this wide."""
@@ -78,8 +90,8 @@ def _is_name(word: str) -> bool:
     return len(word) == 1 or (len(word) == 2 and word[0] in "d∂")
 
 
-def runs(text: str) -> tuple[Run, ...]:
-    """The runs of a formula in our Unicode notation."""
+def written(text: str) -> Words:
+    """A formula in our Unicode notation."""
     found: list[Run] = []
 
     def put(piece: str, italic: bool = False, level: int = 0) -> None:
@@ -99,24 +111,77 @@ def runs(text: str) -> tuple[Run, ...]:
             put((m["group"] or m["power"] or "").replace("-", "−"), level=1)
         elif m["braced"] is not None or m["index"] is not None or m["under"]:
             inside = next(x for x in (m["braced"], m["index"], m["under"]) if x is not None)
+            put("," if found and found[-1].level < 0 else "", level=-1)  # W1_23 is an entry of W₁, not W₁₂₃
             put(inside, italic=not any(c.isdigit() for c in inside), level=-1)
         elif m["name"]:
             put(m["name"], italic=_is_name(m["name"]))
             put(m["digits"], level=-1)
         else:
             put((m["number"] or m["quoted"] or m["other"]).replace(" ", "\u00a0"))
-    return tuple(found)
+    return Words(tuple(found))
 
 
 def formula(trio: Mapping[str, str]) -> Words:
     """A formula of the record."""
-    return Words(trio["text"], f"${trio['latex']}$" if trio["latex"] else "", runs(trio["text"]))
+    return written(trio["text"])
 
 
-def plain(text: str, latex: str | None = None) -> Words:
-    """Words of ours, upright; a sign that TeX reserves is escaped."""
-    tex = re.sub(r"([%&#$_{}])", r"\\\1", text) if latex is None else latex
-    return Words(text, tex, (Run(text.replace(" ", "\u00a0")),))
+def plain(text: str) -> Words:
+    """Words of ours, upright."""
+    return Words((Run(text.replace(" ", "\u00a0")),))
+
+
+def italic(text: str) -> Words:
+    """Letters of indices."""
+    return Words((Run(text, italic=True),))
+
+
+# ---- LaTeX
+
+_TEX = {
+    "∇": r"\nabla ", "⊙": r"\odot ", "⊘": r"\oslash ", "⊗": r"\otimes ", "′": "'", "″": "''", "‴": "'''", "‖": r"\Vert ", "⟨": r"\langle ",
+    "⟩": r"\rangle ", "·": r"\cdot ", "−": "-", "½": r"\tfrac{1}{2}", "⅓": r"\tfrac{1}{3}", "¼": r"\tfrac{1}{4}", "¾": r"\tfrac{3}{4}",
+    "×": r"\times ", "…": r"\ldots ", "●": r"\bullet ", "ℓ": r"\ell ", "∂": r"\partial ", "\u00a0": r"\,", "→": r"\to ", "⇒": r"\Rightarrow ",
+    "Σ": r"\textstyle\sum ", "√": r"\surd ", "∘": r"\circ ", "{": r"\{", "}": r"\}", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$",
+    "\\": r"\backslash ", "^": r"\hat{}", "_": r"\_", "~": r"\sim ", ":": r"\colon ",
+}  # fmt: skip
+_PIECE = re.compile(r"[^\W\d_½⅓¼¾ℓ]+(?:[,.;]?\u00a0[^\W\d_½⅓¼¾ℓ]+)*|.", re.S)
+
+
+def _latex(runs: tuple[Run, ...]) -> str:
+    """Mathematics without delimiters; letters that are lowered or raised together make one group."""
+    out, lowered, raised, k = "", False, False, 0
+    while k < len(runs):
+        level, body = runs[k].level, ""
+        while k < len(runs) and runs[k].level == level:
+            body += _run(runs[k])
+            k += 1
+        if level == 0:
+            out, lowered, raised = out + body, False, False
+        elif level < 0:
+            out, lowered = out + ("{}_" if lowered else "_") + "{" + body + "}", True
+        else:
+            body = r"\top" if body == r"\text{T}" else body
+            out, raised = out + ("{}^" if raised else "^") + "{" + body + "}", True
+    return out
+
+
+def _run(r: Run) -> str:
+    """Letters in italics as they are, words upright, signs by their commands."""
+    found = ""
+    for m in _PIECE.finditer(r.text):
+        piece = m[0].replace("\u00a0", " ")
+        if m[0] in _TEX or not piece[0].isalpha():
+            found += _TEX.get(m[0], piece if piece.isascii() else rf"\text{{{_word(piece)}}}")
+        elif piece.isascii():
+            found += piece if r.italic else rf"\text{{{piece}}}"
+        else:
+            found += " ".join(latex_name(c) if c.isalpha() else c for c in piece)
+    return found
+
+
+def _word(text: str) -> str:
+    return re.sub(r"[%&#$_{}\\^~]", "", ascii_text(text))
 
 
 def wrap(text: str, size: float, width: float) -> list[str]:
