@@ -26,11 +26,11 @@ from .errors import CheckFailed, ParseError, UnsupportedError, nearest
 from .language.operators import program_of
 from .language.program import FunctionKind, Program, choose_target
 from .language.text import parse_expression, parse_program
+from .pictures import chosen, small_numbers
 from .proof.claim import check, modular_equal, symbols_of
 from .proof.final import Problem, confirm
 from .show import notation
 from .show.draw.picture import FORMATS, WHAT, draw
-from .pictures import chosen, small_numbers
 from .show.page import render
 from .show.record import ALL, record
 from .step import Evidence, Step

@@ -85,7 +85,10 @@ def _parser() -> _Parser:
                             formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     _program_arguments(d)
     d.add_argument(
-        "--style", choices=_STYLES, default="pairing", help="pairing: ⟨G, L d⟩ = ⟨L*G, d⟩; index: entries and δ; diagram: networks, one node removed"
+        "--style",
+        choices=_STYLES,
+        default="pairing",
+        help="pairing: ⟨G, L d⟩ = ⟨L*G, d⟩; index: entries and δ; diagram: networks, one node removed",
     )
     d.add_argument("--level", type=int, choices=(1, 2, 3, 4), default=2, metavar="1|2|3|4",
                    help="1 frontier lines, 2 with rules, 3 with proofs and WHY, 4 with entries at small sizes")  # fmt: skip

@@ -20,7 +20,12 @@ def chosen(kind: str, word: str, known: Sequence[str]) -> str:
     if word in known:
         return word
     close = nearest(str(word), known)
-    raise ParseError("P030", f"there is no {kind} {word!r}", expected=", ".join(known), hint=f"did you mean {close}?" if close else "")
+    raise ParseError(
+        "P030",
+        f"there is no {kind} {word!r}",
+        expected=", ".join(known),
+        hint=f"did you mean {close}?" if close else "",
+    )
 
 
 def format_of(out: str | None, format: str | None) -> str:
@@ -59,5 +64,7 @@ def small_numbers(program: Program, sizes: Mapping[str, int]) -> dict[str, int]:
             shown = ", ".join(known) or "numbers already"
             raise ParseError("P030", f"there is no size {name}", expected=f"the sizes are {shown}")
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST:
-            raise ParseError("P030", f"the size {name} = {value!r} is not a small number", expected=f"an integer from 1 to {_MOST}")
+            raise ParseError(
+                "P030", f"the size {name} = {value!r} is not a small number", expected=f"an integer from 1 to {_MOST}"
+            )
     return dict(sizes)

@@ -23,6 +23,7 @@ from .roles import Letters
 
 __all__ = ["diagrams"]
 
+
 def _graph(t: Term, x: Expr, q: Expr, letters: Letters) -> Graph:
     [node] = [f for f in t.factors if f.atom is increment(x)]
     names: dict[int, str] = {}
@@ -104,9 +105,9 @@ def _named(term: Expr, q: Equation) -> Expr:
     return substitute(term, {q.value: q.var}) if q.value.args else term
 
 
-def _assumed(d: Derivation) -> dict[Expr, dict[Expr, Expr]]:
+def _assumed(d: Derivation) -> dict[str, dict[Expr, Expr]]:
     """What the sweep assumed of the user's facts, by name."""
-    found: dict[Expr, dict[Expr, Expr]] = {}
+    found: dict[str, dict[Expr, Expr]] = {}
     for s in d.steps:
         if "S-ASSUME" in s.rules:
             found.setdefault(s.about, {}).update(s.claim.where)

@@ -96,8 +96,8 @@ def diagram(found: Diagram, taken: Collection[str], math: Callable[[Expr], Json 
 
 
 def _summed(found: Diagram, taken: Collection[str], removed: bool) -> Json | None:
-    """The networks as index sums: with the node, or without it; None where there are too many to be read."""
-    if len(found.graphs) > SHOWN:
+    """The networks as index sums: with the node, or without it; None where they are too many, or hold 0/1 blocks."""
+    if len(found.graphs) > SHOWN or any(_block(n) for g in found.graphs for n in g.nodes):
         return None
     parts = []
     for g in found.graphs:
@@ -123,13 +123,13 @@ def _term(g: Graph, taken: Collection[str], said: Callable[[Said], Json], value:
 def _coefficient(g: Graph, taken: Collection[str]) -> Json | None:
     """|coef| · Π sizes as a formula, None if it is 1."""
     parts = [rational(abs(g.coef))] if abs(g.coef) != 1 else []
-    for d, p in g.sizes:
-        parts.append(size_of(d) if p == 1 else power(size_of(d), exponent=Fraction(p)))
+    for n, p in g.sizes:
+        parts.append(size_of(n) if p == 1 else power(size_of(n), exponent=Fraction(p)))
     if not parts:
         return None
     whole = parts[0]
-    for p in parts[1:]:
-        whole = whole * p
+    for factor in parts[1:]:
+        whole = whole * factor
     return show(whole, taken).as_dict()
 
 

@@ -11,7 +11,7 @@ from ..calculus.core import Equation
 from ..calculus.derivation import Derivation
 from ..calculus.roles import Entry, Product, index_terms
 from ..errors import ParseError, UnsupportedError
-from .indices import entry
+from .indices import entry, products_text
 from .small import entries
 
 __all__ = ["neurons"]
@@ -22,7 +22,9 @@ Json = dict[str, Any]
 _ENOUGH = 10**6
 
 
-def neurons(d: Derivation, sizes: Mapping[str, int], taken: Collection[str], math: Callable[[Expr], Json | None]) -> Json:
+def neurons(
+    d: Derivation, sizes: Mapping[str, int], taken: Collection[str], math: Callable[[Expr], Json | None]
+) -> Json:
     """Layers of numbers and the uses between them. Raises UnsupportedError U030 where the program has no such picture."""
     _sized(d, sizes)
     found = _Neurons(d, sizes, taken, math)
@@ -50,7 +52,7 @@ class _Neurons:
         self.biases: dict[Expr, Expr] = {}  # a bias, and the name that it is added to
         self.products: dict[Expr, list[list[Product]]] = {}
         self.uses: list[Json] = []
-        self.fixed: set[tuple[Expr, int]] = set()
+        self.fixed: dict[tuple[Expr, int], Json] = {}  # entries that are plain numbers
         for q in d.core.equations:
             if q.var.order > 1:
                 self.assembly(q)
@@ -76,7 +78,9 @@ class _Neurons:
 
     def expanded(self, q: Equation) -> list[list[Product]]:
         if self.count(q.var) > MOST:
-            raise _refusal(f"{q.var.attrs[0]} has {self.count(q.var)} entries, and at most {MOST} are drawn side by side")
+            raise _refusal(
+                f"{q.var.attrs[0]} has {self.count(q.var)} entries, and at most {MOST} are drawn side by side"
+            )
         rows = entries(q.value, self.sizes, most=MOST, longest=400)
         if rows is None:
             raise _refusal(f"the equation of {q.var.attrs[0]} has too many terms")
@@ -84,7 +88,9 @@ class _Neurons:
 
     def reached(self, v: Expr) -> bool:
         """Whether some vector or number is computed from it, or it is computed."""
-        return v in self.equations or any(v in set(postorder(q.value)) for q in self.d.core.equations if q.var.order < 2)
+        return v in self.equations or any(
+            v in set(postorder(q.value)) for q in self.d.core.equations if q.var.order < 2
+        )
 
     def find_biases(self) -> None:
         """An input vector that is added as it is, beside other terms, to one name."""
@@ -102,8 +108,8 @@ class _Neurons:
 
     def use(self, v: Expr, k: int, row: Sequence[Product]) -> None:
         """The lines into entry k of v."""
-        if len(row) == 1 and not row[0].entries:
-            self.fixed.add((v, k))
+        if not any(p.entries for p in row):
+            self.fixed[v, k] = products_text(row, self.taken).as_dict()
             return
         seen: dict[tuple[Expr, int], list[Json | None]] = {}
         for p in row:
@@ -112,12 +118,12 @@ class _Neurons:
                 label = entry(p.entries[0], self.taken).as_dict()
                 self.uses.append({"from": [None, 0], "to": [v.attrs[0], k], "label": label, "bias": bias[0].attrs[0]})
                 continue
-            for x in p.entries:
-                for source in self.sources(x):
-                    seen.setdefault(source, []).append(self.weight(p, x))
+            for e in p.entries:
+                for source in self.sources(e):
+                    seen.setdefault(source, []).append(self.weight(p, e))
         for (x, j), labels in seen.items():
-            label = labels[0] if len(labels) == 1 else None
-            self.uses.append({"from": [x.attrs[0], j], "to": [v.attrs[0], k], "label": label, "bias": None})
+            only = labels[0] if len(labels) == 1 else None
+            self.uses.append({"from": [x.attrs[0], j], "to": [v.attrs[0], k], "label": only, "bias": None})
 
     def sources(self, x: Entry) -> list[tuple[Expr, int]]:
         """The neurons that an entry is made of: itself, the argument of a function, or all that a function sees."""
@@ -138,8 +144,9 @@ class _Neurons:
     def layers(self) -> list[Json]:
         found = []
         for v in self.columns:
-            label = [entry(Entry(v, (str(k + 1),) if v.order else ()), self.taken).as_dict() for k in range(self.count(v))]
-            one = {"text": "1", "ascii": "1", "latex": "1"}
+            label = [
+                entry(Entry(v, (str(k + 1),) if v.order else ()), self.taken).as_dict() for k in range(self.count(v))
+            ]
             q = self.equations.get(v)
             found.append(
                 {
@@ -147,7 +154,7 @@ class _Neurons:
                     "label": self.math(v),
                     "value": None if q is None else self.math(q.value),
                     "size": self.count(v) if v.order else None,
-                    "entries": [one if (v, k) in self.fixed else x for k, x in enumerate(label)],
+                    "entries": [self.fixed.get((v, k), x) for k, x in enumerate(label)],
                     "fixed": [(v, k) in self.fixed for k in range(self.count(v))],
                     "gradient": self.gradient(v),
                 }
@@ -166,7 +173,15 @@ class _Neurons:
                 continue
             users = [q.var.attrs[0] for q in self.d.core.equations if q.var.order < 2 and w in set(postorder(q.value))]
             shape = [str(n.value(self.sizes)) for n in w.shape]
-            found.append({"name": w.attrs[0], "label": self.math(w), "shape": shape, "users": users, "gradient": self.gradient(w)})
+            found.append(
+                {
+                    "name": w.attrs[0],
+                    "label": self.math(w),
+                    "shape": shape,
+                    "users": users,
+                    "gradient": self.gradient(w),
+                }
+            )
         return found
 
 

@@ -293,7 +293,9 @@ _PREAMBLE = r"""\documentclass{article}
 
 def _latex(doc: Document, ascii: bool, color: bool) -> str:
     drawn = any(isinstance(p, Figure) for p in doc.parts)
-    preamble = _PREAMBLE.replace("{amsmath,amssymb}\n", "{amsmath,amssymb}\n\\usepackage{tikz}\n") if drawn else _PREAMBLE
+    preamble = (
+        _PREAMBLE.replace("{amsmath,amssymb}\n", "{amsmath,amssymb}\n\\usepackage{tikz}\n") if drawn else _PREAMBLE
+    )
     out = [preamble + rf"\section*{{{_inline(doc.title)}}}"]
     for part in doc.parts:
         if isinstance(part, Head):

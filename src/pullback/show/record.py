@@ -28,7 +28,9 @@ from .uses import used_where, users
 __all__ = ["ALL", "FORMAT", "dumps", "record"]
 
 FORMAT = "pullback/1"
-ALL = frozenset({"index", "net", "why", "entries", "graph", "diagrams"})  # what a record may leave out when nobody will look at it
+ALL = frozenset(
+    {"index", "net", "why", "entries", "graph", "diagrams"}
+)  # what a record may leave out when nobody will look at it
 _CHEAP = 60  # nodes above which no index sum is printed beside an expression
 _WIDE = 200  # nodes above which our own names are not written out in a forward equation
 _LINES = 6  # entries of one gradient that are written out

@@ -7,6 +7,7 @@ times, ● copies it, and + adds what comes back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from .layers import Layers, isotonic, layered
@@ -110,7 +111,9 @@ class _Boxes:
 
     def draw(self) -> Scene:
         reaches = {n: self.reach(n) for n in self.main}
-        plan = layered(self.main, self.flow, {n: r[0] for n, r in reaches.items()}, {n: r[1] for n, r in reaches.items()}, 26.0)
+        plan = layered(
+            self.main, self.flow, {n: r[0] for n, r in reaches.items()}, {n: r[1] for n, r in reaches.items()}, 26.0
+        )
         self.rows(plan)
         for n in self.main:
             self.node(n, plan.x[n], self.middle(plan.rank[n]))
@@ -126,7 +129,7 @@ class _Boxes:
         self.ports(plan)
         hops: list[list[tuple[tuple[str, str], float, float]]] = [[] for _ in plan.rows]
         for edge, chain in plan.chains.items():
-            for p, q in zip(chain, chain[1:], strict=False):
+            for p, q in pairwise(chain):
                 to = self.port[edge] if isinstance(q, str) else plan.x[q]
                 hops[plan.rank[p]].append((edge, plan.x[p], to))
         y = 0.0

@@ -172,7 +172,9 @@ class _Columns:
             x = r * spread
             head = _listed([_sized(self.layers[n]) for n in found])
             last = r == len(self.slots) - 1
-            foot = _listed([_equation(g) if last else formula(g["left"]) for n in found if (g := self.layers[n]["gradient"])])
+            foot = _listed(
+                [_equation(g) if last else formula(g["left"]) for n in found if (g := self.layers[n]["gradient"])]
+            )
             if head is not None:
                 self.scene.add(Text(x, top, head, 15, role="forward"))
             if foot is not None:
@@ -184,7 +186,14 @@ class _Columns:
             for k, words in enumerate(reversed(self.forward(r))):
                 self.scene.add(Text((left + right) / 2, top - 15 - 20 * k, words, 14, role="forward"))
             if ends[r - 1][1] and ends[r][1]:
-                self.scene.add(Line(((right - ends[r][1], bottom), (left + ends[r - 1][1], bottom)), "backward", arrow=True, dashed=True))
+                self.scene.add(
+                    Line(
+                        ((right - ends[r][1], bottom), (left + ends[r - 1][1], bottom)),
+                        "backward",
+                        arrow=True,
+                        dashed=True,
+                    )
+                )
             for k, words in enumerate(self.backward(r - 1)):
                 self.scene.add(Text((left + right) / 2, bottom + 17 + 20 * k, words, 14, role="backward"))
 
@@ -210,9 +219,13 @@ def columns(record: Json) -> Scene:
     """The network of neurons of a record that holds one."""
     scene = _Columns(record["neurons"]).draw()
     layers = record["neurons"]["layers"]
-    scene.title = "The network of the program: " + ", ".join(f"{v['label']['text']} ({v['size'] or 'a number'})" for v in layers)
+    scene.title = "The network of the program: " + ", ".join(
+        f"{v['label']['text']} ({v['size'] or 'a number'})" for v in layers
+    )
     lines = len(record["neurons"]["uses"])
     forward = "; ".join(q["equation"]["text"] for q in record["core"])
     backward = "; ".join(f"{b['left']['text']} = {b['value']['text']}" for b in record["backward"])
-    scene.description = f"{lines} lines join the entries. Forward, to the right: {forward}. Backward, to the left: {backward}."
+    scene.description = (
+        f"{lines} lines join the entries. Forward, to the right: {forward}. Backward, to the left: {backward}."
+    )
     return scene

@@ -46,26 +46,36 @@ def network_dot(record: Json) -> str:
     graph = record["graph"]
     at = {n["name"]: (f"n{k}", n) for k, n in enumerate(graph["nodes"])}
     used = [e["from"] for e in graph["edges"] if e["back"]]
-    out = ["digraph network {", '  rankdir=TB; node [shape=box, style="rounded,filled", fontname="serif"]; edge [fontname="serif", fontsize=11];']
+    out = [
+        "digraph network {",
+        '  rankdir=TB; node [shape=box, style="rounded,filled", fontname="serif"]; edge [fontname="serif", fontsize=11];',
+    ]
     for id, n in at.values():
         fill = "input" if n["role"] == "input" else "op"
         label = "\\n".join(quoted(line)[1:-1] for line in boxed(n))
         out.append(f'  {id} [label="{label}", fillcolor={_paint(fill)}];')
     for e in graph["edges"]:
         (a, node), (b, _) = at[e["from"]], at[e["to"]]
-        out.append(f"  {a} -> {b} [label={quoted(carried(node))}, color={_paint('forward')}, fontcolor={_paint('forward')}];")
+        out.append(
+            f"  {a} -> {b} [label={quoted(carried(node))}, color={_paint('forward')}, fontcolor={_paint('forward')}];"
+        )
         if e["back"]:
             label = quoted(returned(node, used.count(e["from"]) > 1))
-            out.append(f"  {b} -> {a} [label={label}, style=dashed, constraint=false, color={_paint('backward')}, fontcolor={_paint('backward')}];")
+            out.append(
+                f"  {b} -> {a} [label={label}, style=dashed, constraint=false, color={_paint('backward')}, fontcolor={_paint('backward')}];"
+            )
     return "\n".join([*out, "}"]) + "\n"
 
 
 def neurons_dot(record: Json) -> str:
     data = record["neurons"]
-    out = ["digraph neurons {", '  rankdir=LR; node [shape=circle, fontname="serif"]; edge [fontname="serif", fontsize=10];']
+    out = [
+        "digraph neurons {",
+        '  rankdir=LR; node [shape=circle, fontname="serif"]; edge [fontname="serif", fontsize=10];',
+    ]
     id: dict[tuple[str, int], str] = {}
     for k, v in enumerate(data["layers"]):
-        for j, x in enumerate(v["entries"]):
+        for j in range(len(v["entries"])):
             id[v["name"], j] = f"v{k}_{j}"
         row = " ".join(f"v{k}_{j} [label={quoted(x['text'])}];" for j, x in enumerate(v["entries"]))
         out.append(f"  {{ rank=same; {row} }}")
@@ -103,10 +113,15 @@ def sides(d: Json) -> Iterator[tuple[int, str, str, Network]]:
 
 
 def diagrams_dot(record: Json) -> str:
-    out = ["graph diagrams {", '  layout=dot; rankdir=LR; node [fontname="serif"]; edge [fontname="serif", fontsize=11]; compound=true;']
+    out = [
+        "graph diagrams {",
+        '  layout=dot; rankdir=LR; node [fontname="serif"]; edge [fontname="serif", fontsize=11]; compound=true;',
+    ]
     for n, d in enumerate(record["diagrams"]):
         out.append(f"  subgraph cluster_{n} {{")
-        out.append(f"    label={quoted(d['left']['text'] + ' = ' + d['value']['text'])}; labeljust=l; fontcolor={_paint('backward')};")
+        out.append(
+            f"    label={quoted(d['left']['text'] + ' = ' + d['value']['text'])}; labeljust=l; fontcolor={_paint('backward')};"
+        )
         for k, tag, caption, g in sides(d):
             name = f"d{n}{tag}{k}"
             out.append(f"    subgraph cluster_{name} {{ label={quoted(caption)}; color={_paint('line')};")

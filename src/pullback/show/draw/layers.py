@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 __all__ = ["Layers", "isotonic", "layered"]
 
+_Near = Mapping[object, Sequence[object]]
 _SWEEPS = 12  # of the order in the rows
 _SETTLE = 60  # of the places in the rows
 
@@ -44,7 +46,7 @@ def _ranks(nodes: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, 
 def layered(nodes: Sequence[str], edges: Sequence[tuple[str, str]], left: Mapping[str, float], right: Mapping[str, float], gap: float) -> Layers:  # fmt: skip
     """The layout; `left` and `right` are how far a node reaches from its centre line."""
     rank = _ranks(nodes, edges)
-    found = Layers(rank=dict(rank))
+    found = Layers(rank={n: r for n, r in rank.items()})
     found.rows = [[n for n in nodes if rank[n] == r] for r in range(max(rank.values(), default=0) + 1)]
     for a, b in edges:
         chain: list[object] = [a]
@@ -57,7 +59,7 @@ def layered(nodes: Sequence[str], edges: Sequence[tuple[str, str]], left: Mappin
     up: dict[object, list[object]] = {}
     down: dict[object, list[object]] = {}
     for chain in found.chains.values():
-        for p, q in zip(chain, chain[1:], strict=False):
+        for p, q in pairwise(chain):
             down.setdefault(p, []).append(q)
             up.setdefault(q, []).append(p)
     _order(found.rows, up, down)
@@ -69,7 +71,7 @@ def layered(nodes: Sequence[str], edges: Sequence[tuple[str, str]], left: Mappin
 
 def _crossings(rows: Sequence[Sequence[object]], down: Mapping[object, Sequence[object]]) -> int:
     total = 0
-    for row, below in zip(rows, rows[1:], strict=False):
+    for row, below in pairwise(rows):
         at = {n: k for k, n in enumerate(below)}
         ends = [(k, at[b]) for k, n in enumerate(row) for b in down.get(n, ())]
         if len(ends) < 400:
@@ -87,7 +89,9 @@ def _order(rows: list[list[object]], up: Mapping[object, Sequence[object]], down
             at = {n: k for k, n in enumerate(rows[r - 1 if downwards else r + 1])}
             old = {n: k for k, n in enumerate(rows[r])}
 
-            def middle(n: object, at: dict[object, int] = at, old: dict[object, int] = old) -> float:
+            def middle(
+                n: object, at: dict[object, int] = at, old: dict[object, int] = old, near: _Near = near
+            ) -> float:
                 places = [at[m] for m in near.get(n, ()) if m in at]
                 return sum(places) / len(places) if places else float(old[n])
 
@@ -132,7 +136,7 @@ def _places(rows: Sequence[Sequence[object]], up: Mapping[object, Sequence[objec
                 total = sum(w for _, w in near)
                 wanted.append(sum(p * w for p, w in near) / total if near else x[n])
                 weight.append(1.0)
-            for p, q in zip(row, row[1:], strict=False):
+            for p, q in pairwise(row):
                 least.append(least[-1] + reach[p][1] + gap + reach[q][0])
             settled = isotonic([w - s for w, s in zip(wanted, least, strict=True)], weight)
             x.update((n, place + s) for n, place, s in zip(row, settled, least, strict=True))

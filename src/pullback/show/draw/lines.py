@@ -1,8 +1,8 @@
 """A network in letters, on one line where it is a chain or a ring; where no line can hold it, its nodes and lines by name.
 
-    ∇z ──i── W ──j── da        ∇y ──●── dz        dW ──j── A
-                                    │ i           └────k───┘   (the ring is closed below)
-                                  f′(z)
+∇z ──i── W ──j── da        ∇y ──●── dz        dW ──j── A
+                                │ i           └────k───┘   (the ring is closed below)
+                              f′(z)
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def drawn(term: Json, removed: bool, ascii: bool = False) -> list[str]:
     wide = [max(map(len, b)) for b in blocks]
     rows = []
     for k in range(high):
-        rows.append("    ".join((b[k] if k < len(b) else "").ljust(w) for b, w in zip(blocks, wide, strict=True)).rstrip())
+        rows.append(
+            "    ".join((b[k] if k < len(b) else "").ljust(w) for b, w in zip(blocks, wide, strict=True)).rstrip()
+        )
     return rows
 
 

@@ -127,7 +127,10 @@ def _radial(g: Network, sizes: Sequence[Size], gap: float) -> list[Point]:
     spread = g.neighbours(centre)
     for k, w in enumerate(spread):
         t = pi + 2 * pi * k / len(spread)
-        reach = gap * 1.1 + (abs(cos(t)) * (sizes[centre][0] + sizes[w][0]) + abs(sin(t)) * (sizes[centre][1] + sizes[w][1])) / 2
+        reach = (
+            gap * 1.1
+            + (abs(cos(t)) * (sizes[centre][0] + sizes[w][0]) + abs(sin(t)) * (sizes[centre][1] + sizes[w][1])) / 2
+        )
         at[w] = (reach * cos(t), reach * sin(t))
     return _outwards(g, at, sizes, gap)
 

@@ -121,13 +121,13 @@ def network(term: Json, removed: bool) -> Network:
         axes = tuple(k for k, x in enumerate(hole["legs"], 1) if x == c) if removed else ()
         if at or axes:
             ends[c] = (at, axes)
-    for letters, at, axes in _bundles(ends):
-        opened = [axes] if len(letters) > 1 and axes else [[k] for k in axes]
-        places = list(at)
+    for letters, held, opens in _bundles(ends):
+        opened = [opens] if len(letters) > 1 and opens else [[k] for k in opens]
+        places = list(held)
         for group in opened:
             made.vertices.append(Vertex("open", None, letters, tuple(group)))
             places.append(len(made.vertices) - 1)
-        if len(places) == 2 and at:
+        if len(places) == 2 and held:
             made.edges.append(Edge(places[0], places[1], letters))
             continue
         made.vertices.append(Vertex("ones" if len(places) == 1 else "copy", None, letters))

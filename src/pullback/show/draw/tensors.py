@@ -174,7 +174,9 @@ class _Picture:
         found = 0
         for v, (x, y) in zip(self.vertices, self.at, strict=True):
             w, h = _size(v)
-            found += 10 * (left < x + w / 2 + 2 and right > x - w / 2 - 2 and top < y + h / 2 + 2 and bottom > y - h / 2 - 2)
+            found += 10 * (
+                left < x + w / 2 + 2 and right > x - w / 2 - 2 and top < y + h / 2 + 2 and bottom > y - h / 2 - 2
+            )
         for _, o in self.letters:
             l, u, r, d = o.extent
             found += 10 * (left < r and right > l and top < d and bottom > u)
@@ -236,7 +238,9 @@ def panel(d: Json, number: int = 0, title: bool = True, column: float = 0.0) -> 
         scene.add(Text(column + gap / 2, y - 14, removal, 14, role="backward"))
         y += bottom + 26
     if d["left_out"]:
-        scene.add(Text(0, y, plain(f"and {d['left_out']} more networks of the same kinds"), 14, anchor="start", role="soft"))
+        scene.add(
+            Text(0, y, plain(f"and {d['left_out']} more networks of the same kinds"), 14, anchor="start", role="soft")
+        )
     return scene
 
 

@@ -64,7 +64,8 @@ class Words:
     @property
     def latex(self) -> str:
         """The same in LaTeX, for amsmath and amssymb."""
-        return f"${_latex(self.runs)}$"
+        tight = _SPACED.sub(r"\1", _latex(self.runs))
+        return f"${tight}$"
 
     def width(self, size: float) -> float:
         """At most this wide."""
@@ -143,8 +144,9 @@ _TEX = {
     "⟩": r"\rangle ", "·": r"\cdot ", "−": "-", "½": r"\tfrac{1}{2}", "⅓": r"\tfrac{1}{3}", "¼": r"\tfrac{1}{4}", "¾": r"\tfrac{3}{4}",
     "×": r"\times ", "…": r"\ldots ", "●": r"\bullet ", "ℓ": r"\ell ", "∂": r"\partial ", "\u00a0": r"\,", "→": r"\to ", "⇒": r"\Rightarrow ",
     "Σ": r"\textstyle\sum ", "√": r"\surd ", "∘": r"\circ ", "{": r"\{", "}": r"\}", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$",
-    "\\": r"\backslash ", "^": r"\hat{}", "_": r"\_", "~": r"\sim ", ":": r"\colon ",
+    "\\": r"\backslash ", "^": r"\hat{}", "_": r"\_", "~": r"\sim ", ":": "{:}",
 }  # fmt: skip
+_SPACED = re.compile(r"\\,(=|\+|-|\\odot |\\oslash |\\otimes |\\times )\\,")  # TeX has room of its own around these
 _PIECE = re.compile(r"[^\W\d_½⅓¼¾ℓ]+(?:[,.;]?\u00a0[^\W\d_½⅓¼¾ℓ]+)*|.", re.S)
 
 

@@ -16,6 +16,7 @@ __all__ = ["diagram"]
 Json = Mapping[str, Any]
 _BESIDE = 84  # columns up to which before and after stand side by side
 
+_BELOW = Cell("the network below", "the network below", r"\text{the network below}")
 _KEY = (
     "A name is a tensor; one with several axes carries their letters in order. A line is an index: between two tensors it "
     "is summed. ● joins three or more ends of one index, whose entries are multiplied. A line that ends in 1 is summed alone, or constant.",
@@ -40,7 +41,7 @@ class _Writer:
             return
         network, remove, read = (self.steps[s] for s in d["steps"])
         if self.level >= 2:
-            whole = math(d["closed"]) if d["closed"] else Cell("the networks below", "the networks below", r"\text{the networks below}")
+            whole = math(d["closed"]) if d["closed"] else _BELOW
             yield Calc(math(network["left"]), (Line("=", self.reason(network), whole),))
         if not d["terms"]:
             yield Para(plain("the networks cancel: nothing is left"))
@@ -82,18 +83,30 @@ class _Writer:
             minus = "-" if ascii else "−"
             sign = "" if k == 0 and t["sign"] == "+" else f"{t['sign'].replace('-', minus)} "
             number = f"{t['coefficient'][key]} " if t["coefficient"] else ""
-            yield from _beside(sign + number, drawn(t, False, ascii), f"remove {t['removed']['label'][key]}:", drawn(t, True, ascii))
+            yield from _beside(
+                sign + number, drawn(t, False, ascii), f"remove {t['removed']['label'][key]}:", drawn(t, True, ascii)
+            )
 
 
 def _main(block: list[str]) -> int:
     """The row of the block on which its line runs: that with most strokes along it."""
-    return max(range(len(block)), key=lambda k: (block[k].count("─") + block[k].count("-") if not block[k].strip().startswith(("└", "+")) else 0, -k))
+    return max(
+        range(len(block)),
+        key=lambda k: (
+            block[k].count("─") + block[k].count("-") if not block[k].strip().startswith(("└", "+")) else 0,
+            -k,
+        ),
+    )
 
 
 def _beside(lead: str, left: list[str], verb: str, right: list[str]) -> Iterator[str]:
     """Before and after side by side with their lines at one height, or below each other where that is too wide."""
     wide = max(map(len, left))
-    if len(lead) + wide + len(verb) + 8 + max(map(len, right)) > _BESIDE or left[0].startswith("nodes:") or right[0].startswith("nodes:"):
+    if (
+        len(lead) + wide + len(verb) + 8 + max(map(len, right)) > _BESIDE
+        or left[0].startswith("nodes:")
+        or right[0].startswith("nodes:")
+    ):
         yield from _led(lead, left)
         yield " " * len(lead) + verb
         yield from _led(lead, right)
