@@ -285,9 +285,12 @@ def test_version(call, flag: str) -> None:
 
 
 def worked_examples() -> list[str]:
-    shown = run("derive", "--help").stdout.decode()
-    block = shown.partition("examples:\n")[2].partition("\n\n")[0]
-    return [line.strip() for line in block.splitlines()]
+    found = []
+    for command in ("derive", "draw"):
+        shown = run(command, "--help").stdout.decode()
+        block = shown.partition("examples:\n")[2].partition("\n\n")[0]
+        found += [line.strip() for line in block.splitlines()]
+    return found
 
 
 def test_help_names_every_option_and_the_exit_codes(call) -> None:
@@ -313,7 +316,7 @@ def test_every_worked_example_of_the_help_runs(tmp_path: Path) -> None:
             ["bash", "-o", "pipefail", "-c", line], cwd=tmp_path, env=env, capture_output=True, timeout=60
         )
         assert done.returncode == 0, (line, done.stderr.decode())
-        assert done.stdout or ">" in line, line
+        assert done.stdout or ">" in line or "-o " in line, line
     assert json.loads((tmp_path / "layer.json").read_text(encoding="utf-8"))["steps"]
 
 
@@ -346,8 +349,10 @@ def completes(words: str) -> set[str]:
 @pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
 def test_bash_completes() -> None:
     assert completes("pullback derive --sty") == {"--style"}
-    assert completes("pullback derive --style ") == {"pairing", "index"}
+    assert completes("pullback derive --style ") >= {"pairing", "index", "diagram"}
     assert completes("pullback derive --format la") == {"latex"}
+    assert completes("pullback draw --format ") == {"svg", "dot", "mermaid", "tikz"}
+    assert completes("pullback draw --wh") == {"--what"}
     assert completes("pullback de") == {"derive"}
     assert "examples" in completes("pullback derive exam")
     assert completes("pullback completion ") == {"bash", "zsh", "fish"}

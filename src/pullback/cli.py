@@ -220,41 +220,40 @@ def _completion(shell: str) -> str:
     """A completion script made from the parser itself, so that it cannot fall behind."""
     parser = _parser()
     commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction)).choices
-    options = sorted(o for c in commands.values() for a in c._actions for o in a.option_strings if o.startswith("--"))
+    options = {n: [o for a in c._actions for o in a.option_strings if o.startswith("--")] for n, c in commands.items()}
     values = {
-        o: list(map(str, a.choices))
-        for c in commands.values()
-        for a in c._actions
-        if a.choices
-        for o in a.option_strings
-    }
-    follow = {
-        n: list(map(str, a.choices))
+        (n, o): list(map(str, a.choices))
         for n, c in commands.items()
         for a in c._actions
-        if a.choices and not a.option_strings
+        if a.choices
+        for o in a.option_strings or [n]  # what follows the command itself
     }
     if shell == "fish":
         lines = [f"complete -c pullback -n __fish_use_subcommand -a {c}" for c in commands]
-        lines += [
-            f"complete -c pullback -l {o[2:]}" + (f" -xa '{' '.join(values[o])}'" if o in values else "")
-            for o in options
-        ]
-        lines += [
-            f"complete -c pullback -n '__fish_seen_subcommand_from {n}' -xa '{' '.join(v)}'" for n, v in follow.items()
-        ]
+        for n, found in options.items():
+            seen = f"complete -c pullback -n '__fish_seen_subcommand_from {n}'"
+            lines += [
+                f"{seen} -l {o[2:]}" + (f" -xa '{' '.join(values[n, o])}'" if (n, o) in values else "") for o in found
+            ]
+            lines += [f"{seen} -xa '{' '.join(values[n, n])}'"] if (n, n) in values else []
         return "\n".join(lines)
-    values |= follow
     cases = "\n".join(
-        f"    {o}) COMPREPLY=($(compgen -W '{' '.join(v)}' -- \"$cur\")); return;;" for o, v in sorted(values.items())
+        f"    {n}:{o}) COMPREPLY=($(compgen -W '{' '.join(v)}' -- \"$cur\")); return;;"
+        for (n, o), v in sorted(values.items())
     )
+    every = "\n".join(f"    {n}) words='{' '.join(sorted(found))}';;" for n, found in options.items())
     body = f"""_pullback() {{
   local cur="${{COMP_WORDS[COMP_CWORD]}}" prev="${{COMP_WORDS[COMP_CWORD-1]}}"
-  case "$prev" in
+  case "${{COMP_WORDS[1]}}:$prev" in
 {cases}
   esac
   if [ "$COMP_CWORD" -eq 1 ]; then COMPREPLY=($(compgen -W '{" ".join(commands)} --version --help' -- "$cur"))
-  elif [[ "$cur" == -* ]]; then COMPREPLY=($(compgen -W '{" ".join(options)}' -- "$cur"))
+  elif [[ "$cur" == -* ]]; then
+    local words=
+    case "${{COMP_WORDS[1]}}" in
+{every}
+    esac
+    COMPREPLY=($(compgen -W "$words" -- "$cur"))
   else COMPREPLY=($(compgen -f -- "$cur")); fi
 }}
 complete -o filenames -F _pullback pullback"""
