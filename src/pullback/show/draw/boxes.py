@@ -90,11 +90,12 @@ class _Boxes:
 
     def side_width(self, names: Sequence[str]) -> float:
         """The room that a column of inputs beside a box takes."""
-        wide = 0.0
-        for n in names:
-            g = self.gradient(n)
-            wide = max(wide, self.width(n) + _SIDE, g.width(13) + 10 if g else 0.0)
-        return wide
+        return max([self.width(n) + self.side_gap(n) for n in names] or [0.0])
+
+    def side_gap(self, n: str) -> float:
+        """Between a box and an input beside it: enough for the gradient that stands below both."""
+        g = self.gradient(n)
+        return max(_SIDE, g.width(13) + 12 - self.width(n) if g else 0.0)
 
     def reach(self, n: str) -> tuple[float, float]:
         half = self.width(n) / 2
@@ -176,7 +177,7 @@ class _Boxes:
     def beside(self, s: str, n: str, edge: float, y: float, side: int) -> None:
         """An input beside its box: its value goes in above, its gradient comes out below."""
         w = self.width(s)
-        near = edge + side * _SIDE
+        near = edge + side * self.side_gap(s)
         self.box(s, near + side * w / 2, y, "parameter")
         inwards: tuple[Point, ...] = ((near, y - 6), (edge, y - 6))
         if not self.back[s, n]:

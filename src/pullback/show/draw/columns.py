@@ -61,8 +61,8 @@ class _Columns:
         for n, end in last.items():
             for r in range(self.rank[n] + 1, end):
                 self.slots[r].append([(n, k) for k in range(len(self.layers[n]["entries"]))])
-        for n in dict.fromkeys(u["to"][0] for u in self.uses if u["from"][0] is None):
-            self.slots[self.rank[n] - 1].append([("1 " + n, 0)])
+        for b, n in dict.fromkeys((u["bias"], u["to"][0]) for u in self.uses if u["bias"]):
+            self.slots[self.rank[n] - 1].append([("1 " + b, 0)])
 
     def heading(self, r: int) -> list[str]:
         return [n for n in self.layers if self.rank[n] == r]
@@ -70,7 +70,7 @@ class _Columns:
     def row(self) -> float:
         """The distance of two neurons: enough for the weights on the lines between them."""
         wide = [sum(map(len, g)) for g in self.slots]
-        need = max((15.0 * (m + 1) for m in wide[1:] if m <= _LABELLED), default=0.0)
+        need = max((18.0 * (m + 1) for m in wide[1:] if m <= _LABELLED), default=0.0)
         return max(_ROW, need)
 
     # ---- words between columns
@@ -141,7 +141,7 @@ class _Columns:
             name, k = u["from"]
             to, i = u["to"]
             end = self.rank[to]
-            source = f"1 {to}" if name is None else name
+            source = f"1 {u['bias']}" if name is None else name
             start = end - 1 if name is None else self.rank[name]
             stops = [self.at[source, k, r] for r in range(start, end)] + [self.at[to, i, end]]
             half = self.half(to, i)

@@ -79,11 +79,11 @@ def neurons_dot(record: Json) -> str:
             id[v["name"], j] = f"v{k}_{j}"
         row = " ".join(f"v{k}_{j} [label={quoted(x['text'])}];" for j, x in enumerate(v["entries"]))
         out.append(f"  {{ rank=same; {row} }}")
-    for k, to in enumerate(dict.fromkeys(u["to"][0] for u in data["uses"] if u["bias"])):
-        id[f"1 {to}", 0] = f"one{k}"
+    for k, b in enumerate(dict.fromkeys(u["bias"] for u in data["uses"] if u["bias"])):
+        id[f"1 {b}", 0] = f"one{k}"
         out.append(f'  one{k} [label="1", style=filled, fillcolor={_paint("parameter")}];')
     for u in data["uses"]:
-        a = id[f"1 {u['to'][0]}", 0] if u["bias"] else id[u["from"][0], u["from"][1]]
+        a = id[f"1 {u['bias']}", 0] if u["bias"] else id[u["from"][0], u["from"][1]]
         label = f" [label={quoted(u['label']['text'])}]" if u["label"] else ""
         out.append(f"  {a} -> {id[u['to'][0], u['to'][1]]}{label};")
     return "\n".join([*out, "}"]) + "\n"

@@ -46,7 +46,8 @@ def _ranks(nodes: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, 
 def layered(nodes: Sequence[str], edges: Sequence[tuple[str, str]], left: Mapping[str, float], right: Mapping[str, float], gap: float) -> Layers:  # fmt: skip
     """The layout; `left` and `right` are how far a node reaches from its centre line."""
     rank = _ranks(nodes, edges)
-    found = Layers(rank={**rank})
+    found = Layers()
+    found.rank.update(rank)
     found.rows = [[n for n in nodes if rank[n] == r] for r in range(max(rank.values(), default=0) + 1)]
     for a, b in edges:
         chain: list[object] = [a]

@@ -53,11 +53,11 @@ def neurons_mermaid(record: Json) -> str:
             id[v["name"], j] = f"v{k}_{j}"
             out.append(f"    v{k}_{j}(({_quoted(x['text'])}))")
         out.append("  end")
-    for k, to in enumerate(dict.fromkeys(u["to"][0] for u in data["uses"] if u["bias"])):
-        id[f"1 {to}", 0] = f"one{k}"
+    for k, b in enumerate(dict.fromkeys(u["bias"] for u in data["uses"] if u["bias"])):
+        id[f"1 {b}", 0] = f"one{k}"
         out.append(f'  one{k}(("1"))')
     for u in data["uses"]:
-        a = id[f"1 {u['to'][0]}", 0] if u["bias"] else id[u["from"][0], u["from"][1]]
+        a = id[f"1 {u['bias']}", 0] if u["bias"] else id[u["from"][0], u["from"][1]]
         label = f"|{_quoted(u['label']['text'])}|" if u["label"] else ""
         out.append(f"  {a} -->{label} {id[u['to'][0], u['to'][1]]}")
     return "\n".join(out) + "\n"
