@@ -23,6 +23,7 @@ _TRUNK = 40.0
 _SIDE = 52.0  # between a box and what stands beside it
 _LOW = 40.0  # height of a box
 _PORT = 40.0
+_ASIDE = 12.0  # from the middle of a box at most to the line that leaves it
 _WIDE = 420.0  # of one label; a longer formula is left to the text
 
 
@@ -71,6 +72,7 @@ class _Boxes:
         self.scene = Scene("")
         self.top: list[float] = []
         self.bottom: list[float] = []
+        self.trunk: dict[str, float] = {}
         self.port: dict[tuple[str, str], float] = {}
         self.hops: dict[tuple[str, str], list[tuple[float, float, float]]] = {}  # from x, to x, height of the track
 
@@ -103,10 +105,16 @@ class _Boxes:
         g = self.gradient(n)
         up = _LANE + 8 + g.width(14) if g else 0.0
         down = _LANE + 8 + _trunk_label(self.nodes[n]).width(14) if self.nodes[n]["value"] is not None else 0.0
-        return max(half + self.side_width(left), down), max(half + self.side_width(right), up)
+        return max(half + self.side_width(left), down + _ASIDE), max(half + self.side_width(right), up + _ASIDE)
 
     def height(self, n: str) -> float:
-        return max([_LOW, *(66.0 * len(s) - 2 for s in self.sides.get(n, ()))])
+        """Of a box: as high as what stands beside it, so that every arrow meets it."""
+        return max([_LOW, *(66.0 * (len(s) - 1) + _LOW for s in self.sides.get(n, ()))])
+
+    def room(self, n: str) -> float:
+        """Of a row: the box, and the gradients below what stands beside it."""
+        most = max(map(len, self.sides.get(n, ((), ()))))
+        return self.height(n) + (40.0 if most > 1 else 24.0 if most else 0.0)
 
     # ---- drawing
 
@@ -128,14 +136,15 @@ class _Boxes:
     def rows(self, plan: Layers) -> None:
         """The top and the bottom of every row, and between them a track for every line that moves sideways."""
         self.ports(plan)
+        self.trunks(plan)
         hops: list[list[tuple[tuple[str, str], float, float]]] = [[] for _ in plan.rows]
         for edge, chain in plan.chains.items():
             for p, q in pairwise(chain):
                 to = self.port[edge] if isinstance(q, str) else plan.x[q]
-                hops[plan.rank[p]].append((edge, plan.x[p], to))
+                hops[plan.rank[p]].append((edge, self.trunk.get(str(p), plan.x[p]), to))
         y = 0.0
         for row, crossing in zip(plan.rows, hops, strict=True):
-            high = max((self.height(n) for n in row if isinstance(n, str)), default=_LOW)
+            high = max((self.room(n) for n in row if isinstance(n, str)), default=_LOW)
             self.top.append(y)
             self.bottom.append(y + high)
             y += high + _TRUNK
@@ -148,7 +157,7 @@ class _Boxes:
         """Where each edge enters its box: straight below where it comes from, as far as the box is wide."""
         for n, sources in self.sources.items():
             came = sorted(sources, key=lambda a, n=n: plan.x[plan.chains[a, n][-2]])  # type: ignore[misc]
-            low, high = plan.x[n] - self.width(n) / 2 + 20, plan.x[n] + self.width(n) / 2 - 20
+            low, high = plan.x[n] - self.width(n) / 2 + 15, plan.x[n] + self.width(n) / 2 - 15
             wanted = []
             for k, a in enumerate(came):
                 least, most = low + k * _PORT, high - (len(came) - 1 - k) * _PORT
@@ -156,18 +165,27 @@ class _Boxes:
             for k, (a, place) in enumerate(zip(came, isotonic(wanted, [1.0] * len(came)), strict=True)):
                 self.port[a, n] = place + k * _PORT
 
+    def trunks(self, plan: Layers) -> None:
+        """Where each box is left: below its middle, or a little beside it where that makes a line straight."""
+        for n in self.main:
+            ends = [
+                self.port[n, m] if len(c := plan.chains[n, m]) == 2 else plan.x[c[1]] for m in self.users.get(n, [])
+            ]
+            near = min(ends, key=lambda e, n=n: abs(e - plan.x[n]), default=plan.x[n])  # type: ignore[misc]
+            self.trunk[n] = near if abs(near - plan.x[n]) <= _ASIDE else plan.x[n]
+
     def node(self, n: str, x: float, y: float) -> None:
         node, w = self.nodes[n], self.width(n)
         given = node["value"] is None
         self.box(n, x, y, "input" if given else "op")
         for names, side in zip(self.sides.get(n, ((), ())), (-1, 1), strict=True):
             for k, s in enumerate(names):
-                at = y + (k - (len(names) - 1) / 2) * 66.0 - (6 if len(names) > 1 else 0)
+                at = y + (k - (len(names) - 1) / 2) * 66.0
                 self.beside(s, n, x + side * (w / 2), at, side)
 
     def box(self, n: str, x: float, y: float, fill: str) -> None:
-        node, w = self.nodes[n], self.width(n)
-        self.scene.add(Box(self.id[n], x - w / 2, y - _LOW / 2, w, _LOW, fill, rx=14 if fill != "op" else 5))
+        node, w, h = self.nodes[n], self.width(n), self.height(n)
+        self.scene.add(Box(self.id[n], x - w / 2, y - h / 2, w, h, fill, rx=14 if fill != "op" else 5))
         if node["value"] is None and node["shape"]:
             self.scene.add(Text(x, y - 8, _value(node), 15, inside=self.id[n]))
             self.scene.add(Text(x, y + 10, written(shape_words(node)), 12, role="soft", inside=self.id[n]))
@@ -192,8 +210,8 @@ class _Boxes:
 
     def out(self, n: str, plan: Layers) -> None:
         """The trunk of a box, its labels, and the branches to its users."""
-        users, x, r = self.users.get(n, []), plan.x[n], plan.rank[n]
-        start, end = self.middle(r) + _LOW / 2, self.bottom[r] + _TRUNK
+        users, x, r = self.users.get(n, []), self.trunk[n], plan.rank[n]
+        start, end = self.middle(r) + self.height(n) / 2, self.bottom[r] + _TRUNK
         backs = [self.back[n, m] for m in users]
         up = any(backs) or (not users and self.nodes[n]["target"] and self.nodes[n]["gradient"] is not None)
         lanes = (x - _LANE, x + _LANE) if up else (x, x)
@@ -238,7 +256,7 @@ class _Boxes:
             if abs(a - b) > 0.5:
                 at = high - shift * (1 if b > a else -1)
                 points += [(points[-1][0], at), (b + shift, at)]
-        points.append((points[-1][0], self.middle(plan.rank[edge[1]]) - _LOW / 2))
+        points.append((points[-1][0], self.middle(plan.rank[edge[1]]) - self.height(edge[1]) / 2))
         if y is None:
             del points[0]
         if abs(points[-1][0] - self.port[edge] - shift) > 0.5:  # one lane became two, or two became one

@@ -27,7 +27,8 @@ _SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉ᵢⱼₖ", "0123456789ijk")
 _SUP = str.maketrans("ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᵉᵗ⁺⁽⁾", "T−0123456789et+()")
 
 _TOKEN = re.compile(
-    r"""(?P<lower>[₀-₉ᵢⱼₖ]+)
+    r"""(?P<slot>[∇D]+)(?P<slots>\d+)_(?=[^\W\d])
+    |(?P<lower>[₀-₉ᵢⱼₖ]+)
     |(?P<upper>[ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᵉᵗ⁺⁽⁾]+)
     |\^∘?(?:\((?P<group>[^()]*)\)|(?P<power>[−-]?[^\Wᵀ]+))
     |_(?:\{(?P<braced>[^{}]*)\}|\((?P<index>[^()]*)\)|(?P<under>[^\W_ᵀ²³]+))
@@ -104,7 +105,10 @@ def written(text: str) -> Words:
             found.append(Run(piece, italic, level))
 
     for m in _TOKEN.finditer(text):
-        if m["lower"]:
+        if m["slot"]:  # ∇2_loss: the derivative in the second argument
+            put(m["slot"])
+            put(m["slots"], level=-1)
+        elif m["lower"]:
             put(m["lower"].translate(_SUB), level=-1)
         elif m["upper"]:
             put(m["upper"].translate(_SUP), level=1)
