@@ -284,6 +284,36 @@ def test_version(call, flag: str) -> None:
     assert run(flag).stdout.decode() == f"pullback {__version__}\n"
 
 
+def test_draw_writes_the_format_of_the_file_name(call, tmp_path: Path) -> None:
+    for suffix, start in (
+        (".svg", "<svg"),
+        (".dot", "digraph"),
+        (".mmd", "flowchart"),
+        (".tex", r"\begin{tikzpicture}"),
+    ):
+        target = tmp_path / f"layer{suffix}"
+        assert call("draw", str(LAYER), "-o", str(target))[0] == 0
+        assert target.read_text(encoding="utf-8").startswith(start)
+    code, out, _ = call("draw", "-", "--what", "diagrams", stdin=LAYER.read_bytes())
+    assert code == 0 and out.startswith("<svg")
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["--what", "photo"], 2, "error[P030]: --what cannot be photo"),
+        (["--format", "png"], 2, "error[P030]: --format cannot be png"),
+        (["--sizes", "m"], 2, "error[P030]: --sizes cannot be read at 'm'"),
+        (["--sizes", "m=2"], 2, "error[P030]: no size for n"),
+        (["--sizes", "m=9,n=9"], 4, "error[U030]: no picture of neurons"),
+        (["-o", "layer.png"], 2, "error[P030]: layer.png: no picture is written as .png"),
+    ],
+)
+def test_draw_refuses(call, args: list[str], code: int, words: str) -> None:
+    done = call("draw", str(LAYER), *args)
+    assert (done[0], done[1]) == (code, "") and words in done[2]
+
+
 def worked_examples() -> list[str]:
     found = []
     for command in ("derive", "draw"):

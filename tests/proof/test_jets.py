@@ -23,7 +23,7 @@ def drawn(letters: str, rng: Random) -> list[int]:
 )  # fmt: skip
 def test_an_index_sum_is_what_numpy_says(spec: str) -> None:
     rng = Random(spec)
-    inputs, output = spec.split("->")
+    inputs, _ = spec.split("->")
     arrays = [drawn(s, rng) for s in inputs.split(",")]
     m = Meaning(spec, range(len(arrays)))
     found = Point(Modular("jets"), {})._contract(m, arrays, EXTENT, 7)

@@ -114,7 +114,9 @@ def test_neurons_are_joined_as_the_program_says(name: str, full: list, single: l
     sizes = {v["name"]: len(v["entries"]) for v in data["layers"]}
     uses = {(*u["from"], *u["to"]) for u in data["uses"] if not u["bias"]}
     for x, v in full:
-        assert {(x, j, v, i) for j in range(sizes[x]) for i in range(sizes[v])} == {u for u in uses if u[0] == x and u[2] == v}
+        assert {(x, j, v, i) for j in range(sizes[x]) for i in range(sizes[v])} == {
+            u for u in uses if u[0] == x and u[2] == v
+        }
     for x, v in single:
         assert {u for u in uses if u[0] == x and u[2] == v} == {(x, i, v, i) for i in range(sizes[v])}
     assert label in {u["label"]["text"] for u in data["uses"] if u["label"]}
@@ -182,7 +184,14 @@ def test_sizes_that_cannot_be_read(text: str) -> None:
 
 def test_sizes_and_formats_are_read() -> None:
     assert read_sizes("m=2, n = 3") == {"m": 2, "n": 3}
-    assert [format_of(f"x{s}", None) for s in (".svg", ".DOT", ".gv", ".mmd", ".tex", "")] == ["svg", "dot", "dot", "mermaid", "tikz", "svg"]
+    assert [format_of(f"x{s}", None) for s in (".svg", ".DOT", ".gv", ".mmd", ".tex", "")] == [
+        "svg",
+        "dot",
+        "dot",
+        "mermaid",
+        "tikz",
+        "svg",
+    ]
     assert format_of("x.png", "tikz") == "tikz" and format_of(None, None) == "svg"
     with pytest.raises(pb.ParseError):
         format_of("x.png", None)
@@ -193,7 +202,9 @@ def test_sizes_and_formats_are_read() -> None:
 @pytest.mark.parametrize("what", ["network", "diagrams"])
 def test_every_format_is_written(name: str, format: str, what: str) -> None:
     text = derived(name).draw(what, format)
-    start = {"svg": "<svg ", "dot": ("digraph ", "graph "), "mermaid": "flowchart ", "tikz": r"\begin{tikzpicture}"}[format]
+    start = {"svg": "<svg ", "dot": ("digraph ", "graph "), "mermaid": "flowchart ", "tikz": r"\begin{tikzpicture}"}[
+        format
+    ]
     assert text.startswith(start) and text.endswith("\n")
     if format == "dot":
         assert text.count("{") == text.count("}")
@@ -211,7 +222,14 @@ def test_a_term_of_a_gradient_is_not_called_the_gradient() -> None:
 
 def test_words() -> None:
     runs = [(r.text, r.italic, r.level) for r in written("W1ᵀ ∇z_ij").runs]
-    assert runs == [("W", True, 0), ("1", False, -1), ("T", False, 1), ("\u00a0∇", False, 0), ("z", True, 0), ("ij", True, -1)]
+    assert runs == [
+        ("W", True, 0),
+        ("1", False, -1),
+        ("T", False, 1),
+        ("\u00a0∇", False, 0),
+        ("z", True, 0),
+        ("ij", True, -1),
+    ]
     assert written("W1_23").text == "W1,23"
     assert written("tanh(Z1)").latex == r"$\text{tanh}(Z_{1})$"
     assert written("∇y ⊙ f′(z)").latex == r"$\nabla y\odot f'(z)$"
@@ -221,7 +239,11 @@ def test_words() -> None:
 
 def test_widths_are_estimated_from_above() -> None:
     """Against the advance widths of Times and DejaVu Serif, in thousandths of an em."""
-    real = {"∇z": 712 + 527, "W a + b": 1029 + 318 * 3 + 596 + 838 + 640, "loss(y)": 320 + 602 + 513 * 2 + 390 * 2 + 565}
+    real = {
+        "∇z": 712 + 527,
+        "W a + b": 1029 + 318 * 3 + 596 + 838 + 640,
+        "loss(y)": 320 + 602 + 513 * 2 + 390 * 2 + 565,
+    }
     for text, width in real.items():
         assert written(text).width(1000) >= width - 25
 
