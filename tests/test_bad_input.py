@@ -209,7 +209,7 @@ COMMANDS = [
     ("unknown option", ["derive", "--styel", "index"], "P030", ["--styel", "did you mean --style?"]),
     ("unknown option, swapped letters", ["derive", "x.eqn", "--wtr", "W"], "P030", ["did you mean --wrt?"]),
     ("unknown option, nothing like it", ["derive", "--frobnicate"], "P030", ["--frobnicate", "--help"]),
-    ("unknown command", ["derve", "x"], "P030", ["derve", "derive, prove, compare, completion", "did you mean derive?"]),
+    ("unknown command", ["derve", "x"], "P030", ["derve", "derive, draw, prove, compare", "did you mean derive?"]),
     ("unknown style", ["derive", "-e", "E = x", "--style", "pairings"], "P030", ["pairing, index", "mean pairing?"]),
     ("unknown format", ["derive", "-e", "E = x", "--format", "pdf"], "P030", ["text, markdown, latex, json"]),
     ("unknown level", ["derive", "-e", "E = x", "--level", "7"], "P030", ["--level cannot be 7", "1, 2, 3, 4"]),

@@ -37,6 +37,18 @@ RENDERINGS = {
     "index.txt": lambda d: d.text(style="index", level=3),
     "tex": lambda d: d.latex(level=3),
     "index.tex": lambda d: d.latex(style="index", level=3),
+    "diagram.txt": lambda d: d.text(style="diagram", level=3),
+    "diagram.ascii.txt": lambda d: d.text(style="diagram", level=2, ascii=True),
+    "diagram.tex": lambda d: d.latex(style="diagram", level=2),
+    "diagram.md": lambda d: d.markdown(style="diagram", level=2),
+    "network.svg": lambda d: d.draw("network"),
+    "network.tikz.tex": lambda d: d.draw("network", "tikz"),
+    "network.dot": lambda d: d.draw("network", "dot"),
+    "network.mmd": lambda d: d.draw("network", "mermaid"),
+    "diagrams.svg": lambda d: d.draw("diagrams"),
+    "diagrams.tikz.tex": lambda d: d.draw("diagrams", "tikz"),
+    "diagrams.dot": lambda d: d.draw("diagrams", "dot"),
+    "diagrams.mmd": lambda d: d.draw("diagrams", "mermaid"),
     "md": lambda d: d.markdown(level=2),
     "json": lambda d: d.to_json(),
 }
@@ -57,12 +69,25 @@ def test_gradients_are_those_of_the_literature(name: str) -> None:
 @pytest.mark.parametrize("name", EXPECTED)
 @pytest.mark.parametrize("kind", RENDERINGS)
 def test_rendering_is_the_golden(name: str, kind: str) -> None:
-    made = RENDERINGS[kind](derived(name)).rstrip("\n") + "\n"
-    path = GOLDEN / f"{name}.{kind}"
+    compare(f"{name}.{kind}", RENDERINGS[kind](derived(name)))
+
+
+def compare(file: str, text: str) -> None:
+    made = text.rstrip("\n") + "\n"
+    path = GOLDEN / file
     if os.environ.get("PULLBACK_GOLDEN") == "write":
         path.parent.mkdir(exist_ok=True)
         path.write_text(made, encoding="utf-8")
     assert made == path.read_text(encoding="utf-8")
+
+
+NEURONS = {"layer": {"m": 2, "n": 3}, "layer_index": {"m": 2, "n": 3}, "bias_folded": {"m": 2, "n": 2}}
+
+
+@pytest.mark.parametrize("name", NEURONS)
+@pytest.mark.parametrize(("kind", "format"), [("svg", "svg"), ("tikz.tex", "tikz"), ("dot", "dot"), ("mmd", "mermaid")])
+def test_neurons_are_the_golden(name: str, kind: str, format: str) -> None:
+    compare(f"{name}.neurons.{kind}", derived(name).draw(format=format, sizes=NEURONS[name]))
 
 
 @pytest.mark.parametrize("name", EXPECTED)

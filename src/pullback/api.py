@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 from .algebra.canonical import equal
@@ -19,6 +21,8 @@ from .calculus.core import Definition
 from .calculus.derivation import Derivation
 from .calculus.derive import appender
 from .calculus.derive import derive as sweep
+from .calculus.diagram import diagrams
+from .calculus.graph import Diagram
 from .calculus.eliminated import eliminate_between, inline_own
 from .calculus.indexed import index_steps
 from .calculus.induction import induction
@@ -29,12 +33,14 @@ from .errors import CheckFailed, ParseError, PullbackError, UnsupportedError, ne
 from .language.operators import program_of
 from .language.program import FunctionKind, Program, choose_target
 from .language.text import parse_expression, parse_program
+from .pictures import chosen, small_numbers
 from .proof.claim import check, modular_equal, symbols_of
 from .proof.final import Problem, confirm
 from .proof.recur import confirm_all, prove_induction, write_all
 from .proof.whynot import WhyNot, why_not
 from .show import notation
 from .show.names import SCHEMES
+from .show.draw.picture import FORMATS, WHAT, draw
 from .show.page import render
 from .show.record import ALL, record
 from .step import Evidence, Step
@@ -96,13 +102,17 @@ class Derived:
         """Everything that any renderer shows, as plain data (docs/record.md)."""
         return self._record(ALL)
 
-    def _record(self, parts: Collection[str], names: str = "nabla") -> dict[str, Any]:
+    def _record(
+        self, parts: Collection[str], names: str = "nabla", sizes: Mapping[str, int] | None = None
+    ) -> dict[str, Any]:
         """The record with no more than is going to be looked at."""
         if "index" in parts and not self.derivation.index_steps:
             self.derivation.index_steps = list(_checked(index_steps(self.derivation), None))
+        if "diagrams" in parts and not self.derivation.diagrams:
+            self.derivation.diagrams = list(_drawn(self.derivation))
         if names not in SCHEMES:
             raise ParseError("P030", f"unknown names {names}", expected=", ".join(SCHEMES))
-        header = {**_header(self.program, self.evidence), "names": names}
+        header = {**_header(self.program, self.evidence), "names": names, "sizes": sizes or {}}
         if "why_not" in parts and not isinstance(self.derivation, Recurrence):
             header["why_not"] = self._why_not
         return record(self.derivation, header, parts)
@@ -113,7 +123,7 @@ class Derived:
         return why_not(_problem(self.derivation, self.program), shown)
 
     def _render(self, style: str, format: str, level: int, names: str, **options: bool) -> str:
-        parts = {"index"} if style == "index" else set()
+        parts = {"index": {"index"}, "diagram": {"diagrams"}}.get(style, set())
         parts |= {"why"} if level >= 3 else set()
         parts |= {"why", "entries", "why_not"} if level >= 4 else set()
         return render(self._record(parts, names), style=style, format=format, level=level, **options)
@@ -133,6 +143,30 @@ class Derived:
     def latex(self, style: str = "pairing", level: int = 2, *, names: str = "nabla") -> str:
         """A complete LaTeX document."""
         return self._render(style, "latex", level, names)
+
+    def draw(self, what: str = "network", format: str = "svg", sizes: Mapping[str, int] | None = None) -> str:
+        """A picture as text: what is "network" or "diagrams", format "svg", "dot", "mermaid" or "tikz".
+
+        With `sizes` (m=2, n=3: every size a small number) the network is drawn neuron by neuron; without, as boxes,
+        unless every size of the program is a small number already. Raises ParseError P030 for what there is not,
+        UnsupportedError U034 where there is no picture of neurons.
+        """
+        chosen("picture", what, WHAT)
+        chosen("format of a picture", format, FORMATS)
+        given = small_numbers(self.program, sizes) if sizes is not None else None
+        if what == "diagrams":
+            if given:
+                raise ParseError("P030", "sizes are for the network: a tensor diagram holds for all of them",
+                                 hint="leave the sizes out, or draw what = network")  # fmt: skip
+            return draw(self._record({"diagrams"}), what, format)
+        if given is None and not all(n.constant is not None for v in self.derivation.names() for n in v.shape):
+            return draw(self._record({"graph"}), what, format)
+        try:
+            return draw(self._record({"neurons"}, sizes=given or {}), what, format)
+        except UnsupportedError:
+            if given is not None:
+                raise
+        return draw(self._record({"graph"}), what, format)
 
     def to_json(self, indent: int | None = 1, *, names: str = "nabla") -> str:
         """The record. `names="delta"` leaves the index derivation out, where δ is the Kronecker symbol."""
@@ -248,6 +282,13 @@ def _checked(steps: Sequence[Step], progress: Callable[[str, float], None] | Non
         yield check(s, memo)
     if progress is not None:
         progress("checking steps", 1.0)
+
+
+def _drawn(d: Derivation) -> Iterator[Diagram]:
+    """The diagrams of the backward equations with the evidence for their steps."""
+    numbered, memo = count(1), dict[Any, Any]()
+    for g in diagrams(d):
+        yield replace(g, steps=tuple(check(replace(s, id=f"d{next(numbered)}"), memo) for s in g.steps))
 
 
 def _wanted(program: Program, wrt: Sequence[str] | None, goal: Expr) -> list[Expr]:

@@ -9,7 +9,8 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .document import Calc, Cell, Document, Head, Item, Line, Para, Reason, Sentence, Table
+from .document import Calc, Cell, Document, Figure, Head, Item, Line, Para, Reason, Sentence, Table
+from .styles.diagram import diagram
 from .styles.index import index
 from .styles.pairing import pairing
 
@@ -17,7 +18,11 @@ __all__ = ["FORMATS", "STYLES", "page", "render"]
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")  # what paints a word takes no room
 _WIDTH = 98
-STYLES: Mapping[str, Callable[[Mapping[str, Any], int], Document]] = {"pairing": pairing, "index": index}
+STYLES: Mapping[str, Callable[[Mapping[str, Any], int], Document]] = {
+    "pairing": pairing,
+    "index": index,
+    "diagram": diagram,
+}
 
 
 def render(
@@ -28,7 +33,7 @@ def render(
     ascii: bool = False,
     color: bool = False,
 ) -> str:
-    """The page of a record. Styles: pairing, index; formats: text, markdown, latex, json; levels 1 to 4."""
+    """The page of a record. Styles: pairing, index, diagram; formats: text, markdown, latex, json; levels 1 to 4."""
     if format == "json":
         return json.dumps(record, ensure_ascii=ascii, indent=1) + "\n"
     return page(STYLES[style](record, level), format, ascii, color)
@@ -89,6 +94,8 @@ class _Text:
             )
         elif isinstance(part, Table):
             yield from self.table(part)
+        elif isinstance(part, Figure):
+            yield from (" " * part.indent + line for line in (part.ascii if self.ascii else part.text))
         elif isinstance(part, Calc):
             yield from self.calc(part)
 
@@ -295,7 +302,11 @@ _PREAMBLE = r"""\documentclass{article}
 
 
 def _latex(doc: Document, ascii: bool, color: bool) -> str:
-    out = [_PREAMBLE + rf"\section*{{{_inline(doc.title)}}}"]
+    drawn = any(isinstance(p, Figure) for p in doc.parts)
+    preamble = (
+        _PREAMBLE.replace("{amsmath,amssymb}\n", "{amsmath,amssymb}\n\\usepackage{tikz}\n") if drawn else _PREAMBLE
+    )
+    out = [preamble + rf"\section*{{{_inline(doc.title)}}}"]
     for part in doc.parts:
         if isinstance(part, Head):
             command = "subsection" if part.level < 3 else "paragraph"
@@ -303,6 +314,8 @@ def _latex(doc: Document, ascii: bool, color: bool) -> str:
         elif isinstance(part, Para):
             lead = "" if not part.bullet else "-- " if part.bullet == "– " else part.bullet
             out.append(rf"{lead}{part.said.latex}" + "\n")
+        elif isinstance(part, Figure):
+            out.append("\\begin{center}\n" + part.latex + "\\end{center}\n")
         elif isinstance(part, Table):
             out.append(_latex_table(part))
         elif isinstance(part, Calc):
@@ -335,6 +348,8 @@ def _markdown(doc: Document, ascii: bool, color: bool) -> str:
         elif isinstance(part, Para):
             words = _md(part.said.latex)
             out.append(f"- {words}" if part.bullet == "– " else f"{part.bullet}{words}")
+        elif isinstance(part, Figure):
+            out.append("\n".join(["```text", *part.text, "```"]))
         elif isinstance(part, Table):
             out.append(_markdown_table(part))
         elif isinstance(part, Calc):

@@ -20,9 +20,11 @@ from ..calculus.roles import Letters, Roles, Said, roles
 from ..errors import CheckFailed
 from ..step import Evidence, Increment, Step
 from .blocks import blocks
+from .graph import diagram, program_graph
 from .indices import indexed, indexed_text, product, products_text
 from .names import Taken, ascii_text, latex_name
 from .naming import chosen, spellings, with_gradients
+from .neurons import neurons
 from .notation import Printed, show
 from .prose import fill
 from .ranges import given_member, ranges_shown, reach
@@ -34,7 +36,7 @@ __all__ = ["ALL", "FORMAT", "dumps", "evidence_of", "record"]
 
 FORMAT = "pullback/1"
 ALL = frozenset(
-    {"index", "net", "why", "entries", "why_not"}
+    {"index", "net", "why", "entries", "why_not", "graph", "diagrams"}
 )  # what a record may leave out when nobody will look at it
 _CHEAP = 60  # nodes above which no index sum is printed beside an expression
 _WIDE = 200  # nodes above which our own names are not written out in a forward equation
@@ -283,6 +285,9 @@ class _Recorder:
             "why_not_like": found if like else None,
         }
 
+    def diagrams(self) -> list[Json]:
+        return [diagram(g, self.taken, self.math, self.said) for g in self.d.diagrams]
+
     def roles(self, r: Roles) -> Json:
         return {
             "legs": list(r.legs),
@@ -380,7 +385,7 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
     conventions, functions (name → kind), title, final (the evidence for the whole), why_not (name → WhyNot, or the name of
     an equation with the same answer), names (what gradients are called). All of it is optional.
     `parts` may leave out what will not be looked at: the index derivation, index sums beside formulas, the role tables
-    and uses (`why`), the entries at small sizes. The record that is written to a file has them all.
+    and uses (`why`), the entries at small sizes, the graph of the program, the diagrams. The record that is written to a file has them all.
     """
     r = _Recorder(derivation, header, parts)
     named = (x for b in derivation.backward for x in (b.of, *filter(is_name, postorder(b.value))))
@@ -435,6 +440,10 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
         "blocks": blocks(derivation, r.math),
         "index_steps": [r.index_step(s) for s in derivation.index_steps] if "index" in parts else [],
         "backward": [r.backward(b, sizes) for b in derivation.backward],
+        "graph": program_graph(derivation, r.math) if "graph" in parts else None,
+        "neurons": neurons(derivation, header["sizes"], r.taken, r.math) if "neurons" in parts else None,
+        "diagrams": r.diagrams() if "diagrams" in parts else [],
+        "diagram_steps": [r.step(s) for g in derivation.diagrams for s in g.steps] if "diagrams" in parts else [],
         "checks": _checks(steps),
         "final": [
             {"level": f["level"], "detail": str(f["detail"]), "data": _json(f["data"])} for f in header.get("final", ())
