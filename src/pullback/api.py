@@ -16,7 +16,6 @@ from .algebra.ops.structure import zeros
 from .calculus.core import Definition
 from .calculus.derivation import Derivation
 from .calculus.derive import derive as sweep
-from .calculus.indexed import index_steps
 from .code.numpy import evaluate
 from .errors import CheckFailed, ParseError, nearest
 from .language.operators import program_of
@@ -24,6 +23,7 @@ from .language.program import FunctionKind, Program, choose_target
 from .language.text import parse_expression, parse_program
 from .proof.claim import check, modular_equal, symbols_of
 from .proof.final import Problem, confirm
+from .readings import PARTS, prepare
 from .show import notation
 from .show.page import render
 from .show.record import ALL, record
@@ -88,12 +88,11 @@ class Derived:
 
     def _record(self, parts: Collection[str]) -> dict[str, Any]:
         """The record with no more than is going to be looked at."""
-        if "index" in parts and not self.derivation.index_steps:
-            self.derivation.index_steps = list(_checked(index_steps(self.derivation), None))
+        prepare(self.derivation, parts)
         return record(self.derivation, _header(self.program, self.evidence), parts)
 
     def _render(self, style: str, format: str, level: int, **options: bool) -> str:
-        parts = {"index"} if style == "index" else set()
+        parts = set(PARTS[style])
         parts |= {"why"} if level >= 3 else set()
         parts |= {"why", "entries"} if level >= 4 else set()
         return render(self._record(parts), style=style, format=format, level=level, **options)

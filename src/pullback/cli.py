@@ -18,7 +18,7 @@ from .language.text import decode
 
 __all__ = ["main"]
 
-_STYLES = ("pairing", "index")
+_STYLES = ("pairing", "jacobian", "index")
 _FORMATS = ("text", "markdown", "latex", "json")
 
 _EXAMPLES = """\

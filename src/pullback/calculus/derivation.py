@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..algebra.expr import Expr
 from ..step import Step
@@ -33,6 +34,7 @@ class Derivation:
     backward: list[Backward] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     index_steps: list[Step] = field(default_factory=list)  # style `index`, made when asked for
+    readings: dict[str, Any] = field(default_factory=dict)  # other readings, made when asked for (readings.py)
 
     def gradients(self) -> dict[str, Expr]:
         """The asked gradients by name."""

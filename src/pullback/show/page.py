@@ -10,13 +10,19 @@ from typing import Any
 
 from .document import Calc, Cell, Document, Head, Item, Line, Para, Reason, Sentence, Table
 from .styles.index import index
+from .styles.jacobian import jacobian
 from .styles.pairing import pairing
 
 __all__ = ["FORMATS", "STYLES", "render"]
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")  # what paints a word takes no room
 _WIDTH = 98
-STYLES: Mapping[str, Callable[[Mapping[str, Any], int], Document]] = {"pairing": pairing, "index": index}
+Style = Callable[[Mapping[str, Any], int], Document]
+STYLES: Mapping[str, Style] = {
+    "pairing": pairing,
+    "jacobian": jacobian,
+    "index": index,
+}
 
 
 def render(
@@ -26,11 +32,15 @@ def render(
     level: int = 2,
     ascii: bool = False,
     color: bool = False,
+    **view: Any,
 ) -> str:
-    """The page of a record. Styles: pairing, index; formats: text, markdown, latex, json; levels 1 to 4."""
+    """The page of a record. Formats: text, markdown, latex, json; levels 1 to 4.
+
+    `view` holds what only some styles ask for: `layout`, "numerator" or "denominator".
+    """
     if format == "json":
         return json.dumps(record, ensure_ascii=ascii, indent=1) + "\n"
-    doc = STYLES[style](record, level)
+    doc = STYLES[style]({**record, "view": view}, level)
     return FORMATS[format](doc, ascii, color)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ..algebra.expr import Expr
 from ..algebra.op import ATOM, POSTFIX, PRODUCT
+from ..calculus.jacobian import Jacobians
 from ..calculus.roles import Letters
 from ..calculus.stacked import Diag, Entries, Form, Kron, Leaf, Named, Product, Scaled, Sum, Turned
 from ..step import Step
@@ -15,7 +16,7 @@ from .indices import indexed
 from .names import ascii_text, latex_name
 from .notation import Printed, show
 
-__all__ = ["form_step", "written"]
+__all__ = ["jacobian_record", "written"]
 
 _SHOWN = 6  # terms of a sum that are written out
 
@@ -147,7 +148,12 @@ class Recorder(Protocol):
     def step(self, s: Step) -> Json: ...
 
 
-def form_step(r: Recorder, s: Step) -> Json:
+def jacobian_record(r: Recorder, made: Mapping[str, Jacobians]) -> Json:
+    """The steps of style `jacobian` in both layouts."""
+    return {layout: [_step(r, s) for s in j.steps] for layout, j in made.items()}
+
+
+def _step(r: Recorder, s: Step) -> Json:
     """A step whose sides are forms or expressions."""
     found = r.step(replace(s, left=None, right=None))
     for side, x in (("left", s.left), ("right", s.right)):

@@ -22,7 +22,7 @@ from ..document import (
 )
 from .common import conditions, given, mixed, notes, results, small_sizes, why
 
-__all__ = ["pairing"]
+__all__ = ["pairing", "written_out"]
 
 Json = Mapping[str, Any]
 
@@ -163,6 +163,11 @@ def _plus(cells: list[Cell]) -> Cell:
         else:
             out = join([out, "+", c])
     return out
+
+
+def written_out(record: Json, level: int) -> Iterator[Head | Para | Calc | Table]:
+    """Names of ours put back into the results, and blocks compared with what they were made of."""
+    return _Writer(record, level).written_out()
 
 
 def pairing(record: Json, level: int) -> Document:
