@@ -86,30 +86,37 @@ class Derived:
         """Everything that any renderer shows, as plain data (docs/record.md)."""
         return self._record(ALL)
 
-    def _record(self, parts: Collection[str]) -> dict[str, Any]:
+    def _record(self, parts: Collection[str], sizes: Mapping[str, int] | None = None) -> dict[str, Any]:
         """The record with no more than is going to be looked at."""
-        prepare(self.derivation, parts)
+        prepare(self.derivation, parts, sizes)
         return record(self.derivation, _header(self.program, self.evidence), parts)
 
-    def _render(self, style: str, format: str, level: int, **options: bool) -> str:
-        parts = set(PARTS[style])
+    def _render(self, style: str, format: str, level: int, *, sizes: Mapping[str, int] | None, numbers: bool, **view: Any) -> str:
+        parts = set(PARTS.get(style, ())) | ({"numbers"} if numbers else set())
         parts |= {"why"} if level >= 3 else set()
         parts |= {"why", "entries"} if level >= 4 else set()
-        return render(self._record(parts), style=style, format=format, level=level, **options)
+        return render(self._record(parts, sizes), style=style, format=format, level=level, numbers=numbers, **view)
 
-    def text(self, style: str = "pairing", level: int = 2, *, ascii: bool = False, color: bool = False) -> str:
-        """The derivation as text, in Unicode or ASCII; `level` 1 to 4 says how much is explained."""
-        return self._render(style, "text", level, ascii=ascii, color=color)
+    def text(self, style: str = "pairing", level: int = 2, *, ascii: bool = False, color: bool = False, layout: str = "numerator",
+             sizes: Mapping[str, int] | None = None, numbers: bool = False) -> str:  # fmt: skip
+        """The derivation as text, in Unicode or ASCII; `level` 1 to 4 says how much is explained.
 
-    def markdown(self, style: str = "pairing", level: int = 2) -> str:
-        return self._render(style, "markdown", level)
+        Styles: pairing, jacobian (in `layout` numerator or denominator), index, scalar (at `sizes`, with `numbers`), all.
+        """
+        return self._render(style, "text", level, sizes=sizes, numbers=numbers, layout=layout, ascii=ascii, color=color)
 
-    def latex(self, style: str = "pairing", level: int = 2) -> str:
+    def markdown(self, style: str = "pairing", level: int = 2, *, layout: str = "numerator", sizes: Mapping[str, int] | None = None,
+                 numbers: bool = False) -> str:  # fmt: skip
+        return self._render(style, "markdown", level, sizes=sizes, numbers=numbers, layout=layout)
+
+    def latex(self, style: str = "pairing", level: int = 2, *, layout: str = "numerator", sizes: Mapping[str, int] | None = None,
+              numbers: bool = False) -> str:  # fmt: skip
         """A complete LaTeX document."""
-        return self._render(style, "latex", level)
+        return self._render(style, "latex", level, sizes=sizes, numbers=numbers, layout=layout)
 
-    def to_json(self, indent: int | None = 1) -> str:
-        return json.dumps(self.record, ensure_ascii=False, indent=indent)
+    def to_json(self, indent: int | None = 1, *, sizes: Mapping[str, int] | None = None) -> str:
+        """The record; entries are written out at `sizes` where they are given."""
+        return json.dumps(self._record(ALL, sizes) if sizes else self.record, ensure_ascii=False, indent=indent)
 
     def evaluate(self, **arrays: Any) -> tuple[Any, dict[str, Any]]:
         """(value, {name: gradient}) on NumPy arrays; unknown functions are passed as f=callable or f=(callable, derivative).

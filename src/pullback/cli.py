@@ -15,10 +15,10 @@ from ._version import __version__
 from .api import Derived, derive
 from .errors import ParseError, PullbackError, nearest
 from .language.text import decode
+from .show.page import LAYOUTS, STYLES
 
 __all__ = ["main"]
 
-_STYLES = ("pairing", "jacobian", "index")
 _FORMATS = ("text", "markdown", "latex", "json")
 
 _EXAMPLES = """\
@@ -76,10 +76,14 @@ def _parser() -> _Parser:
     )
     d.add_argument("--target", metavar="NAME", help="the scalar to differentiate (default: E, or the last equation)")
     d.add_argument(
-        "--style", choices=_STYLES, default="pairing", help="pairing: ⟨G, L d⟩ = ⟨L*G, d⟩; index: entries and δ"
+        "--style", choices=tuple(STYLES), default="pairing",
+        help="pairing: ⟨G, L d⟩ = ⟨L*G, d⟩; jacobian: matrices; index: entries and δ; scalar: one number at a time; all of them"
     )
     d.add_argument("--level", type=int, choices=(1, 2, 3, 4), default=2, metavar="1|2|3|4",
                    help="1 frontier lines, 2 with rules, 3 with proofs and WHY, 4 with entries at small sizes")  # fmt: skip
+    d.add_argument("--layout", choices=LAYOUTS, default="numerator", help="of style jacobian: which way its matrices stand")
+    d.add_argument("--sizes", metavar="m=2,n=3", help="the sizes of style scalar and of level 4 (default: small, different)")
+    d.add_argument("--numbers", action="store_true", help="style scalar: with a worked example in small numbers")
     d.add_argument("--format", choices=_FORMATS, default="text")
     d.add_argument(
         "--dialect", choices=("matrix", "matlab"), help="how to read *: refuse between tensors, or matrix product"
@@ -160,13 +164,34 @@ def _derive(args: argparse.Namespace) -> int:
 
 
 def _shown(d: Derived, args: argparse.Namespace, color: bool) -> str:
+    sizes = _sizes(args.sizes)
     if args.format == "json":
-        return d.to_json()
+        return d.to_json(sizes=sizes)
+    view = {"layout": args.layout, "sizes": sizes, "numbers": args.numbers}
     if args.format == "latex":
-        return d.latex(args.style, args.level).rstrip("\n")
+        return d.latex(args.style, args.level, **view).rstrip("\n")
     if args.format == "markdown":
-        return d.markdown(args.style, args.level).rstrip("\n")
-    return d.text(args.style, args.level, ascii=args.ascii, color=color).rstrip("\n")
+        return d.markdown(args.style, args.level, **view).rstrip("\n")
+    return d.text(args.style, args.level, ascii=args.ascii, color=color, **view).rstrip("\n")
+
+
+def _sizes(text: str | None) -> dict[str, int]:
+    """`m=2,n=3` as sizes by name. Raises ParseError."""
+    found: dict[str, int] = {}
+    for part in (text or "").split(","):
+        name, equals, value = (p.strip() for p in part.partition("="))
+        if not name and not equals and text is not None and not text.strip(" ,"):
+            continue
+        if text is None:
+            break
+        if not name or not equals or name in found:
+            said = f"{name} has two sizes" if name in found else f"--sizes cannot be read at '{part.strip()}'"
+            raise ParseError("P032", said, expected="NAME=NUMBER,NAME=NUMBER", hint="for example --sizes m=2,n=3")
+        if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) < 1:
+            raise ParseError("P032", f"the size {name} cannot be {value or 'empty'}", expected="a whole number from 1 on",
+                             hint=f"for example {name}=3")  # fmt: skip
+        found[name] = int(value)
+    return found
 
 
 def _completion(shell: str) -> str:

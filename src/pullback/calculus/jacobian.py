@@ -26,7 +26,7 @@ from .indexed import OF, OUT, cotangents, jacobian_of, named, users_of
 from .kronecker import NoMatrix, matrix_of
 from .stacked import Diag, Entries, Form, Kron, Leaf, Named, Product, Sum, column, extent, product, row, rows_first, turned
 
-__all__ = ["LAYOUTS", "Equality", "Jacobians", "Link", "jacobian_steps", "links"]
+__all__ = ["LAYOUTS", "Equality", "Jacobians", "Link", "contraction", "jacobian_steps", "links"]
 
 LAYOUTS = ("numerator", "denominator")
 ONE = rational(1)
@@ -187,7 +187,7 @@ class _Writer:
         if all(k.form is not None for k in used):
             # a product of Jacobians; in numerator layout a row that is transposed at the end
             put = _sum([self.put(k, g) for k, g in pairs])
-            contracted = _pairing_sum([inner(self.contraction(k, g), increment(x)) for k, g in pairs])
+            contracted = _pairing_sum([inner(contraction(k, g), increment(x)) for k, g in pairs])
             if not start:
                 self.add("put", x, total, put, ("SUBST",), Why("put in"), Claim("EQ", before, contracted), home,
                          Equality("equal", _sum(names), put))  # fmt: skip
@@ -218,11 +218,6 @@ class _Writer:
             return self.laid(k.form)
         return product(row(g), k.form) if self.rows else product(turned(k.form), column(g))
 
-    def contraction(self, k: Link, g: Expr) -> Expr:
-        out, of = OUT[: k.equation.var.order], OF[: k.of.order]
-        assert k.tensor is not None
-        return einsum(f"{out},{out}{of}->{of}", g, k.tensor) if g is not ONE else _as_einsum(out, of, k.tensor)
-
     def chain_claim(self, x: Expr, pairs: list[tuple[Link, Expr]]) -> Claim:
         """Σ_v ∂E/∂v ∂v/∂x with the names of the Jacobians, and with what they stand for."""
         left: list[Expr] = []
@@ -238,6 +233,13 @@ class _Writer:
             right += [inner(g, t) for t in k.terms]
         paired = inner(_pairing_sum(left), increment(x))
         return Claim("EQ", paired, _pairing_sum(right), where)
+
+
+def contraction(k: Link, g: Expr) -> Expr:
+    """Σ g ∂v/∂x over the axes of v: what this use of x contributes to ∇x."""
+    out, of = OUT[: k.equation.var.order], OF[: k.of.order]
+    assert k.tensor is not None
+    return einsum(f"{out},{out}{of}->{of}", g, k.tensor) if g is not ONE else _as_einsum(out, of, k.tensor)
 
 
 def _partial(v: Expr, x: Expr) -> Expr:

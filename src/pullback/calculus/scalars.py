@@ -23,7 +23,7 @@ from .derivation import Derivation
 from .indexed import cotangents, users_of
 from .roles import Entry
 
-__all__ = ["MOST", "Array", "Path", "Scalars", "scalar_steps"]
+__all__ = ["MOST", "Array", "Path", "Scalars", "scalar_steps", "unassumed"]
 
 MOST = 400  # entries of one array that are still worked out
 _WORK = 40_000  # products of entries in one equation
@@ -251,14 +251,22 @@ def _why(x: Expr, array: Array) -> Why:
                "each ∂E/∂· stands where its number stands in the array: grouped like this they are the entries of the formula", bind)  # fmt: skip
 
 
+def unassumed(d: Derivation) -> dict[Expr, Expr]:
+    """The gradients before an assumption of the user was used."""
+    plain = {b.of: b.value for b in d.backward}
+    named = {b.of.attrs[0]: b for b in d.backward}
+    for s in d.steps:
+        b = named.get(s.about)
+        if "S-ASSUME" in s.rules and b is not None and plain[b.of] is b.value:
+            plain[b.of] = s.left
+    return plain
+
+
 def scalar_steps(d: Derivation, sizes: Mapping[str, int]) -> Scalars:
     """The steps of style `scalar` at these sizes, none of them checked yet."""
     w = _Writer(d, sizes)
     known = {b.of: b for b in d.backward}
-    plain = {b.of: b.value for b in d.backward}
-    for s in d.steps:  # the value before an assumption was used
-        if "S-ASSUME" in s.rules:
-            plain.update({b.of: s.left for b in d.backward if b.of.attrs[0] == s.about and plain[b.of] is b.value})
+    plain = unassumed(d)
     left = {x: len(qs) for x, qs in w.users.items()}
     for q in reversed(d.core.equations):
         if q.var not in known:

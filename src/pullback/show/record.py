@@ -15,12 +15,14 @@ from ..calculus.derivation import Backward, Derivation
 from ..calculus.roles import Letters, Roles, Said, roles
 from ..errors import CheckFailed
 from ..step import Evidence, Increment, Step
+from .agreement import agreement_record
 from .blocks import blocks
 from .indices import indexed, indexed_text, product, products_text
 from .names import ascii_text, latex_name
 from .notation import Printed, show
 from .prose import fill
 from .mistakes import mistake_record
+from .scalars import numbers_record, scalar_record
 from .small import default_sizes, entries
 from .stacked import jacobian_record
 from .uses import used_where, users
@@ -28,7 +30,7 @@ from .uses import used_where, users
 __all__ = ["ALL", "FORMAT", "dumps", "record"]
 
 FORMAT = "pullback/1"
-ALL = frozenset({"index", "net", "why", "entries", "jacobian", "scalar", "agreement"})  # what a record may leave out when nobody will look at it
+ALL = frozenset({"index", "net", "why", "entries", "jacobian", "scalar", "numbers", "agreement"})  # what a record may leave out when nobody will look at it
 _CHEAP = 60  # nodes above which no index sum is printed beside an expression
 _WIDE = 200  # nodes above which our own names are not written out in a forward equation
 _LINES = 6  # entries of one gradient that are written out
@@ -181,6 +183,13 @@ class _Recorder:
         found["mistakes"] = [mistake_record(m, self.taken, self.letters) for m in self.d.readings["mistakes"]]
         return found
 
+    def scalar(self) -> Json:
+        held = self.d.readings
+        first = {gradient(v) for v in self.variables} | ({self.d.seed} if self.d.seed is not None else set())
+        found = scalar_record(self, held["scalar"], self.objective, first)
+        found["numbers"] = numbers_record(self, held["numbers"], self.objective) if "numbers" in held else None
+        return found
+
     def backward(self, b: Backward, sizes: Mapping[str, int]) -> Json:
         left = show(gradient(b.of), self.taken)
         plain = {
@@ -311,7 +320,7 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
     and uses (`why`), the entries at small sizes. The record that is written to a file has them all.
     """
     r = _Recorder(derivation, header, parts)
-    sizes = default_sizes(r.variables)
+    sizes = derivation.readings.get("sizes") or default_sizes(r.variables)
     steps = [r.step(s) for s in derivation.steps]
     user, core = r.forward()
     kept = [s for s in derivation.steps if s.kind in ("readoff", "collect", "simplify", "inline")]
@@ -351,6 +360,8 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
         "blocks": blocks(derivation, r.math),
         "index_steps": [r.index_step(s) for s in derivation.index_steps] if "index" in parts else [],
         "jacobian": r.jacobian() if "jacobian" in parts and "jacobian" in derivation.readings else None,
+        "scalar": r.scalar() if "scalar" in parts and "scalar" in derivation.readings else None,
+        "agreement": agreement_record(derivation.readings["agreement"]) if "agreement" in parts and "agreement" in derivation.readings else [],
         "backward": [r.backward(b, sizes) for b in derivation.backward],
         "checks": _checks(steps),
         "final": [
