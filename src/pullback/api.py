@@ -91,7 +91,9 @@ class Derived:
         prepare(self.derivation, parts, sizes)
         return record(self.derivation, _header(self.program, self.evidence), parts)
 
-    def _render(self, style: str, format: str, level: int, *, sizes: Mapping[str, int] | None, numbers: bool, **view: Any) -> str:
+    def _render(
+        self, style: str, format: str, level: int, *, sizes: Mapping[str, int] | None, numbers: bool, **view: Any
+    ) -> str:
         parts = set(PARTS.get(style, ())) | ({"numbers"} if numbers else set())
         parts |= {"why"} if level >= 3 else set()
         parts |= {"why", "entries"} if level >= 4 else set()

@@ -76,13 +76,19 @@ def _parser() -> _Parser:
     )
     d.add_argument("--target", metavar="NAME", help="the scalar to differentiate (default: E, or the last equation)")
     d.add_argument(
-        "--style", choices=tuple(STYLES), default="pairing",
-        help="pairing: ⟨G, L d⟩ = ⟨L*G, d⟩; jacobian: matrices; index: entries and δ; scalar: one number at a time; all of them"
+        "--style",
+        choices=tuple(STYLES),
+        default="pairing",
+        help="pairing: ⟨G, L d⟩ = ⟨L*G, d⟩; jacobian: matrices; index: entries and δ; scalar: one number at a time; all of them",
     )
     d.add_argument("--level", type=int, choices=(1, 2, 3, 4), default=2, metavar="1|2|3|4",
                    help="1 frontier lines, 2 with rules, 3 with proofs and WHY, 4 with entries at small sizes")  # fmt: skip
-    d.add_argument("--layout", choices=LAYOUTS, default="numerator", help="of style jacobian: which way its matrices stand")
-    d.add_argument("--sizes", metavar="m=2,n=3", help="the sizes of style scalar and of level 4 (default: small, different)")
+    d.add_argument(
+        "--layout", choices=LAYOUTS, default="numerator", help="of style jacobian: which way its matrices stand"
+    )
+    d.add_argument(
+        "--sizes", metavar="m=2,n=3", help="the sizes of style scalar and of level 4 (default: small, different)"
+    )
     d.add_argument("--numbers", action="store_true", help="style scalar: with a worked example in small numbers")
     d.add_argument("--format", choices=_FORMATS, default="text")
     d.add_argument(

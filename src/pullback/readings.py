@@ -103,7 +103,9 @@ def chosen_sizes(d: Derivation, wanted: Mapping[str, int]) -> dict[str, int]:
     for name, value in wanted.items():
         if name not in sizes:
             close = nearest(name, list(sizes))
-            known = f"the sizes are {', '.join(list(sizes)[:12])}" if sizes else "these equations have no sizes to choose"
+            known = (
+                f"the sizes are {', '.join(list(sizes)[:12])}" if sizes else "these equations have no sizes to choose"
+            )
             raise ParseError("P032", f"there is no size {name}", hint=f"did you mean {close}?" if close else known)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ParseError("P032", f"the size {name} cannot be {value}", expected="a whole number from 1 on",

@@ -7,15 +7,15 @@ is written right to left, and the derivative of E is the column ∇x at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
-from ..algebra.expr import Expr, postorder
+from ..algebra.expr import Expr
 from ..algebra.network import TooLarge
 from ..algebra.ops.arithmetic import rational
 from ..algebra.ops.free import gradient, increment, var
-from ..algebra.ops.matrix import diag, inner
+from ..algebra.ops.matrix import inner
 from ..algebra.ops.structure import einsum
 from ..step import Claim, Step, Why
 from .conditions import conditions
@@ -24,7 +24,20 @@ from .derivation import Backward, Derivation
 from .differential import differential
 from .indexed import OF, OUT, cotangents, jacobian_of, named, users_of
 from .kronecker import NoMatrix, matrix_of
-from .stacked import Diag, Entries, Form, Kron, Leaf, Named, Product, Sum, column, extent, product, row, rows_first, turned
+from .matrix_reasons import chain_why, has_kron, letters_of, reason, turn_why, value_reason
+from .stacked import (
+    Entries,
+    Form,
+    Leaf,
+    Named,
+    Product,
+    Sum,
+    column,
+    product,
+    row,
+    rows_first,
+    turned,
+)
 
 __all__ = ["LAYOUTS", "Equality", "Jacobians", "Link", "contraction", "jacobian_steps", "links"]
 
@@ -70,6 +83,9 @@ class Jacobians:
     steps: list[Step] = field(default_factory=list)
     equalities: dict[str, Equality] = field(default_factory=dict)
     known: dict[Named, Form] = field(default_factory=dict)  # what the names ∂v/∂x stand for
+    letters: Mapping[str, str] = field(
+        default_factory=dict
+    )  # for A, X, B, u, v, x in general statements: no names of the program
 
 
 def links(d: Derivation) -> dict[Expr, list[Link]]:
@@ -118,7 +134,7 @@ def _settled(found: dict[Expr, list[Link]]) -> dict[Expr, list[Link]]:
 class _Writer:
     def __init__(self, d: Derivation, found: dict[Expr, list[Link]], layout: str) -> None:
         self.d, self.rows = d, layout == "numerator"
-        self.out = Jacobians(layout)
+        self.out = Jacobians(layout, letters=letters_of(d))
         self.links = found
         self.cotangent = cotangents(d)
         self.users = users_of(d)
@@ -154,11 +170,11 @@ class _Writer:
             self.add("entries", x, partial, Entries(k.tensor, out + of), ("J-INDEX",),
                      Why("no matrix: the array by its entries", f"why no matrix: {k.reason}"), claim, home, conditions=needs)  # fmt: skip
             return
-        rules, why = _reason(k, whole)
+        rules, why = reason(k.equation, k.of, k.form, whole, self.out.letters)
         right = self.laid(k.form)
         self.out.known[k.name] = right
         self.add("jacobian", x, k.name, right, rules, why, claim, home, Equality("map", k, right), needs)
-        if _has_kron(k.form) and not k.crossed:
+        if has_kron(k.form) and not k.crossed:
             stacked = rows_first(k.form)
             self.add("rows", x, rows_first(column(increment(v))), product(stacked, rows_first(column(increment(x)))),
                      ("V-VEC",), Why("stacked by rows instead: the same entries, every ⊗ the other way round"), claim, home,
@@ -180,7 +196,7 @@ class _Writer:
         before = _pairing_sum([inner(g, t) for k, g in pairs for t in k.terms])
         whole = [k.tensor for k, _ in pairs]
         if not start and all(t is not None for t in whole):
-            self.add("chain", x, total, _sum(names), ("J-CHAIN", *fan), _chain_why(x, used, self.rows),
+            self.add("chain", x, total, _sum(names), ("J-CHAIN", *fan), chain_why(x, [k.equation.var for k in used], self.rows),
                      self.chain_claim(x, pairs), home)  # fmt: skip
         value = _transposed(b.value) if crossed else b.value
         result = Claim("EQ", before, inner(b.value, increment(x)))
@@ -195,14 +211,20 @@ class _Writer:
             target = Leaf(gradient(x)) if x.order < 2 else _named_column(gradient(x), crossed)
             if self.rows:
                 back = turned(put)
-                self.add("turn", x, target, back, ("J-T",), _turn_why(x), Claim("EQ", contracted, result.right), home,
+                self.add("turn", x, target, back, ("J-T",), turn_why(self.out.letters), Claim("EQ", contracted, result.right), home,
                          Equality("turned", put, back))  # fmt: skip
-            self.add("value", x, target, column(value), _value_rules(back, value), _value_why(back), result, home,
-                     Equality("equal", back, column(value)))  # fmt: skip
-        rule = ("V-VEC",) if all(k.form is not None for k in used) else ("J-INDEX",)
-        why = Why("what is stacked, unstacked" if rule == ("V-VEC",) else "the index sum in matrix notation")
+            if self.rows or back != column(value):
+                rules, why = value_reason(back, self.out.letters)
+                self.add(
+                    "value", x, target, column(value), rules, why, result, home, Equality("equal", back, column(value))
+                )
+        rule: tuple[str, ...] = ("V-VEC",) if all(k.form is not None for k in used) else ("J-INDEX",)
+        why = Why("the stacked array, unstacked" if rule == ("V-VEC",) else "the index sum in matrix notation")
         if not self.rows and x.order < 2 and rule == ("V-VEC",):
-            rule, why = ("J-T",), Why("in this layout the derivative is the column ∇ itself: nothing is left to transpose")
+            rule, why = (
+                ("J-T",),
+                Why("in this layout the derivative is the column ∇ itself: nothing is left to transpose"),
+            )
         self.add("result", x, gradient(x), b.value, rule, why, result, home)
 
     def link_of(self, k: Link, g: Expr) -> Form:
@@ -269,92 +291,6 @@ def _named_column(g: Expr, crossed: bool) -> Form:
 
 def _sum(parts: list[Form]) -> Form:
     return parts[0] if len(parts) == 1 else Sum(tuple((1, p) for p in parts))
-
-
-def _has_kron(f: Form) -> bool:
-    inside = f.factors if isinstance(f, Product) else tuple(p for _, p in f.parts) if isinstance(f, Sum) else (f,)
-    flat = [y for x in inside for y in (x.factors if isinstance(x, Product) else (x,))]
-    return any(isinstance(getattr(x, "of", x) if not isinstance(x, Named) else x, Kron) or isinstance(x, Kron) for x in flat)
-
-
-def _is_diagonal(f: Form) -> bool:
-    return isinstance(f, Diag) or (isinstance(f, Leaf) and f.expr.op is diag)
-
-
-# ---- reasons ---------------------------------------------------------------------------------------------
-
-
-def _ways(q: Expr, x: Expr) -> tuple[bool, bool]:
-    """(whether q is linear in x, whether every function between them acts entry by entry)."""
-    live: set[Expr] = set()
-    linear = entrywise = True
-    for e in postorder(q):
-        held = sum(a in live for a in e.args)
-        if e is x or held:
-            live.add(e)
-        if held and e.op.linear is None:
-            linear, entrywise = False, entrywise and e.op.entrywise
-        if held > 1 and e.op.linear == "each":
-            linear = False
-    return linear, entrywise
-
-
-def _reason(k: Link, whole: Expr) -> tuple[tuple[str, ...], Why]:
-    v, x = k.equation.var, k.of
-    linear, entrywise = _ways(k.equation.value, x)
-    assert k.form is not None
-    bind = {"d": increment(v), "t": whole, "dx": increment(x), "x": x, "v": v}
-    many = bool(v.order > 1 or x.order > 1)
-    more = ("J-KRON",) if _has_kron(k.form) else ()
-    stacked = "; with columns stacked, vec(A X B) = (Bᵀ ⊗ A) vec(X)" if more else ""
-    proof = ""
-    if more:
-        proof = "column k of A X B is Σⱼ Bⱼₖ times column j of A X: block (k, j) of the matrix is Bⱼₖ A"
-    if not linear and entrywise and _is_diagonal(k.form):
-        name, other = v.attrs[0], x.attrs[0]
-        says = f"entry by entry: an entry of {name} depends on the same entry of {other} alone, so all entries off the diagonal are 0"
-        if v.order == 1:
-            says = f"entry by entry: ∂{name}_i/∂{other}_k = 0 for i ≠ k"
-        slope = "the diagonal holds the slopes, one for each entry: a matrix, not the vector of the slopes"
-        return ("J-MAP", *more), Why(says, slope, proof, bind)
-    if linear:
-        says = f"{v.attrs[0]} is linear in {x.attrs[0]}: its part in $d is $t{stacked}"
-        return ("J-LIN", *more), Why(says, "what is linear in the part that moves is its own derivative", proof, bind)
-    lead = "with the entries stacked, " if many and not more else ""
-    says = f"the part of $d that is linear in $dx is $t: {lead}the matrix in front of $dx{stacked}"
-    return ("J-DIFF", *more), Why(says, "dv = J dx for every dx: only one matrix does that", proof, bind)
-
-
-def _chain_why(x: Expr, used: list[Link], rows: bool) -> Why:
-    name = x.attrs[0]
-    through = ", ".join(dict.fromkeys(k.equation.var.attrs[0] for k in used[:4])) + (", …" if len(used) > 4 else "")
-    order = "rows are multiplied from the left" if rows else "in this layout the later Jacobian stands on the right"
-    if len(used) > 1:
-        return Why(f"{name} reaches the target through {through}: the products are added", order)
-    return Why(f"{name} reaches the target through {through}", order)
-
-
-def _turn_why(x: Expr) -> Why:
-    stacked = f"vec(∇{x.attrs[0]})" if x.order > 1 else f"∇{x.attrs[0]}"
-    return Why(f"the gradient is the row, transposed: {stacked}", "(A B)ᵀ = Bᵀ Aᵀ, and (A ⊗ B)ᵀ = Aᵀ ⊗ Bᵀ",
-               "dE = ∂E/∂x dx is one number, and a row times a column is the pairing of the transposed row with the column")  # fmt: skip
-
-
-def _value_rules(back: Form, value: Expr) -> tuple[str, ...]:
-    found: list[str] = []
-    parts = [p for _, p in back.parts] if isinstance(back, Sum) else [back]
-    factors = [y for p in parts for y in (p.factors if isinstance(p, Product) else (p,))]
-    if any(isinstance(f, Kron) for f in factors) or extent(back)[0][1:]:
-        found.append("J-KRON")
-    if any(_is_diagonal(f) for f in factors):
-        found.append("J-DIAG")
-    return tuple(found) or ("S-SAME",)
-
-
-def _value_why(back: Form) -> Why:
-    rules = _value_rules(back, ONE)
-    says = [{"J-KRON": "(Bᵀ ⊗ A) vec(X) = vec(A X B)", "J-DIAG": "diag(u) v = u ⊙ v"}[r] for r in rules if r != "S-SAME"]
-    return Why("; ".join(says) or "the same, written shorter")
 
 
 def jacobian_steps(d: Derivation) -> Iterator[Jacobians]:

@@ -60,7 +60,9 @@ def matrix_of(v: Expr, x: Expr, terms: list[Expr], tensor: Expr) -> tuple[Form, 
             if cross is not None:
                 crossed.add(cross)
     if len(crossed) > 1:
-        raise NoMatrix(f"{x.attrs[0]} stands in it as it is and transposed: a permutation of its entries would be needed")
+        raise NoMatrix(
+            f"{x.attrs[0]} stands in it as it is and transposed: a permutation of its entries would be needed"
+        )
     if not parts:
         raise NoMatrix("it is zero")
     parts.sort(key=lambda p: -p[0])
@@ -315,5 +317,3 @@ def _dyad(t: Term, rows: tuple[int, ...], cols: tuple[int, ...], parts: list[_Pa
     if not rows:
         return turned(sides[0])
     return sides[0] if not cols else Product((sides[0], turned(sides[1])))
-
-

@@ -171,7 +171,9 @@ class _Writer:
 
     # ---- steps
 
-    def add(self, kind: str, about: Expr, right: Expr, rules: tuple[str, ...], why: Why, home: str, array: Array) -> None:
+    def add(
+        self, kind: str, about: Expr, right: Expr, rules: tuple[str, ...], why: Why, home: str, array: Array
+    ) -> None:
         left = gradient(about) if kind == "derivatives" else about
         step = Step(id=f"e{next(self.numbered)}", kind=kind, about=about.attrs[0], left=left, relation="=", right=right,
                     rules=rules, why=why, claim=Claim("SCALAR", array, right), premises=(home,))  # fmt: skip
@@ -240,7 +242,9 @@ def _why(x: Expr, array: Array) -> Why:
     listed = shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " and " + shown[-1]
     if len(paths) > 4:
         listed = ", ".join(shown) + f" and {len(paths) - 4} more"
-    says = f"$x feeds {listed}{' only' if len(paths) == 1 else ''}: {_terms(len(paths), 'path')}, {_terms(terms, 'term')}"
+    says = (
+        f"$x feeds {listed}{' only' if len(paths) == 1 else ''}: {_terms(len(paths), 'path')}, {_terms(terms, 'term')}"
+    )
     if terms != len(paths):
         says = f"$x feeds {listed}{' only' if len(paths) == 1 else ''}: {_terms(len(paths), 'path')}"
         says += ", whose terms are added" if len(paths) > 1 else f", with {_terms(terms, 'term')}"

@@ -52,7 +52,7 @@ def _index(d: Derivation) -> dict[Expr, Expr]:
             parts.setdefault(s.about, []).append(s.right)
     users = users_of(d)
     names = {b.of.attrs[0]: b.of for b in d.backward}
-    return {names[n]: _sum(p) for n, p in parts.items() if len(p) == len(set(q.var for q in users[names[n]]))}
+    return {names[n]: _sum(p) for n, p in parts.items() if len(p) == len({q.var for q in users[names[n]]})}
 
 
 def _jacobian(d: Derivation) -> dict[Expr, Expr]:
@@ -62,7 +62,7 @@ def _jacobian(d: Derivation) -> dict[Expr, Expr]:
         for k in each:
             if k.tensor is not None:
                 parts.setdefault(k.of, []).append(contraction(k, cotangent[k.equation.var]))
-    return {x: _sum(p) for x, p in parts.items() if len(p) == len(set(q.var for q in users[x]))}
+    return {x: _sum(p) for x, p in parts.items() if len(p) == len({q.var for q in users[x]})}
 
 
 # What each reading says each gradient is. A reading that has none is left out of the comparison.

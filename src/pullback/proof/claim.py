@@ -15,7 +15,7 @@ from ..step import Evidence, Step
 from .field import Modular, OutOfDomain, P
 from .jets import Point, sizes_for
 
-__all__ = ["bound", "Memo", "check", "degree", "grown", "modular_equal", "nowhere", "sizes_of", "symbols_of"]
+__all__ = ["Memo", "bound", "check", "degree", "grown", "modular_equal", "nowhere", "sizes_of", "symbols_of"]
 
 TRIALS = 2
 _CELLS = 64  # entries of one tensor at test sizes that a function may be applied to

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, pairwise
 from itertools import product as choices
 
 from ..algebra.dims import Dim, Shape
@@ -92,7 +93,13 @@ def _candidates(k: Link, cot: Mapping[Expr, Expr], later: Link | None) -> Iterat
                     whole = Product((turned(f), later.form, H))
                     yield "all", Product((H, f, Leaf(later.form.expr.args[0]))), whole
                     yield "mixed", Product((Turned(H), later.form, turned(f))), Product((Turned(H), later.form, f))
-    elif isinstance(f, Kron) and not _constant(f) and isinstance(f.left, Leaf) and isinstance(f.right, Leaf) and g.order == k.of.order == 2:
+    elif (
+        isinstance(f, Kron)
+        and not _constant(f)
+        and isinstance(f.left, Leaf)
+        and isinstance(f.right, Leaf)
+        and g.order == k.of.order == 2
+    ):
         if f.left.expr.op is eye and f.right.expr.op is not eye and f.right.expr.order == 2:
             right = Product((turned(f.right), G))
             yield "order", Product((G, f.right)), right
@@ -115,7 +122,7 @@ def _refuted(kind: str, of: Expr, wrong: Form, right: Form) -> Mistake | None:
     assert isinstance(wrong, Product)
     sides = [(f, *extent(f)) for f in wrong.factors]
     needs: dict[tuple[Dim, Dim], None] = {}
-    for (_, _, left), (_, after, _) in zip(sides, sides[1:], strict=False):
+    for (_, _, left), (_, after, _) in pairwise(sides):
         needs[_one(left), _one(after)] = None
     rows, cols = extent(right)
     needs[_one(sides[0][1]), _one(rows)] = None
@@ -156,11 +163,7 @@ def _example(wrong: Form, right: Form, sizes: Mapping[str, int]) -> Example | No
         for d in e.shape:
             n *= d.value(sizes)
         counts.append(n)
-    tried = 0
-    for values in _small(counts):
-        tried += 1
-        if tried > _MOST:
-            return None
+    for values in islice(_small(counts), _MOST):
         point = Point(Modular("mistake"), sizes)
         for e, v in zip(leaves, values, strict=True):
             point.bind(e, list(v))
@@ -182,8 +185,7 @@ def _names(f: Form) -> list[Expr] | None:
         elif isinstance(x, Turned):
             stack.append(x.of)
         elif isinstance(x, Leaf):
-            inside = [e for e in postorder(x.expr)]
-            for e in inside:
+            for e in postorder(x.expr):
                 if is_name(e):
                     found[e] = None
                 elif e.op.meaning(e) is None and e.op.define is None and e.op.entry is None:
@@ -211,5 +213,3 @@ def _small(counts: Sequence[int]) -> Iterator[tuple[tuple[int, ...], ...]]:
 
 def _signed(m: Matrix) -> Matrix:
     return Matrix(m.rows, m.cols, tuple(x - P if x > P // 2 else x for x in m.entries))
-
-

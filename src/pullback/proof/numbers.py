@@ -6,7 +6,7 @@ is then changed by h and the forward program run again: the coefficient of h is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
@@ -14,8 +14,8 @@ from math import isqrt
 from random import Random
 from typing import Any
 
-from ..algebra.expr import Expr
-from ..algebra.ops.free import gradient
+from ..algebra.expr import Expr, postorder
+from ..algebra.ops.free import gradient, is_free_function, is_free_map
 from ..algebra.series import Series
 from ..calculus.derivation import Derivation
 from ..errors import CheckFailed
@@ -24,7 +24,7 @@ from .field import OutOfDomain
 from .final import satisfy
 from .jets import Point
 
-__all__ = ["NoNumbers", "Numbers", "Change", "work_out"]
+__all__ = ["Change", "NoNumbers", "Numbers", "work_out"]
 
 _TRIES = 40  # choices of inputs, of which the one with the smallest values is shown
 _PROBED = 60  # entries that are changed one after the other
@@ -96,7 +96,11 @@ class _Standins:
             return e.op.exact(int(start > 0), *args)
         if e.op.root:
             top, below = isqrt(max(start.numerator, 0)), isqrt(start.denominator)
-            if isinstance(args[0], Series) or start <= 0 or (top * top, below * below) != (start.numerator, start.denominator):
+            if (
+                isinstance(args[0], Series)
+                or start <= 0
+                or (top * top, below * below) != (start.numerator, start.denominator)
+            ):
                 raise OutOfDomain
             return Fraction(top, below)
         raise NoNumbers(f"{e.op.name} has no rational values, so there are no exact numbers to show")
@@ -148,33 +152,28 @@ def _described(name: str, n: int, arguments: int) -> str:
 def _functions(d: Derivation, sizes: Mapping[str, int]) -> tuple[list[str], list[tuple[str, str]]]:
     """The unknown functions of the program and what stands for them."""
     names: list[str] = []
-    said: list[tuple[str, str]] = []
+    said: dict[str, str] = {}
     for q in d.core.equations:
-        for e in _nodes(q.value):
-            if e.op.entrywise and e.attrs and isinstance(e.attrs[0], str) and e.attrs[0] not in names:
+        for e in postorder(q.value):
+            if is_free_map(e) and e.attrs[0] not in said:
                 names.append(e.attrs[0])
-                said.append((e.attrs[0], _described(e.attrs[0], len(names) - 1, len(e.args))))
-            elif not e.op.entrywise and len(e.attrs) == 3 and e.args and isinstance(e.attrs[0], str):
-                if e.attrs[0] not in [n for n, _ in said]:
-                    if not e.attrs[2] and len(e.args) == 1 and e.args[0].order == 1 and e.args[0].shape[0].value(sizes) <= 4:
-                        letters = [f"{k + 1} t_{k + 1}" if k else "t_1" for k in range(e.args[0].shape[0].value(sizes))]
-                        said.append((e.attrs[0], f"{e.attrs[0]}(t) = " + " + ".join(letters).replace("4 t_4", "t_4")))
-                        continue
-                    where = "its arguments" if len(e.args) > 1 or e.args[0].order != 1 else "its argument"
-                    kind = "each entry is " if e.attrs[2] else ""
-                    said.append((e.attrs[0], f"{e.attrs[0]}: {kind}the sum of the entries of {where}, with weights 1, 2, 3, 1, 2, 3, …"))
-    return names, said
+                said[e.attrs[0]] = _described(e.attrs[0], len(names) - 1, len(e.args))
+            elif is_free_function(e) and e.attrs[0] not in said:
+                said[e.attrs[0]] = _weighted(e, sizes)
+    return names, list(said.items())
 
 
-def _nodes(e: Expr) -> Iterator[Expr]:
-    seen: set[Expr] = set()
-    stack = [e]
-    while stack:
-        x = stack.pop()
-        if x not in seen:
-            seen.add(x)
-            yield x
-            stack += x.args
+def _weighted(e: Expr, sizes: Mapping[str, int]) -> str:
+    """The stand-in of a function of whole arrays, in words or written out."""
+    name, _, out = e.attrs
+    [first, *others] = e.args
+    if not out and not others and first.order == 1 and first.shape[0].value(sizes) <= 4:
+        terms = [(_weight((), k), f"t_{k + 1}") for k in range(first.shape[0].value(sizes))]
+        return f"{name}(t) = " + " + ".join(t if c == 1 else f"{c} {t}" for c, t in terms)
+    each = "each entry is " if out else ""
+    whose = "its arguments" if others else "its argument"
+    rows = ", row by row" if first.order > 1 else ""
+    return f"{name}: {each}the sum of the entries of {whose}{rows}, with weights 1, 2, 3, 1, 2, 3, …"
 
 
 def _run(d: Derivation, point: Point) -> Any:
@@ -196,12 +195,14 @@ def _inputs(d: Derivation) -> list[Expr]:
     return [*d.inputs, *([d.seed] if d.seed is not None else [])]
 
 
-def _choose(d: Derivation, sizes: Mapping[str, int], names: Sequence[str]) -> tuple[dict[Expr, list[Fraction]], Point, Fraction]:
+def _choose(
+    d: Derivation, sizes: Mapping[str, int], names: Sequence[str]
+) -> tuple[dict[Expr, list[Fraction]], Point, Fraction]:
     """Small inputs at which everything is defined and little is zero: the best of a fixed list of choices."""
     best: tuple[Fraction, dict[Expr, list[Fraction]], Point, Fraction] | None = None
     facts = {pair for s in d.steps if "S-ASSUME" in s.rules for pair in s.claim.where.items()}
     for seed in range(_TRIES):
-        point = Point(_Standins(names, seed), sizes)  # type: ignore[arg-type]
+        point = Point(_Standins(names, seed), sizes)
         try:
             for v in _inputs(d):
                 point.bind(v, point.draw(v))
@@ -229,7 +230,7 @@ def _score(d: Derivation, point: Point) -> Fraction:
         score = max([score, *(abs(Fraction(x)) + 3 * (Fraction(x).denominator - 1) for x in values)])
     for b in d.backward:
         values = point.values[gradient(b.of)]
-        score += Fraction(4 * sum(not x for x in values), max(len(values), 1))
+        score += Fraction(10 * sum(not x for x in values), max(len(values), 1))
     return score
 
 
@@ -237,7 +238,7 @@ def work_out(d: Derivation, sizes: Mapping[str, int]) -> Numbers:
     """The example at these sizes. Raises NoNumbers, and CheckFailed if a change contradicts a gradient."""
     names, said = _functions(d, sizes)
     made = Numbers(dict(sizes), said)
-    entries = sum(Point(_Standins(names, 0), sizes).count(q.var) for q in d.core.equations)  # type: ignore[arg-type]
+    entries = sum(Point(_Standins(names, 0), sizes).count(q.var) for q in d.core.equations)
     if entries > _MOST or len(d.core.equations) > _EQUATIONS:
         raise NoNumbers(f"the program has {len(d.core.equations)} equations with {entries} entries, too many to follow")
     start, point, target = _choose(d, sizes, names)
@@ -272,7 +273,7 @@ def work_out(d: Derivation, sizes: Mapping[str, int]) -> Numbers:
 def _changed(d: Derivation, sizes: Mapping[str, int], names: Sequence[str], start: Mapping[Expr, list[Fraction]], v: Expr,
              n: int) -> Series | None:  # fmt: skip
     """The target after entry n of v was changed by h; None where a root has no series here."""
-    point = Point(_Standins(names, 0), sizes)  # type: ignore[arg-type]
+    point = Point(_Standins(names, 0), sizes)
     for x, values in start.items():
         moved: list[Any] = list(values)
         if x is v:

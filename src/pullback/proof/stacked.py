@@ -14,8 +14,21 @@ from math import prod
 from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import increment, is_name
 from ..calculus.jacobian import Equality, Jacobians, Link
-from ..calculus.stacked import (Diag, Entries, Form, Kron, Leaf, Named, Product, Scaled, Sum, Turned, column, rows_first,
-                                turned)  # fmt: skip
+from ..calculus.stacked import (
+    Diag,
+    Entries,
+    Form,
+    Kron,
+    Leaf,
+    Named,
+    Product,
+    Scaled,
+    Sum,
+    Turned,
+    column,
+    rows_first,
+    turned,  # fmt: skip
+)
 from ..errors import CheckFailed
 from ..step import Evidence, Step
 from .claim import nowhere, sizes_of
@@ -89,7 +102,10 @@ def _leaf(f: Leaf, point: Point) -> Matrix:
     values, spans = point.value(f.expr), point.extent(f.expr)
     if f.how == "vec":  # the first axis runs fastest
         strides = [prod(spans[k + 1 :]) for k in range(len(spans))]
-        order = [sum(i * s for i, s in zip(reversed(at), strides, strict=True)) for at in indices(*map(range, reversed(spans)))]
+        order = [
+            sum(i * s for i, s in zip(reversed(at), strides, strict=True))
+            for at in indices(*map(range, reversed(spans)))
+        ]
         return _made(len(values), 1, [values[o] for o in order])
     if f.how == "rvec" or len(spans) < 2:
         return _made(len(values), 1, values)
@@ -136,7 +152,9 @@ def holds(e: Equality, known: Mapping[Named, Form], layout: str) -> dict[str, in
                 return sizes if _maps(e.left, matrix, point, known, e.kind == "rows") else None
             left, right = evaluate(e.left, point, known), evaluate(e.right, point, known)
             if e.kind == "turned":
-                left = Matrix(left.cols, left.rows, tuple(left.at(i, j) for j in range(left.cols) for i in range(left.rows)))
+                left = Matrix(
+                    left.cols, left.rows, tuple(left.at(i, j) for j in range(left.cols) for i in range(left.rows))
+                )
             return sizes if left == right else None
         except OutOfDomain:
             continue

@@ -26,11 +26,12 @@ def array(shape: Sequence[int], entries: Sequence[Fraction | int]) -> Printed:
     if not shape:
         return cells[0]
     if len(shape) == 1:
-        return Printed(*(f"({', '.join(getattr(c, k) for c in cells)})" for k in ("text", "ascii", "latex")))
+        text, plain, tex = (f"({', '.join(getattr(c, k) for c in cells)})" for k in ("text", "ascii", "latex"))
+        return Printed(text, plain, tex)
     rows = [cells[k : k + shape[1]] for k in range(0, len(cells), shape[1])]
-    plain = [f"[{'; '.join(' '.join(getattr(c, k) for c in r) for r in rows)}]" for k in ("text", "ascii")]
+    text, plain = (f"[{'; '.join(' '.join(getattr(c, k) for c in r) for r in rows)}]" for k in ("text", "ascii"))
     tex = r" \\ ".join(" & ".join(c.latex for c in r) for r in rows)
-    return Printed(*plain, rf"\begin{{bmatrix}} {tex} \end{{bmatrix}}")
+    return Printed(text, plain, rf"\begin{{bmatrix}} {tex} \end{{bmatrix}}")
 
 
 def sentence(*parts: str | Printed, taken: Collection[str] = ()) -> Printed:

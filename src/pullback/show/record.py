@@ -15,22 +15,20 @@ from ..calculus.derivation import Backward, Derivation
 from ..calculus.roles import Letters, Roles, Said, roles
 from ..errors import CheckFailed
 from ..step import Evidence, Increment, Step
-from .agreement import agreement_record
 from .blocks import blocks
 from .indices import indexed, indexed_text, product, products_text
 from .names import ascii_text, latex_name
 from .notation import Printed, show
 from .prose import fill
-from .mistakes import mistake_record
-from .scalars import numbers_record, scalar_record
+from .readings import READINGS, readings_record
 from .small import default_sizes, entries
-from .stacked import jacobian_record
 from .uses import used_where, users
 
 __all__ = ["ALL", "FORMAT", "dumps", "record"]
 
 FORMAT = "pullback/1"
-ALL = frozenset({"index", "net", "why", "entries", "jacobian", "scalar", "numbers", "agreement"})  # what a record may leave out when nobody will look at it
+# What a record may leave out when nobody will look at it.
+ALL = frozenset({"index", "net", "why", "entries", *READINGS})
 _CHEAP = 60  # nodes above which no index sum is printed beside an expression
 _WIDE = 200  # nodes above which our own names are not written out in a forward equation
 _LINES = 6  # entries of one gradient that are written out
@@ -176,18 +174,6 @@ class _Recorder:
                 found[side] = indexed(e, own, self.taken, self.letters).as_dict()
         found["silent"] = found["left"] == found["right"]
         found["gradient"] = show(gradient(self.by_name[s.about]), self.taken).as_dict()
-        return found
-
-    def jacobian(self) -> Json:
-        found = jacobian_record(self, self.d.readings["jacobian"])
-        found["mistakes"] = [mistake_record(m, self.taken, self.letters) for m in self.d.readings["mistakes"]]
-        return found
-
-    def scalar(self) -> Json:
-        held = self.d.readings
-        first = {gradient(v) for v in self.variables} | ({self.d.seed} if self.d.seed is not None else set())
-        found = scalar_record(self, held["scalar"], self.objective, first)
-        found["numbers"] = numbers_record(self, held["numbers"], self.objective) if "numbers" in held else None
         return found
 
     def backward(self, b: Backward, sizes: Mapping[str, int]) -> Json:
@@ -359,9 +345,7 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
         "steps": steps,
         "blocks": blocks(derivation, r.math),
         "index_steps": [r.index_step(s) for s in derivation.index_steps] if "index" in parts else [],
-        "jacobian": r.jacobian() if "jacobian" in parts and "jacobian" in derivation.readings else None,
-        "scalar": r.scalar() if "scalar" in parts and "scalar" in derivation.readings else None,
-        "agreement": agreement_record(derivation.readings["agreement"]) if "agreement" in parts and "agreement" in derivation.readings else [],
+        **readings_record(r, parts),
         "backward": [r.backward(b, sizes) for b in derivation.backward],
         "checks": _checks(steps),
         "final": [

@@ -111,7 +111,7 @@ def _change(r: Recorder, v: Expr, at: tuple[int, ...], start: Fraction, result: 
     inside = f"({name.latex})" if "_{" in name.latex and digits else name.latex
     x = Printed(*(b + subscript(digits, t) for b, t in ((name.text, "text"), (name.ascii, "ascii"), (inside, "latex"))))
     shifted = _polynomial([start, Fraction(1)], False)
-    after = _polynomial(result.coefficients, result.cut)
+    after = _polynomial(result.coefficients[: 3 if result.cut else None], result.cut)
     return {
         "of": v.attrs[0],
         "left": Printed(f"{x.text} → {shifted.text}", f"{x.ascii} -> {shifted.ascii}", rf"{x.latex} \to {shifted.latex}").as_dict(),
@@ -121,20 +121,25 @@ def _change(r: Recorder, v: Expr, at: tuple[int, ...], start: Fraction, result: 
 
 
 def _polynomial(coefficients: list[Fraction], cut: bool) -> Printed:
-    text, plain, tex = "", "", ""
+    """c₀ + c₁ h + c₂ h²; with dots when higher powers were left out."""
+    made: list[Printed] = []
     for k, c in enumerate(coefficients):
         if not c and (k or len(coefficients) > 1):
             continue
-        power = {0: ("", "", ""), 1: ("h", "h", "h")}.get(k, (f"h{'⁰¹²³⁴'[k]}" if k < 5 else "", f"h^{k}", f"h^{{{k}}}"))
-        size = abs(c)
-        shown = number(size)
-        bare = size == 1 and k > 0
-        for n, (body, letter) in enumerate(zip((shown.text, shown.ascii, shown.latex), power, strict=True)):
-            part = letter if bare else body + (" " if letter and n < 2 else r"\, " if letter else "") + letter
-            minus = "−" if n == 0 else "-"
-            line = (text, plain, tex)[n]
-            new = (minus if c < 0 else "") + part if not line else f"{line} {minus if c < 0 else '+'} {part}"
-            text, plain, tex = (new, plain, tex) if n == 0 else (text, new, tex) if n == 1 else (text, plain, new)
+        size, power = number(abs(c)), _power(k)
+        body = power if k and abs(c) == 1 else size if not k else Printed(
+            f"{size.text} {power.text}", f"{size.ascii} {power.ascii}", rf"{size.latex}\, {power.latex}")  # fmt: skip
+        if not made:
+            signs = ("−", "-", "-") if c < 0 else ("", "", "")
+        else:
+            signs = (" − ", " - ", " - ") if c < 0 else (" + ", " + ", " + ")
+        made.append(Printed(signs[0] + body.text, signs[1] + body.ascii, signs[2] + body.latex))
     if cut:
-        return Printed(f"{text} + …", f"{plain} + ...", rf"{tex} + \ldots")
-    return Printed(text or "0", plain or "0", tex or "0")
+        made.append(Printed(" + …", " + ...", r" + \ldots"))
+    if not made:
+        return number(0)
+    return Printed(*("".join(getattr(p, k) for p in made) for k in ("text", "ascii", "latex")))
+
+
+def _power(k: int) -> Printed:
+    return Printed("h" + ("" if k < 2 else "⁰¹²³⁴"[k]), "h" if k < 2 else f"h^{k}", "h" if k < 2 else f"h^{{{k}}}")

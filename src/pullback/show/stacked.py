@@ -10,7 +10,7 @@ from ..algebra.expr import Expr
 from ..algebra.op import ATOM, POSTFIX, PRODUCT
 from ..calculus.jacobian import Jacobians
 from ..calculus.roles import Letters
-from ..calculus.stacked import Diag, Entries, Form, Kron, Leaf, Named, Product, Scaled, Sum, Turned
+from ..calculus.stacked import Diag, Form, Kron, Leaf, Named, Product, Scaled, Sum, Turned
 from ..step import Step
 from .indices import indexed
 from .names import ascii_text, latex_name
@@ -41,7 +41,9 @@ def _bracketed(made: _Made, least: int) -> Printed:
 
 
 def _join(parts: Sequence[Printed], text: str, ascii: str, latex: str) -> Printed:
-    return Printed(text.join(p.text for p in parts), ascii.join(p.ascii for p in parts), latex.join(p.latex for p in parts))
+    return Printed(
+        text.join(p.text for p in parts), ascii.join(p.ascii for p in parts), latex.join(p.latex for p in parts)
+    )
 
 
 class _Writer:
@@ -89,7 +91,8 @@ class _Writer:
         parts = [self.made(x) for x in f.factors]
         names = all(isinstance(x, Named) for x in f.factors)
         shown = [
-            _bracketed(p, POSTFIX if n and p.printed.text[:1] in "0123456789½⅓¼¾−-" else PRODUCT) for n, p in enumerate(parts)
+            _bracketed(p, POSTFIX if n and p.printed.text[:1] in "0123456789½⅓¼¾−-" else PRODUCT)
+            for n, p in enumerate(parts)
         ]
         gap = (" · ", " * ", r"\; ") if names else (" ", " ", r"\, ")
         return _Made(_join(shown, *gap), PRODUCT)
@@ -150,7 +153,8 @@ class Recorder(Protocol):
 
 def jacobian_record(r: Recorder, made: Mapping[str, Jacobians]) -> Json:
     """The steps of style `jacobian` in both layouts."""
-    return {layout: [_step(r, s) for s in j.steps] for layout, j in made.items()}
+    found: Json = {layout: [_step(r, s) for s in j.steps] for layout, j in made.items()}
+    return {**found, "letters": dict(made["numerator"].letters)}
 
 
 def _step(r: Recorder, s: Step) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ __all__ = ["Style", "together"]
 Json = Mapping[str, Any]
 Style = Callable[[Json, int], Document]
 _Section = tuple[Head, list[Any]]
+_OWN = "this reading, "
 _NUMERAL = ("ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE")
 
 
@@ -39,6 +41,7 @@ def together(styles: Mapping[str, Style]) -> Style:
         doc = Document(mixed(f"Backward equations, in {len(styles)} readings"))
         frame: list[_Section] = []  # what the first reading shows around its derivation
         own: list[_Section] = []
+        checks: list[Para] = []
         for n, (name, style) in enumerate(styles.items()):
             made = style(record, level)
             sections = list(_sections(made))
@@ -47,10 +50,12 @@ def together(styles: Mapping[str, Style]) -> Style:
             common = {h.title.text for h, _ in frame}
             mine = [s for s in sections if s[0].title.text not in common]
             for k, (head, parts) in enumerate(mine):
-                own.append((Head(_title(n, name, made.title)) if not k else head, parts))
+                own.append((Head(_title(n, name, made.title, head.title)) if not k else head, parts))
+            checks += [_called(p, name) for p in made.parts if isinstance(p, Para) and p.said.text.startswith(_OWN)]
         before = next((k for k, (h, _) in enumerate(frame) if h.title.text not in ("GIVEN", "NOTATION")), len(frame))
         for head, parts in (*frame[:before], *own, *frame[before:]):
             doc.parts += [head, *parts]
+        doc.parts += checks
         if record.get("agreement"):
             doc.parts.append(Para(agreement_said(record["agreement"]), bullet="– "))
         return doc
@@ -58,9 +63,16 @@ def together(styles: Mapping[str, Style]) -> Style:
     return every
 
 
-def _title(n: int, name: str, title: Item) -> Item:
-    """READING TWO: BY JACOBIANS."""
+def _called(p: Para, name: str) -> Para:
+    """What a reading rests on, with the name of the reading."""
+    found = (x.replace(_OWN, f"{name}, ", 1) for x in (p.said.text, p.said.ascii, p.said.latex))
+    return Para(Sentence(*found), p.indent, p.bullet)
+
+
+def _title(n: int, name: str, title: Item, head: Item) -> Item:
+    """READING TWO: BY JACOBIANS, and the sizes if the reading has any."""
     word = _NUMERAL[n] if n < len(_NUMERAL) else str(n + 1)
     _, comma, tail = title.text.partition(", ")
-    text = f"READING {word}: {(tail if comma else name).upper()}"
+    sizes = re.search(r"(, \w+ = \d+)+$", head.text)
+    text = f"READING {word}: {(tail if comma else name).upper()}{sizes[0] if sizes else ''}"
     return plain(text) if text.isascii() else Sentence(text, text, text)

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from ..document import Calc, Cell, Document, Head, Line, Para, Reason, Sentence, join, math, plain, said
-from .common import conditions, given, mixed, notes, results, small_sizes, why
+from .common import conditions, given, mixed, notes, own_checks, results, small_sizes, why
 from .pairing import written_out
 
 __all__ = ["jacobian"]
@@ -18,28 +18,28 @@ Part = Head | Para | Calc
 _LAYOUT = {
     "numerator": (
         "Numerator layout: a Jacobian has a row for each entry of what is differentiated and a column for each entry it is "
-        "differentiated by, so that dv = (∂v/∂x) dx. A derivative of {E} is a row, a chain is multiplied from left to right, "
-        "and in the end the row is transposed: ∇x = (∂{E}/∂x)ᵀ."
+        "differentiated by, so that d«v» = (∂«v»/∂«x») d«x». A derivative of {E} is a row, a chain is multiplied from left to right, "
+        "and in the end the row is transposed: ∇«x» = (∂{E}/∂«x»)ᵀ."
     ),
     "denominator": (
-        "Denominator layout: every Jacobian is the transpose of the matrix with dv = J dx; it has a row for each entry that is "
-        "differentiated by. A derivative of {E} is a column of the shape of x, ∂{E}/∂x = ∇x, and a chain is multiplied from right "
-        "to left."
+        "Denominator layout: every Jacobian is the transpose of the matrix with d«v» = J d«x»; it has a row for each entry that is "
+        "differentiated by. A derivative of {E} is a column of the shape of «x», ∂{E}/∂«x» = ∇«x», and a chain is multiplied from "
+        "right to left."
     ),
 }
 _VEC = (
-    "vec(X) is the columns of X below each other, the first index running fastest. A ⊗ B is the matrix of the blocks A_ij B. "
-    "Then vec(A X B) = (Bᵀ ⊗ A) vec(X)."
+    "vec(«X») is the columns of «X» below each other, the first index running fastest. «A» ⊗ «B» is the matrix of the blocks "
+    "«A»_ij «B». Then vec(«A» «X» «B») = («B»ᵀ ⊗ «A») vec(«X»)."
 )
-_RVEC = "rvec(X) is the rows of X one after the other; rvec(A X B) = (A ⊗ Bᵀ) rvec(X)."
+_RVEC = "rvec(«X») is the rows of «X» one after the other; rvec(«A» «X» «B») = («A» ⊗ «B»ᵀ) rvec(«X»)."
 
 
-def _sentence(text: str) -> Sentence:
-    found = mixed(text)
-    tex = found.latex
-    for name in ("rvec", "vec"):
-        tex = tex.replace(f"{name}($", rf"$\operatorname{{{name}}}(")
-    return Sentence(found.text, found.ascii, tex)
+def _sentence(text: str, record: Json) -> Sentence:
+    """A general statement, in letters that are no names of the program."""
+    letters: Mapping[str, str] = record["jacobian"]["letters"]
+    for role, letter in letters.items():
+        text = text.replace(f"«{role}»", letter)
+    return mixed(text, frozenset(letters.values()) | {record["header"]["objective"]["name"]})
 
 
 class _Writer:
@@ -135,17 +135,17 @@ def jacobian(record: Json, level: int) -> Document:
     layout = record.get("view", {}).get("layout", "numerator")
     doc = Document(mixed(record["header"]["title"] or f"Backward equations, by Jacobians in {layout} layout"))
     doc.parts += given(record, level)
-    doc.parts.append(Head(plain("DERIVATION BY JACOBIANS")))
+    doc.parts.append(Head(plain("DERIVATION")))
     if not record.get("jacobian"):
         doc.parts.append(Para(plain("This record holds no derivation by Jacobians.")))
     else:
         steps = record["jacobian"][layout]
-        doc.parts.append(Para(_sentence(_LAYOUT[layout].format(E=record["header"]["objective"]["name"]))))
+        doc.parts.append(Para(_sentence(_LAYOUT[layout].format(E=record["header"]["objective"]["name"]), record)))
         used = " ".join(s[side]["text"] for s in steps for side in ("left", "right"))
         if "vec(" in used:
-            doc.parts.append(Para(_sentence(_VEC)))
+            doc.parts.append(Para(_sentence(_VEC, record)))
         if "rvec(" in used and level >= 2:
-            doc.parts.append(Para(_sentence(_RVEC)))
+            doc.parts.append(Para(_sentence(_RVEC, record)))
         writer = _Writer(record, level)
         for n, (_, group) in enumerate(groupby(steps, key=lambda s: s["premises"]), 1):
             doc.parts += writer.block(n, list(group))
@@ -159,4 +159,6 @@ def jacobian(record: Json, level: int) -> Document:
     doc.parts += results(record)
     doc.parts += conditions(record)
     doc.parts += notes(record, level)
+    if record.get("jacobian"):
+        doc.parts += own_checks(record["jacobian"][layout])
     return doc

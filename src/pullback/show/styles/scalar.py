@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from ..document import Calc, Cell, Document, Head, Line, Para, Reason, Sentence, Table, join, math, plain, said
-from .common import conditions, given, mixed, notes, results, why
+from .common import conditions, given, mixed, notes, own_checks, results, why
 from .pairing import written_out
 
 __all__ = ["scalar"]
@@ -143,4 +143,6 @@ def scalar(record: Json, level: int) -> Document:
     doc.parts += results(record)
     doc.parts += conditions(record)
     doc.parts += notes(record, level)
+    if made:
+        doc.parts += own_checks(made["steps"])
     return doc
