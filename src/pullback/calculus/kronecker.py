@@ -64,10 +64,17 @@ def matrix_of(v: Expr, x: Expr, terms: list[Expr], tensor: Expr) -> tuple[Form, 
             f"{x.attrs[0]} stands in it as it is and transposed: a permutation of its entries would be needed"
         )
     if not parts:
-        raise NoMatrix("it is zero")
+        return Leaf(zeros((_count(v), _count(x)))), False
     parts.sort(key=lambda p: -p[0])
     whole = parts[0][1] if len(parts) == 1 and parts[0][0] > 0 else Sum(tuple(parts))
     return whole, crossed == {True}
+
+
+def _count(e: Expr) -> Dim:
+    total = Dim.number(1)
+    for d in e.shape:
+        total = total * d
+    return total
 
 
 def _slopes(v: Expr, x: Expr, terms: list[Expr]) -> Expr | None:

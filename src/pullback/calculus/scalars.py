@@ -71,6 +71,7 @@ class _Writer:
         self.users = users_of(d)
         self.numbered = count(1)
         self.known: dict[int, dict[int, Poly]] = {}  # symbol -> its derivatives by entries of names
+        self.functions: dict[Expr, list[tuple[Expr, list[Poly], list[Poly]]]] = {}
         self.slopes: dict[Expr, dict[int, dict[int, Poly]]] = {}  # v -> entry of v -> derivatives
 
     # ---- entries
@@ -151,23 +152,30 @@ class _Writer:
         """The slopes of one entry of a function by the entries of its arguments, and those entries."""
         if e.op.linear:  # the base of a power of a sum
             raise TooLarge
+        flat = 0
+        for i, n in zip(at, self.extent(e), strict=True):
+            flat = flat * n + i
         slopes: list[Poly] = []
         inner: list[Poly] = []
-        for k, a in enumerate(e.args):
-            probe = var(f"·{k}", a.shape, "probe")
-            [moved] = e.op.differentiate(e, [probe if j == k else None for j in range(len(e.args))])
-            spans = self.extent(e)
-            flat = 0
-            for i, n in zip(at, spans, strict=True):
-                flat = flat * n + i
-            line = self.entries(moved)[flat].slopes()
-            arguments = self.entries(a)
-            for j, index in enumerate(product(*map(range, self.extent(a)))):
+        for probe, moved, arguments in self._slots(e):
+            line = moved[flat].slopes()
+            for j, index in enumerate(product(*map(range, self.extent(probe)))):
                 slope = line.get(self.out.symbols.number(probe, index))
                 if slope is not None and slope.terms:
                     slopes.append(slope)
                     inner.append(arguments[j])
         return slopes, inner
+
+    def _slots(self, e: Expr) -> list[tuple[Expr, list[Poly], list[Poly]]]:
+        """For each argument of a function: an increment, the differential in its entries, and the argument's entries."""
+        if e not in self.functions:
+            found = []
+            for k, a in enumerate(e.args):
+                probe = var(f"·{k}", a.shape, "probe")
+                [moved] = e.op.differentiate(e, [probe if j == k else None for j in range(len(e.args))])
+                found.append((probe, self.entries(moved), self.entries(a)))
+            self.functions[e] = found
+        return self.functions[e]
 
     # ---- steps
 
@@ -190,8 +198,9 @@ class _Writer:
             self.out.left_out[v.attrs[0]] = "its entries are too many, or too long, to be written out"
             return
         fold = {}  # a function whose slope is written through its own value
-        for n, (e, at) in enumerate(list(self.out.symbols.known)):
-            if e is q.value and e.args:
+        for at in product(*map(range, self.extent(v))) if q.value.args else ():
+            n = self.out.symbols.numbers.get((q.value, at))
+            if n is not None:
                 fold[n] = self.out.symbols.number(v, at)
         self.slopes[v] = {k: {x: p.renamed(fold) for x, p in s.items()} for k, s in enumerate(slopes)}
         array = Array(self.extent(v), entries)

@@ -20,7 +20,7 @@ from ..calculus.indexed import cotangents, users_of
 from ..calculus.jacobian import Link, links
 from ..calculus.stacked import Diag, Form, Kron, Leaf, Product, Turned, extent, turned
 from .claim import symbols_of
-from .field import Modular, P
+from .field import Modular, OutOfDomain, P
 from .jets import Point
 from .stacked import Matrix, evaluate
 
@@ -167,7 +167,10 @@ def _example(wrong: Form, right: Form, sizes: Mapping[str, int]) -> Example | No
         point = Point(Modular("mistake"), sizes)
         for e, v in zip(leaves, values, strict=True):
             point.bind(e, list(v))
-        a, b = evaluate(wrong, point, {}), evaluate(right, point, {})
+        try:
+            a, b = evaluate(wrong, point, {}), evaluate(right, point, {})
+        except OutOfDomain:
+            continue
         if a != b:
             given = tuple((e, evaluate(Leaf(e), point, {})) for e in leaves)
             return Example(sizes, given, _signed(a), _signed(b))

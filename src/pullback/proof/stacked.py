@@ -81,10 +81,16 @@ def evaluate(f: Form, point: Point, known: Mapping[Named, Form]) -> Matrix:
         total = [sum(s * m.entries[n] for s, m in parts) for n in range(len(parts[0][1].entries))]
         return _made(parts[0][1].rows, parts[0][1].cols, total)
     assert isinstance(f, Product)
-    made = evaluate(f.factors[0], point, known)
-    for g in f.factors[1:]:
-        made = _times(made, evaluate(g, point, known))
-    return made
+    made = [evaluate(g, point, known) for g in f.factors]
+    if made[-1].cols == 1:  # a column: matrix times column all the way
+        found = made[-1]
+        for m in reversed(made[:-1]):
+            found = _times(m, found)
+        return found
+    found = made[0]
+    for m in made[1:]:
+        found = _times(found, m)
+    return found
 
 
 def _times(a: Matrix, b: Matrix) -> Matrix:
@@ -94,7 +100,13 @@ def _times(a: Matrix, b: Matrix) -> Matrix:
     if a.cols != b.rows:
         raise CheckFailed("C008", f"internal error: a printed product of a {a.rows} by {a.cols} and a {b.rows} by {b.cols} matrix",
                           hint="please report this program: the result is withheld")  # fmt: skip
-    entry = [sum(a.at(i, k) * b.at(k, j) for k in range(a.cols)) for i in range(a.rows) for j in range(b.cols)]
+    entry: list[int] = []
+    for i in range(a.rows):
+        line = [0] * b.cols
+        for k, x in enumerate(a.entries[i * a.cols : (i + 1) * a.cols]):
+            if x:  # most entries of ⊗ and diag are 0
+                line = [t + x * y for t, y in zip(line, b.entries[k * b.cols : (k + 1) * b.cols], strict=True)]
+        entry += line
     return _made(a.rows, b.cols, entry)
 
 
