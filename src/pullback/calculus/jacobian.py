@@ -57,10 +57,6 @@ class Link:
     crossed: bool = False  # the matrix belongs to xᵀ stacked
     reason: str = ""  # why there is no matrix
 
-    @property
-    def name(self) -> Named:
-        return Named(self.equation.var, self.of, self.crossed)
-
 
 @dataclass(frozen=True, slots=True)
 class Equality:
@@ -155,6 +151,10 @@ class _Writer:
 
     # ---- ∂v/∂x
 
+    def name(self, k: Link) -> Named:
+        direct = k.equation.var is self.objective and len(self.users[k.of]) > 1
+        return Named(k.equation.var, k.of, k.crossed, direct)
+
     def map(self, k: Link) -> None:
         v, x, home = k.equation.var, k.of, k.equation.var.attrs[0]
         needs = tuple(conditions(k.equation.value))
@@ -172,8 +172,8 @@ class _Writer:
             return
         rules, why = reason(k.equation, k.of, k.form, whole, self.out.letters)
         right = self.laid(k.form)
-        self.out.known[k.name] = right
-        self.add("jacobian", x, k.name, right, rules, why, claim, home, Equality("map", k, right), needs)
+        self.out.known[self.name(k)] = right
+        self.add("jacobian", x, self.name(k), right, rules, why, claim, home, Equality("map", k, right), needs)
         if has_kron(k.form) and not k.crossed:
             stacked = rows_first(k.form)
             self.add("rows", x, rows_first(column(increment(v))), product(stacked, rows_first(column(increment(x)))),
@@ -196,7 +196,7 @@ class _Writer:
         before = _pairing_sum([inner(g, t) for k, g in pairs for t in k.terms])
         whole = [k.tensor for k, _ in pairs]
         if not start and all(t is not None for t in whole):
-            self.add("chain", x, total, _sum(names), ("J-CHAIN", *fan), chain_why(x, [k.equation.var for k in used], self.rows),
+            self.add("chain", x, total, _sum(names), ("J-CHAIN", *fan), chain_why(x, [k.equation.var for k in used], self.rows, self.d.target),
                      self.chain_claim(x, pairs), home)  # fmt: skip
         value = _transposed(b.value) if crossed else b.value
         result = Claim("EQ", before, inner(b.value, increment(x)))
@@ -229,10 +229,10 @@ class _Writer:
 
     def link_of(self, k: Link, g: Expr) -> Form:
         if g is ONE:
-            return k.name
+            return self.name(k)
         outer_name = Named(self.objective, k.equation.var)
         self.out.known[outer_name] = row(g) if self.rows else column(g)
-        return Product((outer_name, k.name) if self.rows else (k.name, outer_name))
+        return Product((outer_name, self.name(k)) if self.rows else (self.name(k), outer_name))
 
     def put(self, k: Link, g: Expr) -> Form:
         assert k.form is not None

@@ -90,13 +90,15 @@ def reason(q: Equation, x: Expr, form: Form, whole: Expr, letters: Mapping[str, 
     )
 
 
-def chain_why(x: Expr, used: list[Expr], rows: bool) -> Why:
+def chain_why(x: Expr, used: list[Expr], rows: bool, target: Expr | None) -> Why:
+    """Through which names x reaches the target; `target` is the name whose own equation holds x besides."""
     name = x.attrs[0]
-    through = ", ".join(dict.fromkeys(v.attrs[0] for v in used[:4])) + (", …" if len(used) > 4 else "")
+    names = list(dict.fromkeys(v.attrs[0] for v in used if v is not target))
+    through = ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
     order = "rows are multiplied from the left" if rows else "in this layout the later Jacobian stands on the right"
-    if len(used) > 1:
-        return Why(f"{name} reaches the target through {through}: the products are added", order)
-    return Why(f"{name} reaches the target through {through}", order)
+    straight = " and directly" if any(v is target for v in used) else ""
+    added = ": the products are added" if len(used) > 1 else ""
+    return Why(f"{name} reaches the target through {through}{straight}{added}", order)
 
 
 def turn_why(letters: Mapping[str, str]) -> Why:

@@ -72,11 +72,15 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """∂v/∂x, or ∂v/∂xᵀ when `turned`; `of` is a name of the program, or the text of one that stands for a number."""
+    """∂v/∂x, or ∂v/∂xᵀ when `turned`; `of` is a name of the program, or the text of one that stands for a number.
+
+    When x reaches the target in several ways, `direct` marks what its own equation contributes.
+    """
 
     of: Expr | str
     by: Expr
     turned: bool = False
+    direct: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,13 @@ from ..calculus.stacked import Diag, Form, Kron, Leaf, Product, Turned, extent, 
 from .claim import symbols_of
 from .field import Modular, OutOfDomain, P
 from .jets import Point
-from .stacked import Matrix, evaluate
+from .stacked import Matrix, evaluate, leaves_of
 
 __all__ = ["Example", "Mistake", "mistakes"]
 
 _MOST = 20_000  # small matrices tried before a candidate is given up
 _SIZES = (2, 3)
+_SYMBOLS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def _refuted(kind: str, of: Expr, wrong: Form, right: Form) -> Mistake | None:
     needs[_one(sides[0][1]), _one(rows)] = None
     needs[_one(sides[-1][2]), _one(cols)] = None
     open_ = tuple(dict.fromkeys((max(n, key=str), min(n, key=str)) for n in needs if n[0] != n[1]))
-    fitting = _fitting(_names(wrong) or [], open_)
+    fitting = _fitting([*leaves_of(wrong, {}), *leaves_of(right, {})], open_)
     example = None if fitting is None else _example(wrong, right, fitting)
     if example is None and (fitting is not None or not open_):
         return None  # nothing refutes it
@@ -144,7 +145,9 @@ def _one(shape: Shape) -> Dim:
 
 def _fitting(leaves: Sequence[Expr], needs: Sequence[tuple[Dim, Dim]]) -> dict[str, int] | None:
     """Small sizes, none of them 1, at which the shapes happen to fit."""
-    symbols = sorted(symbols_of(leaves))[:4]
+    symbols = sorted(symbols_of(leaves))
+    if len(symbols) > _SYMBOLS:
+        return None
     for values in choices(_SIZES, repeat=len(symbols)):
         sizes = dict(zip(symbols, values, strict=True))
         if all(a.symbols() | b.symbols() <= sizes.keys() and a.value(sizes) == b.value(sizes) for a, b in needs):

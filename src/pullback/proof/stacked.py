@@ -35,7 +35,7 @@ from .claim import nowhere, sizes_of
 from .field import Modular, OutOfDomain, P
 from .jets import Point
 
-__all__ = ["Matrix", "evaluate", "holds", "stacked_evidence"]
+__all__ = ["Matrix", "evaluate", "holds", "leaves_of", "stacked_evidence"]
 
 _TRIES = 32
 
@@ -124,7 +124,7 @@ def _leaf(f: Leaf, point: Point) -> Matrix:
     return _made(spans[0], spans[1], values)
 
 
-def _leaves(f: Form, known: Mapping[Named, Form]) -> list[Expr]:
+def leaves_of(f: Form, known: Mapping[Named, Form]) -> list[Expr]:
     """The expressions that the form is made of."""
     found: list[Expr] = []
     stack: list[Form] = [f]
@@ -150,11 +150,11 @@ def _leaves(f: Form, known: Mapping[Named, Form]) -> list[Expr]:
 
 def holds(e: Equality, known: Mapping[Named, Form], layout: str) -> dict[str, int] | None:
     """The sizes at which the equality of matrices was confirmed modulo p, or None if it is false."""
-    exprs = _leaves(e.right, known)
+    exprs = leaves_of(e.right, known)
     if isinstance(e.left, Link):
         exprs += [e.left.equation.value, e.left.equation.var, e.left.of]
     else:
-        exprs += _leaves(e.left, known)
+        exprs += leaves_of(e.left, known)
     sizes = sizes_of(exprs, 0)
     for attempt in range(_TRIES):
         point = Point(Modular("stacked", attempt), sizes)

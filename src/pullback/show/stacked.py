@@ -114,7 +114,10 @@ class _Writer:
         above = self.stacked(f.of, False)
         below = self.stacked(f.by, f.turned)
         tex = rf"\frac{{\partial {above.latex}}}{{\partial {below.latex}}}"
-        return Printed(f"∂{above.text}/∂{below.text}", f"d{above.ascii}/d{below.ascii}", tex)
+        mark = ""
+        if f.direct:
+            mark, tex = "|direct", rf"\left.{tex}\right|_{{\text{{direct}}}}"
+        return Printed(f"∂{above.text}/∂{below.text}{mark}", f"d{above.ascii}/d{below.ascii}{mark}", tex)
 
     def stacked(self, e: Expr | str, crossed: bool) -> Printed:
         if isinstance(e, str):

@@ -146,6 +146,9 @@ def jacobian(record: Json, level: int) -> Document:
             doc.parts.append(Para(_sentence(_VEC, record)))
         if "rvec(" in used and level >= 2:
             doc.parts.append(Para(_sentence(_RVEC, record)))
+        if "|direct" in used:
+            E = record["header"]["objective"]["name"]
+            doc.parts.append(Para(mixed(f"A derivative of {E} marked direct is that of its own equation, every other name in it held still.", frozenset({E}))))  # fmt: skip
         writer = _Writer(record, level)
         for n, (_, group) in enumerate(groupby(steps, key=lambda s: s["premises"]), 1):
             doc.parts += writer.block(n, list(group))
