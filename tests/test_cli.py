@@ -304,8 +304,8 @@ def test_draw_writes_the_format_of_the_file_name(call, tmp_path: Path) -> None:
     [
         (["--what", "photo"], 2, "error[P030]: --what cannot be photo"),
         (["--format", "png"], 2, "error[P030]: --format cannot be png"),
-        (["--sizes", "m"], 2, "error[P030]: --sizes cannot be read at 'm'"),
-        (["--sizes", "m=2"], 2, "error[P030]: no size for n"),
+        (["--sizes", "m"], 2, "error[P032]: --sizes cannot be read at 'm'"),
+        (["--sizes", "m=2"], 2, "error[P032]: no size for n"),
         (["--sizes", "m=9,n=9"], 4, "error[U034]: no picture of neurons"),
         (["-o", "layer.png"], 2, "error[P030]: layer.png: no picture is written as .png"),
     ],

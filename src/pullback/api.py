@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
-from itertools import count
 from typing import Any
 
 from .algebra.canonical import equal
@@ -21,10 +19,7 @@ from .calculus.core import Definition
 from .calculus.derivation import Derivation
 from .calculus.derive import appender
 from .calculus.derive import derive as sweep
-from .calculus.diagram import diagrams
-from .calculus.graph import Diagram
 from .calculus.eliminated import eliminate_between, inline_own
-from .calculus.indexed import index_steps
 from .calculus.induction import induction
 from .calculus.recurrence import Recurrence, derive_recurrence
 from .code.numpy import evaluate
@@ -38,9 +33,10 @@ from .proof.claim import check, modular_equal, symbols_of
 from .proof.final import Problem, confirm
 from .proof.recur import confirm_all, prove_induction, write_all
 from .proof.whynot import WhyNot, why_not
+from .readings import PARTS, prepare, readable
 from .show import notation
-from .show.names import SCHEMES
 from .show.draw.picture import FORMATS, WHAT, draw
+from .show.names import SCHEMES
 from .show.page import render
 from .show.record import ALL, record
 from .step import Evidence, Step
@@ -106,13 +102,13 @@ class Derived:
         self, parts: Collection[str], names: str = "nabla", sizes: Mapping[str, int] | None = None
     ) -> dict[str, Any]:
         """The record with no more than is going to be looked at."""
-        if "index" in parts and not self.derivation.index_steps:
-            self.derivation.index_steps = list(_checked(index_steps(self.derivation), None))
-        if "diagrams" in parts and not self.derivation.diagrams:
-            self.derivation.diagrams = list(_drawn(self.derivation))
         if names not in SCHEMES:
             raise ParseError("P030", f"unknown names {names}", expected=", ".join(SCHEMES))
-        header = {**_header(self.program, self.evidence), "names": names, "sizes": sizes or {}}
+        header = {**_header(self.program, self.evidence), "names": names}
+        if "neurons" in parts:
+            header["sizes"] = sizes or {}
+        else:
+            prepare(self.derivation, parts, sizes)
         if "why_not" in parts and not isinstance(self.derivation, Recurrence):
             header["why_not"] = self._why_not
         return record(self.derivation, header, parts)
@@ -122,27 +118,43 @@ class Derived:
         shown = [b.of for b in self.derivation.backward if not b.auxiliary]
         return why_not(_problem(self.derivation, self.program), shown)
 
-    def _render(self, style: str, format: str, level: int, names: str, **options: bool) -> str:
-        parts = {"index": {"index"}, "diagram": {"diagrams"}}.get(style, set())
+    def _render(
+        self,
+        style: str,
+        format: str,
+        level: int,
+        names: str,
+        *,
+        sizes: Mapping[str, int] | None,
+        numbers: bool,
+        **view: Any,
+    ) -> str:
+        readable(self.derivation, style)
+        parts = set(PARTS.get(style, ())) | ({"numbers"} if numbers else set())
         parts |= {"why"} if level >= 3 else set()
         parts |= {"why", "entries", "why_not"} if level >= 4 else set()
-        return render(self._record(parts, names), style=style, format=format, level=level, **options)
+        found = self._record(parts, names, sizes)
+        return render(found, style=style, format=format, level=level, numbers=numbers, **view)
 
-    def text(
-        self, style: str = "pairing", level: int = 2, *, ascii: bool = False, color: bool = False, names: str = "nabla"
-    ) -> str:
+    def text(self, style: str = "pairing", level: int = 2, *, ascii: bool = False, color: bool = False, names: str = "nabla",
+             layout: str = "numerator", sizes: Mapping[str, int] | None = None, numbers: bool = False) -> str:  # fmt: skip
         """The derivation as text, in Unicode or ASCII; `level` 1 to 4 says how much is explained.
 
-        `names` says what gradients are called: nabla ∇z, full ∇_z E, partial ∂E/∂z, bar z̄, delta δz, grad grad_z.
+        Styles: pairing, jacobian (in `layout` numerator or denominator), index, scalar (at `sizes`, with `numbers`), diagram,
+        all. `names` says what gradients are called: nabla ∇z, full ∇_z E, partial ∂E/∂z, bar z̄, delta δz, grad grad_z.
         """
-        return self._render(style, "text", level, names, ascii=ascii, color=color)
+        return self._render(
+            style, "text", level, names, sizes=sizes, numbers=numbers, layout=layout, ascii=ascii, color=color
+        )
 
-    def markdown(self, style: str = "pairing", level: int = 2, *, names: str = "nabla") -> str:
-        return self._render(style, "markdown", level, names)
+    def markdown(self, style: str = "pairing", level: int = 2, *, names: str = "nabla", layout: str = "numerator",
+                 sizes: Mapping[str, int] | None = None, numbers: bool = False) -> str:  # fmt: skip
+        return self._render(style, "markdown", level, names, sizes=sizes, numbers=numbers, layout=layout)
 
-    def latex(self, style: str = "pairing", level: int = 2, *, names: str = "nabla") -> str:
+    def latex(self, style: str = "pairing", level: int = 2, *, names: str = "nabla", layout: str = "numerator",
+              sizes: Mapping[str, int] | None = None, numbers: bool = False) -> str:  # fmt: skip
         """A complete LaTeX document."""
-        return self._render(style, "latex", level, names)
+        return self._render(style, "latex", level, names, sizes=sizes, numbers=numbers, layout=layout)
 
     def draw(self, what: str = "network", format: str = "svg", sizes: Mapping[str, int] | None = None) -> str:
         """A picture as text: what is "network" or "diagrams", format "svg", "dot", "mermaid" or "tikz".
@@ -168,9 +180,13 @@ class Derived:
                 raise
         return draw(self._record({"graph"}), what, format)
 
-    def to_json(self, indent: int | None = 1, *, names: str = "nabla") -> str:
-        """The record. `names="delta"` leaves the index derivation out, where δ is the Kronecker symbol."""
-        found = self.record if names == "nabla" else self._record(ALL - {"index"} if names == "delta" else ALL, names)
+    def to_json(self, indent: int | None = 1, *, names: str = "nabla", sizes: Mapping[str, int] | None = None) -> str:
+        """The record; entries are written out at `sizes` where they are given.
+
+        `names="delta"` leaves the index derivation out, where δ is the Kronecker symbol."""
+        parts = ALL - {"index"} if names == "delta" else ALL
+        plain = names == "nabla" and not sizes
+        found = self.record if plain else self._record(parts, names, sizes)
         return json.dumps(found, ensure_ascii=False, indent=indent)
 
     def evaluate(self, **arrays: Any) -> tuple[Any, dict[str, Any]]:
@@ -282,13 +298,6 @@ def _checked(steps: Sequence[Step], progress: Callable[[str, float], None] | Non
         yield check(s, memo)
     if progress is not None:
         progress("checking steps", 1.0)
-
-
-def _drawn(d: Derivation) -> Iterator[Diagram]:
-    """The diagrams of the backward equations with the evidence for their steps."""
-    numbered, memo = count(1), dict[Any, Any]()
-    for g in diagrams(d):
-        yield replace(g, steps=tuple(check(replace(s, id=f"d{next(numbered)}"), memo) for s in g.steps))
 
 
 def _wanted(program: Program, wrt: Sequence[str] | None, goal: Expr) -> list[Expr]:

@@ -17,13 +17,13 @@ from .comparing import Comparison, compare
 from .errors import ParseError, PullbackError, nearest
 from .language.text import decode
 from .pictures import format_of, read_sizes
-from .show.draw.picture import FORMATS, WHAT
 from .proving import Proof, prove
+from .show.draw.picture import FORMATS, WHAT
 from .show.names import SCHEMES
+from .show.page import LAYOUTS, STYLES
 
 __all__ = ["main"]
 
-_STYLES = ("pairing", "index", "diagram")
 _FORMATS = ("text", "markdown", "latex", "json")
 
 _EXAMPLES = """\
@@ -112,14 +112,22 @@ def _parser() -> _Parser:
     _program_arguments(d)
     d.add_argument(
         "--style",
-        choices=_STYLES,
+        choices=tuple(STYLES),
         default="pairing",
-        help="pairing: ⟨G, L d⟩ = ⟨L*G, d⟩; index: entries and δ; diagram: networks, one node removed",
+        help="pairing: ⟨G, L d⟩ = ⟨L*G, d⟩; jacobian: matrices; index: entries and δ; scalar: one number at a time; "
+        "diagram: networks, one node removed; all of them",
     )
     d.add_argument("--level", type=int, choices=(1, 2, 3, 4), default=2, metavar="1|2|3|4",
                    help="1 frontier lines, 2 with rules, 3 with proofs and WHY, 4 with entries at small sizes")  # fmt: skip
     d.add_argument("--names", choices=SCHEMES, default="nabla",
                    help="what gradients are called: ∇z, ∇_z E, ∂E/∂z, z̄, δz, grad_z")  # fmt: skip
+    d.add_argument(
+        "--layout", choices=LAYOUTS, default="numerator", help="of style jacobian: which way its matrices stand"
+    )
+    d.add_argument(
+        "--sizes", metavar="m=2,n=3", help="the sizes of style scalar and of level 4 (default: small, different)"
+    )
+    d.add_argument("--numbers", action="store_true", help="style scalar: with a worked example in small numbers")
     d.add_argument("--format", choices=_FORMATS, default="text")
     d.add_argument("--ascii", action="store_true", help="no character outside ASCII in text output")
     d.add_argument("--color", choices=("auto", "always", "never"), default="auto")
@@ -305,13 +313,15 @@ def _draw(args: argparse.Namespace) -> int:
 
 
 def _shown(d: Derived, args: argparse.Namespace, color: bool) -> str:
+    sizes = None if args.sizes is None else read_sizes(args.sizes)
     if args.format == "json":
-        return d.to_json(names=args.names)
+        return d.to_json(names=args.names, sizes=sizes)
+    view = {"names": args.names, "layout": args.layout, "sizes": sizes, "numbers": args.numbers}
     if args.format == "latex":
-        return d.latex(args.style, args.level, names=args.names).rstrip("\n")
+        return d.latex(args.style, args.level, **view).rstrip("\n")
     if args.format == "markdown":
-        return d.markdown(args.style, args.level, names=args.names).rstrip("\n")
-    return d.text(args.style, args.level, ascii=args.ascii, color=color, names=args.names).rstrip("\n")
+        return d.markdown(args.style, args.level, **view).rstrip("\n")
+    return d.text(args.style, args.level, ascii=args.ascii, color=color, **view).rstrip("\n")
 
 
 def _completion(shell: str) -> str:

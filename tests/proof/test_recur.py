@@ -74,7 +74,7 @@ def test_a_range_that_is_too_short_or_too_long_is_refused(name: str) -> None:
             try:
                 assert not holds(d, [*backward[:k], moved, *backward[k + 1 :]]), (b.of.attrs[0], by)
             except CheckFailed as refused:
-                assert refused.code == "C010"
+                assert refused.code == "C011"
     assert tried
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..algebra.expr import Expr
 from ..algebra.ranges import Range
@@ -39,6 +40,7 @@ class Derivation:
     least: dict[str, int] = field(default_factory=dict)  # how large the ends of ranges are taken to be
     recurrences: list[Backward] = field(default_factory=list)  # with the names between the steps eliminated
     diagrams: list[Diagram] = field(default_factory=list)  # style `diagram`, made when asked for
+    readings: dict[str, Any] = field(default_factory=dict)  # other readings, made when asked for (readings.py)
 
     def gradients(self) -> dict[str, Expr]:
         """The asked gradients by name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..algebra.canonical import equal
@@ -17,7 +17,7 @@ from ..step import Evidence, Step
 from .field import Modular, OutOfDomain, P
 from .jets import Point, sizes_for
 
-__all__ = ["bound", "check", "degree", "modular_equal", "nowhere", "sizes_of", "symbols_of"]
+__all__ = ["Memo", "bound", "check", "degree", "grown", "modular_equal", "nowhere", "sizes_of", "symbols_of"]
 
 TRIALS = 2
 _CELLS = 64  # entries of one tensor at test sizes that a function may be applied to
@@ -35,20 +35,26 @@ def symbols_of(exprs: Iterable[Expr]) -> set[str]:
 def sizes_of(exprs: Iterable[Expr], round_: int) -> dict[str, int]:
     """Sizes for a test, large enough for every block and slice that the expressions cut out."""
     roots = list(exprs)
-    sizes = sizes_for(symbols_of(roots), round_)
-    nodes = {e for root in roots for e in postorder(root)}
+    return grown(sizes_for(symbols_of(roots), round_), roots)
+
+
+def grown(sizes: Mapping[str, int], exprs: Iterable[Expr], fixed: Collection[str] = ()) -> dict[str, int]:
+    """The sizes, made large enough for every block and slice that the expressions cut out; those in `fixed` stay."""
+    sizes = dict(sizes)
+    nodes = {e for root in exprs for e in postorder(root)}
     atoms = [x for e in nodes for m in e.op.meaning(e) or () for x in m.extra if len(x.attrs) > 1]
     fits = [(x.shape[0], x.attrs[1] + (x.shape[1] if x.order > 1 else Dim.number(1))) for x in atoms]
     for _ in range(64):
-        if all(total.value(sizes) >= end.value(sizes) for total, end in fits):
+        short = [(t, e) for t, e in fits if t.value(sizes) < e.value(sizes)]
+        if not short:
             break
-        [(total, end), *_] = [(t, e) for t, e in fits if t.value(sizes) < e.value(sizes)]
+        total, end = short[0]
         # the size that helps most: one that the whole has and the part has not, else all of them
         grow = (total.symbols() - end.symbols()) or total.symbols()
         if grow:
-            sizes = {s: n + (s in grow) for s, n in sizes.items()}
+            sizes = {s: n + (s in grow and s not in fixed) for s, n in sizes.items()}
         else:  # the whole is a number: the part must be small
-            sizes = {s: max(1, n - (s in end.symbols())) for s, n in sizes.items()}
+            sizes = {s: max(1, n - (s in end.symbols() and s not in fixed)) for s, n in sizes.items()}
     return sizes
 
 

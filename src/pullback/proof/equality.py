@@ -21,7 +21,7 @@ from ..step import Evidence
 from .adequacy import Adequate, adequate, is_known
 from .claim import bound, degree, nowhere, sizes_of, substitute_all, symbols_of
 from .field import Modular, OutOfDomain, P, Real
-from .final import _satisfy
+from .final import satisfy
 from .functional import Use, functional
 from .jets import Point
 from .search import Array, Counterexample, Search, room_of, sizes_in_order
@@ -106,7 +106,7 @@ class _Case:
         for v in self.names:
             point.bind(v, point.draw(v))
         for left, right, text in self.facts:
-            _satisfy(point, left, right, text, self.names)
+            satisfy(point, left, right, text, self.names)
 
     def admits(self, point: Point) -> bool:
         """Whether a point satisfies what is assumed."""

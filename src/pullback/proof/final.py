@@ -18,7 +18,7 @@ from .claim import bound, degree, nowhere, sizes_of
 from .field import Field, Modular, OutOfDomain, P, Real, dot
 from .jets import Point
 
-__all__ = ["Problem", "confirm", "survives"]
+__all__ = ["Problem", "confirm", "satisfy", "survives"]
 
 _TRIES = 32
 _FLOAT_LIMIT = 400  # equations above which the float check (four more forward runs) is left out
@@ -89,10 +89,10 @@ def _start(problem: Problem, point: Point) -> None:
     for v in names:
         point.bind(v, point.draw(v))
     for left, right, where in problem.facts:
-        _satisfy(point, left, right, where, names)
+        satisfy(point, left, right, where, names)
 
 
-def _satisfy(point: Point, left: Expr, right: Expr, where: str, names: Sequence[Expr]) -> None:
+def satisfy(point: Point, left: Expr, right: Expr, where: str, names: Sequence[Expr]) -> None:
     """Move one entry of an input so that the assumption left = right holds at this point."""
     for v in [e for e in postorder(left) if is_name(e) and e in names]:
         values = list(point.values[v])

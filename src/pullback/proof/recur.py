@@ -63,7 +63,7 @@ def written_out(program: Program, helpers: Program, backward: Sequence[Backward]
     listed, said = {family_of(b.of.attrs[0]) for b in backward}, {v for v, _ in asked}
     for v in [*inputs, *(v for v, _ in forward if v is not target)]:
         if family_of(v.attrs[0]) in listed and v not in said:
-            raise CheckFailed("C010", f"internal error: the ranges of the result leave out {v.attrs[0]} at {sizes}",
+            raise CheckFailed("C011", f"internal error: the ranges of the result leave out {v.attrs[0]} at {sizes}",
                               hint="please report this program: the result is withheld")  # fmt: skip
     inputs |= dict.fromkeys(v for v, _ in asked if v not in defined and v not in helper_names)
     index: dict[str, int] = {}
@@ -94,9 +94,9 @@ def _declared(x: Expr, members: set[str]) -> bool:
     mine = ref(x.attrs[0])
     for name in members:
         m = ref(name)
-        if mine is not None and m is not None and m.family == mine.family and len(m.index) == len(mine.index):
-            if all(d.constant is None or d == e for d, e in zip(m.index, mine.index, strict=True)):
-                return True
+        alike = mine is not None and m is not None and m.family == mine.family and len(m.index) == len(mine.index)
+        if alike and all(d.constant is None or d == e for d, e in zip(m.index, mine.index, strict=True)):  # type: ignore[union-attr]
+            return True
     return False
 
 

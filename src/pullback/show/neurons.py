@@ -41,7 +41,7 @@ def _sized(d: Derivation, sizes: Mapping[str, int]) -> None:
     symbols = dict.fromkeys(s for v in [*d.inputs, *(q.var for q in d.core.equations)] for n in v.shape for s in sorted(n.symbols()))  # fmt: skip
     missing = [s for s in symbols if s not in sizes]
     if missing:
-        raise ParseError("P030", f"no size for {', '.join(missing)}", expected="a small number for every size",
+        raise ParseError("P032", f"no size for {', '.join(missing)}", expected="a small number for every size",
                          hint=f"--sizes {','.join(f'{s}={sizes.get(s, 2 + k % 3)}' for k, s in enumerate(symbols))}")  # fmt: skip
 
 

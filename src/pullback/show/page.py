@@ -9,20 +9,29 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ..errors import ParseError, nearest
 from .document import Calc, Cell, Document, Figure, Head, Item, Line, Para, Reason, Sentence, Table
 from .styles.diagram import diagram
+from .styles.every import Style, together
 from .styles.index import index
+from .styles.jacobian import jacobian
 from .styles.pairing import pairing
+from .styles.scalar import scalar
 
 __all__ = ["FORMATS", "STYLES", "page", "render"]
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")  # what paints a word takes no room
 _WIDTH = 98
-STYLES: Mapping[str, Callable[[Mapping[str, Any], int], Document]] = {
+# A reading of a derivation is one line here; `all` shows each of them (what it needs: readings.PARTS).
+READINGS: Mapping[str, Style] = {
     "pairing": pairing,
+    "jacobian": jacobian,
     "index": index,
+    "scalar": scalar,
     "diagram": diagram,
 }
+STYLES: Mapping[str, Style] = {**READINGS, "all": together(READINGS)}
+LAYOUTS = ("numerator", "denominator")
 
 
 def render(
@@ -32,11 +41,20 @@ def render(
     level: int = 2,
     ascii: bool = False,
     color: bool = False,
+    **view: Any,
 ) -> str:
-    """The page of a record. Styles: pairing, index, diagram; formats: text, markdown, latex, json; levels 1 to 4."""
+    """The page of a record. Formats: text, markdown, latex, json; levels 1 to 4.
+
+    `view` holds what only some styles ask for: `layout`, "numerator" or "denominator"; `numbers`, whether to show some.
+    """
     if format == "json":
         return json.dumps(record, ensure_ascii=ascii, indent=1) + "\n"
-    return page(STYLES[style](record, level), format, ascii, color)
+    for what, word, known in (("style", style, STYLES), ("layout", view.get("layout", "numerator"), LAYOUTS)):
+        if word not in known:
+            close = nearest(str(word), list(known))
+            raise ParseError("P030", f"{what} cannot be {word}", expected=", ".join(known),
+                             hint=f"did you mean {close}?" if close else "")  # fmt: skip
+    return page(STYLES[style]({**record, "view": view}, level), format, ascii, color)
 
 
 def page(doc: Document, format: str = "text", ascii: bool = False, color: bool = False) -> str:

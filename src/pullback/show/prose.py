@@ -109,7 +109,7 @@ _SYMBOL = {
     "∘": r"\circ ",
     "●": r"\bullet ",
 }
-_FUNCTIONS = ("diagvec", "diag", "tr", "exp", "log", "tanh", "cosh", "sinh", "sin", "cos")
+_FUNCTIONS = ("diagvec", "rvec", "vec", "diag", "tr", "exp", "log", "tanh", "cosh", "sinh", "sin", "cos")
 _PLAIN = {"exp", "log", "tanh", "cosh", "sinh", "sin", "cos"}
 _TOKEN = re.compile(
     r"""(?P<mark>\x00\d+\x00)

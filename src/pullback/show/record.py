@@ -28,6 +28,7 @@ from .neurons import neurons
 from .notation import Printed, show
 from .prose import fill
 from .ranges import given_member, ranges_shown, reach
+from .readings import READINGS, readings_record
 from .small import default_sizes, entries
 from .uses import used_where, users
 from .whynots import why_not_record
@@ -35,9 +36,8 @@ from .whynots import why_not_record
 __all__ = ["ALL", "FORMAT", "dumps", "evidence_of", "record"]
 
 FORMAT = "pullback/1"
-ALL = frozenset(
-    {"index", "net", "why", "entries", "why_not", "graph", "diagrams"}
-)  # what a record may leave out when nobody will look at it
+# What a record may leave out when nobody will look at it.
+ALL = frozenset({"index", "net", "why", "entries", "why_not", "graph", "diagrams", *READINGS})
 _CHEAP = 60  # nodes above which no index sum is printed beside an expression
 _WIDE = 200  # nodes above which our own names are not written out in a forward equation
 _LINES = 6  # entries of one gradient that are written out
@@ -389,7 +389,7 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
     """
     r = _Recorder(derivation, header, parts)
     named = (x for b in derivation.backward for x in (b.of, *filter(is_name, postorder(b.value))))
-    sizes = default_sizes([*r.variables, *named])
+    sizes = derivation.readings.get("sizes") or default_sizes([*r.variables, *named])
     steps = [r.step(s) for s in derivation.steps]
     user, core = r.forward()
     kept = [s for s in derivation.steps if s.kind in ("readoff", "collect", "simplify", "inline")]
@@ -439,6 +439,7 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
         ],
         "blocks": blocks(derivation, r.math),
         "index_steps": [r.index_step(s) for s in derivation.index_steps] if "index" in parts else [],
+        **readings_record(r, parts),
         "backward": [r.backward(b, sizes) for b in derivation.backward],
         "graph": program_graph(derivation, r.math) if "graph" in parts else None,
         "neurons": neurons(derivation, header["sizes"], r.taken, r.math) if "neurons" in parts else None,

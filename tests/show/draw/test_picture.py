@@ -149,11 +149,11 @@ def test_sizes_that_are_numbers_give_neurons() -> None:
 REFUSALS = [
     ({"what": "photo"}, "P030", "there is no picture 'photo'"),
     ({"format": "png"}, "P030", "there is no format of a picture 'png'"),
-    ({"sizes": {"m": 2}}, "P030", "no size for n"),
-    ({"sizes": {"m": 2, "k": 2}}, "P030", "there is no size k"),
-    ({"sizes": {"m": 2, "n": 0}}, "P030", "not a small number"),
-    ({"sizes": {"m": 2, "n": True}}, "P030", "not a small number"),
-    ({"sizes": {"m": 2, "n": 2.5}}, "P030", "not a small number"),
+    ({"sizes": {"m": 2}}, "P032", "no size for n"),
+    ({"sizes": {"m": 2, "k": 2}}, "P032", "there is no size k"),
+    ({"sizes": {"m": 2, "n": 0}}, "P032", "not a small number"),
+    ({"sizes": {"m": 2, "n": True}}, "P032", "not a small number"),
+    ({"sizes": {"m": 2, "n": 2.5}}, "P032", "not a small number"),
     ({"sizes": {"m": 2, "n": 7}}, "U034", "a has 7 entries, and at most 6 are drawn"),
     ({"what": "diagrams", "sizes": {"m": 2, "n": 2}}, "P030", "sizes are for the network"),
 ]  # fmt: skip

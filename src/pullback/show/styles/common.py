@@ -9,7 +9,19 @@ from ..document import Calc, Cell, Head, Item, Line, Para, Reason, Sentence, Tab
 from ..names import ascii_text
 from ..prose import prose_latex
 
-__all__ = ["conditions", "for_all", "given", "mixed", "notes", "other_axes", "results", "shape", "small_sizes", "why"]
+__all__ = [
+    "conditions",
+    "for_all",
+    "given",
+    "mixed",
+    "notes",
+    "other_axes",
+    "own_checks",
+    "results",
+    "shape",
+    "small_sizes",
+    "why",
+]
 
 Json = Mapping[str, Any]
 Part = Head | Para | Calc | Table
@@ -269,6 +281,18 @@ def conditions(record: Json) -> Iterator[Part]:
     if found:
         yield Head(plain("CONDITIONS"))
         yield from (Para(said(c), bullet="– ") for c in found.values())
+
+
+def own_checks(steps: list[Json]) -> Iterator[Part]:
+    """What the steps of one reading rest on, below the checks of the derivation itself."""
+    found: dict[str, tuple[int, str]] = {}
+    for s in steps:
+        for e in s["evidence"]:
+            count, detail = found.get(e["level"], (0, e["detail"]))
+            found[e["level"]] = (count + 1, detail)
+    for level, (count, detail) in found.items():
+        which = f"all {len(steps)} steps" if count == len(steps) else f"{count} of {len(steps)} steps"
+        yield Para(mixed(f"this reading, {level}, {which}: {detail}"), bullet="– ")
 
 
 def notes(record: Json, level: int) -> Iterator[Part]:

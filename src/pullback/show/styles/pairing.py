@@ -24,7 +24,7 @@ from ..whynots import why_nots
 from .common import conditions, for_all, given, mixed, notes, other_axes, results, small_sizes, why
 from .induction import induction
 
-__all__ = ["pairing"]
+__all__ = ["pairing", "written_out"]
 
 Json = Mapping[str, Any]
 
@@ -194,6 +194,11 @@ def _plus(cells: list[Cell]) -> Cell:
         else:
             out = join([out, "+", c])
     return out
+
+
+def written_out(record: Json, level: int) -> Iterator[Head | Para | Calc | Table]:
+    """Names of ours put back into the results, and blocks compared with what they were made of."""
+    return _Writer(record, level).written_out()
 
 
 def pairing(record: Json, level: int) -> Document:
