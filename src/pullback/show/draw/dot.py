@@ -48,7 +48,7 @@ def network_dot(record: Json) -> str:
     used = [e["from"] for e in graph["edges"] if e["back"]]
     out = [
         "digraph network {",
-        '  rankdir=TB; node [shape=box, style="rounded,filled", fontname="serif"]; edge [fontname="serif", fontsize=11];',
+        '  rankdir=TB; node [shape=box, style="rounded,filled", fontname="Times"]; edge [fontname="Times", fontsize=11];',
     ]
     for id, n in at.values():
         fill = "input" if n["role"] == "input" else "op"
@@ -71,7 +71,7 @@ def neurons_dot(record: Json) -> str:
     data = record["neurons"]
     out = [
         "digraph neurons {",
-        '  rankdir=LR; node [shape=circle, fontname="serif"]; edge [fontname="serif", fontsize=10];',
+        '  rankdir=LR; node [shape=circle, fontname="Times"]; edge [fontname="Times", fontsize=10];',
     ]
     id: dict[tuple[str, int], str] = {}
     for k, v in enumerate(data["layers"]):
@@ -115,7 +115,7 @@ def sides(d: Json) -> Iterator[tuple[int, str, str, Network]]:
 def diagrams_dot(record: Json) -> str:
     out = [
         "graph diagrams {",
-        '  layout=dot; rankdir=LR; node [fontname="serif"]; edge [fontname="serif", fontsize=11]; compound=true;',
+        '  layout=dot; rankdir=LR; node [fontname="Times"]; edge [fontname="Times", fontsize=11]; compound=true;',
     ]
     for n, d in enumerate(record["diagrams"]):
         out.append(f"  subgraph cluster_{n} {{")

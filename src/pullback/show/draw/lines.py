@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from .structure import Edge, Network, Vertex, network
 __all__ = ["drawn"]
 
 Json = Mapping[str, Any]
+_WIDE = 90  # columns; a wider picture is listed
 _UNICODE = {"h": "─", "v": "│", "l": "└", "r": "┘", "t": "┐", "dot": "●", "one": "1"}
 _ASCII = {"h": "-", "v": "|", "l": "+", "r": "+", "t": "+", "dot": "*", "one": "1"}
 
@@ -29,8 +31,7 @@ def drawn(term: Json, removed: bool, ascii: bool = False) -> list[str]:
     blocks = [_Piece(pieces[k], ascii, many and first[k] > 1).lines() for k in order]
     if not blocks:
         return ["1"]
-    listed = [b for b in blocks if len(b) > 4]
-    if listed:
+    if any(len(b) > 4 for b in blocks) or sum(max(map(len, b)) + 4 for b in blocks) > _WIDE + 4:
         return [line for b in blocks for line in b]
     high = max(map(len, blocks))
     wide = [max(map(len, b)) for b in blocks]
@@ -60,7 +61,13 @@ class _Piece:
 
     def lines(self) -> list[str]:
         found = self.line()
-        return self.listed() if found is None else found
+        if found is not None and max(map(len, found)) <= _WIDE:
+            return found
+        return [
+            w
+            for line in self.listed()
+            for w in textwrap.wrap(line, _WIDE, subsequent_indent="  ", break_on_hyphens=False)
+        ]
 
     def line(self) -> list[str] | None:
         """The piece on one line with what hangs from it, None if it has another form."""

@@ -60,6 +60,7 @@ class _Picture:
         self.vertices: list[Vertex] = []
         self.at: list[Point] = []
         self.edges: list[Edge] = []
+        self.loops: dict[int, int] = {}  # on which side of its tensor an edge from it to itself is drawn
         self.letters: list[tuple[Edge, Text]] = []  # beside which line each letter stands
         x = 0.0
         for piece in whole.components():
@@ -90,7 +91,11 @@ class _Picture:
         for e in made:
             copies = [v for v in (e.a, e.b) if self.vertices[v].kind == "copy"]
             groups.setdefault(copies[0] if copies else id(e), []).append(e)
-        for group in groups.values():
+        for e in [e for e in made if e.a == e.b]:
+            self.loops[id(e)] = self.loop_side(e, middle)
+        for group in sorted(
+            groups.values(), key=lambda g: g[0].a != g[0].b
+        ):  # a loop has only one place for its letter
             removed = [e for e in group if any(self.vertices[v].kind == "removed" for v in (e.a, e.b))]
             self.letters.append(self.letter(removed or group, middle))
         return x + right - left + 26
@@ -130,18 +135,32 @@ class _Picture:
         double = len(e.letters) > 1
         if e.a == e.b:  # both axes of one tensor
             (x, y), (w, h) = at[e.a], _size(self.vertices[e.a])
-            points = tuple((x + side * w / 4, y + h / 2 + down) for side, down in ((-1, 0), (-1, 34), (1, 34), (1, 0)))
+            out = self.loops[id(e)]
+            points = tuple(
+                (x + side * w / 4, y + out * (h / 2 + far)) for side, far in ((-1, 0), (-1, 34), (1, 34), (1, 0))
+            )
             scene.add(Line(points, stroke, curve=True, double=double))
             return
         under = [clip(at[v], *_inner(self.vertices[v]), towards=at[w]) for v, w in ((e.a, e.b), (e.b, e.a))]
         scene.add(Line((under[0], under[1]), stroke, double=double))
+
+    def loop_side(self, e: Edge, centre: Point) -> int:
+        """Above (−1) or below (1) its tensor: away from the centre of the network, unless something is there."""
+        (x, y), (_, h) = self.at[e.a], _size(self.vertices[e.a])
+        taken = [self.loops[id(o)] for o in self.edges if o is not e and o.a == o.b == e.a and id(o) in self.loops]
+        first = -1 if y < centre[1] - 1 else 1
+        covered = {
+            side: self._covered(Text(x, y + side * (h / 2 + 24), plain("mmm"), 22)) + 99 * (side in taken)
+            for side in (-1, 1)
+        }
+        return first if covered[first] <= covered[-first] else -first
 
     def letter(self, edges: Sequence[Edge], centre: Point) -> tuple[Edge, Text]:
         """The letter and size beside one of the lines, at the first place where they cover nothing."""
         words = _axis(edges[0].letters, self.sizes)
         if edges[0].a == edges[0].b:
             (x, y), (_, h) = self.at[edges[0].a], _size(self.vertices[edges[0].a])
-            return edges[0], Text(x, y + h / 2 + 36, words, 13)
+            return edges[0], Text(x, y + self.loops[id(edges[0])] * (h / 2 + 36), words, 13)
         tried: list[tuple[int, Edge, Text]] = []
         for part in (0.5, 0.38, 0.62, 0.27, 0.73):
             for outside in (True, False):

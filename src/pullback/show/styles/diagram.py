@@ -103,7 +103,7 @@ def _beside(lead: str, left: list[str], verb: str, right: list[str]) -> Iterator
     """Before and after side by side with their lines at one height, or below each other where that is too wide."""
     wide = max(map(len, left))
     if (
-        len(lead) + wide + len(verb) + 8 + max(map(len, right)) > _BESIDE
+        2 * len(lead) + wide + len(verb) + 8 + max(map(len, right)) > _BESIDE
         or left[0].startswith("nodes:")
         or right[0].startswith("nodes:")
     ):
