@@ -10,7 +10,7 @@ CODE   := src tests tools $(wildcard benchmarks docs)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint format slow frameworks katex docs check-all bench clean
+.PHONY: help demo test lint format slow frameworks katex answer docs check-all bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +39,9 @@ frameworks: .venv-frameworks/.stamp  ## the same layers in PyTorch and TensorFlo
 katex: .venv/.stamp-test  ## typeset every golden .tex (KaTeX; and LaTeX where there is one)
 	$(BIN)/python tools/katex_check.py
 	$(BIN)/python tools/latex_compile.py
+
+answer: .venv/.stamp-docs  ## docs/answer.md, the reply to the question, and build/answer.html
+	$(BIN)/python tools/answer.py --html build/answer.html
 
 docs: .venv/.stamp-docs  ## the documentation, in build/docs
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs build/docs
