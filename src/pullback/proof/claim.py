@@ -152,8 +152,19 @@ def check(step: Step, memo: Memo) -> Step:
 
 
 def _pattern(left: Any, right: Any, where: Mapping[Any, Any]) -> tuple[Any, ...]:
-    """The claim with its names and size symbols replaced by their order of appearance."""
-    names: dict[Any, int] = {}
+    """The claim with its names and size symbols replaced by their order of appearance.
+
+    v, dv and ∇v are three names of one thing, and stay so. Under a sum over an index the text of a name counts: such a
+    claim is only like itself.
+    """
+    roots = (
+        [left, right] if isinstance(left, Expr) else [left.var, left.value, right]
+    )  # an equation and its differential
+    for name, value in where.items():
+        roots += [name, value]
+    if any(e.op.binder for root in roots for e in postorder(root)):
+        return tuple(roots)
+    names: dict[str, int] = {}
     sizes: dict[str, Dim] = {}
     rows: list[Any] = []
     index: dict[Expr, int] = {}
@@ -168,16 +179,17 @@ def _pattern(left: Any, right: Any, where: Mapping[Any, Any]) -> tuple[Any, ...]
             return dim(a)
         return tuple(dim(x) if isinstance(x, Dim) else x for x in a) if isinstance(a, tuple) else a  # a shape
 
-    roots = [left.value, right] if not isinstance(left, Expr) else [left, right]
-    for name, value in where.items():
-        roots += [x for x in (name, value) if isinstance(x, Expr)]
+    def data(e: Expr) -> tuple[Any, ...]:
+        if is_name(e):
+            name, kind = e.attrs[:2]
+            return kind, names.setdefault(name, len(names))
+        return (e.op.name, *map(attr, e.attrs))
+
     for root in roots:
         for e in postorder(root):
-            if e in index:
-                continue
-            index[e] = len(index)
-            data = names.setdefault(e, len(names)) if is_name(e) else (e.op.name, *map(attr, e.attrs))
-            rows.append((data, tuple(index[a] for a in e.args), tuple(dim(d) for d in e.shape)))
+            if e not in index:
+                index[e] = len(index)
+                rows.append((data(e), tuple(index[a] for a in e.args), tuple(map(dim, e.shape))))
         rows.append(index[root])
     return tuple(rows)
 
