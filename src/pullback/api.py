@@ -29,9 +29,10 @@ from .errors import CheckFailed, ParseError, UnsupportedError, nearest
 from .language.operators import program_of
 from .language.program import FunctionKind, Program, choose_target
 from .language.text import parse_expression, parse_program
-from .proof.claim import check, modular_equal, symbols_of
+from .proof.claim import check, modular_equal
 from .proof.final import Problem, confirm
 from .proof.recur import confirm_all, prove_induction, write_all
+from .proof.sizes import symbols_of
 from .show import notation
 from .show.page import render
 from .show.record import ALL, record

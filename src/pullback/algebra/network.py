@@ -17,7 +17,7 @@ from .op import Meaning
 from .ops.matrix import eye
 from .ops.structure import place, unit
 
-__all__ = ["Factor", "Network", "Term", "TooLarge", "network"]
+__all__ = ["Factor", "Network", "Term", "TooLarge", "expanded", "network"]
 
 _LIMIT = 100  # terms or factors after which expansion is given up: the answer is then "unknown", never a guess
 _fresh = count()
@@ -258,7 +258,7 @@ def _raise(e: Expr, argument: list[Term], power: int) -> list[Term]:
 def network(root: Expr) -> Network:
     """The sum of index networks that `root` stands for. Raises TooLarge."""
     done: dict[Expr, list[Term]] = {}
-    for e in _expanded(root):
+    for e in expanded(root):
         meanings = e.op.meaning(e)
         if e.op.define is not None:
             done[e] = done[e.op.define(e, *e.args)]
@@ -291,7 +291,7 @@ def _constant(e: Expr) -> Iterator[Term]:
     yield from _tidy(t)
 
 
-def _expanded(root: Expr) -> Iterator[Expr]:
+def expanded(root: Expr) -> Iterator[Expr]:
     """Nodes under `root`, arguments first, definitions unfolded, and nothing below an opaque node but its arguments."""
     seen: set[Expr] = set()
     stack: list[tuple[Expr, bool]] = [(root, False)]

@@ -14,9 +14,10 @@ from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import gradient, is_name
 from ..errors import CheckFailed, UnsupportedError
 from ..step import Evidence
-from .claim import bound, degree, nowhere, sizes_of
+from .claim import degree, nowhere
 from .field import Field, Modular, OutOfDomain, P, Real, dot
 from .jets import Point
+from .sizes import Rounds, rounds, sizes_of
 
 __all__ = ["Problem", "confirm", "survives"]
 
@@ -42,26 +43,35 @@ class Problem:
         """Everything whose sizes a test must choose."""
         return [*self.inputs, *(v for _, v in self.forward), *(v for _, v in self.backward)]
 
+    def definitions(self) -> list[tuple[Expr, Expr]]:
+        """Every equation, the user's and the claimed ones, in order of computation."""
+        return [*self.forward, *self.helpers, *((gradient(v), g) for v, g in self.backward)]
+
+    def rounds(self) -> Rounds:
+        """The sizes at which the program and its gradients are run."""
+        probed = set(self.probed)
+        closing = [(self.target, "tangent"), *((gradient(v), "value") for v, _ in self.backward if v in probed)]
+        return rounds(closing, self.definitions(), self.probed)
+
 
 def confirm(problem: Problem) -> list[Evidence]:
     """Evidence for the whole result. Raises CheckFailed."""
-    found: list[dict[str, int]] = []
-    for k in range(2):
-        sizes = sizes_of(problem.expressions(), k)
+    planned = problem.rounds()
+    for k, sizes in enumerate(planned.sizes):
         if not _attempt(problem, sizes, f"final{k}"):
             raise CheckFailed("C002", "internal error: the gradients do not agree with the program (FINAL)",
                               hint="please report this program: the result is withheld")  # fmt: skip
-        found.append(sizes)
     degrees: dict[Expr, int] = {}
+    cells = planned.cells(problem.expressions())
     D = 0
-    for v, value in [*problem.forward, *problem.helpers, *((gradient(v), g) for v, g in problem.backward)]:
-        D += degree([value], degrees)
+    for v, value in problem.definitions():
+        D += degree([value], cells, degrees)
         degrees[v] = degrees[value]
-    chance = bound(D, len(found))
+    chance, said = planned.chance(D, "a wrong gradient", "a gradient that is wrong")
     evidence = [Evidence(
-        "TESTED-MODP", f"Σ⟨∇x, dx⟩ = d{problem.target.attrs[0]} modulo 2^61-1 for the user's program at {len(found)} random "
-        f"points, all functions unknown or by their slope only (a wrong gradient passes with probability below {chance})",
-        {"trials": len(found), "p": P, "bound": chance, "sizes": found})]  # fmt: skip
+        "TESTED-MODP", f"Σ⟨∇x, dx⟩ = d{problem.target.attrs[0]} modulo 2^61-1 for the user's program at {len(planned.sizes)} "
+        f"random points, all functions unknown or by their slope only ({said})",
+        {"trials": len(planned.sizes), "p": P, "bound": chance, "sizes": planned.sizes, "whole": planned.whole})]  # fmt: skip
     if len(problem.forward) <= _FLOAT_LIMIT:
         error = _central(problem, sizes_of(problem.expressions(), 0))
         if error is not None:
@@ -71,11 +81,13 @@ def confirm(problem: Problem) -> list[Evidence]:
 
 
 def survives(problem: Problem, sizes: Mapping[str, int] | None = None) -> bool:
-    """Whether the claimed gradients pass the exact check (at given sizes, or all different): the tool of mutation tests."""
-    return _attempt(problem, sizes or sizes_of(problem.expressions(), 0), "mutant")
+    """Whether the claimed gradients pass the exact check (at given sizes, or at those of FINAL): the tool of mutation tests."""
+    return all(_attempt(problem, z, f"mutant{k}") for k, z in enumerate([sizes] if sizes else problem.rounds().sizes))
 
 
 def _attempt(problem: Problem, sizes: Mapping[str, int], seed: str) -> bool:
+    if any(value.shape != v.shape for v, value in problem.backward):
+        return False  # a gradient has the axes of its name, whatever its entries are
     for attempt in range(_TRIES):
         try:
             return _exact(problem, Point(Modular(seed, attempt), sizes))
