@@ -31,6 +31,7 @@ from .language.program import FunctionKind, Program, choose_target
 from .language.text import parse_expression, parse_program
 from .proof.claim import check, modular_equal
 from .proof.final import Problem, confirm
+from .proof.problem import sampled
 from .proof.recur import confirm_all, prove_induction, write_all
 from .proof.sizes import symbols_of
 from .show import notation
@@ -172,6 +173,7 @@ def derive(
     ]
     if any(d.ranges or series_ranges(d.value) for d in definitions):
         return _recurrence(program, definitions, goal, seed, wrt, progress)
+    sampled(program.facts, program.inputs)
     derivation = sweep(definitions, program.inputs, goal, _wanted(program, wrt, goal), seed=seed, facts=program.facts)
     derivation.steps = list(_checked(derivation.steps, progress))
     printed = _read_back(derivation, program)
