@@ -25,7 +25,7 @@ from .calculus.induction import induction
 from .calculus.recurrence import Recurrence, derive_recurrence
 from .code.numpy import evaluate
 from .code.unrolled import evaluate_unrolled
-from .errors import CheckFailed, ParseError, UnsupportedError, nearest
+from .errors import CheckFailed, ParseError, PullbackError, UnsupportedError, nearest
 from .language.operators import program_of
 from .language.program import FunctionKind, Program, choose_target
 from .language.text import parse_expression, parse_program
@@ -270,18 +270,25 @@ def _read_back(d: Derivation, program: Program) -> Evidence:
     for b in d.backward:
         for e in dict.fromkeys((b.value, b.closed)):
             for write in (notation.text, notation.ascii):
-                again = parse_expression(write(e), _scope(e, kinds, write))
+                try:
+                    again = parse_expression(write(e), _scope(e, kinds, write))
+                except PullbackError as why:  # the text is ours, and so is the mistake
+                    raise _misprinted(b.of, write(e)) from why
                 if again is rational(0):  # a zero of any shape is written 0; the shape stands beside it
                     again = zeros(e.shape) if e.shape else again
                 if again is not e and not _same(again, e):
-                    raise CheckFailed("C006", f"internal error: ∇{b.of.attrs[0]} is printed as {write(e)}, which reads differently",
-                                      hint="please report this program: the result is withheld")  # fmt: skip
+                    raise _misprinted(b.of, write(e))
                 count += 1
     return Evidence(
         "LIFT",
         f"{count} printed gradients, Unicode and ASCII, read back by the parser mean what was proved",
         {"count": count},
     )
+
+
+def _misprinted(v: Expr, text: str) -> CheckFailed:
+    return CheckFailed("C006", f"internal error: ∇{v.attrs[0]} is printed as {text}, which reads differently",
+                       hint="please report this program: the result is withheld")  # fmt: skip
 
 
 def _same(a: Expr, b: Expr) -> bool:

@@ -10,9 +10,11 @@ from pullback.algebra.dims import Dim
 from pullback.algebra.expr import Expr
 from pullback.algebra.ops.entrywise import tanh
 from pullback.algebra.ops.free import gradient, increment, var
+from pullback.algebra.ops.reduction import total
 from pullback.algebra.ops.series import series
+from pullback.algebra.ops.structure import ones
 from pullback.calculus.core import Equation
-from pullback.errors import CheckFailed
+from pullback.errors import CheckFailed, UnsupportedError
 from pullback.proof.claim import check
 from pullback.step import Claim, Step, Why
 
@@ -83,3 +85,44 @@ def test_a_false_claim_fails_alone_and_after_a_true_one_like_it(good: Step, bad:
         with pytest.raises(CheckFailed) as why:
             check(bad, seen)
         assert why.value.code == "C001"
+
+
+# ---- each kind of evidence refuses ---------------------------------------------------------------------------
+
+FALSE = {
+    "EQ": step(A @ B, B @ A),
+    "EQ given a definition": step(gradient(a), b, {gradient(a): 2 * b}),
+    "EQ of unlike shapes": step(W @ a, a),
+    "EQ but for one size": step(a @ a, a @ a + (a @ a) * (total(ones((n,))) - 2)),
+    "DIFF, a term too few": differential(Equation(y, a * a), a * increment(a), a),
+    "DIFF, a slope": differential(Equation(y, tanh(z)), (1 - y) * increment(z), z),
+    "DIFF, the wrong shape": differential(Equation(_Z, W @ a), W.T @ (increment(W) @ a), W),
+    "DIFF, not for small sizes only": differential(
+        Equation(y, a), increment(a) + (total(ones((n,))) - 2) * ((total(ones((n,))) - 3) * increment(a)), a
+    ),
+    "LINEAR, none": differential(Equation(y, a), ones((n,)) * (increment(a) * increment(a) ** -1) * increment(a), a),
+    "LINEAR, three": differential(Equation(y, a), increment(a) * (increment(b) * increment(b) ** -1), a, b),
+    "LINEAR, beside the increment": differential(Equation(y, a), increment(a) + (a - a), a),
+}
+
+
+@pytest.mark.parametrize("claim", FALSE.values(), ids=FALSE)
+def test_a_false_claim_is_refused(claim: Step) -> None:
+    with pytest.raises(CheckFailed) as why:
+        check(claim, {})
+    assert why.value.code == "C001"
+    assert any("increment" in x for x in why.value.notes) == any(claim is c for k, c in FALSE.items() if "LINEAR" in k)
+
+
+def test_each_kind_of_evidence_is_given() -> None:
+    assert levels(step(A @ B, (B.T @ A.T).T)) == ["PROVED-CANON", "TESTED-MODP"]
+    assert levels(step((a + b) ** 2 / (a + b), a + b)) == ["TESTED-MODP"]
+    assert levels(differential(Equation(y, a * a), 2 * a * increment(a), a)) == ["LINEAR", "TESTED-MODP"]
+    assert levels(differential(Equation(y, ones((n,)) - ones((n,))), 0 * increment(a), a)) == ["LINEAR", "TESTED-MODP"]
+    assert levels(step(a, b, kind="DEFINITION")) == ["DEFINITION"]
+
+
+def test_an_equation_that_is_defined_nowhere_is_refused() -> None:
+    with pytest.raises(UnsupportedError) as why:
+        check(step((a - a) ** -1, a), {})
+    assert why.value.code == "U012"
