@@ -7,8 +7,9 @@ import pytest
 
 pytest.importorskip("numpy")
 
-import answer  # noqa: E402
-from pullback import derive  # noqa: E402
+import answer
+
+from pullback import derive
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -23,7 +24,8 @@ def test_the_page_is_made_from_the_program(made: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "picture"), [("answer_layer.svg", {"sizes": {"m": 2, "n": 3}}), ("answer_diagrams.svg", {"what": "diagrams"})]
+    ("name", "picture"),
+    [("answer_layer.svg", {"sizes": {"m": 2, "n": 3}}), ("answer_diagrams.svg", {"what": "diagrams"})],
 )
 def test_its_pictures_are_those_of_the_program(name: str, picture: dict) -> None:
     layer = derive((ROOT / "examples/layer.eqn").read_text(encoding="utf-8"))

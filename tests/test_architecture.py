@@ -33,9 +33,15 @@ ALLOWED_RECURSION: dict[str, str] = {
     "pullback.calculus.stacked:extent": _FORM,
     "pullback.proof.stacked:evaluate": _FORM,
 }
+# The functions of a circle -> why its depth does not grow with the size of the input.
+ALLOWED_CIRCLES: dict[frozenset[str], str] = {
+    frozenset(f"pullback.proof.jets:Point.{f}" for f in ("value", "_evaluate", "_sum")): (
+        "the definition of one op over arguments that have their values, and the constants of one meaning"
+    )
+}
 RECURSION_FREE_ROOMS = {"algebra", "calculus", "proof"}
 # Under these decorators the name stands for the declared op or law, not for the function: no recursion.
-DECLARATIONS = {"op", "linear_op", "law", "not_law"}
+DECLARATIONS = {"op", "linear_op", "law", "not_law", "_map"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -208,7 +214,7 @@ def test_no_code_from_strings(name: str) -> None:
 
 
 def self_calls(tree: ast.AST) -> dict[str, ast.Call]:
-    """Functions that call themselves directly. (Recursion by way of a second function is not seen.)"""
+    """Functions that call themselves directly."""
     found = {}
     for qualified, owner, function in functions(tree):
         if DECLARATIONS & {last_name(d) for d in function.decorator_list}:
@@ -237,6 +243,70 @@ def test_no_direct_recursion(name: str) -> None:
 def test_no_stale_leave_to_recurse() -> None:
     stale = [k for k in ALLOWED_RECURSION if k.split(":")[1] not in self_calls(TREES[k.split(":")[0]])]
     assert not stale
+
+
+def circles(trees: dict[str, ast.Module]) -> set[frozenset[str]]:
+    """Functions that call each other in a circle, by the names that they and the other modules give each other.
+
+    Seen are calls of functions and of own methods; a call of a method of something else is not.
+    """
+    known = {(name, f): f"{name}:{f}" for name, tree in trees.items() for f, _, _ in functions(tree)}
+    needs: dict[str, set[str]] = {where: set() for where in known.values()}
+    for name, tree in trees.items():
+        given = {
+            alias.asname or alias.name: (imported_from(name, node), alias.name)
+            for node in imports(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
+        }  # fmt: skip
+        for f, owner, function in functions(tree):
+            if DECLARATIONS & {last_name(d) for d in function.decorator_list}:
+                continue
+            around = f.split(".")[:-1]
+            for call in calls(function):
+                g, found = call.func, None
+                if isinstance(g, ast.Name):
+                    scopes = (
+                        [".".join([*around[:k], g.id]) for k in range(len(around), -1, -1)] if not owner else [g.id]
+                    )
+                    inner = known.get((name, f"{f}.{g.id}"))
+                    found = inner or next(
+                        (known[name, x] for x in scopes if (name, x) in known), known.get(given.get(g.id))
+                    )
+                elif isinstance(g, ast.Attribute) and owner and getattr(g.value, "id", "") in {"self", "cls", owner}:
+                    found = known.get((name, ".".join([*around, g.attr])))
+                if found:
+                    needs[f"{name}:{f}"].add(found)
+    return circular(needs)
+
+
+def imported_from(name: str, node: ast.ImportFrom) -> str:
+    """The full name of the module after `from`."""
+    if not node.level:
+        return node.module or ""
+    parts = name.split(".")
+    anchor = parts[: len(parts) - node.level + (name in FILES and FILES[name].name == "__init__.py")]
+    return ".".join([*anchor, *([node.module] if node.module else [])])
+
+
+def circular(needs: dict[str, set[str]]) -> set[frozenset[str]]:
+    """The sets of two or more that reach each other."""
+    reach: dict[str, set[str]] = {}
+    for start in needs:
+        found, waiting = set(), list(needs[start])
+        while waiting:
+            x = waiting.pop()
+            if x not in found:
+                found.add(x)
+                waiting += needs[x]
+        reach[start] = found
+    return {c for a in needs if len(c := frozenset(b for b in reach[a] if a in reach[b])) > 1}
+
+
+def test_no_circle_of_functions() -> None:
+    """Recursion by way of a second function, in one module or through several."""
+    trees = {name: tree for name, tree in TREES.items() if room(name) in RECURSION_FREE_ROOMS}
+    found = circles(trees) - set(ALLOWED_CIRCLES)
+    assert not found, "functions call each other in a circle:\n" + "\n".join(", ".join(sorted(c)) for c in found)
+    assert set(ALLOWED_CIRCLES) <= circles(trees), "an exception that is not needed"
 
 
 def asks_for_an_op_by_name(node: ast.AST) -> bool:
@@ -318,6 +388,26 @@ def outer():
     def inner(): return inner()
 """
     assert set(self_calls(ast.parse(source))) == {"f", "C.g", "outer.inner"}
+
+
+def test_a_circle_of_functions_is_seen() -> None:
+    one = ast.parse("""
+from .two import back
+def there(x): return back(x)
+def alone(x): return there(x)
+class C:
+    def f(self): return self.g()
+    def g(self): return self.f()
+def outer():
+    def ping(): return pong()
+    def pong(): return ping()
+""")
+    two = ast.parse("from .one import there\ndef back(x): return there(x)")
+    assert circles({"p.one": one, "p.two": two}) == {
+        frozenset({"p.one:there", "p.two:back"}),
+        frozenset({"p.one:C.f", "p.one:C.g"}),
+        frozenset({"p.one:outer.ping", "p.one:outer.pong"}),
+    }
 
 
 def test_relative_imports_are_resolved() -> None:

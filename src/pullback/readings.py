@@ -15,10 +15,11 @@ from .calculus.recurrence import Recurrence
 from .calculus.scalars import MOST, scalar_steps
 from .errors import ParseError, UnsupportedError, nearest
 from .proof.agreement import agreement
-from .proof.claim import Memo, check, grown, symbols_of
+from .proof.claim import Memo, check
 from .proof.mistakes import mistakes
 from .proof.numbers import NoNumbers, work_out
 from .proof.scalars import confirm_scalars
+from .proof.sizes import grown, symbols_of
 from .proof.stacked import stacked_evidence
 from .show.small import default_sizes
 from .step import Step

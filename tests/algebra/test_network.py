@@ -15,10 +15,12 @@ from pullback.algebra.canonical import canonical, equal
 from pullback.algebra.dims import Dim
 from pullback.algebra.expr import Expr, postorder
 from pullback.algebra.network import network
+from pullback.algebra.op import REGISTRY
 from pullback.algebra.ops.arithmetic import rational, size_of
+from pullback.algebra.ops.entrywise import exp
 from pullback.algebra.ops.free import free_map, is_name, var
 from pullback.algebra.ops.matrix import diag, diagvec, eye, outer, trace
-from pullback.algebra.ops.reduction import mean_over, total
+from pullback.algebra.ops.reduction import mean_over, norm, total
 from pullback.algebra.ops.structure import concat, einsum, ones, pad, slice_of, take
 from pullback.proof.claim import modular_equal
 
@@ -222,3 +224,53 @@ def test_sizes_are_written_in_one_way() -> None:
     assert (n.name, (n + ONE).name, Dim.number(4).constant, n.constant) == ("n", None, 4, None)
     with pytest.raises(KeyError):
         n.value({"m": 3})
+
+
+# ---- what has no canonical form ----------------------------------------------------------------------------
+
+
+def crowded(X: Expr) -> Expr:
+    """Σⱼ (Σᵢ Xⱼᵢ)⁷: fourteen indices that no name tells apart."""
+    r = X @ ones((n,))
+    return total(r**4 * r**3)
+
+
+U, V, s = var("U", (m, n)), var("V", (m, n)), var("s", ())
+
+
+def test_what_has_no_canonical_form_equals_only_itself() -> None:
+    assert canonical(crowded(U)) is None
+    for around in (lambda x: x**-1, lambda x: s / x, norm, lambda x: exp(x) + s, lambda x: free_map("f", x)):
+        assert canonical(around(crowded(U))) is None
+        assert not equal(around(crowded(U)), around(crowded(V)))
+
+
+def test_no_two_of_many_short_lived_factors_are_one() -> None:
+    texts = [canonical(norm(crowded(var(f"A{t}", (m, n))))) for t in range(20)]
+    assert texts == [None] * 20
+
+
+def test_a_placement_has_no_negative_power() -> None:
+    """1/0 stands off the diagonal: the entrywise inverse of a diagonal matrix is no diagonal matrix."""
+    assert not equal(diag(a) ** -1, diag(a**-1))
+    assert not equal(pad(a, axis=0, start=ONE, total=n + k) ** -1, pad(a**-1, axis=0, start=ONE, total=n + k))
+    assert equal(diag(a) ** 2, diag(a**2))
+
+
+def test_constants_that_are_not_all_ones_are_no_ones() -> None:
+    for constant in (op for op in REGISTRY.values() if op.entry is not None):
+        one_value = (
+            len({constant.entry((n, Dim.number(1), n), index, {"n": 3}) for index in product(range(3), repeat=2)}) == 1
+        )
+        assert (constant.uniform is not None) == one_value, constant.name
+
+
+def test_depth_is_the_users() -> None:
+    """Functions of functions of functions: no recursion, and a text where it stays short."""
+    x = y = a
+    for _ in range(1500):
+        x, y = free_map("f", x), free_map("f", y)
+    assert equal(x + 2 * x, 3 * y)
+    for _ in range(40):
+        x = free_map("f", x) * free_map("g", x)
+    assert canonical(x) is None

@@ -6,6 +6,7 @@ for polynomials (T3); where opaque functions or negative powers of sums stand in
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from weakref import WeakKeyDictionary
 
@@ -15,27 +16,37 @@ from .network import Term, TooLarge, network
 __all__ = ["atom_key", "canonical", "equal", "term_key"]
 
 _BRANCHES = 720  # labelings tried before giving up
+_LONGEST = 100_000  # characters of an argument's text: what is shared in the expression is repeated in its text
 
 _memo: WeakKeyDictionary[Expr, str | None] = WeakKeyDictionary()
 
 
+def _inside(atom: Expr) -> tuple[Expr, ...]:
+    """The expressions of whose texts the key of an opaque factor is made."""
+    if atom.args and (atom.op.define is not None or atom.op.meaning(atom) is not None):
+        return (atom,)  # the base of a power: opaque as a whole
+    return atom.args
+
+
 def atom_key(e: Expr) -> str:
-    """A text that two opaque factors share exactly when they are the same function of equal arguments."""
-    if not e.args:
-        return f"{e.op.name}:{':'.join(_attr(a) for a in e.attrs)}"
-    if e.op.define is not None or e.op.meaning(e) is not None:  # the base of a power: opaque as a whole
-        return f"({canonical(e)})"
-    inner = ";".join(canonical(a) or _spelled(a) for a in e.args)
-    return f"{e.op.name}:{':'.join(_attr(a) for a in e.attrs)}({inner})"
+    """A text that two opaque factors share exactly when they are the same function of equal arguments. Raises TooLarge."""
+    _settle(_inside(e))
+    return _atom_key(e)
+
+
+def _atom_key(e: Expr) -> str:
+    """The key of a factor whose inside has its texts already. Raises TooLarge where one of them has none."""
+    texts = [_memo[a] for a in _inside(e)]
+    inner = [t for t in texts if t is not None and len(t) <= _LONGEST]
+    if len(inner) < len(texts):
+        raise TooLarge
+    whole = _inside(e) == (e,)
+    return f"({inner[0]})" if whole else f"{e.op.name}:{':'.join(map(_attr, e.attrs))}" + (
+        f"({';'.join(inner)})" if e.args else "")  # fmt: skip
 
 
 def _attr(a: object) -> str:
     return ",".join(map(str, a)) if isinstance(a, tuple) else str(a)
-
-
-def _spelled(e: Expr) -> str:
-    """The expression as it is written: equal only to itself."""
-    return f"#{id(e)}"
 
 
 def term_key(t: Term) -> str:
@@ -44,6 +55,11 @@ def term_key(t: Term) -> str:
     Factors that share a summed index form a component; each component has a key of its own, and their sorted list is the
     key of the whole, so that a high power of one contraction costs no more than the contraction.
     """
+    _settle([x for f in t.factors for x in _inside(f.atom)])
+    return _term_key(t)
+
+
+def _term_key(t: Term) -> str:
     names = {i: f"o{k}" for k, i in enumerate(t.outs)}
     inner = t.inner()
     sizes = "".join(f"*{d}^{p}" for d, p in sorted((str(d), p) for d, p in t.sizes.items()))
@@ -73,7 +89,7 @@ def _components(t: Term, inner: list[int]) -> list[tuple[list[_Key], list[int]]]
         groups.setdefault(find(i), ([], []))[1].append(i)
     for f in t.factors:
         home = next((find(i) for i in f.legs if i in root), None)
-        groups.setdefault(home, ([], []))[0].append((atom_key(f.atom), f.power, f.legs))
+        groups.setdefault(home, ([], []))[0].append((_atom_key(f.atom), f.power, f.legs))
     return list(groups.values())
 
 
@@ -131,21 +147,38 @@ def _spell(keys: list[_Key], names: dict[int, str]) -> str:
     return "".join(sorted(f" {a}^{p}[{','.join(names[i] for i in legs)}]" for a, p, legs in keys))
 
 
+def _settle(roots: Iterable[Expr]) -> None:
+    """Give every root its canonical text, what stands inside opaque factors first: the depth is the user's and not ours."""
+    means: dict[Expr, list[Term]] = {}  # of those that wait for what is inside them
+    stack = list(roots)
+    while stack:
+        e = stack[-1]
+        if e in _memo:
+            stack.pop()
+            continue
+        try:
+            if e not in means:
+                means[e] = network(e).terms
+                stack += [x for t in means[e] for f in t.factors for x in _inside(f.atom) if x not in _memo]
+                continue
+            _memo[e] = _text(e, means.pop(e))
+        except TooLarge:
+            _memo[e] = None
+            means.pop(e, None)
+
+
+def _text(e: Expr, terms: Iterable[Term]) -> str:
+    found: dict[str, Fraction] = {}
+    for t in terms:
+        key = _term_key(t)
+        found[key] = found.get(key, Fraction(0)) + t.coef
+    return f"{'x'.join(map(str, e.shape))}:" + " + ".join(f"{c}{k}" for k, c in sorted(found.items()) if c)
+
+
 def canonical(e: Expr) -> str | None:
     """The canonical text of what `e` means, or None if it is too large to have one."""
-    if e in _memo:
-        return _memo[e]
-    try:
-        terms: dict[str, Fraction] = {}
-        for t in network(e).terms:
-            key = term_key(t)
-            terms[key] = terms.get(key, Fraction(0)) + t.coef
-        found: str | None = " + ".join(f"{c}{k}" for k, c in sorted(terms.items()) if c)
-        found = f"{'x'.join(map(str, e.shape))}:{found}"
-    except TooLarge:
-        found = None
-    _memo[e] = found
-    return found
+    _settle([e])
+    return _memo[e]
 
 
 def equal(a: Expr, b: Expr) -> bool:

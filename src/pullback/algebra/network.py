@@ -15,9 +15,9 @@ from .dims import Dim, Shape
 from .expr import Expr
 from .op import Meaning
 from .ops.matrix import eye
-from .ops.structure import place, unit, zeros
+from .ops.structure import place, unit
 
-__all__ = ["Factor", "Network", "Term", "TooLarge", "network"]
+__all__ = ["Factor", "Network", "Term", "TooLarge", "expanded", "network"]
 
 _LIMIT = 100  # terms or factors after which expansion is given up: the answer is then "unknown", never a guess
 _fresh = count()
@@ -74,6 +74,11 @@ def _rename(t: Term, old: int, new: int) -> None:
 
 def _is_delta(f: Factor) -> bool:
     return f.atom.op is eye
+
+
+def _has_zeros(f: Factor) -> bool:
+    """Whether the factor is a 0/1 constant: its positive powers are itself, and it has no negative ones."""
+    return f.atom.op.entry is not None
 
 
 def _eliminate_delta(t: Term) -> bool:
@@ -237,7 +242,7 @@ def _raise(e: Expr, argument: list[Term], power: int) -> list[Term]:
     if power == 0:
         legs = tuple(next(_fresh) for _ in e.shape)
         return [Term(Fraction(1), {}, [], dict(zip(legs, e.shape, strict=True)), legs)]
-    if len(argument) == 1 and not argument[0].inner():
+    if len(argument) == 1 and not argument[0].inner() and (power > 0 or not any(map(_has_zeros, argument[0].factors))):
         t = argument[0]
         factors = [Factor(f.atom, f.legs, f.power * power) for f in t.factors]
         sizes = {d: p * power for d, p in t.sizes.items()}
@@ -253,7 +258,7 @@ def _raise(e: Expr, argument: list[Term], power: int) -> list[Term]:
 def network(root: Expr) -> Network:
     """The sum of index networks that `root` stands for. Raises TooLarge."""
     done: dict[Expr, list[Term]] = {}
-    for e in _expanded(root):
+    for e in expanded(root):
         meanings = e.op.meaning(e)
         if e.op.define is not None:
             done[e] = done[e.op.define(e, *e.args)]
@@ -280,15 +285,13 @@ def network(root: Expr) -> Network:
 
 
 def _constant(e: Expr) -> Iterator[Term]:
-    if e is zeros(e.shape):
-        return
     t = _opaque(e)
-    if e.op not in (eye, place, unit):  # every entry is 1
-        t.factors = []
+    if e.op.uniform is not None:
+        t.coef, t.factors = Fraction(e.op.uniform), []
     yield from _tidy(t)
 
 
-def _expanded(root: Expr) -> Iterator[Expr]:
+def expanded(root: Expr) -> Iterator[Expr]:
     """Nodes under `root`, arguments first, definitions unfolded, and nothing below an opaque node but its arguments."""
     seen: set[Expr] = set()
     stack: list[tuple[Expr, bool]] = [(root, False)]

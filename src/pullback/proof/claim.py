@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..algebra.canonical import equal
@@ -16,71 +16,21 @@ from ..errors import CheckFailed, UnsupportedError
 from ..step import Evidence, Step
 from .field import Modular, OutOfDomain, P
 from .jets import Point, sizes_for
+from .sizes import TRIALS, Rounds, Sizes, rounds
 
-__all__ = ["Memo", "bound", "check", "degree", "grown", "modular_equal", "nowhere", "sizes_of", "symbols_of"]
+__all__ = ["Memo", "check", "degree", "modular_equal", "nowhere"]
 
-TRIALS = 2
-_CELLS = 64  # entries of one tensor at test sizes that a function may be applied to
 _MOST = 10**17  # a degree beyond which the bound says nothing
 _TRIES = 32  # new random points when one falls outside a domain
 
 Memo = dict[tuple[Any, ...], tuple[Evidence, ...]]
 
 
-def symbols_of(exprs: Iterable[Expr]) -> set[str]:
-    """The size symbols that occur in the shapes of the expressions."""
-    return {s for root in exprs for e in postorder(root) for d in _dims(e) for s in d.symbols()}
-
-
-def sizes_of(exprs: Iterable[Expr], round_: int) -> dict[str, int]:
-    """Sizes for a test, large enough for every block and slice that the expressions cut out."""
-    roots = list(exprs)
-    return grown(sizes_for(symbols_of(roots), round_), roots)
-
-
-def grown(sizes: Mapping[str, int], exprs: Iterable[Expr], fixed: Collection[str] = ()) -> dict[str, int]:
-    """The sizes, made large enough for every block and slice that the expressions cut out; those in `fixed` stay."""
-    sizes = dict(sizes)
-    nodes = {e for root in exprs for e in postorder(root)}
-    atoms = [x for e in nodes for m in e.op.meaning(e) or () for x in m.extra if len(x.attrs) > 1]
-    fits = [(x.shape[0], x.attrs[1] + (x.shape[1] if x.order > 1 else Dim.number(1))) for x in atoms]
-    for _ in range(64):
-        short = [(t, e) for t, e in fits if t.value(sizes) < e.value(sizes)]
-        if not short:
-            break
-        total, end = short[0]
-        # the size that helps most: one that the whole has and the part has not, else all of them
-        grow = (total.symbols() - end.symbols()) or total.symbols()
-        if grow:
-            sizes = {s: n + (s in grow and s not in fixed) for s, n in sizes.items()}
-        else:  # the whole is a number: the part must be small
-            sizes = {s: max(1, n - (s in end.symbols() and s not in fixed)) for s, n in sizes.items()}
-    return sizes
-
-
-def _dims(e: Expr) -> Iterable[Dim]:
-    yield from e.shape
-    for a in e.attrs:
-        if isinstance(a, Dim):
-            yield a
-        elif isinstance(a, tuple):
-            yield from (d for d in a if isinstance(d, Dim))
-
-
-def bound(D: int, trials: int) -> str:
-    """The Schwartz-Zippel bound (D/p)^trials on the chance that a false equation passes."""
-    exponent = 0
-    value = (D / P) ** trials
-    while value < 1 and exponent < 400:
-        value, exponent = value * 10, exponent + 1
-    return f"1e-{max(exponent - 1, 0)}"
-
-
-def degree(exprs: Iterable[Expr], known: dict[Expr, int] | None = None) -> int:
+def degree(exprs: Iterable[Expr], cells: int, known: dict[Expr, int] | None = None) -> int:
     """A bound on the degree of the polynomial identity behind an equation, the value of a function being a new variable.
 
     Two such variables are one when their arguments happen to agree, so the degrees of arguments count too (T5). Numerators
-    and denominators are brought together by adding degrees. `known` gives the degrees of names, and is extended.
+    and denominators are brought together by adding degrees. No tensor has more entries than `cells`. `known` gives the degrees of names, and is extended.
     """
     total = 0
     found: dict[Expr, int] = {} if known is None else known
@@ -92,7 +42,7 @@ def degree(exprs: Iterable[Expr], known: dict[Expr, int] | None = None) -> int:
             if not e.args:
                 found[e] = 1
             elif e.op.linear is None and e.op.meaning(e) is None and e.op.define is None:
-                total += _CELLS * below  # collisions with the arguments of the other entries
+                total += cells * below  # collisions with the arguments of the other entries
                 found[e] = 2  # the value, and the slope beside it
             else:
                 power = abs(int(e.op.meaning(e)[0].power)) if e.op.linear is None and e.op.define is None else 2
@@ -101,35 +51,50 @@ def degree(exprs: Iterable[Expr], known: dict[Expr, int] | None = None) -> int:
     return total
 
 
-def modular_equal(
-    left: Expr, right: Expr, where: Mapping[Expr, Expr], trials: int = TRIALS
-) -> list[dict[str, int]] | None:
+def modular_equal(left: Expr, right: Expr, where: Mapping[Expr, Expr]) -> list[Sizes] | None:
     """The sizes at which left = right was confirmed modulo p at random points, or None if it is false."""
-    whole = substitute_all(left, where), substitute_all(right, where)
-    tested: list[dict[str, int]] = []
-    for k in range(trials):
-        left, right = written_out(whole, k)
-        sizes = sizes_of((left, right), k)
-        for attempt in range(_TRIES):
-            point = Point(Modular(f"claim{k}", attempt), sizes)
-            try:
-                if point.value(left) != point.value(right):
-                    return None
-            except OutOfDomain:
-                continue
-            tested.append(sizes)
-            break
+    found = _compared((substitute_all(left, where), substitute_all(right, where)), proved=False)
+    return None if found is None else found.sizes
+
+
+def _compared(sides: tuple[Expr, ...], *, proved: bool) -> Rounds | None:
+    """The rounds in which both sides were equal, None if they differ."""
+    left, right = sides
+    if left.shape != right.shape:
+        return None
+    tested = Rounds([], True)
+    for left, right in written_out(sides):
+        planned = rounds([(left, "value"), (right, "value")], proved=proved)
+        for k, sizes in enumerate(planned.sizes):
+            for attempt in range(_TRIES):
+                point = Point(Modular(f"claim{k}", attempt), sizes)
+                try:
+                    if point.value(left) != point.value(right):
+                        return None
+                except OutOfDomain:
+                    continue
+                tested.sizes.append(sizes)
+                break
+        tested = _so_far(tested, planned, left is sides[0])
     return tested
 
 
-def written_out(exprs: Sequence[Expr], round_: int) -> tuple[Expr, ...]:
-    """The expressions with their sums over an index written out, as long as the round says: members are independent names."""
+def _so_far(tested: Rounds, planned: Rounds, generic: bool) -> Rounds:
+    """Whether all that was planned was tested, and not only for some lengths of a sum."""
+    return Rounds(tested.sizes, tested.whole and planned.whole and generic and len(tested.sizes) >= len(planned.sizes))
+
+
+def written_out(exprs: tuple[Expr, ...]) -> list[tuple[Expr, ...]]:
+    """The expressions with their sums over an index written out, in different lengths: members are independent names."""
     ends = {s for e in exprs for r in series_ranges(e) for d in (r.first, r.last) for s in d.symbols()}
     if not any(series_ranges(e) for e in exprs):
-        return tuple(exprs)
-    lengths = sizes_for(ends, round_)
-    bind = {s: Dim.number(n) for s, n in lengths.items()}
-    return tuple(at(write_out(e, lengths), bind) for e in exprs)
+        return [exprs]
+    found = []
+    for k in range(TRIALS):
+        lengths = sizes_for(ends, k)
+        bind = {s: Dim.number(n) for s, n in lengths.items()}
+        found.append(tuple(at(write_out(e, lengths), bind) for e in exprs))
+    return found
 
 
 def substitute_all(e: Expr, where: Mapping[Expr, Expr]) -> Expr:
@@ -161,8 +126,19 @@ def check(step: Step, memo: Memo) -> Step:
 
 
 def _pattern(left: Any, right: Any, where: Mapping[Any, Any]) -> tuple[Any, ...]:
-    """The claim with its names and size symbols replaced by their order of appearance."""
-    names: dict[Any, int] = {}
+    """The claim with its names and size symbols replaced by their order of appearance.
+
+    v, dv and ∇v are three names of one thing, and stay so. Under a sum over an index the text of a name counts: such a
+    claim is only like itself.
+    """
+    roots = (
+        [left, right] if isinstance(left, Expr) else [left.var, left.value, right]
+    )  # an equation and its differential
+    for name, value in where.items():
+        roots += [name, value]
+    if any(e.op.binder for root in roots for e in postorder(root)):
+        return tuple(roots)
+    names: dict[str, int] = {}
     sizes: dict[str, Dim] = {}
     rows: list[Any] = []
     index: dict[Expr, int] = {}
@@ -177,16 +153,17 @@ def _pattern(left: Any, right: Any, where: Mapping[Any, Any]) -> tuple[Any, ...]
             return dim(a)
         return tuple(dim(x) if isinstance(x, Dim) else x for x in a) if isinstance(a, tuple) else a  # a shape
 
-    roots = [left.value, right] if not isinstance(left, Expr) else [left, right]
-    for name, value in where.items():
-        roots += [x for x in (name, value) if isinstance(x, Expr)]
+    def data(e: Expr) -> tuple[Any, ...]:
+        if is_name(e):
+            name, kind = e.attrs[:2]
+            return kind, names.setdefault(name, len(names))
+        return (e.op.name, *map(attr, e.attrs))
+
     for root in roots:
         for e in postorder(root):
-            if e in index:
-                continue
-            index[e] = len(index)
-            data = names.setdefault(e, len(names)) if is_name(e) else (e.op.name, *map(attr, e.attrs))
-            rows.append((data, tuple(index[a] for a in e.args), tuple(dim(d) for d in e.shape)))
+            if e not in index:
+                index[e] = len(index)
+                rows.append((data(e), tuple(index[a] for a in e.args), tuple(map(dim, e.shape))))
         rows.append(index[root])
     return tuple(rows)
 
@@ -197,58 +174,65 @@ def _equation(step: Step) -> list[Evidence]:
     evidence = []
     if equal(*full):
         evidence.append(Evidence("PROVED-CANON", "both sides have the same canonical form"))
-    tested = modular_equal(left, right, where)
+    tested = _compared(full, proved=bool(evidence))
     if tested is None:
         raise failure(step, "the two sides differ modulo p at a random point")
-    if tested:
-        evidence.append(_tested(tested, degree(full)))
+    if tested.sizes:
+        evidence.append(_tested(tested, degree(full, tested.cells(full))))
     if not evidence:
         raise nowhere()  # not refuted: there was no point to test it at
     return evidence
 
 
-def _tested(tested: list[dict[str, int]], D: int) -> Evidence:
-    chance = bound(D, len(tested))
-    return Evidence("TESTED-MODP", f"equal modulo 2^61-1 at {len(tested)} random points (a false equation passes with "
-                    f"probability below {chance})", {"trials": len(tested), "p": P, "bound": chance, "sizes": tested})  # fmt: skip
+def _tested(tested: Rounds, D: int) -> Evidence:
+    chance, said = tested.chance(D, "a false equation", "an equation that is false")
+    return Evidence("TESTED-MODP", f"equal modulo 2^61-1 at {len(tested.sizes)} random points ({said})",
+                    {"trials": len(tested.sizes), "p": P, "bound": chance, "sizes": tested.sizes, "whole": tested.whole})  # fmt: skip
 
 
 def _differential(step: Step) -> list[Evidence]:
     """DIFF: the tangent of the equation, computed on numbers, is what the claimed differential says."""
-    raw, q = (step.claim.left.value, step.claim.right), step.claim.left
+    q, raw = step.claim.left, (step.claim.left.value, step.claim.right)
+    if raw[0].shape != raw[1].shape:
+        raise failure(step, "the claimed differential has another shape than the equation")
     families = {family_of(v.attrs[0]) for v in step.claim.where}
-    tested: list[dict[str, int]] = []
-    for k in range(TRIALS):
-        value, claimed = written_out(raw, k)
+    tested = Rounds([], True)
+    for value, claimed in written_out(raw):
         moving = (
             {e for e in postorder(value) if is_var(e) and family_of(e.attrs[0]) in families}
             if value is not raw[0]
             else set(step.claim.where)
         )
-        sizes = sizes_of((value, claimed), k)
-        for attempt in range(_TRIES):
-            point = Point(Modular(f"diff{k}", attempt), sizes)
-            for e in postorder(value):
-                if is_name(e):
-                    tangent = point.draw(e) if e in moving else None
-                    point.bind(e, point.draw(e), tangent)
-                    if tangent is not None:
-                        point.bind(increment(e), tangent)
-            try:
-                tangent = point.tangent(value)
-                point.bind(q.var, point.value(value))
-                if tangent != point.value(claimed):
-                    raise failure(step, "the claimed differential is not the tangent modulo p")
-            except OutOfDomain:
-                continue
-            tested.append(sizes)
-            break
-    if not tested:
+        planned = rounds([(value, "tangent"), (claimed, "value")], [(q.var, value)], moving)
+        for k, sizes in enumerate(planned.sizes):
+            for attempt in range(_TRIES):
+                try:
+                    if not _is_tangent(Point(Modular(f"diff{k}", attempt), sizes), q.var, value, claimed, moving):
+                        raise failure(step, "the claimed differential is not the tangent modulo p")
+                except OutOfDomain:
+                    continue
+                tested.sizes.append(sizes)
+                break
+        tested = _so_far(tested, planned, value is raw[0])
+    if not tested.sizes:
         raise nowhere()
     if not _linear(raw[1]):
         raise failure(step, "a term of the claimed differential does not have exactly one increment")
     linear = Evidence("LINEAR", "every term has exactly one increment")
-    return [linear, _tested(tested, degree(raw))]
+    return [linear, _tested(tested, degree(raw, tested.cells(raw)))]
+
+
+def _is_tangent(point: Point, name: Expr, value: Expr, claimed: Expr, moving: set[Expr]) -> bool:
+    """Whether the claimed differential is the tangent of the value at this point. Raises OutOfDomain."""
+    for e in postorder(value):
+        if is_name(e):
+            tangent = point.draw(e) if e in moving else None
+            point.bind(e, point.draw(e), tangent)
+            if tangent is not None:
+                point.bind(increment(e), tangent)
+    tangent = point.tangent(value)
+    point.bind(name, point.value(value))
+    return (tangent or [0] * point.count(value)) == point.value(claimed)
 
 
 def _linear(claimed: Expr) -> bool:

@@ -19,12 +19,13 @@ from ..algebra.ops.free import is_free_function, is_free_map
 from ..errors import CheckFailed
 from ..step import Evidence
 from .adequacy import Adequate, adequate, is_known
-from .claim import bound, degree, nowhere, sizes_of, substitute_all, symbols_of
+from .claim import degree, nowhere, substitute_all
 from .field import Modular, OutOfDomain, P, Real
-from .final import satisfy
 from .functional import Use, functional
 from .jets import Point
+from .problem import satisfy
 from .search import Array, Counterexample, Search, room_of, sizes_in_order
+from .sizes import Rounds, bound, sizes_of, symbols_of
 from .small import unknowns
 
 __all__ = ["LEVELS", "Question", "Relation", "Verdict", "decide"]
@@ -105,8 +106,7 @@ class _Case:
         """Values for the names, such that what is assumed holds."""
         for v in self.names:
             point.bind(v, point.draw(v))
-        for left, right, text in self.facts:
-            satisfy(point, left, right, text, self.names)
+        satisfy(self.facts, self.names, point)
 
     def admits(self, point: Point) -> bool:
         """Whether a point satisfies what is assumed."""
@@ -280,7 +280,7 @@ def _canonical(q: Question, case: _Case) -> str | None:
 
 
 def _tested(tested: Sequence[dict[str, int]], full: Sequence[Expr], luck: float) -> Evidence:
-    chance = bound(degree(full), min(len(tested), 5))
+    chance = bound(degree(full, Rounds(list(tested), True).cells(full)), min(len(tested), 5))
     if luck:
         chance = f"{max(luck, 1e-300):.0e}"
     sizes = [s for k, s in enumerate(tested) if s not in tested[:k]]

@@ -6,7 +6,7 @@ is the product rule on numbers. Arrays are flat lists in row-major order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from itertools import combinations, product
@@ -18,7 +18,7 @@ from ..algebra.op import Meaning
 from ..algebra.ops.free import increment, is_free_function, is_free_map, is_name, var
 from .field import Field
 
-__all__ = ["Point", "sizes_for"]
+__all__ = ["Point", "pairwise", "sizes_for"]
 
 Array = list[Any]
 _Labelled = tuple[str, Array]  # an array and the letters of its axes
@@ -62,6 +62,19 @@ def _fewer(
         kept = "".join(c for c in dict.fromkeys(pair[0][0] + pair[1][0]) if c in held)
         factors.append((kept, join(pair, kept, extents)))
     return factors
+
+
+def pairwise(inputs: Sequence[str], output: str, extents: Mapping[str, int]) -> int:
+    """How many points the product of factors with these axes walks."""
+    walked = 0
+
+    def join(pair: list[_Labelled], kept: str, extents: Mapping[str, int]) -> Array:
+        nonlocal walked
+        walked += prod(extents[c] for c in {*kept, *pair[0][0], *pair[1][0]})
+        return []
+
+    last = _fewer([(letters, []) for letters in inputs], output, extents, join)
+    return walked + prod(extents[c] for c in set(output).union(*(letters for letters, _ in last)))
 
 
 class Point:

@@ -19,9 +19,9 @@ from ..calculus.derivation import Derivation
 from ..calculus.indexed import cotangents, users_of
 from ..calculus.jacobian import Link, links
 from ..calculus.stacked import Diag, Form, Kron, Leaf, Product, Turned, extent, turned
-from .claim import symbols_of
 from .field import Modular, OutOfDomain, P
 from .jets import Point
+from .sizes import symbols_of
 from .stacked import Matrix, evaluate, leaves_of
 
 __all__ = ["Example", "Mistake", "mistakes"]

@@ -21,8 +21,8 @@ from ..algebra.ops.arithmetic import power, rational, size_of
 from ..algebra.ops.free import gradient, is_free_map, is_name
 from ..algebra.ops.structure import ones, zeros
 from ..errors import CheckFailed, ShapeError
-from .claim import symbols_of
 from .final import Problem, survives
+from .sizes import symbols_of
 
 __all__ = ["Counts", "Edit", "Mutant", "alike", "built", "different", "edits", "mutants", "mutants_of", "trial"]
 

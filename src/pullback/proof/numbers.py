@@ -21,8 +21,8 @@ from ..calculus.derivation import Derivation
 from ..errors import CheckFailed
 from ..step import Evidence
 from .field import OutOfDomain
-from .final import satisfy
 from .jets import Point
+from .problem import satisfy
 
 __all__ = ["Change", "NoNumbers", "Numbers", "work_out"]
 
@@ -206,8 +206,7 @@ def _choose(
         try:
             for v in _inputs(d):
                 point.bind(v, point.draw(v))
-            for left, right in sorted(facts, key=str):
-                satisfy(point, left, right, "", _inputs(d))
+            satisfy([(left, right, "assumed") for left, right in sorted(facts, key=str)], _inputs(d), point)
             start = {v: point.values[v] for v in _inputs(d)}
             target = _run(d, point)
             for b in d.backward:

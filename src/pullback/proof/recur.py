@@ -15,10 +15,11 @@ from ..calculus.transpose import pairing
 from ..calculus.unroll import ends_of, instances, instantiate, values_of
 from ..errors import CheckFailed, UnsupportedError
 from ..step import Evidence, Step
-from .claim import failure, nowhere, sizes_of
+from .claim import failure, nowhere
 from .field import Modular, OutOfDomain, P, dot
 from .final import Problem, confirm
 from .jets import Point
+from .sizes import sizes_of
 
 __all__ = ["Program", "confirm_all", "prove_induction", "write_all"]
 

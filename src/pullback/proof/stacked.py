@@ -31,9 +31,10 @@ from ..calculus.stacked import (
 )
 from ..errors import CheckFailed
 from ..step import Evidence, Step
-from .claim import nowhere, sizes_of
+from .claim import nowhere
 from .field import Modular, OutOfDomain, P
 from .jets import Point
+from .sizes import sizes_of
 
 __all__ = ["Matrix", "evaluate", "holds", "leaves_of", "stacked_evidence"]
 

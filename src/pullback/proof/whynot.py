@@ -19,12 +19,12 @@ from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import gradient, is_name, is_var, var
 from ..errors import CheckFailed
 from .adequacy import is_known
-from .claim import symbols_of
 from .field import OutOfDomain
 from .final import Problem
 from .jets import Point
 from .mutants import Edit, built, edits
 from .search import Array, Counterexample, Search, room_of, sizes_in_order
+from .sizes import symbols_of
 from .small import RANKS, Rounded, Small, neat, unknowns
 
 __all__ = ["WhyNot", "why_not"]

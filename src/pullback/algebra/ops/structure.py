@@ -16,7 +16,7 @@ def _ones_text(e: Expr) -> str:
     return f"1_{inside}" if plain else f"1_({inside})"
 
 
-@leaf_op(name="ones", attrs=("dims",), shape=lambda attrs: attrs[0], entry=lambda attrs, index, sizes: 1, lifts="SUM", text=_ones_text,
+@leaf_op(name="ones", attrs=("dims",), shape=lambda attrs: attrs[0], entry=lambda attrs, index, sizes: 1, uniform=1, lifts="SUM", text=_ones_text,
          latex=lambda e: r"\mathbf{1}_{" + r"\times ".join(str(d) for d in e.shape) + "}", code="xp.ones($dims)")  # fmt: skip
 def _ones() -> None:
     """Every entry is 1."""
@@ -29,7 +29,7 @@ def ones(shape: Shape) -> Expr:
 OPERATORS["ones"] = ones
 
 
-@leaf_op(name="zeros", attrs=("dims",), shape=lambda attrs: attrs[0], entry=lambda attrs, index, sizes: 0,
+@leaf_op(name="zeros", attrs=("dims",), shape=lambda attrs: attrs[0], entry=lambda attrs, index, sizes: 0, uniform=0,
          text=lambda e: f"zeros({', '.join(map(str, e.shape))})" if e.order else "0",
          latex=lambda e: r"\mathbf{0}_{" + r"\times ".join(map(str, e.shape)) + "}" if e.order else "0", code="xp.zeros($dims)")  # fmt: skip
 def _zeros() -> None:
