@@ -254,7 +254,8 @@ def _confirmed(a: Mapping[str, Any]) -> Iterator[Part]:
         yield Para(plain("Used:"))
         seen = {u["name"]: u for u in a["uses"]}
         yield from (Para(said(u["statement"]), bullet="– ") for u in seen.values())
-    if a["index"] and a["level"] in ("L1", "L2") and a["index"]["left"]["text"] != a["claim"]["text"].split(" = ")[0]:
+    shown = {a["claim"]["text"].split(" = ")[0], a["unfolded"]["left"]["text"] if a["unfolded"] else ""}
+    if a["index"] and a["level"] in ("L1", "L2") and a["index"]["left"]["text"] not in shown:
         legs = ", ".join(a["index"]["legs"])
         yield Para(
             mixed(
