@@ -33,6 +33,8 @@ EXPECTED = {
 RENDERINGS = {
     "txt": lambda d: d.text(level=3),
     "level4.txt": lambda d: d.text(level=4),
+    "level4.tex": lambda d: d.latex(level=4),
+    "partial.txt": lambda d: d.text(level=2, names="partial"),
     "ascii.txt": lambda d: d.text(level=2, ascii=True),
     "index.txt": lambda d: d.text(style="index", level=3),
     "tex": lambda d: d.latex(level=3),
@@ -88,6 +90,33 @@ NEURONS = {"layer": {"m": 2, "n": 3}, "layer_index": {"m": 2, "n": 3}, "bias_fol
 @pytest.mark.parametrize(("kind", "format"), [("svg", "svg"), ("tikz.tex", "tikz"), ("dot", "dot"), ("mmd", "mermaid")])
 def test_neurons_are_the_golden(name: str, kind: str, format: str) -> None:
     compare(f"{name}.neurons.{kind}", derived(name).draw(format=format, sizes=NEURONS[name]))
+
+
+def compared(first: str, second: str, where: str) -> pb.Comparison:
+    return pb.compare(derived(first), derived(second), where)
+
+
+ANSWERS = {
+    "prove_transpose": lambda: pb.prove("A : (m, n); B : (n, p); (A B)ᵀ = Bᵀ Aᵀ"),
+    "prove_trace": lambda: pb.prove("tr(A B C) = tr(A C B)"),
+    "prove_cayley": lambda: pb.prove("A : (n, n); A² − tr(A) A + ½ (tr(A)² − tr(A²)) I_n = 0"),
+    "prove_layer": lambda: pb.prove("W : (n, m); z = Wᵀ a; prove z_j = sum_i W_ij a_i; prove f(z) = f(Wᵀ a)"),
+    "prove_known": lambda: pb.prove("log(x ⊙ y) = log(x) + log(y); sin(2 x) = 2 sin(x); relu(x) − relu(−x) = x"),
+    "compare_axes": lambda: compared("layer", "layer_index", "W = Wᵀ, b = 0"),
+    "compare_bias": lambda: compared("layer", "bias_folded", ""),
+    "compare_rows": lambda: compared("batch_columns", "batch_rows", "A = Aᵀ, W = Wᵀ"),
+}
+KINDS = {"txt": lambda a: a.text(), "tex": lambda a: a.latex(), "json": lambda a: a.to_json()}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_answer_is_the_golden(name: str, kind: str) -> None:
+    made = KINDS[kind](ANSWERS[name]()).rstrip("\n") + "\n"
+    path = GOLDEN / f"{name}.{kind}"
+    if os.environ.get("PULLBACK_GOLDEN") == "write":
+        path.write_text(made, encoding="utf-8")
+    assert made == path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", EXPECTED)

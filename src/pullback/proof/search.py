@@ -2,7 +2,7 @@
 
 "Smallest" is one fixed order: first by the sum of the sizes, then by the polynomials of the unknown functions (t² first),
 then by the number of entries that are not 0, then by the sum of their absolute values. Nothing is random in the result;
-random large numbers only tell beforehand where a search would be in vain.
+random numbers modulo a prime only tell beforehand where a search would be in vain.
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ from typing import Any
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
-from .field import OutOfDomain
+from .field import OutOfDomain, P
 from .jets import Point
-from .small import RANKS, Rounded, Small, Unknown, neat
+from .small import RANKS, Residues, Rounded, Small, Unknown, Unseen, neat
 
 __all__ = ["Counterexample", "Search", "room_of", "sizes_in_order"]
 
 _VALUES = (1, -1, 2, -2)
 _CLOSE = 1e-6  # rounded sides that differ by less than this are not told apart
 _COMBINATIONS = 400  # choices of sizes that are looked at
-_SUPPORTS = 8  # places for the entries that are not 0, of one number, at which values are tried
 
 Array = list[Any]
 Sides = Callable[[Point], tuple[Array, Array]]
@@ -116,7 +115,7 @@ class Search:
                 break
             found = here.differ(point)
             if found is not None:
-                return here.made(point, *found)
+                return replace(here.made(point, *found), least=here.complete)
         thin = here.thinned() if self.admits is None else None
         found = here.differ(thin) if thin is not None else None
         return replace(here.made(thin, *found), least=False) if thin is not None and found is not None else None
@@ -129,10 +128,12 @@ class _Here:
         self.s, self.sizes, self.rank = search, dict(sizes), rank
         kind = Small if search.exact else Rounded
         self.field = kind(search.functions, rank, search.smooth)
+        self.residues = Residues(search.functions, rank)
         probe = Point(self.field, self.sizes)
         self.counts = [probe.count(v) for v in search.names]
         self.total = sum(self.counts)
         self.random = Random("smallest")
+        self.complete = True  # all places were looked at for the number of entries that is tried
 
     def point(self, values: Sequence[Any]) -> Point:
         point = Point(self.field, self.sizes)
@@ -153,17 +154,33 @@ class _Here:
             return None
         return (left, right) if any(map(_unlike, left, right)) else None
 
-    def wild(self, support: Sequence[int]) -> list[int]:
-        """Numbers at which a false equation of polynomials is not true by chance."""
-        values = [0] * self.total
-        for k in support:
-            values[k] = self.random.randrange(3, 10**6) if self.s.exact else self.random.choice(self.s.values)
-        return values
+    def wild(self, support: Sequence[int]) -> bool | None:
+        """Whether the sides differ modulo p at random numbers in these places and 0 elsewhere; None where that says nothing.
+
+        False means that they are equal there whatever the numbers: a polynomial that vanishes at a random point is zero.
+        """
+        point = Point(self.residues, self.sizes)
+        chosen = set(support)
+        at = 0
+        for v, n in zip(self.s.names, self.counts, strict=True):
+            point.bind(v, [self.random.randrange(1, P) if at + k in chosen else 0 for k in range(n)])
+            at += n
+        try:
+            left, right = self.s.sides(point)
+        except OutOfDomain:
+            return False
+        except Unseen:
+            return None
+        return bool(left != right)
 
     def can_differ(self) -> bool:
-        """False when the sides agree at random large numbers (in floats, at small ones): a search would be in vain."""
-        for _ in range(2 if self.s.exact else 8):
-            point = self.point(self.wild(range(self.total)))
+        """False when a search would be in vain: the sides are equal here (in floats: at eight points)."""
+        everything = range(self.total)
+        found = self.wild(everything) if self.s.exact else None
+        if found is not None:
+            return found or bool(self.wild(everything))
+        for _ in range(8):
+            point = self.point([self.random.choice(self.s.values) for _ in everything])
             try:
                 left, right = self.s.sides(point)
             except OutOfDomain:
@@ -173,8 +190,8 @@ class _Here:
         return False
 
     def points(self) -> Iterator[list[int]]:
-        """Points in order, as far as the budget of supports goes. A support at which random large numbers give equal sides
-        is passed over: there the sides are equal whatever the values."""
+        """Points in order, as far as the budget of supports goes. A support at which the sides are equal whatever the
+        numbers is passed over."""
         spent = 0
         prunes = self.s.admits is None and self.s.exact
         for k in range(self.total + 1):
@@ -182,11 +199,11 @@ class _Here:
             for support in combinations(range(self.total), k):
                 spent += 1
                 if spent > self.s.budget:
+                    self.complete = False
                     break
-                if not prunes or self.differ(self.wild(support)) is not None:
+                hope = self.wild(support) if prunes else None
+                if hope is None or hope:
                     supports.append(support)
-                if prunes and len(supports) == _SUPPORTS:
-                    break
             yield from self._valued(k, supports)
             if spent > self.s.budget:
                 return

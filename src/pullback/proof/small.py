@@ -17,10 +17,11 @@ from typing import Any
 from ..algebra.dims import Shape
 from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import is_free_function, is_free_map, is_var
-from .field import OutOfDomain
+from .field import OutOfDomain, P
 
-__all__ = ["RANKS", "Rounded", "Small", "Unknown", "neat", "unknowns"]
+__all__ = ["RANKS", "Residues", "Rounded", "Small", "Unknown", "Unseen", "neat", "unknowns"]
 
+_LARGEST = 512  # bits of a number that is still small
 RANKS = 4  # how many polynomials are tried for an unknown function
 _EXACT = (Fraction(0), Fraction(1, 2), Fraction(1))  # the only values at 0 and 1 that floats show to be exact
 
@@ -59,6 +60,15 @@ def neat(x: Any) -> Any:
     return x.numerator if isinstance(x, Fraction) and x.denominator == 1 else x
 
 
+def _small(x: Any) -> Any:
+    """The number, neat; powers of powers soon have more digits than a machine has room for. Raises OutOfDomain."""
+    if not isinstance(x, float):
+        whole = x if isinstance(x, int) else x.numerator if abs(x) > 1 else x.denominator
+        if whole.bit_length() > _LARGEST:
+            raise OutOfDomain
+    return neat(x)
+
+
 class Small:
     """The rational numbers; the k-th unknown function of its kind is the polynomial number `rank` + k of a fixed list.
 
@@ -87,10 +97,10 @@ class Small:
 
     def power(self, x: Any, exponent: int) -> Any:
         if exponent >= 0:
-            return x**exponent
+            return _small(_small(x) ** exponent)
         if x == 0:
             raise OutOfDomain
-        return x**exponent if isinstance(x, float) else neat(Fraction(x) ** exponent)
+        return x**exponent if isinstance(x, float) else _small(Fraction(_small(x)) ** exponent)
 
     def function(self, e: Expr, args: tuple[Any, ...]) -> Any:
         t = args[0]
@@ -115,12 +125,18 @@ class Small:
     def free(self, name: str, orders: tuple[int, ...], args: tuple[Any, ...]) -> Any:
         """The value of ∂^orders f at the arguments."""
         total = 0
+        if self.mod is None:
+            for x in args:
+                _small(x)
         for powers, c in _entrywise(self.rank.get(name, self.base), len(args)):
             term: Any = c
             for x, e, k in zip(args, powers, orders, strict=True):
                 term = term * math.perm(e, k) * x ** (e - k) if k <= e else 0
             total += term
-        return neat(total)
+        return self.reduced(total)
+
+    def reduced(self, x: Any) -> Any:
+        return neat(x)
 
     def remember(self, args: tuple[tuple[Any, ...], ...]) -> Any:
         return args
@@ -136,7 +152,9 @@ class Small:
         if rank == 3:  # (Σ c x)²
             inside = sum(c * x for c, x in zip(weights, flat, strict=True))
             factor: Any = math.prod(weights[n] for n in found)
-            return neat(factor * math.perm(2, len(found)) * inside ** (2 - len(found))) if len(found) <= 2 else 0
+            return (
+                self.reduced(factor * math.perm(2, len(found)) * inside ** (2 - len(found))) if len(found) <= 2 else 0
+            )
         total: Any = 0
         for e in ((1,), (2,), (1, 2))[rank]:
             if not found:
@@ -144,7 +162,7 @@ class Small:
             elif len(set(found)) == 1 and len(found) <= e:
                 [n] = set(found)
                 total += weights[n] * math.perm(e, len(found)) * flat[n] ** (e - len(found))
-        return neat(total)
+        return self.reduced(total)
 
     def told(self, f: Unknown, sizes: dict[str, int]) -> str:
         """What the function is here, as it is written: `f(t) = t²`."""
@@ -152,6 +170,33 @@ class Small:
         if f.args is None:
             return _told_entrywise(f, rank)
         return _told_function(f, rank, sizes)
+
+
+class Unseen(Exception):
+    """A known function whose value modulo p says nothing about its value."""
+
+
+class Residues(Small):
+    """The same polynomials modulo the prime 2⁶¹ − 1: whether two sides can differ at all, however large the numbers get."""
+
+    mod: int | None = P
+
+    def number(self, value: Fraction) -> int:
+        return value.numerator * pow(value.denominator, -1, P) % P
+
+    def constant(self, e: Expr) -> Any:
+        raise Unseen
+
+    def power(self, x: Any, exponent: int) -> Any:
+        if exponent < 0 and x % P == 0:
+            raise OutOfDomain
+        return pow(x, exponent, P)
+
+    def function(self, e: Expr, args: tuple[Any, ...]) -> Any:
+        raise Unseen
+
+    def reduced(self, x: Any) -> int:
+        return int(x) % P
 
 
 class Rounded(Small):

@@ -32,6 +32,7 @@ __all__ = ["WhyNot", "why_not"]
 _LARGEST_PROGRAM = 60  # equations above which nothing is searched for
 _TRIED = 5  # wrong forms of one equation
 _SHOWN = 8  # equations that are answered
+_WORK = 80_000  # nodes that are computed for one program before it is left at what was found
 _STEPS = tuple(range(-4, 5))  # at which the target is computed to find its polynomial
 _ORDER = ("mean", "untranspose", "swap", "product", "transpose", "factor", "sum", "axes", "slope", "term")
 
@@ -57,6 +58,10 @@ class WhyNot:
     polynomial: tuple[Fraction, ...] | None = None
 
 
+class _Exhausted(Exception):
+    """A program so large that searching it any further costs more than an example is worth."""
+
+
 class _Program:
     """A program with its true backward equations, run at small numbers."""
 
@@ -68,6 +73,7 @@ class _Program:
         self.functions = unknowns(roots)
         self.room = room_of(roots)
         every = {e for root in roots for e in postorder(root)}
+        self.left = _WORK // max(1, len({e for root in roots for e in postorder(root)}))
         self.exact = not any(is_known(e) and e.op.exact is None for e in every)
 
     def forward(
@@ -89,7 +95,10 @@ class _Program:
             point.bind(v, x, t)
 
     def backward(self, point: Point) -> None:
-        """The true values of all gradients, by the proved equations."""
+        """The true values of all gradients, by the proved equations. Raises _Exhausted when enough was computed."""
+        self.left -= 1
+        if self.left < 0:
+            raise _Exhausted
         self.forward(point)
         for v, value in self.p.helpers:
             point.bind(v, point.value(value))
@@ -180,7 +189,10 @@ def why_not(problem: Problem, wanted: Sequence[Expr]) -> dict[str, WhyNot | str]
             continue
         if len(answered) >= _SHOWN:
             continue
-        answer = _answer(program, v, values, wanted)
+        try:
+            answer = _answer(program, v, values, wanted)
+        except _Exhausted:
+            continue
         if answer is not None:
             answered[outline] = v.attrs[0]
             found[v.attrs[0]] = answer

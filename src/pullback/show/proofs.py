@@ -59,6 +59,9 @@ class _Recorder:
         )
         return Printed(f"{a.text} = {b.text}", f"{a.ascii} = {b.ascii}", f"{a.latex} = {b.latex}").as_dict()
 
+    def side(self, e: Expr, indices: tuple[str, ...] | None) -> Json:
+        return self.math(e) if indices is None else indexed(e, indices, self.taken, self.letters).as_dict()
+
     def answer(self, q: Asked) -> Json:
         v = q.verdict
         left, right = v.full
@@ -72,7 +75,9 @@ class _Recorder:
             "holds": v.holds,
             "level": v.level,
             "reason": LEVELS.get(v.level, ""),
-            "unfolded": {"left": self.math(left), "right": self.math(right)} if unfolded and small else None,
+            "unfolded": {"left": self.side(left, q.indices), "right": self.side(right, q.indices)}
+            if unfolded and small
+            else None,
             "index": None
             if not small or not v.holds
             else {
@@ -241,13 +246,16 @@ def _confirmed(a: Mapping[str, Any]) -> Iterator[Part]:
         where = " for which the conditions below hold" if a["conditions"] and a["level"] != "L3" else ""
         yield Para(mixed(f"It holds {_WORDS[a['level']]}{where}. Level {a['level']}: {a['reason']}."))
     if a["unfolded"]:
-        yield Para(plain("With the definitions and assumptions put in:"))
-        yield Calc(join([a["unfolded"]["left"], "=", a["unfolded"]["right"]]))
+        left, right = a["unfolded"]["left"], a["unfolded"]["right"]
+        both = ", both sides are" if left == right else ""
+        yield Para(plain(f"With the definitions and assumptions put in{both}:"))
+        yield Calc(math(left) if left == right else join([left, "=", right]))
     if a["uses"]:
         yield Para(plain("Used:"))
         seen = {u["name"]: u for u in a["uses"]}
         yield from (Para(said(u["statement"]), bullet="– ") for u in seen.values())
-    if a["index"] and a["level"] in ("L1", "L2") and a["index"]["left"]["text"] != a["claim"]["text"].split(" = ")[0]:
+    shown = {a["claim"]["text"].split(" = ")[0], a["unfolded"]["left"]["text"] if a["unfolded"] else ""}
+    if a["index"] and a["level"] in ("L1", "L2") and a["index"]["left"]["text"] not in shown:
         legs = ", ".join(a["index"]["legs"])
         yield Para(
             mixed(

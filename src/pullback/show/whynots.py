@@ -133,8 +133,8 @@ def why_nots(record: Mapping[str, Any]) -> Iterator[Part]:
     smallest = "the smallest" if all(b["why_not"]["least"] for b in answered) else "small"
     yield Para(
         plain(
-            f"For each equation one mistake that is easily made, and {smallest} whole numbers at which it gives something "
-            "else than the program does."
+            f"Mistakes that are easily made, and {smallest} whole numbers at which each gives something else than the "
+            "program does."
         )
     )
     names = {b["name"]: b for b in record["backward"]}
