@@ -31,9 +31,11 @@ class Atoms:
         *,
         matlab: bool = False,
         bound: Bound | None = None,
+        is_number: Callable[[str], bool] = lambda name: False,
     ) -> None:
         self.statement, self.t, self.i = statement, statement.tokens, at
-        self.is_function, self.matlab, self.bound = is_function, matlab, bound
+        self.is_function, self.is_number = is_function, is_number
+        self.matlab, self.bound = matlab, bound
         self.tape: Tape = []
         self.block = False  # inside [ ], white space separates
         self.norms = 0  # open ‖ at this bracket level

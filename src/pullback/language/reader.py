@@ -99,7 +99,7 @@ class Reader:
             if both is None:
                 left = Statement(statement.source, tokens[1:middle])
                 right = Statement(statement.source, tokens[middle + 1 : -1])
-                tapes = [Parser(s, 0, self.scan.is_function, matlab=self.matlab).whole() for s in (left, right)]
+                tapes = [Parser(s, 0, self.scan.is_function, matlab=self.matlab, is_number=self.scan.is_number).whole() for s in (left, right)]
                 self.conditions.append((relation, tapes[0], left, tapes[1], right))
             elif self.sizes.assume(*both):
                 self.notes.setdefault(f"{both[0]} = {both[1]} assumed on line {statement.source.line}")

@@ -164,6 +164,10 @@ class Scan:
             return name not in self.variables
         return derivative_of(name, self.functions) is not None
 
+    def is_number(self, name: str) -> bool:
+        """Whether the name is a size or π, and nothing else."""
+        return (name in self.dims or name in ("π", "pi")) and name not in self.lines.declared.keys() | self.defined.keys()
+
     # ---- equations
 
     def _last_line(self) -> None:
@@ -187,7 +191,9 @@ class Scan:
 
     def _parse(self, d: Definition) -> Parsed:
         bound = None if d.indices is None else Bound(d.indices)
-        parser = Parser(d.statement, d.at, self.is_function, matlab=self.matlab, bound=bound)
+        parser = Parser(
+            d.statement, d.at, self.is_function, matlab=self.matlab, bound=bound, is_number=self.is_number
+        )
         tape = parser.whole()
         self.only_matrix = self.only_matrix or parser.only_matrix
         uses = [n.value if n.tag == "name" else n.value[0] for n in tape if n.tag in ("name", "indexed")]

@@ -1,0 +1,60 @@
+"""What a text means where notation leaves room: each reading is the one of mathematics, or is refused."""
+
+import pytest
+
+from pullback.algebra.canonical import equal
+from pullback.errors import PullbackError
+from pullback.language.text import parse_program
+
+
+def value(text: str, name: str = "E"):
+    found = parse_program(text).equation(name)
+    assert found is not None
+    return found.rhs
+
+
+SAME = [
+    ("E = 1/2 ||x||^2", "E = ½ ||x||^2"),
+    ("E = 1/2 x' A x", "E = ½ x' A x"),
+    ("E = 1/2 (x-y)'(x-y)", "E = ½ ((x-y)'(x-y))"),
+    ("E = 1/2 sum_i x_i^2", "E = ½ (sum_i x_i^2)"),
+    ("E = 3/4 ‖w‖²", "E = ¾ ‖w‖²"),
+    ("E = 1/2/3 x'x", "E = (1/6) x'x"),
+    ("E = -1/2 x'x", "E = -½ x'x"),
+    ("E = x'x/-2 λ", "E = -(½ (λ x'x))"),
+    ("E = λ/2 ‖w‖²", "E = (λ/2) ‖w‖²"),
+    ("E = 2 λ/4 ‖w‖²", "E = ½ λ ‖w‖²"),
+    ("x : n; E = 1/n x'x", "x : n; E = (1/n) x'x"),
+    ("X : (n, k); E = 1/(2n) ||X w - y||^2", "X : (n, k); E = (1/(2 n)) ||X w - y||^2"),
+    ("x : n; E = 1/sqrt(n) sum(x)", "x : n; E = sum(x)/sqrt(n)"),
+    ("x : n; E = 1/(n - 1) x'x", "x : n; E = (1/(n - 1)) (x'x)"),
+    ("E = sum(a ⊙ 1/2 x)", "E = sum(a ⊙ (½ x))"),
+]
+
+
+@pytest.mark.parametrize(("text", "meant"), SAME)
+def test_a_number_below_the_bar_makes_a_coefficient(text: str, meant: str) -> None:
+    assert equal(value(text), value(meant))
+
+
+@pytest.mark.parametrize("name", ["m"])
+def test_a_coefficient_in_an_index_equation(name: str) -> None:
+    text = "X : (n, k); m_i = {} sum_j X_ij; E = loss(m)"
+    assert equal(value(text.format("1/n"), name), value(text.format("(1/n)"), name))
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("E = sum_i a_i/b_i c_i", "(a_i/b_i) c_i or a_i/(b_i c_i)"),
+        ("a, b, c : scalar; E = a/b c", "(a/b) c or a/(b c)"),
+        ("E = 1/‖x‖ x'y", "(1/‖x‖) x'y or 1/(‖x‖ x'y)"),
+        ("a, b, c : scalar; E = a/b/2 c", ""),
+        ("E = sum(a ⊙ b / 2 x)", ""),
+    ],
+)
+def test_any_other_quotient_before_a_product_is_refused(text: str, hint: str) -> None:
+    with pytest.raises(PullbackError) as caught:
+        parse_program(text)
+    assert caught.value.code == "P016"
+    assert hint in caught.value.hint
