@@ -58,3 +58,22 @@ def test_any_other_quotient_before_a_product_is_refused(text: str, hint: str) ->
         parse_program(text)
     assert caught.value.code == "P016"
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A, B : (n, n); E = tr(A * B)", "E = sum(A * B)", "A, B : (n, n); C = A*B; E = loss(C)"],
+)
+def test_a_star_that_could_be_either_product_is_refused(text: str) -> None:
+    with pytest.raises(PullbackError) as caught:
+        parse_program(text)
+    assert caught.value.code == "S005"
+
+
+def test_a_product_with_one_reading_decides_for_the_others() -> None:
+    assert parse_program("x : n; A, B : (n, n); E = sum(A*x) + tr(A*B)").dialect == "matlab"
+
+
+@pytest.mark.parametrize("text", ["E = tr(A*B.*C)", "E = tr(A*B'*C)", "A, B : (n, n); E = norm2(A*B)", "E = tr(A*(B+eye))"])
+def test_a_mark_of_the_dialect_decides(text: str) -> None:
+    assert parse_program(text).dialect == "matlab"

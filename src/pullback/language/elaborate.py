@@ -178,6 +178,8 @@ def _star(maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int
     if not a.order or not b.order:
         scalar, other = (a, b) if not a.order else (b, a)
         return maker.make(arithmetic.smul, other.shape, scalar, other, row=other.row)
+    if maker.star:
+        return _TIMES[maker.star](maker, node, left, right)
     x, y = maker.surface(maker.tape[i]), maker.surface(maker.tape[j])
     raise maker.shape_error(
         "S005",

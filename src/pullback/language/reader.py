@@ -42,7 +42,9 @@ def constant(maker: Maker, name: str, dims: set[str]) -> Val | None:
 class Reader:
     """Reads one text in one dialect."""
 
-    def __init__(self, text: str, statements: list[Statement], dialect: str | None, recognised: bool = False) -> None:
+    def __init__(
+        self, text: str, statements: list[Statement], dialect: str | None, recognised: bool = False, star: str = ""
+    ) -> None:
         self.text = text
         self.lines = read_lines(statements)
         self.chosen = dialect or self.lines.dialect
@@ -59,6 +61,7 @@ class Reader:
         self.current = ""
         self.maker = Maker(self.sizes, self.scan.functions, self._lookup, matlab=self.matlab)
         self.maker.facts = self.notes
+        self.maker.star = star
         self.maker.known_sizes = self.scan.dims
         self.conditions: list[tuple[Relation, Tape, Statement, Tape, Statement]] = []
         self.facts: list[tuple[Expr, Expr, str]] = []

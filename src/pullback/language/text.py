@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from ..algebra.expr import Expr
 from ..algebra.indexed import family_of
@@ -15,12 +16,14 @@ from .program import FunctionKind, Program
 from .reader import Reader, constant
 from .sizes import Sizes
 from .tape import Node
-from .tokens import read_statements
+from .tokens import Statement, read_statements
 from .values import Maker, Val
 
 __all__ = ["FunctionKind", "decode", "parse_expression", "parse_program"]
 
 _MARK = re.compile(r"^(?:grad_(?:\d+_)?|D+(?:\d+_)?|(?:d\d+)+_)")  # of a derivative, in ASCII
+_DIALECT_CALLS = frozenset({"norm2", "vector", "matrix"})
+_DIALECT_NAMES = frozenset({"eye"})
 _MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
@@ -59,9 +62,33 @@ def parse_program(text: str, *, name: str = "<text>", dialect: str | None = None
         if error.code != "S005" or reader.chosen is not None or reader.scan.only_matrix:
             raise
         try:
-            return Reader(text, statements, "matlab", recognised=True).read()
+            found = Reader(text, statements, "matlab", recognised=True).read()
         except PullbackError:
             raise error from None
+        if not _shows_dialect(statements) and _reads_entrywise(text, statements):
+            raise
+        return found
+
+
+def _shows_dialect(statements: Sequence[Statement]) -> bool:
+    """Whether the text holds a mark beside which `*` is the matrix product: `.*`, `x'*y`, norm2(…), vector(1), eye."""
+    for statement in statements:
+        for token, after in pairwise(statement.tokens):
+            called = after.text == "(" and after.start == token.end
+            if token.text in (".*", "./", ".^") or (token.kind == "prime" and after.text == "*"):
+                return True
+            if token.kind == "name" and token.text in (_DIALECT_CALLS if called else _DIALECT_NAMES):
+                return True
+    return False
+
+
+def _reads_entrywise(text: str, statements: list[Statement]) -> bool:
+    """Whether the text has a meaning too if every `*` between tensors is the entrywise product."""
+    try:
+        Reader(text, statements, "matrix", star="⊙").read()
+    except PullbackError:
+        return False
+    return True
 
 
 def _sizes_of(scope: Mapping[str, Expr | FunctionKind]) -> set[str]:
