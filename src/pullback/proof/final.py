@@ -6,8 +6,9 @@ is compared with Σ⟨∇x, dx⟩; then the same with floats and a central diffe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from ..algebra.expr import Expr, postorder
@@ -15,12 +16,13 @@ from ..algebra.ops.free import gradient, is_name
 from ..errors import CheckFailed, UnsupportedError
 from ..step import Evidence
 from .claim import bound, degree, nowhere, sizes_of
-from .field import Field, Modular, OutOfDomain, P, Real, dot
+from .field import Field, Modular, OutOfDomain, P, Real, TooLarge, dot
 from .jets import Point
 
 __all__ = ["Problem", "confirm", "survives"]
 
 _TRIES = 32
+_SEARCH = 160  # tries after which a program without one real point is held to be defined nowhere
 _FLOAT_LIMIT = 400  # equations above which the float check (four more forward runs) is left out
 _STEPS, _TOLERANCE = (2e-3, 2e-4, 2e-5, 2e-6), 1e-6  # a steep function needs a short step, a flat one a long step
 
@@ -84,9 +86,12 @@ def _attempt(problem: Problem, sizes: Mapping[str, int], seed: str) -> bool:
     raise nowhere()
 
 
-def _start(problem: Problem, point: Point) -> None:
+def _start(problem: Problem, point: Point, before: Callable[[], None] | None = None) -> None:
+    """Random values of the inputs; `before` is called before each."""
     names = list(problem.inputs) + ([problem.seed] if problem.seed is not None else [])
     for v in names:
+        if before is not None:
+            before()
         point.bind(v, point.draw(v))
     for left, right, where in problem.facts:
         _satisfy(point, left, right, where, names)
@@ -153,20 +158,31 @@ def _backward(problem: Problem, point: Point, pushes: Mapping[Expr, list[Any]]) 
 
 
 def _central(problem: Problem, sizes: Mapping[str, int]) -> float | None:
-    """The relative difference between Σ⟨∇x, dx⟩ and a five-point central difference, None if no point is in the domain."""
-    for attempt in range(_TRIES):
+    """The relative difference between Σ⟨∇x, dx⟩ and a five-point central difference, None if no point tells.
+
+    Raises UnsupportedError U012 if at no point the program and its gradients are real numbers."""
+    defined, wrong = False, 0
+    for attempt in range(_SEARCH):
+        if defined and attempt >= _TRIES:
+            break
         field = Real(f"float{attempt}", positive=attempt % 2 == 1)
         point = Point(field, sizes)
         try:
-            _start(problem, point)
+            _start(problem, point, field.wander if attempt >= _TRIES else None)
             pushes = {v: point.draw(v) for v in problem.probed}
             start = {v: point.values[v] for v in problem.inputs}
             base = _run(problem, field, sizes, start, pushes, 0.0)
             seed = point.values[problem.seed] if problem.seed is not None else [1.0]
             height = 1e-15 * abs(dot(seed, base.values[problem.target], None))  # rounding of the value itself
-            slopes = [(_slope(problem, field, sizes, start, pushes, h, seed), height / h) for h in _STEPS]
             claimed = _backward(problem, base if problem.seed is None else _with_seed(base, problem.seed, seed), pushes)
+            defined = True
+            slopes = [(_slope(problem, field, sizes, start, pushes, h, seed), height / h) for h in _STEPS]
+        except TooLarge:
+            defined = True  # as far as floats can tell
+            continue
         except OutOfDomain:
+            continue
+        if not all(map(isfinite, (claimed, *(s for s, _ in slopes)))):
             continue
         slope, noise = min(slopes, key=lambda s: max(abs(s[0] - claimed), s[1]))
         error = abs(slope - claimed) / max(1.0, abs(slope), abs(claimed))
@@ -174,9 +190,12 @@ def _central(problem: Problem, sizes: Mapping[str, int]) -> float | None:
             continue  # the difference is lost in rounding: this point tests nothing
         if error < _TOLERANCE:
             return float(error)
-        if attempt >= 4:  # several points in a row: not a kink or a steep place
+        wrong += 1
+        if 4 <= attempt < _TRIES or wrong > 4:  # several points: not a kink or a steep place
             raise CheckFailed("C005", f"internal error: a central difference disagrees with the gradients ({error:.1e})",
                               hint="please report this program: the result is withheld")  # fmt: skip
+    if not defined:
+        raise nowhere(_SEARCH)
     return None
 
 
