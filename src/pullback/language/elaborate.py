@@ -254,7 +254,7 @@ _TIMES = {"*": _star, "⊙": _hadamard, "⊘": _divide, "/": _over}
 def _pow(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
     x = kids[0]
     exponent, dotted, _ = node.value
-    if abs(exponent) > _LARGEST_POWER:
+    if abs(exponent) > _LARGEST_POWER and not maker.printed:
         raise maker.parse_error(
             "P002", "an exponent too large to work with", node, expected=f"at most {_LARGEST_POWER}"
         )

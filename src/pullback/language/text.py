@@ -133,4 +133,6 @@ def parse_expression(text: str, scope: Mapping[str, Expr | FunctionKind]) -> Exp
         raise ParseError("P003", f"{word} is not defined here", span=maker.span(node), expected=known)
 
     tape = Parser(statements[0], 0, is_function, is_number=lambda n: n in sizes_known and n not in values).whole()
-    return elaborate(Maker(Sizes(), functions, lookup), statements[0], tape).built()
+    maker = Maker(Sizes(), functions, lookup)
+    maker.printed = True
+    return elaborate(maker, statements[0], tape).built()

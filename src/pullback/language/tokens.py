@@ -12,6 +12,7 @@ __all__ = ["MINUS", "Source", "Statement", "Token", "read_statements"]
 MAX_TEXT = 64 * 1024 * 1024
 MAX_LINE = 20_000
 MAX_TOKEN = 200
+MAX_DIGITS = 2000
 MAX_DEPTH = 100
 
 _NOT_IN_NAMES = "ᵀ⁰¹²³⁴⁵⁶⁷⁸⁹ⁿ½⅓¼¾"
@@ -168,7 +169,7 @@ def _read_line(source: Source, found: list[Statement], pattern: re.Pattern[str])
                     found.append(Statement(source, tokens))
                     tokens = []
                 continue
-        elif kind == "bad" or len(text) > MAX_TOKEN or text.startswith("__"):
+        elif kind == "bad" or len(text) > (MAX_DIGITS if kind == "num" else MAX_TOKEN) or text.startswith("__"):
             raise _bad(source, token)
         tokens.append(token)
     if stack:
@@ -240,9 +241,10 @@ def _bad(source: Source, token: Token) -> ParseError:
             expected="a name that starts with a letter",
             hint="this is read as mathematics: nothing of it is run as Python",
         )
-    if len(text) > MAX_TOKEN:
+    most, what = (MAX_DIGITS, "number") if token.kind == "num" else (MAX_TOKEN, "word")
+    if len(text) > most:
         return ParseError(
-            "P009", f"a word of {len(text)} characters", span=span, expected=f"at most {MAX_TOKEN} characters"
+            "P009", f"a {what} of {len(text)} characters", span=span, expected=f"at most {most} characters"
         )
     shown = text if text.isprintable() else f"U+{ord(text):04X}"
     return ParseError(
