@@ -77,3 +77,31 @@ def test_a_product_with_one_reading_decides_for_the_others() -> None:
 @pytest.mark.parametrize("text", ["E = tr(A*B.*C)", "E = tr(A*B'*C)", "A, B : (n, n); E = norm2(A*B)", "E = tr(A*(B+eye))"])
 def test_a_mark_of_the_dialect_decides(text: str) -> None:
     assert parse_program(text).dialect == "matlab"
+
+
+KINDS = [
+    ("x : complex; E = x'x", "U002", "x_re"),
+    ("x : vector; E = x'x", "P002", "x : n"),
+    ("s : real; E = s", "P002", "s : scalar"),
+    ("x : float; E = x'x", "P002", "scalar"),
+    ("A : matrix; E = tr(A)", "P002", "A : (m, n)"),
+    ("f : function; E = sum(f(x))", "P002", "f : entrywise"),
+    ("t : const; E = x't", "P002", "where const"),
+    ("f : vector -> scalar; E = f(x)", "P002", "f : n"),
+]
+
+
+@pytest.mark.parametrize(("text", "code", "word"), KINDS)
+def test_a_word_for_a_kind_is_no_size(text: str, code: str, word: str) -> None:
+    with pytest.raises(PullbackError) as caught:
+        parse_program(text)
+    assert caught.value.code == code
+    assert word in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("kind", "same"), [("pointwise", "entrywise"), ("R -> R", "entrywise"), ("functional", "scalar function")]
+)
+def test_other_words_for_kinds_of_functions(kind: str, same: str) -> None:
+    text = "f : {}; E = sum(f(x))"
+    assert parse_program(text.format(kind)).functions == parse_program(text.format(same)).functions
