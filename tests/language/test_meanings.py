@@ -105,3 +105,52 @@ def test_a_word_for_a_kind_is_no_size(text: str, code: str, word: str) -> None:
 def test_other_words_for_kinds_of_functions(kind: str, same: str) -> None:
     text = "f : {}; E = sum(f(x))"
     assert parse_program(text.format(kind)).functions == parse_program(text.format(same)).functions
+
+
+def test_a_bare_i_is_the_identity_and_this_is_said() -> None:
+    text = "X : (p, n); E = ‖X' X − {}‖²"
+    assert parse_program(text.format("I")).equations[0].rhs is parse_program(text.format("I_n")).equations[0].rhs
+    assert "I is the identity matrix I_n" in parse_program(text.format("I")).assumptions
+    assert [v.attrs[0] for v in parse_program("E = xᵀ I x").inputs] == ["x"]
+
+
+@pytest.mark.parametrize("text", ["I : (n, n); E = xᵀ I x", "I = A A; E = xᵀ I x", "E = xᵀ I(x)"])
+def test_an_i_that_the_text_declares_defines_or_calls_is_its_own(text: str) -> None:
+    assert "I is the identity" not in " ".join(parse_program(text).assumptions)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("s, t : scalar; E = s log t", "log(t)"),
+        ("E = sum(tanh z)", "tanh(z)"),
+        ("z_i = log x_i; E = sum(z)", "log(x_i)"),
+    ],
+)
+def test_a_function_without_brackets_is_refused(text: str, expected: str) -> None:
+    with pytest.raises(PullbackError) as caught:
+        parse_program(text)
+    assert (caught.value.code, caught.value.expected) == ("P002", expected)
+
+
+def test_a_known_name_that_is_declared_is_a_variable() -> None:
+    assert [v.attrs[0] for v in parse_program("log : n; E = log' log").inputs] == ["log"]
+
+
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [
+        ("E = loss(a - b - c)", 1),
+        ("z = W a + c; E = loss(z)", 1),
+        ("E = c ‖x‖²", 0),
+        ("E = loss(c x)", 0),
+        ("E = loss(c x - c)", 0),
+        ("x : n; s : scalar; E = loss(x + λ)", None),
+    ],
+)
+def test_an_undeclared_c_is_what_stands_beside_it(text: str, order: int | None) -> None:
+    p = parse_program(text)
+    if order is None:
+        assert p.variable("λ").order == 0
+    else:
+        assert p.variable("c").order == order

@@ -41,6 +41,7 @@ class Atoms:
         self.norms = 0  # open ‖ at this bracket level
         self.depth = 0  # of norms and index sums, which the tokens do not limit
         self.calls = 0
+        self.identity = False  # whether a bare I is the identity matrix
         self.only_matrix = False  # a construct was met that the MATLAB-like dialect does not have
 
     def sum(self) -> int:
@@ -221,8 +222,8 @@ class Atoms:
             return self.node("structure", (), (text, self.dims(), token), start)
         if self.is_function(text):
             return self.call(token, {})
-        if text == "eye":
-            return self.node("shaped", (), (text, (), token), start)
+        if text == "eye" or (text == "I" and self.identity):
+            return self.node("shaped", (), ("eye", (), token), start)
         if self.bound is not None and (found := subscript(text)) is not None:
             return self.indexed(token, *found)
         return self.node("name", (), text, start)

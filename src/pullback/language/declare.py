@@ -60,10 +60,10 @@ def declare(statement: Statement, colon: int, found: Lines) -> None:
 def _type(statement: Statement, i: int, found: Lines) -> Shape | FunctionKind:
     t = statement.tokens
     token = t[i]
-    arrow = t[i + 1].text in ("->", "→") and t[i].text in _REALS and t[i + 2].text in _REALS and t[i + 3].kind == "end"
+    arrow = [k.text for k in t[i : i + 3]] in [[a, to, b] for a in _REALS for to in ("->", "→") for b in _REALS]
     if token.text in _FUNCTION_WORDS or arrow:
         i += 3 if arrow else 1
-        i += t[i].text == "function"
+        i += not arrow and t[i].text == "function"
         _end_of_type(statement, i)
         return FunctionKind("entrywise")
     if token.text == "functional":

@@ -99,8 +99,20 @@ def _filled(maker: Maker, value: Val, at: int, wide: Val) -> Val:
     if value.order:
         return value
     if value.number is None:
+        maker.filled |= _names_under(maker.tape, at)
         maker.note(f"the scalar {maker.surface(maker.tape[at])} is added to every entry")
     return maker.make(lambda s: OPERATORS["fill"](s, wide.shape), wide.shape, value, row=wide.row)
+
+
+def _names_under(tape: Tape, at: int) -> set[str]:
+    found: set[str] = set()
+    stack = [at]
+    while stack:
+        node = tape[stack.pop()]
+        stack += node.kids
+        if node.tag == "name":
+            found.add(node.value)
+    return found
 
 
 def _broadcast(maker: Maker, node: Node, vector: tuple[Val, int], wide: tuple[Val, int]) -> Val:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from types import MappingProxyType
 
 from ..algebra.dims import Dim, show_shape
@@ -12,10 +13,9 @@ from ..algebra.ops import arithmetic, free, matrix
 from ..errors import ParseError, PullbackError, ShapeError, nearest
 from .elaborate import elaborate
 from .index_mode import elaborate_index
-from .kinds import Guess, guess
+from .kinds import SOFT, Guess, guess
 from .lines import Relation, read_lines
 from .members import Family, families_declared
-from .pratt import Parser
 from .program import Equation, Program
 from .scan import Parsed, Scan, clip
 from .sizes import Sizes, read_dim
@@ -43,8 +43,16 @@ class Reader:
     """Reads one text in one dialect."""
 
     def __init__(
-        self, text: str, statements: list[Statement], dialect: str | None, recognised: bool = False, star: str = ""
+        self,
+        text: str,
+        statements: list[Statement],
+        dialect: str | None,
+        recognised: bool = False,
+        star: str = "",
+        vectors: frozenset[str] = frozenset(),
     ) -> None:
+        self.again = partial(Reader, text, statements, dialect, recognised, star)
+        self.vectors = vectors
         self.text = text
         self.lines = read_lines(statements)
         self.chosen = dialect or self.lines.dialect
@@ -84,6 +92,12 @@ class Reader:
                 self._pass(building=False)
             except PullbackError as error:
                 raise _without_marks(error) from None
+            soft = SOFT & self.maker.filled & self.guesses.keys() - self.vectors
+            if soft:
+                try:
+                    return self.again(vectors=self.vectors | soft).read()
+                except PullbackError:
+                    pass
             self._name_sizes()
         self._leaves()
         self._pass(building=True)
@@ -102,7 +116,7 @@ class Reader:
             if both is None:
                 left = Statement(statement.source, tokens[1:middle])
                 right = Statement(statement.source, tokens[middle + 1 : -1])
-                tapes = [Parser(s, 0, self.scan.is_function, matlab=self.matlab, is_number=self.scan.is_number).whole() for s in (left, right)]
+                tapes = [self.scan.parser(s, 0).whole() for s in (left, right)]
                 self.conditions.append((relation, tapes[0], left, tapes[1], right))
             elif self.sizes.assume(*both):
                 self.notes.setdefault(f"{both[0]} = {both[1]} assumed on line {statement.source.line}")
@@ -221,7 +235,7 @@ class Reader:
             return value
         if name.startswith("∇"):
             raise maker.parse_error("P003", f"{name} is not defined", node, hint="write `given grad y as g` and use g")
-        chosen = guess(name, self.scan.index_orders.get(name), self.sizes)
+        chosen = guess(name, self.scan.index_orders.get(name), self.sizes, self.vectors)
         chosen.line = clip(self.current)
         self.guesses[name] = chosen
         if (member := ref(name)) is not None:
