@@ -26,6 +26,7 @@ from .calculus.recurrence import Recurrence, derive_recurrence
 from .code.numpy import evaluate
 from .code.unrolled import evaluate_unrolled
 from .errors import CheckFailed, ParseError, PullbackError, UnsupportedError, nearest
+from .language.functions import derivative_of
 from .language.operators import program_of
 from .language.program import FunctionKind, Program, choose_target
 from .language.text import parse_expression, parse_program
@@ -33,6 +34,7 @@ from .proof.claim import check, modular_equal, symbols_of
 from .proof.final import Problem, confirm
 from .proof.recur import confirm_all, prove_induction, write_all
 from .show import notation
+from .show.names import ascii_name
 from .show.page import render
 from .show.record import ALL, record
 from .step import Evidence, Step
@@ -160,6 +162,7 @@ def derive(
         program = parse_program(source, name=name, dialect=dialect)
     else:
         program = source if isinstance(source, Program) else program_of(source)
+    _spelled_apart(program)
     if program.given is not None and target is None:
         name, seed = program.given
         goal = program.variable(name) or var(name, seed.shape)  # a[L] of a family may occur in no equation
@@ -175,6 +178,23 @@ def derive(
     derivation.steps = list(_checked(derivation.steps, progress))
     printed = _read_back(derivation, program)
     return Derived(program, derivation, [*confirm(_problem(derivation, program)), printed])
+
+
+def _spelled_apart(program: Program) -> None:
+    """Raises ParseError P017 if two names have one spelling in ASCII (and in LaTeX), so that a page could not be read."""
+    variables = [v.attrs[0] for v in (*program.inputs, *(q.var for q in program.equations))]
+    variables += [program.given[1].attrs[0]] if program.given is not None else []
+    functions = {ascii_name(f): f for f in _kinds(program)}
+    gradients = {f"grad_{ascii_name(v)}": f"the gradient of {v}" for v in variables}
+    seen: dict[str, str] = {}
+    for n in [*variables, *_kinds(program), *sorted(symbols_of([q.rhs for q in program.equations]))]:
+        spelling = ascii_name(n)
+        of = derivative_of(spelling, functions)
+        other = f"a derivative of {functions[of[0]]}" if of else gradients.get(spelling) or seen.setdefault(spelling, n)
+        if other != n:
+            q = program.equation(n)
+            raise ParseError("P017", f"{n} and {other} have one spelling, {spelling}", span=q.span if q else None,
+                             hint=f"give {n} another name")  # fmt: skip
 
 
 def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr, seed: Expr | None,
@@ -269,8 +289,8 @@ def _read_back(d: Derivation, program: Program) -> Evidence:
     count = 0
     for b in d.backward:
         for e in dict.fromkeys((b.value, b.closed)):
-            for write in (notation.text, notation.ascii):
-                again = parse_expression(write(e), _scope(e, kinds, write))
+            for write, spell in ((notation.text, str), (notation.ascii, ascii_name)):
+                again = parse_expression(write(e), _scope(e, kinds, write), spell)
                 if again is rational(0):  # a zero of any shape is written 0; the shape stands beside it
                     again = zeros(e.shape) if e.shape else again
                 if (

@@ -74,7 +74,9 @@ def test_a_product_with_one_reading_decides_for_the_others() -> None:
     assert parse_program("x : n; A, B : (n, n); E = sum(A*x) + tr(A*B)").dialect == "matlab"
 
 
-@pytest.mark.parametrize("text", ["E = tr(A*B.*C)", "E = tr(A*B'*C)", "A, B : (n, n); E = norm2(A*B)", "E = tr(A*(B+eye))"])
+@pytest.mark.parametrize(
+    "text", ["E = tr(A*B.*C)", "E = tr(A*B'*C)", "A, B : (n, n); E = norm2(A*B)", "E = tr(A*(B+eye))"]
+)
 def test_a_mark_of_the_dialect_decides(text: str) -> None:
     assert parse_program(text).dialect == "matlab"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..algebra.dims import Dim
 from ..errors import ParseError, Span, UnsupportedError
-from .functions import SHAPED
+from .functions import SHAPED, places
 from .loops import series_range
 from .sizes import read_dim
 from .tape import Bound, Node, Tape, subscript, sum_letters, superscript
@@ -201,14 +201,14 @@ class Atoms:
             raise self.unexpected(f"a name after {token.text}")
         self.i += 1
         if token.kind == "partial":
-            slots = tuple(int(c) - 1 for c in token.text.rstrip("_").split("∂") if c)
-            return self.call(name, {"partials": slots})
-        digits = token.text.lstrip("∇").rstrip("_")
+            partials = tuple(int(c) - 1 for c in token.text.rstrip("_").split("∂") if c)
+            return self.call(name, {"partials": partials})
+        digits = token.text.lstrip("∇")
         marks = len(token.text) - len(token.text.lstrip("∇"))
         if self.t[self.i].text == "(" and self.t[self.i].start == name.end and self.is_function(name.text):
-            slots = tuple(int(c) - 1 for c in digits) or (0,) * marks
-            if len(slots) != marks:
-                raise ParseError("P002", f"{token.text} has {marks} ∇ but {len(slots)} places", span=self.span(token))
+            slots = places(digits, marks)
+            if slots is None:
+                raise ParseError("P002", f"{token.text} does not say which {marks} places", span=self.span(token))
             return self.call(name, {"slots": slots})
         return self.node("name", (), token.text + name.text, token.start)
 

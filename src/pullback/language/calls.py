@@ -211,6 +211,7 @@ def apply_free(
 ) -> Val:
     if not args:
         raise maker.parse_error("P002", f"{name} has no argument", node, expected=f"{name}(x)")
+    name = maker.own.get(name, name)
     bad = next((k for k in options if k not in ("order", "slots", "partials")), None)
     if bad:
         raise maker.parse_error("P002", f"the free function {name} has no option {bad}", node)

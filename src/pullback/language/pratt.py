@@ -140,7 +140,11 @@ class Parser(Atoms):
         first, second, last = (self.tape[k] for k in (factors[0], factors[1], factors[-1]))
         text = self.statement.source.text
         above = self.tape[over]
-        a, b, c = text[above.start : first.start].rstrip(" /"), text[first.start : first.end], text[second.start : last.end]
+        a, b, c = (
+            text[above.start : first.start].rstrip(" /"),
+            text[first.start : first.end],
+            text[second.start : last.end],
+        )
         whole = self.statement.source.span(above.start, last.end)
         return ParseError(
             "P016",

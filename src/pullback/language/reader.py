@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from functools import partial
 from types import MappingProxyType
 
@@ -91,17 +92,25 @@ class Reader:
             try:
                 self._pass(building=False)
             except PullbackError as error:
+                if (found := self._with_vectors(SOFT)) is not None:
+                    return found
                 raise _without_marks(error) from None
-            soft = SOFT & self.maker.filled & self.guesses.keys() - self.vectors
-            if soft:
-                try:
-                    return self.again(vectors=self.vectors | soft).read()
-                except PullbackError:
-                    pass
+            if (found := self._with_vectors(SOFT & self.maker.filled)) is not None:
+                return found
             self._name_sizes()
         self._leaves()
         self._pass(building=True)
         return self._program()
+
+    def _with_vectors(self, names: Set[str]) -> Program | None:
+        """The program if those of `names` that were guessed to be numbers are vectors; None if that cannot be."""
+        soft = names & self.guesses.keys() - self.vectors
+        if not soft:
+            return None
+        try:
+            return self.again(vectors=self.vectors | soft).read()
+        except PullbackError:
+            return None
 
     # ---- assumptions about sizes
 

@@ -188,7 +188,9 @@ class Scan:
 
     def is_number(self, name: str) -> bool:
         """Whether the name is a size or π, and nothing else."""
-        return (name in self.dims or name in ("π", "pi")) and name not in self.lines.declared.keys() | self.defined.keys()
+        return (
+            name in self.dims or name in ("π", "pi")
+        ) and name not in self.lines.declared.keys() | self.defined.keys()
 
     # ---- equations
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
+from ..algebra.dims import Dim
 from ..algebra.expr import Expr
 from ..algebra.indexed import family_of
 from ..errors import ParseError, PullbackError, ShapeError, Span
@@ -21,7 +22,7 @@ from .values import Maker, Val
 
 __all__ = ["FunctionKind", "decode", "parse_expression", "parse_program"]
 
-_MARK = re.compile(r"^(?:grad_(?:\d+_)?|D+(?:\d+_)?|(?:d\d+)+_)")  # of a derivative, in ASCII
+_MARK = re.compile(r"^(?:(?:grad_)+(?:\d+_)*|D+(?:\d+_)*|(?:d\d+)+_)")  # of a derivative, in ASCII
 _DIALECT_CALLS = frozenset({"norm2", "vector", "matrix"})
 _DIALECT_NAMES = frozenset({"eye"})
 _MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
@@ -95,10 +96,13 @@ def _sizes_of(scope: Mapping[str, Expr | FunctionKind]) -> set[str]:
     return {s for e in scope.values() if isinstance(e, Expr) for d in e.shape for s in d.symbols()}
 
 
-def parse_expression(text: str, scope: Mapping[str, Expr | FunctionKind]) -> Expr:
+def parse_expression(
+    text: str, scope: Mapping[str, Expr | FunctionKind], spell: Callable[[str], str] = lambda name: name
+) -> Expr:
     """One printed expression read back, its names bound by `scope`. Raises PullbackError.
 
-    A gradient may be bound as `∇z` or as `grad_z`; a function by its name and kind.
+    A gradient may be bound as `∇z` or as `grad_z`; a function by its name and kind. `spell` says how the names of
+    functions and sizes are spelled in the text, the others being bound as they are spelled.
     """
     bracketed = [n for n in scope if "[" in n] + [s for s in _sizes_of(scope) if "[" in s]
     families = {family_of(x) for n in bracketed for x in (n.lstrip("∇"), n.removeprefix("grad_"))}
@@ -108,7 +112,8 @@ def parse_expression(text: str, scope: Mapping[str, Expr | FunctionKind]) -> Exp
     if len(statements) > 1:
         span = statements[1].span(statements[1].tokens[0])
         raise ParseError("P002", "more than one expression", span=span)
-    functions = {n: k for n, k in scope.items() if isinstance(k, FunctionKind)}
+    own = {spell(n): n for n, k in scope.items() if isinstance(k, FunctionKind)}
+    functions = {s: scope[n] for s, n in own.items()}
     values = {n: e for n, e in scope.items() if isinstance(e, Expr)}
 
     def is_function(word: str) -> bool:
@@ -116,7 +121,8 @@ def parse_expression(text: str, scope: Mapping[str, Expr | FunctionKind]) -> Exp
             return False
         return word in functions or is_known(word) or derivative_of(word, functions) is not None
 
-    sizes_known = _sizes_of(scope)
+    spelled = {spell(s): s for s in _sizes_of(scope)}
+    sizes_known = set(spelled)
 
     def lookup(maker: Maker, word: str, node: Node) -> Val:
         found = values.get(word)
@@ -126,13 +132,15 @@ def parse_expression(text: str, scope: Mapping[str, Expr | FunctionKind]) -> Exp
             found = values.get("∇" + word[5:])
         if found is not None:
             return Val(found.shape, found)
-        own = constant(maker, word, sizes_known)
-        if own is not None:
-            return own
+        constants = constant(maker, word, sizes_known)
+        if constants is not None:
+            return constants
         known = ", ".join(list(values)[:12])
         raise ParseError("P003", f"{word} is not defined here", span=maker.span(node), expected=known)
 
     tape = Parser(statements[0], 0, is_function, is_number=lambda n: n in sizes_known and n not in values).whole()
-    maker = Maker(Sizes(), functions, lookup)
-    maker.printed = True
+    sizes = Sizes()
+    sizes.bound.update({s: Dim.symbol(n) for s, n in spelled.items() if s != n})
+    maker = Maker(sizes, functions, lookup)
+    maker.printed, maker.own = True, own
     return elaborate(maker, statements[0], tape).built()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from ..errors import ParseError, Span
 from .families import SERIES, families_of, member_pattern, spelling
@@ -16,7 +17,7 @@ MAX_DIGITS = 2000
 MAX_DEPTH = 100
 
 _NOT_IN_NAMES = "ᵀ⁰¹²³⁴⁵⁶⁷⁸⁹ⁿ½⅓¼¾"
-_NAME = rf"[^\W\d_{_NOT_IN_NAMES}][^\W{_NOT_IN_NAMES}]*"
+_NAME = rf"[^\W\d_{_NOT_IN_NAMES}₀-₉](?:[^\W{_NOT_IN_NAMES}]|[\u0300-\u036f])*"
 _SUBSCRIPT = r"\{[A-Za-z, ]*\}"
 _TOKEN = re.compile(
     rf"""(?P<space>[ \t\u00a0]+)
@@ -27,7 +28,7 @@ _TOKEN = re.compile(
     |(?P<frac>[½⅓¼¾])
     |(?P<sup>⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)
     |(?P<prime>['′″‴]|⁽[\d⁰¹²³⁴⁵⁶⁷⁸⁹]+⁾)
-    |(?P<nabla>∇+(?:\d+_)?)
+    |(?P<nabla>∇+(?:\d+_)*)
     |(?P<partial>(?:∂\d+)+_)
     |(?P<op>\.\.|\.\*|\./|\.\^|\.'|\^∘|->|!=|>=|<=|==|\*\*|\|\||[-−+*·/@⊙⊘⊗=:,;()\[\]⟨⟩<>≠≥≤→^ᵀ⊤‖|])
     |(?P<comment>\#.*)
@@ -110,7 +111,7 @@ def read_statements(
     # a member of a family is one token, whatever stands in its brackets
     pattern = re.compile(f"{member_pattern(families)}|{_TOKEN.pattern}", _TOKEN.flags) if families else _TOKEN
     for number, line in enumerate(text.split("\n"), 1):
-        line = line.rstrip("\r").removeprefix("\ufeff")
+        line = unicodedata.normalize("NFC", line.rstrip("\r").removeprefix("\ufeff"))
         if len(line) > max_line:
             span = Span(name, number, MAX_LINE + 1, 1, line)
             raise ParseError(

@@ -71,6 +71,7 @@ class Maker:
         self.sizes, self.functions, self.lookup = sizes, functions, lookup
         self.matlab, self.building = matlab, building
         self.printed = False  # whether the text is our own
+        self.own: Mapping[str, str] = {}  # the names of functions that are spelled in another way there
         self.filled: set[str] = set()  # names of scalars that stand beside tensors in a sum
         self.star = ""  # ⊙ if `*` between tensors is tried as the entrywise product
         self.inferred: set[str] = set()  # size letters that the reader chose
