@@ -328,7 +328,12 @@ def _kinds(program: Program) -> dict[str, FunctionKind]:
             if is_free_map(e):
                 found[e.attrs[0]] = FunctionKind("entrywise")
             elif is_free_function(e):
-                found[e.attrs[0]] = FunctionKind("tensor", e.attrs[2], tuple(a.shape for a in e.args))
+                shapes = tuple(a.shape for a in e.args)
+                known = found.get(e.attrs[0])
+                if known is not None and known.args != shapes:  # one function of arguments of every size
+                    found[e.attrs[0]] = FunctionKind("tensor", e.attrs[2])
+                else:
+                    found[e.attrs[0]] = FunctionKind("tensor", e.attrs[2], shapes)
     return found
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+import pullback as pb
 from pullback.algebra.canonical import equal
 from pullback.errors import PullbackError
 from pullback.language.text import parse_program
@@ -156,3 +157,28 @@ def test_an_undeclared_c_is_what_stands_beside_it(text: str, order: int | None) 
         assert p.variable("λ").order == 0
     else:
         assert p.variable("c").order == order
+
+
+def test_one_function_of_vectors_of_two_sizes() -> None:
+    d = pb.derive("E = loss(W x) + loss(V x)")
+    assert str(d["x"]) in ("Vᵀ ∇loss(V x) + Wᵀ ∇loss(W x)", "Wᵀ ∇loss(W x) + Vᵀ ∇loss(V x)")
+    assert "loss is a scalar function of W x and of V x (a function that is not declared)" in d.program.assumptions
+
+
+@pytest.mark.parametrize(
+    ("text", "under"), [("E = loss(x) + loss(x, y)", "loss(x, y)"), ("E = sum(f(x, y) + f(x))", "f(x)")]
+)
+def test_a_function_has_one_number_of_arguments(text: str, under: str) -> None:
+    with pytest.raises(PullbackError) as caught:
+        parse_program(text)
+    assert caught.value.code == "S001"
+    span = caught.value.span
+    assert span.text[span.column - 1 : span.column - 1 + span.length] == under
+
+
+@pytest.mark.parametrize("text", ["assume A = A'; E = x' A x", "x : n; assume x ⊙ x = x; E = sum(x)"])
+def test_an_assumption_between_tensors_is_refused_where_it_stands(text: str) -> None:
+    with pytest.raises(PullbackError) as caught:
+        pb.derive(text)
+    assert caught.value.code == "U011"
+    assert caught.value.span is not None

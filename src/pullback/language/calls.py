@@ -226,6 +226,17 @@ def apply_free(
             node,
             expected=f"∂1_{name}(…) or ∂2_{name}(…)",
         )
+    first = maker.uses.setdefault(name, (len(args), maker.surface(node)))
+    if first[0] != len(args) and not maker.printed:
+        raise maker.shape_error(
+            "S001",
+            f"{name} has {len(args)} arguments here, and {first[0]} in {first[1]}",
+            node,
+            node.kids,
+            args,
+            expected="one number of arguments for one function",
+            hint="give one of the two functions another name",
+        )
     if kind.args is not None:
         _check_arguments(maker, node, name, kind.args, args)
     if kind.entrywise:

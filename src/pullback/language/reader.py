@@ -11,7 +11,7 @@ from ..algebra.dims import Dim, show_shape
 from ..algebra.expr import Expr
 from ..algebra.indexed import Ref, family_of, ref, spelled
 from ..algebra.ops import arithmetic, free, matrix
-from ..errors import ParseError, PullbackError, ShapeError, nearest
+from ..errors import ParseError, PullbackError, ShapeError, UnsupportedError, nearest
 from .elaborate import elaborate
 from .index_mode import elaborate_index
 from .kinds import SOFT, Guess, guess
@@ -185,6 +185,15 @@ class Reader:
                     f"the two sides of an assumption have the shapes {shapes}",
                     span=first.span(first.tokens[0], second.tokens[-2]),
                 )
+            if a.order:
+                raise UnsupportedError(
+                    "U011",
+                    f"the assumption {relation.text} cannot be sampled, so its use cannot be checked",
+                    span=first.span(first.tokens[0], second.tokens[-2]),
+                    expected="one scalar equation that is linear in an input, such as sum(y) = 1",
+                    hint="the gradient of a constrained variable is another question than that of a free one: derive "
+                    "without the assumption, then restrict",
+                )
             if building:
                 self.facts.append((a.built(), b.built(), relation.text))
                 self.notes.setdefault(f"assumed on line {first.source.line}: {relation.text}")
@@ -321,12 +330,13 @@ class Reader:
         return [*found, *self.notes]
 
     def _arguments(self, name: str) -> str:
+        found: dict[str, None] = {}
         for e in self.scan.equations:
             for node in e.tape:
                 if node.tag == "call" and node.value[0] == name:
                     parts = (e.tape[k] for k in node.kids)
-                    return ", ".join(e.statement.source.text[p.start : p.end] for p in parts)
-        return "its arguments"
+                    found.setdefault(", ".join(e.statement.source.text[p.start : p.end] for p in parts))
+        return " and of ".join(list(found)[:6]) or "its arguments"
 
     def _given(self) -> tuple[str, Expr] | None:
         if self.lines.given is None:

@@ -113,7 +113,7 @@ def parse_expression(
         span = statements[1].span(statements[1].tokens[0])
         raise ParseError("P002", "more than one expression", span=span)
     own = {spell(n): n for n, k in scope.items() if isinstance(k, FunctionKind)}
-    functions = {s: scope[n] for s, n in own.items()}
+    functions = {spell(n): k for n, k in scope.items() if isinstance(k, FunctionKind)}
     values = {n: e for n, e in scope.items() if isinstance(e, Expr)}
 
     def is_function(word: str) -> bool:

@@ -77,6 +77,7 @@ class Maker:
         self.inferred: set[str] = set()  # size letters that the reader chose
         self.known_sizes: set[str] | None = None  # the size symbols of the text, if there is one
         self.holes: dict[tuple[int, int], Dim] = {}  # sizes that a node leaves to its surroundings
+        self.uses: dict[str, tuple[int, str]] = {}  # of each unknown function: how many arguments, and where first
         self.notes: list[str] = []
         self.facts: dict[str, None] = {}  # assumptions, in order, each once
         self.statement: Statement

@@ -114,7 +114,7 @@ _MARKS = {
 
 def _accented(letter: str) -> tuple[str, list[tuple[str, str]]] | None:
     """A letter and the marks over it, in words and in LaTeX; None if there are none, or others."""
-    base, *marks = unicodedata.normalize("NFD", letter)
+    base, *marks = list(unicodedata.normalize("NFD", letter))
     return (base, [_MARKS[m] for m in marks]) if marks and all(m in _MARKS for m in marks) else None
 
 
