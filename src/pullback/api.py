@@ -25,6 +25,7 @@ from .calculus.recurrence import Recurrence, derive_recurrence
 from .code.numpy import evaluate
 from .code.unrolled import evaluate_unrolled
 from .errors import CheckFailed, ParseError, PullbackError, UnsupportedError, nearest
+from .language.functions import derivative_of
 from .language.operators import program_of
 from .language.program import FunctionKind, Program, choose_target
 from .language.text import parse_expression, parse_program
@@ -38,7 +39,7 @@ from .proof.whynot import WhyNot, why_not
 from .readings import PARTS, prepare, readable
 from .show import notation
 from .show.draw.picture import FORMATS, WHAT, draw
-from .show.names import SCHEMES
+from .show.names import SCHEMES, ascii_name
 from .show.page import render
 from .show.record import ALL, record
 from .step import Evidence, Step
@@ -231,6 +232,7 @@ def derive(
         program = parse_program(source, name=name, dialect=dialect)
     else:
         program = source if isinstance(source, Program) else program_of(source)
+    _spelled_apart(program)
     if program.given is not None and target is None:
         name, seed = program.given
         goal = program.variable(name) or var(name, seed.shape)  # a[L] of a family may occur in no equation
@@ -247,6 +249,23 @@ def derive(
     derivation.steps = list(_checked(derivation.steps, progress))
     printed = _read_back(derivation, program)
     return Derived(program, derivation, [*confirm(_problem(derivation, program)), printed])
+
+
+def _spelled_apart(program: Program) -> None:
+    """Raises ParseError P019 if two names have one spelling in ASCII (and in LaTeX), so that a page could not be read."""
+    variables = [v.attrs[0] for v in (*program.inputs, *(q.var for q in program.equations))]
+    variables += [program.given[1].attrs[0]] if program.given is not None else []
+    functions = {ascii_name(f): f for f in _kinds(program)}
+    gradients = {f"grad_{ascii_name(v)}": f"the gradient of {v}" for v in variables}
+    seen: dict[str, str] = {}
+    for n in [*variables, *_kinds(program), *sorted(symbols_of([q.rhs for q in program.equations]))]:
+        spelling = ascii_name(n)
+        of = derivative_of(spelling, functions)
+        other = f"a derivative of {functions[of[0]]}" if of else gradients.get(spelling) or seen.setdefault(spelling, n)
+        if other != n:
+            q = program.equation(n)
+            raise ParseError("P019", f"{n} and {other} have one spelling, {spelling}", span=q.span if q else None,
+                             hint=f"give {n} another name")  # fmt: skip
 
 
 def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr, seed: Expr | None,
@@ -341,9 +360,9 @@ def _read_back(d: Derivation, program: Program) -> Evidence:
     count = 0
     for b in d.backward:
         for e in dict.fromkeys((b.value, b.closed)):
-            for write in (notation.text, notation.ascii):
+            for write, spell in ((notation.text, str), (notation.ascii, ascii_name)):
                 try:
-                    again = parse_expression(write(e), _scope(e, kinds, write))
+                    again = parse_expression(write(e), _scope(e, kinds, write), spell)
                 except PullbackError as why:  # the text is ours, and so is the mistake
                     raise _misprinted(b.of, write(e)) from why
                 if again is rational(0):  # a zero of any shape is written 0; the shape stands beside it
@@ -389,7 +408,12 @@ def _kinds(program: Program) -> dict[str, FunctionKind]:
             if is_free_map(e):
                 found[e.attrs[0]] = FunctionKind("entrywise")
             elif is_free_function(e):
-                found[e.attrs[0]] = FunctionKind("tensor", e.attrs[2], tuple(a.shape for a in e.args))
+                shapes = tuple(a.shape for a in e.args)
+                known = found.get(e.attrs[0])
+                if known is not None and known.args != shapes:  # one function of arguments of every size
+                    found[e.attrs[0]] = FunctionKind("tensor", e.attrs[2])
+                else:
+                    found[e.attrs[0]] = FunctionKind("tensor", e.attrs[2], shapes)
     return found
 
 

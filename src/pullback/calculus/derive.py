@@ -182,7 +182,7 @@ def derive(
 
     `target` is a scalar name, or any name whose gradient `seed` is given.
     """
-    core = elaborate(definitions, {v.attrs[0] for v in inputs})
+    core = elaborate(definitions, {v.attrs[0] for v in (*inputs, *([seed] if seed is not None else []))})
     d = Derivation(core, tuple(inputs), target, seed, tuple(wrt))
     sweep = Sweep(d, facts)
     for s in core.steps:

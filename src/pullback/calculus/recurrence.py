@@ -87,7 +87,7 @@ def derive_recurrence(
 
     `members` are the names of declared inputs; `wrt` names families. Raises ParseError, UnsupportedError.
     """
-    core = elaborate(definitions, {v.attrs[0] for v in inputs})
+    core = elaborate(definitions, {v.attrs[0] for v in (*inputs, *([seed] if seed is not None else []))})
     d = Recurrence(core, tuple(inputs), target, seed, ())
     d.web = web(core.equations, members)
     d.contributions = []

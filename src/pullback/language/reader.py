@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from functools import partial
 from types import MappingProxyType
 
 from ..algebra.dims import Dim, show_shape
 from ..algebra.expr import Expr
 from ..algebra.indexed import Ref, family_of, ref, spelled
 from ..algebra.ops import arithmetic, free, matrix
-from ..errors import ParseError, PullbackError, ShapeError, nearest
+from ..errors import ParseError, PullbackError, ShapeError, UnsupportedError, nearest
 from .elaborate import elaborate
 from .index_mode import elaborate_index
-from .kinds import Guess, guess
+from .kinds import SOFT, Guess, guess
 from .lines import Relation, read_lines
 from .members import Family, families_declared
-from .pratt import Parser
 from .program import Equation, Program
 from .scan import Parsed, Scan, clip
 from .sizes import Sizes, read_dim
@@ -50,8 +50,12 @@ class Reader:
         dialect: str | None,
         recognised: bool = False,
         also: Sequence[tuple[Statement, bool]] = (),
+        star: str = "",
+        vectors: frozenset[str] = frozenset(),
     ) -> None:
         """`also` are statements that only use names, each with whether its subscripts are indices."""
+        self.again = partial(Reader, text, statements, dialect, recognised, also, star)
+        self.vectors = vectors
         self.text = text
         self.lines = read_lines(statements)
         self.chosen = dialect or self.lines.dialect
@@ -68,6 +72,7 @@ class Reader:
         self.current = ""
         self.maker = Maker(self.sizes, self.scan.functions, self._lookup, matlab=self.matlab)
         self.maker.facts = self.notes
+        self.maker.star = star
         self.maker.known_sizes = self.scan.dims
         self.conditions: list[tuple[Relation, Tape, Statement, Tape, Statement]] = []
         self.facts: list[tuple[Expr, Expr, str]] = []
@@ -95,11 +100,25 @@ class Reader:
             try:
                 self._pass(building=False)
             except PullbackError as error:
+                if (found := self._with_vectors(SOFT)) is not None:
+                    return found
                 raise _without_marks(error) from None
+            if (found := self._with_vectors(SOFT & self.maker.filled)) is not None:
+                return found
             self._name_sizes()
         self._leaves()
         self._pass(building=True)
         return self._program()
+
+    def _with_vectors(self, names: Set[str]) -> Program | None:
+        """The program if those of `names` that were guessed to be numbers are vectors; None if that cannot be."""
+        soft = names & self.guesses.keys() - self.vectors
+        if not soft:
+            return None
+        try:
+            return self.again(vectors=self.vectors | soft).read()
+        except PullbackError:
+            return None
 
     # ---- assumptions about sizes
 
@@ -114,7 +133,7 @@ class Reader:
             if both is None:
                 left = Statement(statement.source, tokens[1:middle])
                 right = Statement(statement.source, tokens[middle + 1 : -1])
-                tapes = [Parser(s, 0, self.scan.is_function, matlab=self.matlab).whole() for s in (left, right)]
+                tapes = [self.scan.parser(s, 0).whole() for s in (left, right)]
                 self.conditions.append((relation, tapes[0], left, tapes[1], right))
             elif self.sizes.assume(*both):
                 self.notes.setdefault(f"{both[0]} = {both[1]} assumed on line {statement.source.line}")
@@ -173,6 +192,15 @@ class Reader:
                     "S002",
                     f"the two sides of an assumption have the shapes {shapes}",
                     span=first.span(first.tokens[0], second.tokens[-2]),
+                )
+            if a.order:
+                raise UnsupportedError(
+                    "U011",
+                    f"the assumption {relation.text} cannot be sampled, so its use cannot be checked",
+                    span=first.span(first.tokens[0], second.tokens[-2]),
+                    expected="one scalar equation that is linear in an input, such as sum(y) = 1",
+                    hint="the gradient of a constrained variable is another question than that of a free one: derive "
+                    "without the assumption, then restrict",
                 )
             if building:
                 self.facts.append((a.built(), b.built(), relation.text))
@@ -233,7 +261,7 @@ class Reader:
             return value
         if name.startswith("∇"):
             raise maker.parse_error("P003", f"{name} is not defined", node, hint="write `given grad y as g` and use g")
-        chosen = guess(name, self.scan.index_orders.get(name), self.sizes)
+        chosen = guess(name, self.scan.index_orders.get(name), self.sizes, self.vectors)
         chosen.line = clip(self.current)
         self.guesses[name] = chosen
         if (member := ref(name)) is not None:
@@ -311,12 +339,13 @@ class Reader:
         return [*found, *self.notes]
 
     def _arguments(self, name: str) -> str:
+        found: dict[str, None] = {}
         for e in self.scan.equations:
             for node in e.tape:
                 if node.tag == "call" and node.value[0] == name:
                     parts = (e.tape[k] for k in node.kids)
-                    return ", ".join(e.statement.source.text[p.start : p.end] for p in parts)
-        return "its arguments"
+                    found.setdefault(", ".join(e.statement.source.text[p.start : p.end] for p in parts))
+        return " and of ".join(list(found)[:6]) or "its arguments"
 
     def _given(self) -> tuple[str, Expr] | None:
         if self.lines.given is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,10 +49,12 @@ class Problem:
         return rounds(closing, self.definitions(), self.probed)
 
 
-def start(problem: Problem, point: Point) -> None:
-    """Draw the inputs, so that every assumption holds. Raises OutOfDomain, UnsupportedError U011."""
+def start(problem: Problem, point: Point, before: Callable[[], None] | None = None) -> None:
+    """Draw the inputs, so that every assumption holds; `before` is called before each. Raises OutOfDomain, UnsupportedError U011."""
     names = list(problem.inputs) + ([problem.seed] if problem.seed is not None else [])
     for v in names:
+        if before is not None:
+            before()
         point.bind(v, point.draw(v))
     satisfy(problem.facts, names, point)
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from ..algebra.indexed import ref
 
-__all__ = ["GREEK", "SCHEMES", "Taken", "ascii_text", "gradient_name", "latex_name", "marked"]
+__all__ = ["GREEK", "SCHEMES", "Taken", "ascii_name", "ascii_text", "gradient_name", "latex_name", "marked"]
 
 _LETTERS = [
     "alpha",
@@ -106,8 +106,33 @@ _ASCII = {
 }
 
 
+_MARKS = {
+    "\u0302": ("hat", r"\hat"), "\u0304": ("bar", r"\bar"), "\u0305": ("bar", r"\bar"), "\u0303": ("tilde", r"\tilde"),
+    "\u0307": ("dot", r"\dot"), "\u0308": ("ddot", r"\ddot"), "\u030c": ("check", r"\check"), "\u0306": ("breve", r"\breve"),
+    "\u0301": ("acute", r"\acute"), "\u0300": ("grave", r"\grave"), "\u20d7": ("vec", r"\vec"),
+}  # fmt: skip
+
+
+def _accented(letter: str) -> tuple[str, list[tuple[str, str]]] | None:
+    """A letter and the marks over it, in words and in LaTeX; None if there are none, or others."""
+    base, *marks = list(unicodedata.normalize("NFD", letter))
+    return (base, [_MARKS[m] for m in marks]) if marks and all(m in _MARKS for m in marks) else None
+
+
+def _words(found: re.Match[str]) -> str:
+    parts = _accented(found[0])
+    return "_".join([parts[0], *(word for word, _ in parts[1])]) if parts else found[0]
+
+
+def ascii_name(name: str) -> str:
+    """A name in ASCII: a capital Σ is the letter, not the sign of a sum."""
+    return ascii_text(name.replace("Σ", "Sigma"))
+
+
 def ascii_text(text: str) -> str:
     """The text in ASCII; every symbol has one spelling."""
+    if not text.isascii():  # ŷ is y_hat where it stands alone, but not inside a word
+        text = re.sub(r"(?<![^\W\d_])[^\W\d_][\u0300-\u036f]*(?![^\W\d_])", _words, text)
     text = re.sub("Σ([ᵢⱼₖ]+)", lambda m: "sum_" + m[1].translate(_LOW), text).replace("Σ_", "sum_")
     text = text.replace("^∘", ".^")
     text = re.sub(r"\be⁻ᵗ", "exp(-t)", text).replace("eᵗ", "exp(t)").replace("tᵉ⁻¹", "t^(e-1)")
@@ -131,6 +156,12 @@ def _latex_word(word: str) -> str:
         return "\\" + word
     if word == "ℓ":
         return r"\ell"
+    accented = _accented(word)
+    if accented is not None and len(accented[0]) == 1:
+        body = _latex_word(accented[0])
+        for _, command in accented[1]:
+            body = f"{command}{{{body}}}"
+        return body
     if word.isascii():
         return word if len(word) == 1 or word.isdigit() else rf"\mathit{{{word}}}"
     if all(c.isascii() or c in GREEK for c in word):
@@ -234,4 +265,4 @@ def marked(name: str, kind: str, target: str, taken: Collection[str]) -> str:
         found = f"∇({name})" if clash else f"∇{name}"
     else:
         found = name
-    return ascii_text(found) if target == "ascii" else found
+    return ascii_name(found) if target == "ascii" else found

@@ -16,7 +16,7 @@ from ..algebra.ops.arithmetic import smul
 from ..algebra.ops.free import is_var
 from ..algebra.ops.structure import ones, zeros
 from ..step import Increment
-from .names import Taken, ascii_text, latex_name, marked
+from .names import Taken, ascii_name, ascii_text, latex_name, marked
 
 __all__ = ["Printed", "ascii", "binding", "latex", "precedence", "show", "text"]
 
@@ -147,7 +147,7 @@ class _Printer:
         if self.target == "latex":
             form.pieces.append(latex_name(name))
         else:
-            form.pieces.append(self.literal(name))
+            form.pieces.append(ascii_name(name) if self.target == "ascii" else name)
         form.raised = form.ends_in_number = False
 
     def add_child(self, form: _Form, e: Expr, k: int, least: int, after: str, rows: bool) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..document import Calc, Cell, Head, Item, Line, Para, Reason, Sentence, Table, join, math, plain, said
-from ..names import ascii_text
+from ..names import ascii_name, ascii_text
 from ..prose import prose_latex
 
 __all__ = [
@@ -36,7 +36,7 @@ def shape(sizes: list[str]) -> Cell:
     if not sizes:
         return Cell("scalar", "scalar", r"\text{scalar}")
     tex = ", ".join(_size_latex(s) for s in sizes)
-    return Cell(f"({', '.join(sizes)})", f"({', '.join(sizes)})", f"({tex})")
+    return Cell(f"({', '.join(sizes)})", f"({', '.join(map(ascii_name, sizes))})", f"({tex})")
 
 
 def _size_latex(size: str) -> str:
