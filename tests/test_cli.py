@@ -346,7 +346,7 @@ def completes(words: str) -> set[str]:
 @pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
 def test_bash_completes() -> None:
     assert completes("pullback derive --sty") == {"--style"}
-    assert completes("pullback derive --style ") == {"pairing", "index"}
+    assert completes("pullback derive --style ") == {"pairing", "jacobian", "index", "scalar", "all"}
     assert completes("pullback derive --format la") == {"latex"}
     assert completes("pullback de") == {"derive"}
     assert "examples" in completes("pullback derive exam")

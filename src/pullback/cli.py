@@ -27,6 +27,9 @@ examples:
   pullback derive -e "z = W a + b; y = f(z); E = loss(y)" --wrt W,a,b
   pullback derive -e "E = 0.5*x'*A*x" --dialect matlab
   cat net.eqn | pullback derive - --style index --format latex
+  pullback derive examples/layer.eqn --style jacobian --layout denominator
+  pullback derive examples/layer.eqn --style scalar --sizes m=2,n=3 --numbers
+  pullback derive examples/layer.eqn --style all
   pullback derive examples/layer.eqn --level 4
   pullback derive examples/layer.eqn --format json > layer.json
 
@@ -150,13 +153,14 @@ def _progress() -> Callable[[str, float], None] | None:
 
 def _derive(args: argparse.Namespace) -> int:
     text, name = _read(args)
+    sizes = _sizes(args.sizes)
     wrt = [n.strip() for n in args.wrt.split(",") if n.strip()] if args.wrt else None
     d = derive(text, wrt=wrt, target=args.target, name=name, dialect=args.dialect, progress=_progress())
+    color = args.format == "text" and args.out is None and _colored(args.color, sys.stdout)
+    shown = _shown(d, args, color, sizes)
     if args.out or not sys.stdout.isatty():  # on a terminal they stand in the text itself
         for line in d.program.assumptions:
             print(f"assumed: {line}", file=sys.stderr)
-    color = args.format == "text" and args.out is None and _colored(args.color, sys.stdout)
-    shown = _shown(d, args, color)
     if args.out:
         try:
             Path(args.out).write_text(shown + "\n", encoding="utf-8")
@@ -169,8 +173,7 @@ def _derive(args: argparse.Namespace) -> int:
     return 0
 
 
-def _shown(d: Derived, args: argparse.Namespace, color: bool) -> str:
-    sizes = _sizes(args.sizes)
+def _shown(d: Derived, args: argparse.Namespace, color: bool, sizes: dict[str, int]) -> str:
     if args.format == "json":
         return d.to_json(sizes=sizes)
     view = {"layout": args.layout, "sizes": sizes, "numbers": args.numbers}
