@@ -32,6 +32,9 @@ examples:
   pullback derive -e "z = W a + b; y = f(z); E = loss(y)" --wrt W,a,b
   pullback derive -e "E = 0.5*x'*A*x" --dialect matlab
   cat net.eqn | pullback derive - --style index --format latex
+  pullback derive examples/layer.eqn --style jacobian --layout denominator
+  pullback derive examples/layer.eqn --style scalar --sizes m=2,n=3 --numbers
+  pullback derive examples/layer.eqn --style all
   pullback derive examples/layer.eqn --level 4
   pullback derive examples/layer.eqn --format json > layer.json
   pullback draw examples/layer.eqn --sizes m=2,n=3 -o layer.svg

@@ -45,11 +45,15 @@ def read_sizes(text: str) -> dict[str, int]:
     """`m=2,n=3` as a dict. Raises ParseError P032."""
     found: dict[str, int] = {}
     for piece in filter(None, (p.strip() for p in text.split(","))):
-        match = re.fullmatch(r"(.+?)\s*=\s*(\d{1,6})", piece)
-        if match is None or match[1] in found:
-            why = f"the size of {match[1]} is given twice" if match else f"--sizes cannot be read at {piece!r}"
-            raise ParseError("P032", why, expected="a number for each size", hint="--sizes m=2,n=3")
-        found[match[1]] = int(match[2])
+        name, equals, value = (p.strip() for p in piece.partition("="))
+        if not name or not equals or name in found:
+            said = f"{name} has two sizes" if name in found else f"--sizes cannot be read at {piece!r}"
+            raise ParseError("P032", said, expected="NAME=NUMBER,NAME=NUMBER", hint="for example --sizes m=2,n=3")
+        if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) < 1:
+            raise ParseError(
+                "P032", f"the size {name} cannot be {value or 'empty'}", expected="a whole number from 1 on",
+                hint=f"for example {name}=3")  # fmt: skip
+        found[name] = int(value)
     if not found:
         raise ParseError("P032", "--sizes names no size", expected="a number for each size", hint="--sizes m=2,n=3")
     return found

@@ -131,7 +131,7 @@ def chosen_sizes(d: Derivation, wanted: Mapping[str, int]) -> dict[str, int]:
     sizes = default_sizes(variables) | dict.fromkeys(sorted(symbols_of(exprs) - default_sizes(variables).keys()), 2)
     for name, value in wanted.items():
         if name not in sizes:
-            close = nearest(name, list(sizes))
+            close = nearest(name, list(sizes)) if len(name) > 1 else None
             known = (
                 f"the sizes are {', '.join(list(sizes)[:12])}" if sizes else "these equations have no sizes to choose"
             )

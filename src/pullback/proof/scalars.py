@@ -158,5 +158,5 @@ def _formula(s: Scalars, step: Step, array: Array, through: Mapping[Expr, Expr])
 
 
 def _failed(step: Step, why: str) -> CheckFailed:
-    return CheckFailed("C008", f"internal error: the scalar form of {step.about} ({step.id}) could not be confirmed", notes=(why,),
+    return CheckFailed("C012", f"internal error: the scalar form of {step.about} ({step.id}) could not be confirmed", notes=(why,),
                        hint="please report this program: the result is withheld")  # fmt: skip
