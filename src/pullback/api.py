@@ -29,7 +29,7 @@ from .language.functions import derivative_of
 from .language.operators import program_of
 from .language.program import FunctionKind, Program, choose_target
 from .language.text import parse_expression, parse_program
-from .pictures import chosen, small_numbers
+from .pictures import picture
 from .proof.claim import check, modular_equal
 from .proof.final import Problem, confirm
 from .proof.problem import sampled
@@ -38,7 +38,6 @@ from .proof.sizes import symbols_of
 from .proof.whynot import WhyNot, why_not
 from .readings import PARTS, prepare, readable
 from .show import notation
-from .show.draw.picture import FORMATS, WHAT, draw
 from .show.names import SCHEMES, ascii_name
 from .show.page import render
 from .show.record import ALL, record
@@ -166,22 +165,10 @@ class Derived:
         unless every size of the program is a small number already. Raises ParseError P030 for what there is not,
         UnsupportedError U034 where there is no picture of neurons.
         """
-        chosen("picture", what, WHAT)
-        chosen("format of a picture", format, FORMATS)
-        given = small_numbers(self.program, sizes) if sizes is not None else None
-        if what == "diagrams":
-            if given:
-                raise ParseError("P030", "sizes are for the network: a tensor diagram holds for all of them",
-                                 hint="leave the sizes out, or draw what = network")  # fmt: skip
-            return draw(self._record({"diagrams"}), what, format)
-        if given is None and not all(n.constant is not None for v in self.derivation.names() for n in v.shape):
-            return draw(self._record({"graph"}), what, format)
-        try:
-            return draw(self._record({"neurons"}, sizes=given or {}), what, format)
-        except UnsupportedError:
-            if given is not None:
-                raise
-        return draw(self._record({"graph"}), what, format)
+        return picture(self.program, self.derivation, self._pictured, what, format, sizes)
+
+    def _pictured(self, part: str, sizes: Mapping[str, int] | None) -> dict[str, Any]:
+        return self._record({part}, sizes=sizes)
 
     def to_json(self, indent: int | None = 1, *, names: str = "nabla", sizes: Mapping[str, int] | None = None) -> str:
         """The record; entries are written out at `sizes` where they are given.

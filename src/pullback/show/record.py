@@ -16,12 +16,13 @@ from ..algebra.ops.series import series_ranges, without_sums
 from ..algebra.ranges import Range
 from ..calculus.derivation import Backward, Derivation
 from ..calculus.recurrence import Recurrence, users_of
-from ..calculus.roles import Letters, Roles, Said, roles
+from ..calculus.roles import Letters, Said, roles
 from ..errors import CheckFailed
-from ..step import Evidence, Increment, Step
+from ..step import Increment, Step
 from .blocks import blocks
+from .evidence import as_json, checks, evidence_of
 from .graph import diagram, program_graph
-from .indices import indexed, indexed_text, product, products_text
+from .indices import indexed, indexed_text, products_text
 from .names import Taken, ascii_text, latex_name
 from .naming import chosen, spellings, with_gradients
 from .neurons import neurons
@@ -29,11 +30,12 @@ from .notation import Printed, show
 from .prose import fill
 from .ranges import given_member, ranges_shown, reach
 from .readings import READINGS, readings_record
+from .roles import roles_record
 from .small import default_sizes, entries
 from .uses import used_where, users
 from .whynots import why_not_record
 
-__all__ = ["ALL", "FORMAT", "dumps", "evidence_of", "record"]
+__all__ = ["ALL", "FORMAT", "dumps", "record"]
 
 FORMAT = "pullback/1"
 # What a record may leave out when nobody will look at it.
@@ -267,7 +269,7 @@ class _Recorder:
                 "left": indexed(gradient(b.of), legs, self.taken).as_dict(),
                 "right": indexed(b.value, legs, self.taken, self.letters).as_dict(),
             },
-            "roles": None if found is None else self.roles(found),
+            "roles": None if found is None else roles_record(found, self.taken, self.said),
             "used": [self.said(s) for s in used],
             **(self.entries(b, sizes) if "entries" in self.parts and not series_ranges(b.value) else {}),
         }
@@ -287,34 +289,6 @@ class _Recorder:
 
     def diagrams(self) -> list[Json]:
         return [diagram(g, self.taken, self.math, self.said) for g in self.d.diagrams]
-
-    def roles(self, r: Roles) -> Json:
-        return {
-            "legs": list(r.legs),
-            "terms": [
-                {
-                    "product": product(t.product, self.taken).as_dict(),
-                    "factors": [
-                        show(x.atom if x.power == 1 else x.atom**x.power, self.taken).as_dict() for x in t.factors
-                    ],
-                    "axes": [
-                        {
-                            "letter": a.letter,
-                            "size": a.size,
-                            "places": [list(p) for p in a.places],
-                            "open": list(a.open_at),
-                            "role": a.role,
-                            "meaning": a.meaning,
-                        }
-                        for a in t.axes
-                    ],
-                    "conclusion": [self.said(s) for s in t.conclusion],
-                }
-                for t in r.terms
-            ],
-            "left_out": r.left_out,
-            "order": [self.said(s) for s in r.order],
-        }
 
     def entries(self, b: Backward, sizes: Mapping[str, int]) -> Json:
         rows = entries(b.value, sizes, most=_LINES) or []
@@ -348,34 +322,6 @@ def _plain(e: Expr) -> Expr:
         return x if args == x.args else Expr.make(x.op, args, x.attrs, x.shape)
 
     return rebuild(e, change)
-
-
-def evidence_of(e: Evidence) -> Json:
-    """Evidence as plain data."""
-    return {"level": e.level, "detail": e.detail, "data": {str(k): _json(v) for k, v in e.data.items()}}
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(k): _json(v) for k, v in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_json(v) for v in value]
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    return str(value)
-
-
-def _checks(steps: Sequence[Json]) -> list[Json]:
-    """How many steps rest on which kind of evidence."""
-    found: dict[str, Json] = {}
-    for s in steps:
-        for e in s["evidence"]:
-            one = found.setdefault(
-                e["level"], {"level": e["level"], "steps": [], "detail": e["detail"], "data": e["data"]}
-            )
-            if s["id"] not in one["steps"]:
-                one["steps"].append(s["id"])
-    return list(found.values())
 
 
 def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[str] = ALL) -> Json:
@@ -445,9 +391,10 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
         "neurons": neurons(derivation, header["sizes"], r.taken, r.math) if "neurons" in parts else None,
         "diagrams": r.diagrams() if "diagrams" in parts else [],
         "diagram_steps": [r.step(s) for g in derivation.diagrams for s in g.steps] if "diagrams" in parts else [],
-        "checks": _checks(steps),
+        "checks": checks(steps),
         "final": [
-            {"level": f["level"], "detail": str(f["detail"]), "data": _json(f["data"])} for f in header.get("final", ())
+            {"level": f["level"], "detail": str(f["detail"]), "data": as_json(f["data"])}
+            for f in header.get("final", ())
         ],
         "versions": {"pullback": __version__},
         "counts": {"steps": len(steps), "results": len(kept)},
