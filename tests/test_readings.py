@@ -194,7 +194,12 @@ def test_numbers_are_exact_and_follow_from_each_other() -> None:
     assert g["W"] == [delta[i] * v["a"][j] for i in range(2) for j in range(3)]
     assert n.probed == n.total == 11
     for c in n.changes:
-        assert c.result.at(0) == n.target and c.result.at(1) == c.claimed and c.claimed in g[c.of.attrs[0]] and not c.result.cut
+        assert (
+            c.result.at(0) == n.target
+            and c.result.at(1) == c.claimed
+            and c.claimed in g[c.of.attrs[0]]
+            and not c.result.cut
+        )
 
 
 def test_a_change_that_contradicts_the_gradient_is_found() -> None:

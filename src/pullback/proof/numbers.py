@@ -262,7 +262,9 @@ def work_out(d: Derivation, sizes: Mapping[str, int]) -> Numbers:
                                   hint="please report this program: the result is withheld")  # fmt: skip
             shown = made.changes[-1] if made.changes and made.changes[-1].of is v else None
             if shown is None or (not shown.claimed and claimed[v][n]):  # the first entry that has a slope
-                made.changes[len(made.changes) - (shown is not None) :] = [Change(v, at, start[v][n], change, claimed[v][n])]
+                made.changes[len(made.changes) - (shown is not None) :] = [
+                    Change(v, at, start[v][n], change, claimed[v][n])
+                ]
     order = {v: k for k, v in enumerate(d.inputs)}
     made.changes.sort(key=lambda c: order[c.of])
     made.evidence = [Evidence("EXACT-NUMBERS", f"an entry changed by h and the forward program run again: for {made.probed} of {made.total} "
