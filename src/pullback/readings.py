@@ -37,23 +37,21 @@ PARTS: Mapping[str, frozenset[str]] = {
 }
 
 
-def _checked(d: Derivation, steps: Iterable[Step]) -> list[Step]:
-    """The steps with their evidence; what one reading has proved, the next need not prove again."""
-    memo: Memo = d.readings.setdefault("memo", {})
+def _checked(steps: Iterable[Step], memo: Memo) -> list[Step]:
     return [check(s, memo) for s in steps]
 
 
 def _index(d: Derivation) -> None:
     if not d.index_steps:
-        d.index_steps = _checked(d, index_steps(d))
+        d.index_steps = _checked(index_steps(d), {})
 
 
 def _jacobian(d: Derivation) -> None:
     if "jacobian" in d.readings:
         return
-    made = {}
+    made, memo = {}, Memo()  # of its own, so that its evidence does not depend on what was asked for before
     for j in jacobian_steps(d):
-        j.steps = [stacked_evidence(j, s) for s in _checked(d, j.steps)]
+        j.steps = [stacked_evidence(j, s) for s in _checked(j.steps, memo)]
         made[j.layout] = j
     d.readings["jacobian"] = made
     d.readings["mistakes"] = mistakes(d)
