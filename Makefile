@@ -10,7 +10,7 @@ CODE   := src tests tools $(wildcard benchmarks docs)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint format slow katex docs check-all bench clean
+.PHONY: help demo test lint format slow frameworks katex answer docs check-all bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -33,26 +33,39 @@ format: .venv/.stamp-lint  ## format the code and mend what ruff can
 slow: .venv/.stamp-test  ## only the tests marked slow
 	PULLBACK_SLOW=1 $(BIN)/python -m pytest -q -n $(JOBS) -m slow tests
 
+frameworks: .venv-frameworks/.stamp  ## the same layers in PyTorch and TensorFlow (an environment of their own: large)
+	.venv-frameworks/bin/python -m pytest -q -m slow tests/test_frameworks.py
+
 katex: .venv/.stamp-test  ## typeset every golden .tex (KaTeX; and LaTeX where there is one)
 	$(BIN)/python tools/katex_check.py
 	$(BIN)/python tools/latex_compile.py
+
+answer: .venv/.stamp-docs  ## docs/answer.md, the reply to the question, and build/answer.html
+	$(BIN)/python tools/answer.py --html build/answer.html
 
 docs: .venv/.stamp-docs  ## the documentation, in build/docs
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs build/docs
 	@echo "documentation: build/docs/index.html"
 
-check-all: lint test slow katex docs  ## everything above
+check-all: lint test slow frameworks katex docs  ## everything above
 
 bench: .venv/.stamp-test  ## the benchmarks
 	$(BIN)/python benchmarks/run.py
 
 clean:  ## back to a fresh clone
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-frameworks build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests tools docs benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:
 	@echo "setting up .venv ($$($(PYTHON) --version)) ..."
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }  # half an environment would pass for a whole one
+
+# TensorFlow and JAX ask for different versions of the packages that they share.
+.venv-frameworks/.stamp: pyproject.toml
+	@echo "installing pullback[frameworks] (the first time, this takes some minutes) ..."
+	@$(PYTHON) -m venv .venv-frameworks
+	@.venv-frameworks/bin/python -m pip -qq --disable-pip-version-check install -e ".[frameworks]"
+	@touch $@
 
 # `demo` is the package alone, with no dependency; any other stamp is the extra of that name.
 .venv/.stamp-demo: pyproject.toml | $(BIN)/python

@@ -26,7 +26,13 @@ MAY_IMPORT_BY_NAME = ("pullback.code.", "pullback.proof.")
 LAZY_DOORS = {"pullback", "pullback.__main__"}
 
 # "module:qualified.name" -> why its depth does not grow with the size of the input.
-ALLOWED_RECURSION: dict[str, str] = {}
+_FORM = "a form is as deep as a tensor has axes, and a few levels more, whatever the program"
+ALLOWED_RECURSION: dict[str, str] = {
+    "pullback.calculus.stacked:turned": _FORM,
+    "pullback.calculus.stacked:rows_first": _FORM,
+    "pullback.calculus.stacked:extent": _FORM,
+    "pullback.proof.stacked:evaluate": _FORM,
+}
 # The functions of a circle -> why its depth does not grow with the size of the input.
 ALLOWED_CIRCLES: dict[frozenset[str], str] = {
     frozenset(f"pullback.proof.jets:Point.{f}" for f in ("value", "_evaluate", "_sum")): (

@@ -160,7 +160,9 @@ TEXTS: list[tuple[str, str, str, tuple[int, int], str, list[str]]] = [
     ("determinant", "E = det(A)", "U001", (1, 5), "det", ["det : (n, n) -> scalar"]),
     ("absolute value", "y = |x|", "U001", (1, 5), "|", ["sqrt(x^∘2)", "‖x‖"]),
     ("variable exponent", "y = s^t", "U001", (1, 7), "t", ["exp(b log(a))"]),
-    ("symbolic layer index", "z[k+1] = W[k] a[k] for k = 1..L", "U003", (1, 1), "z[", ["layer index", "W1, W2"]),
+    ("a letter in brackets", "y = W[k] a; E = loss(y)", "U003", (1, 5), "W[k]", ["nothing says", "W1, W2"]),
+    ("a member that nothing gives", "h[t] = f(h[t-1]) for t = 1..T; E = loss(h[T])", "P044", (1, 1), "h[t] = f(h[t-1])", ["h[0]"]),
+    ("an empty range", "h[0] : n; h[t] = f(h[t-1]) for t = T..1; E = loss(h[T])", "P041", (1, 32), "t", ["T..1"]),
     ("structured matrix", "A : (n, n) where symmetric; E = tr(A)", "U004", (1, 18), "symmetric", ["attribute"]),
 ]  # fmt: skip
 
@@ -207,7 +209,7 @@ COMMANDS = [
     ("unknown option", ["derive", "--styel", "index"], "P030", ["--styel", "did you mean --style?"]),
     ("unknown option, swapped letters", ["derive", "x.eqn", "--wtr", "W"], "P030", ["did you mean --wrt?"]),
     ("unknown option, nothing like it", ["derive", "--frobnicate"], "P030", ["--frobnicate", "--help"]),
-    ("unknown command", ["derve", "x"], "P030", ["derve", "derive, completion", "did you mean derive?"]),
+    ("unknown command", ["derve", "x"], "P030", ["derve", "derive, draw, prove, compare", "did you mean derive?"]),
     ("unknown style", ["derive", "-e", "E = x", "--style", "pairings"], "P030", ["pairing, index", "mean pairing?"]),
     ("unknown format", ["derive", "-e", "E = x", "--format", "pdf"], "P030", ["text, markdown, latex, json"]),
     ("unknown level", ["derive", "-e", "E = x", "--level", "7"], "P030", ["--level cannot be 7", "1, 2, 3, 4"]),

@@ -100,7 +100,8 @@ def test_dialect_says_what_a_star_is(call) -> None:
 def test_styles_differ(call) -> None:
     pairing = call("derive", str(LAYER), "--style", "pairing")[1]
     index = call("derive", str(LAYER), "--style", "index")[1]
-    assert "⟨∇z, dW a⟩" in pairing and "δ" not in pairing
+    steps = pairing.split("DERIVATION")[1]  # the legend above it knows δ as a spelling
+    assert "⟨∇z, dW a⟩" in steps and "δ" not in steps
     assert "δ" in index and "⟨∇z, dW a⟩" not in index
     assert call("derive", str(LAYER))[1] == pairing
 
@@ -284,10 +285,43 @@ def test_version(call, flag: str) -> None:
     assert run(flag).stdout.decode() == f"pullback {__version__}\n"
 
 
+def test_draw_writes_the_format_of_the_file_name(call, tmp_path: Path) -> None:
+    for suffix, start in (
+        (".svg", "<svg"),
+        (".dot", "digraph"),
+        (".mmd", "flowchart"),
+        (".tex", r"\begin{tikzpicture}"),
+    ):
+        target = tmp_path / f"layer{suffix}"
+        assert call("draw", str(LAYER), "-o", str(target))[0] == 0
+        assert target.read_text(encoding="utf-8").startswith(start)
+    code, out, _ = call("draw", "-", "--what", "diagrams", stdin=LAYER.read_bytes())
+    assert code == 0 and out.startswith("<svg")
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["--what", "photo"], 2, "error[P030]: --what cannot be photo"),
+        (["--format", "png"], 2, "error[P030]: --format cannot be png"),
+        (["--sizes", "m"], 2, "error[P032]: --sizes cannot be read at 'm'"),
+        (["--sizes", "m=2"], 2, "error[P032]: no size for n"),
+        (["--sizes", "m=9,n=9"], 4, "error[U034]: no picture of neurons"),
+        (["-o", "layer.png"], 2, "error[P030]: layer.png: no picture is written as .png"),
+    ],
+)
+def test_draw_refuses(call, args: list[str], code: int, words: str) -> None:
+    done = call("draw", str(LAYER), *args)
+    assert (done[0], done[1]) == (code, "") and words in done[2]
+
+
 def worked_examples() -> list[str]:
-    shown = run("derive", "--help").stdout.decode()
-    block = shown.partition("examples:\n")[2].partition("\n\n")[0]
-    return [line.strip() for line in block.splitlines()]
+    found = []
+    for command in ("derive", "draw"):
+        shown = run(command, "--help").stdout.decode()
+        block = shown.partition("examples:\n")[2].partition("\n\n")[0]
+        found += [line.strip() for line in block.splitlines()]
+    return found
 
 
 def test_help_names_every_option_and_the_exit_codes(call) -> None:
@@ -313,7 +347,7 @@ def test_every_worked_example_of_the_help_runs(tmp_path: Path) -> None:
             ["bash", "-o", "pipefail", "-c", line], cwd=tmp_path, env=env, capture_output=True, timeout=60
         )
         assert done.returncode == 0, (line, done.stderr.decode())
-        assert done.stdout or ">" in line, line
+        assert done.stdout or ">" in line or "-o " in line, line
     assert json.loads((tmp_path / "layer.json").read_text(encoding="utf-8"))["steps"]
 
 
@@ -346,8 +380,10 @@ def completes(words: str) -> set[str]:
 @pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
 def test_bash_completes() -> None:
     assert completes("pullback derive --sty") == {"--style"}
-    assert completes("pullback derive --style ") == {"pairing", "index"}
+    assert completes("pullback derive --style ") >= {"pairing", "index", "diagram"}
     assert completes("pullback derive --format la") == {"latex"}
+    assert completes("pullback draw --format ") == {"svg", "dot", "mermaid", "tikz"}
+    assert completes("pullback draw --wh") == {"--what"}
     assert completes("pullback de") == {"derive"}
     assert "examples" in completes("pullback derive exam")
     assert completes("pullback completion ") == {"bash", "zsh", "fish"}

@@ -33,10 +33,24 @@ EXPECTED = {
 RENDERINGS = {
     "txt": lambda d: d.text(level=3),
     "level4.txt": lambda d: d.text(level=4),
+    "level4.tex": lambda d: d.latex(level=4),
+    "partial.txt": lambda d: d.text(level=2, names="partial"),
     "ascii.txt": lambda d: d.text(level=2, ascii=True),
     "index.txt": lambda d: d.text(style="index", level=3),
     "tex": lambda d: d.latex(level=3),
     "index.tex": lambda d: d.latex(style="index", level=3),
+    "diagram.txt": lambda d: d.text(style="diagram", level=3),
+    "diagram.ascii.txt": lambda d: d.text(style="diagram", level=2, ascii=True),
+    "diagram.tex": lambda d: d.latex(style="diagram", level=2),
+    "diagram.md": lambda d: d.markdown(style="diagram", level=2),
+    "network.svg": lambda d: d.draw("network"),
+    "network.tikz.tex": lambda d: d.draw("network", "tikz"),
+    "network.dot": lambda d: d.draw("network", "dot"),
+    "network.mmd": lambda d: d.draw("network", "mermaid"),
+    "diagrams.svg": lambda d: d.draw("diagrams"),
+    "diagrams.tikz.tex": lambda d: d.draw("diagrams", "tikz"),
+    "diagrams.dot": lambda d: d.draw("diagrams", "dot"),
+    "diagrams.mmd": lambda d: d.draw("diagrams", "mermaid"),
     "md": lambda d: d.markdown(level=2),
     "json": lambda d: d.to_json(),
 }
@@ -57,10 +71,50 @@ def test_gradients_are_those_of_the_literature(name: str) -> None:
 @pytest.mark.parametrize("name", EXPECTED)
 @pytest.mark.parametrize("kind", RENDERINGS)
 def test_rendering_is_the_golden(name: str, kind: str) -> None:
-    made = RENDERINGS[kind](derived(name)).rstrip("\n") + "\n"
-    path = GOLDEN / f"{name}.{kind}"
+    compare(f"{name}.{kind}", RENDERINGS[kind](derived(name)))
+
+
+def compare(file: str, text: str) -> None:
+    made = text.rstrip("\n") + "\n"
+    path = GOLDEN / file
     if os.environ.get("PULLBACK_GOLDEN") == "write":
         path.parent.mkdir(exist_ok=True)
+        path.write_text(made, encoding="utf-8")
+    assert made == path.read_text(encoding="utf-8")
+
+
+NEURONS = {"layer": {"m": 2, "n": 3}, "layer_index": {"m": 2, "n": 3}, "bias_folded": {"m": 2, "n": 2}}
+
+
+@pytest.mark.parametrize("name", NEURONS)
+@pytest.mark.parametrize(("kind", "format"), [("svg", "svg"), ("tikz.tex", "tikz"), ("dot", "dot"), ("mmd", "mermaid")])
+def test_neurons_are_the_golden(name: str, kind: str, format: str) -> None:
+    compare(f"{name}.neurons.{kind}", derived(name).draw(format=format, sizes=NEURONS[name]))
+
+
+def compared(first: str, second: str, where: str) -> pb.Comparison:
+    return pb.compare(derived(first), derived(second), where)
+
+
+ANSWERS = {
+    "prove_transpose": lambda: pb.prove("A : (m, n); B : (n, p); (A B)ᵀ = Bᵀ Aᵀ"),
+    "prove_trace": lambda: pb.prove("tr(A B C) = tr(A C B)"),
+    "prove_cayley": lambda: pb.prove("A : (n, n); A² − tr(A) A + ½ (tr(A)² − tr(A²)) I_n = 0"),
+    "prove_layer": lambda: pb.prove("W : (n, m); z = Wᵀ a; prove z_j = sum_i W_ij a_i; prove f(z) = f(Wᵀ a)"),
+    "prove_known": lambda: pb.prove("log(x ⊙ y) = log(x) + log(y); sin(2 x) = 2 sin(x); relu(x) − relu(−x) = x"),
+    "compare_axes": lambda: compared("layer", "layer_index", "W = Wᵀ, b = 0"),
+    "compare_bias": lambda: compared("layer", "bias_folded", ""),
+    "compare_rows": lambda: compared("batch_columns", "batch_rows", "A = Aᵀ, W = Wᵀ"),
+}
+KINDS = {"txt": lambda a: a.text(), "tex": lambda a: a.latex(), "json": lambda a: a.to_json()}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_answer_is_the_golden(name: str, kind: str) -> None:
+    made = KINDS[kind](ANSWERS[name]()).rstrip("\n") + "\n"
+    path = GOLDEN / f"{name}.{kind}"
+    if os.environ.get("PULLBACK_GOLDEN") == "write":
         path.write_text(made, encoding="utf-8")
     assert made == path.read_text(encoding="utf-8")
 
@@ -74,7 +128,7 @@ def test_every_step_has_evidence(name: str) -> None:
 
 def test_layer_index_says_how_the_two_weights_are_related() -> None:
     assert "Wᵀ" in derived("layer_index").text(level=2)
-    [note] = [s for s in derived("layer_index").steps if "V-AXES" in s.rules]
+    [note] = [s for s in derived("layer_index").steps if "V-AXES" in s.rules and s.kind == "convention"]
     assert "transpose" in note.why.terse and "(∇W)ᵀ" in note.why.explain
 
 

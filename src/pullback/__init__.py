@@ -8,19 +8,23 @@ from importlib import import_module
 from pullback._version import __version__
 
 _EXPORTS: dict[str, str] = {
+    "Comparison": "pullback.comparing",
     "Derived": "pullback.api",
     "Gradient": "pullback.api",
     "Program": "pullback.language.program",
+    "Proof": "pullback.proving",
     "PullbackError": "pullback.errors",
     "ParseError": "pullback.errors",
     "ShapeError": "pullback.errors",
     "UnsupportedError": "pullback.errors",
     "CheckFailed": "pullback.errors",
+    "compare": "pullback.comparing",
     "derive": "pullback.api",
     "function": "pullback.language.operators",
     "functional": "pullback.language.operators",
     "map_to": "pullback.language.operators",
     "parse_program": "pullback.language.text",
+    "prove": "pullback.proving",
     "tensor": "pullback.language.operators",
 }
 

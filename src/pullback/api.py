@@ -20,21 +20,26 @@ from .calculus.derivation import Derivation
 from .calculus.derive import appender
 from .calculus.derive import derive as sweep
 from .calculus.eliminated import eliminate_between, inline_own
-from .calculus.indexed import index_steps
 from .calculus.induction import induction
 from .calculus.recurrence import Recurrence, derive_recurrence
 from .code.numpy import evaluate
 from .code.unrolled import evaluate_unrolled
 from .errors import CheckFailed, ParseError, PullbackError, UnsupportedError, nearest
+from .language.functions import derivative_of
 from .language.operators import program_of
 from .language.program import FunctionKind, Program, choose_target
 from .language.text import parse_expression, parse_program
+from .pictures import chosen, small_numbers
 from .proof.claim import check, modular_equal
 from .proof.final import Problem, confirm
 from .proof.problem import sampled
 from .proof.recur import confirm_all, prove_induction, write_all
 from .proof.sizes import symbols_of
+from .proof.whynot import WhyNot, why_not
+from .readings import PARTS, prepare, readable
 from .show import notation
+from .show.draw.picture import FORMATS, WHAT, draw
+from .show.names import SCHEMES, ascii_name
 from .show.page import render
 from .show.record import ALL, record
 from .step import Evidence, Step
@@ -96,31 +101,96 @@ class Derived:
         """Everything that any renderer shows, as plain data (docs/record.md)."""
         return self._record(ALL)
 
-    def _record(self, parts: Collection[str]) -> dict[str, Any]:
+    def _record(
+        self, parts: Collection[str], names: str = "nabla", sizes: Mapping[str, int] | None = None
+    ) -> dict[str, Any]:
         """The record with no more than is going to be looked at."""
-        if "index" in parts and not self.derivation.index_steps:
-            self.derivation.index_steps = list(_checked(index_steps(self.derivation), None))
-        return record(self.derivation, _header(self.program, self.evidence), parts)
+        if names not in SCHEMES:
+            raise ParseError("P030", f"unknown names {names}", expected=", ".join(SCHEMES))
+        header = {**_header(self.program, self.evidence), "names": names}
+        if "neurons" in parts:
+            header["sizes"] = sizes or {}
+        else:
+            prepare(self.derivation, parts, sizes)
+        if "why_not" in parts and not isinstance(self.derivation, Recurrence):
+            header["why_not"] = self._why_not
+        return record(self.derivation, header, parts)
 
-    def _render(self, style: str, format: str, level: int, **options: bool) -> str:
-        parts = {"index"} if style == "index" else set()
+    @cached_property
+    def _why_not(self) -> dict[str, WhyNot | str]:
+        shown = [b.of for b in self.derivation.backward if not b.auxiliary]
+        return why_not(_problem(self.derivation, self.program), shown)
+
+    def _render(
+        self,
+        style: str,
+        format: str,
+        level: int,
+        names: str,
+        *,
+        sizes: Mapping[str, int] | None,
+        numbers: bool,
+        **view: Any,
+    ) -> str:
+        readable(self.derivation, style)
+        parts = set(PARTS.get(style, ())) | ({"numbers"} if numbers else set())
         parts |= {"why"} if level >= 3 else set()
-        parts |= {"why", "entries"} if level >= 4 else set()
-        return render(self._record(parts), style=style, format=format, level=level, **options)
+        parts |= {"why", "entries", "why_not"} if level >= 4 else set()
+        found = self._record(parts, names, sizes)
+        return render(found, style=style, format=format, level=level, numbers=numbers, **view)
 
-    def text(self, style: str = "pairing", level: int = 2, *, ascii: bool = False, color: bool = False) -> str:
-        """The derivation as text, in Unicode or ASCII; `level` 1 to 4 says how much is explained."""
-        return self._render(style, "text", level, ascii=ascii, color=color)
+    def text(self, style: str = "pairing", level: int = 2, *, ascii: bool = False, color: bool = False, names: str = "nabla",
+             layout: str = "numerator", sizes: Mapping[str, int] | None = None, numbers: bool = False) -> str:  # fmt: skip
+        """The derivation as text, in Unicode or ASCII; `level` 1 to 4 says how much is explained.
 
-    def markdown(self, style: str = "pairing", level: int = 2) -> str:
-        return self._render(style, "markdown", level)
+        Styles: pairing, jacobian (in `layout` numerator or denominator), index, scalar (at `sizes`, with `numbers`), diagram,
+        all. `names` says what gradients are called: nabla ∇z, full ∇_z E, partial ∂E/∂z, bar z̄, delta δz, grad grad_z.
+        """
+        return self._render(
+            style, "text", level, names, sizes=sizes, numbers=numbers, layout=layout, ascii=ascii, color=color
+        )
 
-    def latex(self, style: str = "pairing", level: int = 2) -> str:
+    def markdown(self, style: str = "pairing", level: int = 2, *, names: str = "nabla", layout: str = "numerator",
+                 sizes: Mapping[str, int] | None = None, numbers: bool = False) -> str:  # fmt: skip
+        return self._render(style, "markdown", level, names, sizes=sizes, numbers=numbers, layout=layout)
+
+    def latex(self, style: str = "pairing", level: int = 2, *, names: str = "nabla", layout: str = "numerator",
+              sizes: Mapping[str, int] | None = None, numbers: bool = False) -> str:  # fmt: skip
         """A complete LaTeX document."""
-        return self._render(style, "latex", level)
+        return self._render(style, "latex", level, names, sizes=sizes, numbers=numbers, layout=layout)
 
-    def to_json(self, indent: int | None = 1) -> str:
-        return json.dumps(self.record, ensure_ascii=False, indent=indent)
+    def draw(self, what: str = "network", format: str = "svg", sizes: Mapping[str, int] | None = None) -> str:
+        """A picture as text: what is "network" or "diagrams", format "svg", "dot", "mermaid" or "tikz".
+
+        With `sizes` (m=2, n=3: every size a small number) the network is drawn neuron by neuron; without, as boxes,
+        unless every size of the program is a small number already. Raises ParseError P030 for what there is not,
+        UnsupportedError U034 where there is no picture of neurons.
+        """
+        chosen("picture", what, WHAT)
+        chosen("format of a picture", format, FORMATS)
+        given = small_numbers(self.program, sizes) if sizes is not None else None
+        if what == "diagrams":
+            if given:
+                raise ParseError("P030", "sizes are for the network: a tensor diagram holds for all of them",
+                                 hint="leave the sizes out, or draw what = network")  # fmt: skip
+            return draw(self._record({"diagrams"}), what, format)
+        if given is None and not all(n.constant is not None for v in self.derivation.names() for n in v.shape):
+            return draw(self._record({"graph"}), what, format)
+        try:
+            return draw(self._record({"neurons"}, sizes=given or {}), what, format)
+        except UnsupportedError:
+            if given is not None:
+                raise
+        return draw(self._record({"graph"}), what, format)
+
+    def to_json(self, indent: int | None = 1, *, names: str = "nabla", sizes: Mapping[str, int] | None = None) -> str:
+        """The record; entries are written out at `sizes` where they are given.
+
+        `names="delta"` leaves the index derivation out, where δ is the Kronecker symbol."""
+        parts = ALL - {"index"} if names == "delta" else ALL
+        plain = names == "nabla" and not sizes
+        found = self.record if plain else self._record(parts, names, sizes)
+        return json.dumps(found, ensure_ascii=False, indent=indent)
 
     def evaluate(self, **arrays: Any) -> tuple[Any, dict[str, Any]]:
         """(value, {name: gradient}) on NumPy arrays; unknown functions are passed as f=callable or f=(callable, derivative).
@@ -162,6 +232,7 @@ def derive(
         program = parse_program(source, name=name, dialect=dialect)
     else:
         program = source if isinstance(source, Program) else program_of(source)
+    _spelled_apart(program)
     if program.given is not None and target is None:
         name, seed = program.given
         goal = program.variable(name) or var(name, seed.shape)  # a[L] of a family may occur in no equation
@@ -180,15 +251,35 @@ def derive(
     return Derived(program, derivation, [*confirm(_problem(derivation, program)), printed])
 
 
+def _spelled_apart(program: Program) -> None:
+    """Raises ParseError P019 if two names have one spelling in ASCII (and in LaTeX), so that a page could not be read."""
+    variables = [v.attrs[0] for v in (*program.inputs, *(q.var for q in program.equations))]
+    variables += [program.given[1].attrs[0]] if program.given is not None else []
+    functions = {ascii_name(f): f for f in _kinds(program)}
+    gradients = {f"grad_{ascii_name(v)}": f"the gradient of {v}" for v in variables}
+    seen: dict[str, str] = {}
+    for n in [*variables, *_kinds(program), *sorted(symbols_of([q.rhs for q in program.equations]))]:
+        spelling = ascii_name(n)
+        of = derivative_of(spelling, functions)
+        other = f"a derivative of {functions[of[0]]}" if of else gradients.get(spelling) or seen.setdefault(spelling, n)
+        if other != n:
+            q = program.equation(n)
+            raise ParseError("P019", f"{n} and {other} have one spelling, {spelling}", span=q.span if q else None,
+                             hint=f"give {n} another name")  # fmt: skip
+
+
 def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr, seed: Expr | None,
                 wrt: Sequence[str] | None, progress: Callable[[str, float], None] | None) -> Derived:  # fmt: skip
     """The backward equations for every value of the indices, written out at small lengths and confirmed there."""
     if program.facts:
         raise UnsupportedError("U033", "an assumption about values cannot be used together with an index",
                                hint="leave the `assume` line out")  # fmt: skip
-    derivation = derive_recurrence(
-        definitions, program.inputs, program.members, goal, _families(program, wrt), seed=seed
-    )
+    families = _families(program, wrt)
+    try:
+        derivation = derive_recurrence(definitions, program.inputs, program.members, goal, families, seed=seed)
+    except PullbackError as error:
+        equation = program.equation(error.about)
+        raise error.at(equation.span if equation else None) from None
     add = appender(derivation)
     inline_own(derivation, add)
     eliminate_between(derivation, add)
@@ -269,9 +360,9 @@ def _read_back(d: Derivation, program: Program) -> Evidence:
     count = 0
     for b in d.backward:
         for e in dict.fromkeys((b.value, b.closed)):
-            for write in (notation.text, notation.ascii):
+            for write, spell in ((notation.text, str), (notation.ascii, ascii_name)):
                 try:
-                    again = parse_expression(write(e), _scope(e, kinds, write))
+                    again = parse_expression(write(e), _scope(e, kinds, write), spell)
                 except PullbackError as why:  # the text is ours, and so is the mistake
                     raise _misprinted(b.of, write(e)) from why
                 if again is rational(0):  # a zero of any shape is written 0; the shape stands beside it
@@ -304,7 +395,8 @@ def _scope(e: Expr, kinds: Mapping[str, FunctionKind], write: Callable[[Expr], s
         if is_name(x):
             scope[write(x)] = x
         elif is_free_map(x) or is_free_function(x):
-            scope[x.attrs[0]] = kinds[x.attrs[0]]
+            name = x.attrs[0]
+            scope[name] = kinds.get(name) or next(k for n, k in kinds.items() if family_of(n) == family_of(name))
     return scope
 
 
@@ -316,7 +408,12 @@ def _kinds(program: Program) -> dict[str, FunctionKind]:
             if is_free_map(e):
                 found[e.attrs[0]] = FunctionKind("entrywise")
             elif is_free_function(e):
-                found[e.attrs[0]] = FunctionKind("tensor", e.attrs[2], tuple(a.shape for a in e.args))
+                shapes = tuple(a.shape for a in e.args)
+                known = found.get(e.attrs[0])
+                if known is not None and known.args != shapes:  # one function of arguments of every size
+                    found[e.attrs[0]] = FunctionKind("tensor", e.attrs[2])
+                else:
+                    found[e.attrs[0]] = FunctionKind("tensor", e.attrs[2], shapes)
     return found
 
 

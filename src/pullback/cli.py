@@ -9,16 +9,21 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from ._version import __version__
 from .api import Derived, derive
+from .comparing import Comparison, compare
 from .errors import ParseError, PullbackError, nearest
 from .language.text import decode
+from .pictures import format_of, read_sizes
+from .proving import Proof, prove
+from .show.draw.picture import FORMATS, WHAT
+from .show.names import SCHEMES
+from .show.page import LAYOUTS, STYLES
 
 __all__ = ["main"]
 
-_STYLES = ("pairing", "index")
 _FORMATS = ("text", "markdown", "latex", "json")
 
 _EXAMPLES = """\
@@ -29,8 +34,43 @@ examples:
   cat net.eqn | pullback derive - --style index --format latex
   pullback derive examples/layer.eqn --level 4
   pullback derive examples/layer.eqn --format json > layer.json
+  pullback draw examples/layer.eqn --sizes m=2,n=3 -o layer.svg
 
 exit codes: 0 proved · 1 a check failed · 2 the text or the command cannot be read · 3 shapes · 4 not supported
+"""
+
+
+_PROVE_EXAMPLES = """\
+examples:
+  pullback prove "A : (m, n); B : (n, p); (A B)ᵀ = Bᵀ Aᵀ"
+  pullback prove "tr(A B C) = tr(A C B)"
+  pullback prove "W : (n, m); z = W' a; prove z_j = sum_i W_ij a_i"
+  pullback prove claims.txt --format json
+
+A line `prove left = right` is a claim; without one, every equation whose left side is not a new name.
+
+exit codes: 0 it holds · 1 it is refuted · 2 the text or the command cannot be read · 3 shapes · 4 not decided
+"""
+
+
+_COMPARE_EXAMPLES = """\
+examples:
+  pullback compare examples/layer.eqn examples/layer_index.eqn --where "W = W', b = 0"
+  pullback compare examples/batch_columns.eqn examples/batch_rows.eqn --where "A = A', W = W'"
+  pullback compare examples/layer.eqn examples/bias_folded.eqn
+
+On the left a name of FILE2, on the right names of FILE1; names that are not mentioned are the same in both.
+"""
+
+
+_DRAWN = """\
+examples:
+  pullback draw examples/layer.eqn > layer.svg
+  pullback draw examples/layer.eqn --sizes m=2,n=3 -o layer.svg
+  pullback draw examples/batch_rows.eqn --what diagrams -o diagrams.tex
+  pullback draw -e "z = W a + b; y = f(z); E = loss(y)" --format mermaid
+
+The format of the output file is that of its name: .svg, .dot, .mmd (Mermaid) or .tex (TikZ).
 """
 
 
@@ -69,29 +109,140 @@ def _parser() -> _Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     d = commands.add_parser("derive", help="derive the backward equations of a program", epilog=_EXAMPLES,
                             formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    d.add_argument("file", nargs="?", metavar="FILE", help="a file of equations, or - for standard input")
-    d.add_argument("-e", "--equations", metavar="TEXT", help="the equations themselves, separated by ;")
+    _program_arguments(d)
     d.add_argument(
-        "--wrt", metavar="NAMES", help="differentiate with respect to these, comma-separated (default: every input)"
-    )
-    d.add_argument("--target", metavar="NAME", help="the scalar to differentiate (default: E, or the last equation)")
-    d.add_argument(
-        "--style", choices=_STYLES, default="pairing", help="pairing: ⟨G, L d⟩ = ⟨L*G, d⟩; index: entries and δ"
+        "--style",
+        choices=tuple(STYLES),
+        default="pairing",
+        help="pairing: ⟨G, L d⟩ = ⟨L*G, d⟩; jacobian: matrices; index: entries and δ; scalar: one number at a time; "
+        "diagram: networks, one node removed; all of them",
     )
     d.add_argument("--level", type=int, choices=(1, 2, 3, 4), default=2, metavar="1|2|3|4",
                    help="1 frontier lines, 2 with rules, 3 with proofs and WHY, 4 with entries at small sizes")  # fmt: skip
-    d.add_argument("--format", choices=_FORMATS, default="text")
+    d.add_argument("--names", choices=SCHEMES, default="nabla",
+                   help="what gradients are called: ∇z, ∇_z E, ∂E/∂z, z̄, δz, grad_z")  # fmt: skip
     d.add_argument(
-        "--dialect", choices=("matrix", "matlab"), help="how to read *: refuse between tensors, or matrix product"
+        "--layout", choices=LAYOUTS, default="numerator", help="of style jacobian: which way its matrices stand"
     )
+    d.add_argument(
+        "--sizes", metavar="m=2,n=3", help="the sizes of style scalar and of level 4 (default: small, different)"
+    )
+    d.add_argument("--numbers", action="store_true", help="style scalar: with a worked example in small numbers")
+    d.add_argument("--format", choices=_FORMATS, default="text")
     d.add_argument("--ascii", action="store_true", help="no character outside ASCII in text output")
     d.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     d.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")
+    _prove_options(commands)
+    _compare_options(commands)
+    p = commands.add_parser("draw", help="draw the network of a program, or its tensor diagrams", epilog=_DRAWN,
+                            formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    _program_arguments(p)
+    p.add_argument("--what", choices=WHAT, default="network",
+                   help="network: the program, its values and gradients; diagrams: each gradient as a network with one node removed")  # fmt: skip
+    p.add_argument("--format", choices=FORMATS, help="default: what the name of the output file says, else svg")
+    p.add_argument("--sizes", metavar="m=2,n=3", help="small sizes: draw every neuron and every weight")
+    p.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")
     c = commands.add_parser(
         "completion", help="print a shell completion script", epilog='bash: eval "$(pullback completion bash)"'
     )
     c.add_argument("shell", choices=("bash", "zsh", "fish"))
     return parser
+
+
+def _prove_options(commands: Any) -> None:
+    """The options of `pullback prove`."""
+    p = commands.add_parser("prove", help="prove or refute an equation", epilog=_PROVE_EXAMPLES,
+                            formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    p.add_argument(
+        "file", nargs="?", metavar="CLAIM", help="declarations and a claim, a file of them, or - for standard input"
+    )
+    p.add_argument("-e", "--equations", metavar="TEXT", help="the claim itself, whatever files there are")
+    p.add_argument("--format", choices=_FORMATS, default="text")
+    p.add_argument(
+        "--dialect", choices=("matrix", "matlab"), help="how to read *: refuse between tensors, or matrix product"
+    )
+    p.add_argument("--ascii", action="store_true", help="no character outside ASCII in text output")
+    p.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    p.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")
+
+
+def _compare_options(commands: Any) -> None:
+    """The options of `pullback compare`."""
+    p = commands.add_parser("compare", help="relate two programs that differ in conventions", epilog=_COMPARE_EXAMPLES,
+                            formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    p.add_argument("first", metavar="FILE1", help="a file of equations, or - for standard input")
+    p.add_argument("second", metavar="FILE2", help="the same in another convention")
+    p.add_argument(
+        "--where", metavar="EQUATIONS", default="", help='what the inputs of the second are: "W = W\', b1 = 0"'
+    )
+    p.add_argument("--format", choices=_FORMATS, default="text")
+    p.add_argument("--ascii", action="store_true", help="no character outside ASCII in text output")
+    p.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    p.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")
+
+
+def _compare(args: argparse.Namespace) -> int:
+    """0 if the programs are one; a CheckFailed says where they are not."""
+    sides = []
+    for file in (args.first, args.second):
+        text, name = _read(argparse.Namespace(file=file, equations=None))
+        sides.append(derive(text, name=name))
+    found = compare(sides[0], sides[1], args.where)
+    _write(_formatted(found, args), args.out)
+    return 0
+
+
+def _formatted(found: Proof | Comparison, args: argparse.Namespace) -> str:
+    if args.format == "text":
+        color = args.out is None and _colored(args.color, sys.stdout)
+        return found.text(ascii=args.ascii, color=color).rstrip("\n")
+    return {"markdown": found.markdown, "latex": found.latex, "json": found.to_json}[args.format]().rstrip("\n")
+
+
+def _prove(args: argparse.Namespace) -> int:
+    """0 if every claim holds, 1 if one is refuted, 4 if one could not be decided."""
+    if args.file and args.file != "-" and args.equations is None and "=" in args.file and not Path(args.file).is_file():
+        args.file, args.equations = None, args.file
+    text, name = _read(args)
+    found = prove(text, name="<claim>" if name == "<-e>" else name, dialect=args.dialect)
+    _echo(found.claims.program.assumptions, args.out)
+    _write(_formatted(found, args), args.out)
+    return {True: 0, False: 1, None: 4}[found.holds]
+
+
+def _echo(assumptions: Sequence[str], out: str | None) -> None:
+    """What was assumed, on stderr; on a terminal it stands in the text itself."""
+    if out or not sys.stdout.isatty():
+        for line in assumptions:
+            print(f"assumed: {line}", file=sys.stderr)
+
+
+def _write(shown: str, out: str | None) -> None:
+    """To the file, or to standard output. Raises ParseError P031."""
+    if not out:
+        sys.stdout.buffer.write((shown + "\n").encode("utf-8", "replace"))
+        return
+    try:
+        Path(out).write_text(shown + "\n", encoding="utf-8")
+    except OSError as why:
+        raise ParseError("P031", f"cannot write {out}: {why.strerror or why}",
+                         hint="--out names a file in a folder that exists") from None  # fmt: skip
+    print(f"wrote {out}", file=sys.stderr)
+
+
+def _program_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which program is meant, and which gradients."""
+    parser.add_argument("file", nargs="?", metavar="FILE", help="a file of equations, or - for standard input")
+    parser.add_argument("-e", "--equations", metavar="TEXT", help="the equations themselves, separated by ;")
+    parser.add_argument(
+        "--wrt", metavar="NAMES", help="differentiate with respect to these, comma-separated (default: every input)"
+    )
+    parser.add_argument(
+        "--target", metavar="NAME", help="the scalar to differentiate (default: E, or the last equation)"
+    )
+    parser.add_argument(
+        "--dialect", choices=("matrix", "matlab"), help="how to read *: refuse between tensors, or matrix product"
+    )
 
 
 def _read(args: argparse.Namespace) -> tuple[str, str]:
@@ -138,76 +289,79 @@ def _progress() -> Callable[[str, float], None] | None:
     return show
 
 
-def _derive(args: argparse.Namespace) -> int:
+def _derived(args: argparse.Namespace) -> Derived:
+    """The derivation of the program that the arguments name; assumptions are echoed where they cannot be seen."""
     text, name = _read(args)
-    wrt = [n.strip() for n in args.wrt.split(",") if n.strip()] if args.wrt else None
+    wrt = [n.strip() for n in re.split(r",(?![^\[]*\])", args.wrt) if n.strip()] if args.wrt else None
     d = derive(text, wrt=wrt, target=args.target, name=name, dialect=args.dialect, progress=_progress())
-    if args.out or not sys.stdout.isatty():  # on a terminal they stand in the text itself
-        for line in d.program.assumptions:
-            print(f"assumed: {line}", file=sys.stderr)
+    _echo(d.program.assumptions, args.out)
+    return d
+
+
+def _derive(args: argparse.Namespace) -> int:
+    d = _derived(args)
     color = args.format == "text" and args.out is None and _colored(args.color, sys.stdout)
-    shown = _shown(d, args, color)
-    if args.out:
-        try:
-            Path(args.out).write_text(shown + "\n", encoding="utf-8")
-        except OSError as why:
-            raise ParseError("P031", f"cannot write {args.out}: {why.strerror or why}",
-                             hint="--out names a file in a folder that exists") from None  # fmt: skip
-        print(f"wrote {args.out}", file=sys.stderr)
-    else:
-        sys.stdout.buffer.write((shown + "\n").encode("utf-8", "replace"))
+    _write(_shown(d, args, color), args.out)
+    return 0
+
+
+def _draw(args: argparse.Namespace) -> int:
+    format = format_of(args.out, args.format)
+    sizes = None if args.sizes is None else read_sizes(args.sizes)
+    _write(_derived(args).draw(args.what, format, sizes).rstrip("\n"), args.out)
     return 0
 
 
 def _shown(d: Derived, args: argparse.Namespace, color: bool) -> str:
+    sizes = None if args.sizes is None else read_sizes(args.sizes)
     if args.format == "json":
-        return d.to_json()
+        return d.to_json(names=args.names, sizes=sizes)
+    view = {"names": args.names, "layout": args.layout, "sizes": sizes, "numbers": args.numbers}
     if args.format == "latex":
-        return d.latex(args.style, args.level).rstrip("\n")
+        return d.latex(args.style, args.level, **view).rstrip("\n")
     if args.format == "markdown":
-        return d.markdown(args.style, args.level).rstrip("\n")
-    return d.text(args.style, args.level, ascii=args.ascii, color=color).rstrip("\n")
+        return d.markdown(args.style, args.level, **view).rstrip("\n")
+    return d.text(args.style, args.level, ascii=args.ascii, color=color, **view).rstrip("\n")
 
 
 def _completion(shell: str) -> str:
     """A completion script made from the parser itself, so that it cannot fall behind."""
     parser = _parser()
     commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction)).choices
-    options = sorted(o for c in commands.values() for a in c._actions for o in a.option_strings if o.startswith("--"))
+    options = {n: [o for a in c._actions for o in a.option_strings if o.startswith("--")] for n, c in commands.items()}
     values = {
-        o: list(map(str, a.choices))
-        for c in commands.values()
-        for a in c._actions
-        if a.choices
-        for o in a.option_strings
-    }
-    follow = {
-        n: list(map(str, a.choices))
+        (n, o): list(map(str, a.choices))
         for n, c in commands.items()
         for a in c._actions
-        if a.choices and not a.option_strings
+        if a.choices
+        for o in a.option_strings or [n]  # what follows the command itself
     }
     if shell == "fish":
         lines = [f"complete -c pullback -n __fish_use_subcommand -a {c}" for c in commands]
-        lines += [
-            f"complete -c pullback -l {o[2:]}" + (f" -xa '{' '.join(values[o])}'" if o in values else "")
-            for o in options
-        ]
-        lines += [
-            f"complete -c pullback -n '__fish_seen_subcommand_from {n}' -xa '{' '.join(v)}'" for n, v in follow.items()
-        ]
+        for n, found in options.items():
+            seen = f"complete -c pullback -n '__fish_seen_subcommand_from {n}'"
+            lines += [
+                f"{seen} -l {o[2:]}" + (f" -xa '{' '.join(values[n, o])}'" if (n, o) in values else "") for o in found
+            ]
+            lines += [f"{seen} -xa '{' '.join(values[n, n])}'"] if (n, n) in values else []
         return "\n".join(lines)
-    values |= follow
     cases = "\n".join(
-        f"    {o}) COMPREPLY=($(compgen -W '{' '.join(v)}' -- \"$cur\")); return;;" for o, v in sorted(values.items())
+        f"    {n}:{o}) COMPREPLY=($(compgen -W '{' '.join(v)}' -- \"$cur\")); return;;"
+        for (n, o), v in sorted(values.items())
     )
+    every = "\n".join(f"    {n}) words='{' '.join(sorted(found))}';;" for n, found in options.items())
     body = f"""_pullback() {{
   local cur="${{COMP_WORDS[COMP_CWORD]}}" prev="${{COMP_WORDS[COMP_CWORD-1]}}"
-  case "$prev" in
+  case "${{COMP_WORDS[1]}}:$prev" in
 {cases}
   esac
   if [ "$COMP_CWORD" -eq 1 ]; then COMPREPLY=($(compgen -W '{" ".join(commands)} --version --help' -- "$cur"))
-  elif [[ "$cur" == -* ]]; then COMPREPLY=($(compgen -W '{" ".join(options)}' -- "$cur"))
+  elif [[ "$cur" == -* ]]; then
+    local words=
+    case "${{COMP_WORDS[1]}}" in
+{every}
+    esac
+    COMPREPLY=($(compgen -W "$words" -- "$cur"))
   else COMPREPLY=($(compgen -f -- "$cur")); fi
 }}
 complete -o filenames -F _pullback pullback"""
@@ -222,6 +376,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         choice = getattr(args, "color", "auto")
         if args.command == "derive":
             return _derive(args)
+        if args.command == "prove":
+            return _prove(args)
+        if args.command == "compare":
+            return _compare(args)
+        if args.command == "draw":
+            return _draw(args)
         if args.command == "completion":
             print(_completion(args.shell))
             return 0

@@ -60,6 +60,12 @@ class PullbackError(Exception):
         self.expected = expected
         self.hint = hint
         self.notes = tuple(notes)
+        self.about = ""  # the name whose equation is meant, where the place is not known to whoever refuses
+
+    def of(self, name: str) -> PullbackError:
+        """The same error, about the equation of this name."""
+        self.about = self.about or name
+        return self
 
     def at(self, span: Span | None) -> PullbackError:
         """The same error with a place, unless it already has one."""

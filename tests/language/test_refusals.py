@@ -71,10 +71,10 @@ REFUSALS = [
     ("U001", "y = s^t", "t", "exp(b log(a))"),
     ("U002", "z = 2i x", "2i", "complex"),
     ("U002", "z = complex(a, b)", "complex", "complex"),
-    ("U003", "z[k+1] = W[k] a[k] for k = 1..L", "z[", "layer index"),
-    ("U003", "z = W a for k = 1..L", "for k", "layer index"),
-    ("U003", "y = W[k] a", "W[k]", "layer index"),
-    ("U003", "W : (n[k], m)", "n[", "layer index"),
+    ("P043", "z = W a for k = 1..L", "z", "does not hold the index k"),
+    ("P041", "z[k] = W a[k] for k = 3..2", "k", "empty"),
+    ("P040", "z[k*j] = W a[k] for k = 1..L", "z[k*j]", "cannot be read"),
+    ("U003", "y = W[k] a", "W[k]", "nothing says what it counts"),
     ("U004", "A : (n, n) where symmetric; E = tr(A)", "symmetric", "not supported"),
 ]
 CLASS = {"P": ParseError, "S": ShapeError, "U": UnsupportedError}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pullback.algebra.ops.structure import concat, einsum, ones
 from pullback.calculus.core import Definition
 from pullback.calculus.derivation import Derivation
 from pullback.calculus.derive import derive
+from pullback.calculus.diagram import diagrams
 from pullback.errors import CheckFailed
 from pullback.show.page import render
 from pullback.show.record import dumps, record
@@ -63,6 +65,10 @@ def derived(name: str) -> Derivation:
     equations, inputs = PROGRAMS[name]
     d = derive([Definition(v, e) for v, e in equations], inputs, equations[-1][0], inputs)
     d.steps = [s.proved([Evidence("ASSUMED", "for this test")]) for s in d.steps]
+    d.diagrams = [
+        replace(g, steps=tuple(replace(s, id=f"d{n}{k}", evidence=d.steps[0].evidence) for k, s in enumerate(g.steps)))
+        for n, g in enumerate(diagrams(d))
+    ]
     return d
 
 
@@ -107,13 +113,19 @@ def test_schema(name: str) -> None:
     assert list(complaints(made(name), SCHEMA)) == []
 
 
+def test_schema_of_neurons() -> None:
+    made = record(derived("layer"), {"sizes": {"m": 2, "n": 3}}, {"neurons"})
+    assert list(complaints(made, SCHEMA)) == []
+    assert len(made["neurons"]["layers"]) == 4 and made["neurons"]["uses"]
+
+
 def test_schema_with_the_real_validator() -> None:
     jsonschema = pytest.importorskip("jsonschema")
     jsonschema.validate(made("layer"), SCHEMA)
 
 
 @each_program
-@pytest.mark.parametrize("style", ["pairing", "index"])
+@pytest.mark.parametrize("style", ["pairing", "index", "diagram"])
 @pytest.mark.parametrize("format", ["text", "markdown", "latex"])
 def test_a_record_from_a_file_prints_the_same(name: str, style: str, format: str) -> None:
     one = made(name)

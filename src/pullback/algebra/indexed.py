@@ -110,12 +110,13 @@ def at_shape(shape: Shape, bind: Mapping[str, Dim]) -> Shape:
 
 
 def _at_attr(a: object, bind: Mapping[str, Dim]) -> object:
+    """One datum of a node: a size, a name, or a shape."""
     if isinstance(a, Dim):
         return at_dim(a, bind)
     if isinstance(a, str):
         return at_name(a, bind) if "[" in a else a
     if isinstance(a, tuple):
-        return tuple(_at_attr(x, bind) for x in a)
+        return tuple(at_dim(x, bind) if isinstance(x, Dim) else x for x in a)
     return a
 
 
@@ -143,9 +144,16 @@ def letters_of(e: Expr) -> frozenset[str]:
 
 
 def _letters(a: object) -> set[str]:
-    if isinstance(a, Dim):
-        return {t for s in a.symbols() for t in ({s} if "[" not in s else _letters(s))}
-    if isinstance(a, str):
-        found = ref(a) if "[" in a else None
-        return {s for d in found.index for s in d.symbols()} if found else set()
-    return {t for x in a for t in _letters(x)} if isinstance(a, tuple) else set()
+    found: set[str] = set()
+    stack = [a]
+    while stack:
+        x = stack.pop()
+        if isinstance(x, Dim):
+            found |= {s for s in x.symbols() if "[" not in s}
+            stack += [s for s in x.symbols() if "[" in s]
+        elif isinstance(x, str) and "[" in x:
+            member = ref(x)
+            found |= {s for d in member.index for s in d.symbols()} if member else set()
+        elif isinstance(x, tuple):
+            stack += x
+    return found

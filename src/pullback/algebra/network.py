@@ -20,6 +20,7 @@ from .ops.structure import place, unit
 __all__ = ["Factor", "Network", "Term", "TooLarge", "expanded", "network"]
 
 _LIMIT = 100  # terms or factors after which expansion is given up: the answer is then "unknown", never a guess
+_DIGITS = 4000  # binary digits of a coefficient, after which it is given up too
 _fresh = count()
 
 
@@ -70,6 +71,10 @@ class Network:
 def _rename(t: Term, old: int, new: int) -> None:
     t.factors = [Factor(f.atom, tuple(new if i == old else i for i in f.legs), f.power) for f in t.factors]
     del t.dims[old]
+
+
+def _digits(c: Fraction) -> int:
+    return c.numerator.bit_length() + c.denominator.bit_length()
 
 
 def _is_delta(f: Factor) -> bool:
@@ -215,7 +220,7 @@ def _product(e: Expr, m: Meaning, parts: Sequence[Term]) -> Iterator[Term]:
             i = twin
         dims[i] = d
         outs.append(i)
-    if len(factors) > _LIMIT:
+    if len(factors) > _LIMIT or _digits(coef) > _DIGITS:
         raise TooLarge
     yield from _tidy(Term(coef, sizes, factors, dims, tuple(outs)))
 
@@ -246,6 +251,8 @@ def _raise(e: Expr, argument: list[Term], power: int) -> list[Term]:
         t = argument[0]
         factors = [Factor(f.atom, f.legs, f.power * power) for f in t.factors]
         sizes = {d: p * power for d, p in t.sizes.items()}
+        if _digits(t.coef) * abs(power) > _DIGITS:
+            raise TooLarge
         return list(_tidy(Term(t.coef**power, sizes, factors, dict(t.dims), t.outs)))
     if 0 < power <= 4 and len(argument) ** power <= _LIMIT:
         letters = "abcdefghijklmnopqrstuvwxyz"[: e.order]

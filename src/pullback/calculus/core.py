@@ -13,7 +13,7 @@ from ..algebra.expr import Expr, postorder
 from ..algebra.indexed import letters_of, spelled
 from ..algebra.lift import NotLiftable, lift
 from ..algebra.network import TooLarge
-from ..algebra.ops.free import is_var, var
+from ..algebra.ops.free import is_free_function, is_free_map, is_name, is_var, var
 from ..algebra.ops.series import series_ranges
 from ..algebra.ranges import Range
 from ..step import Claim, Step, Why
@@ -23,6 +23,7 @@ __all__ = ["Core", "Definition", "Equation", "elaborate"]
 _BUDGET = 48  # nodes of one equation after which its parts are named: keeps every step linear in the program
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +57,27 @@ class Core:
 
 
 class _Namer:
+    """Names u₁, u₂, … that differ from every name in `taken`, in any spelling: u₁, u_1 and u1 are one."""
+
     def __init__(self, taken: set[str]) -> None:
-        self.taken = taken
+        self.taken = {_bare(n) for n in taken}
         self.count = 0
 
     def fresh(self) -> str:
         while True:
             self.count += 1
-            name = "u" + str(self.count).translate(_SUBSCRIPTS)
-            if name not in self.taken:
-                self.taken.add(name)
-                return name
+            if f"u{self.count}" not in self.taken:
+                return "u" + str(self.count).translate(_SUBSCRIPTS)
+
+
+def _bare(name: str) -> str:
+    return name.partition("[")[0].translate(_DIGITS).replace("_", "")
+
+
+def _named(definitions: Sequence[Definition]) -> set[str]:
+    """The names of the variables and of the unknown functions in the equations."""
+    known = (e for d in definitions for e in postorder(d.value) if is_name(e) or is_free_map(e) or is_free_function(e))
+    return {d.var.attrs[0] for d in definitions} | {e.attrs[0] for e in known}
 
 
 def _uses_own_value(e: Expr) -> bool:
@@ -91,7 +102,7 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
     written through their own value, and parts of oversized equations receive names.
     """
     core = Core()
-    namer = _Namer(set(taken) | {d.var.attrs[0] for d in definitions})
+    namer = _Namer(taken | _named(definitions))
     names: dict[
         tuple[Expr, tuple[Range, ...]], Expr
     ] = {}  # value, and for which indices -> the name that stands for it

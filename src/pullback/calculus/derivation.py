@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..algebra.expr import Expr
 from ..algebra.ranges import Range
 from ..step import Step
 from .core import Core
+from .graph import Diagram
 
 __all__ = ["Backward", "Derivation"]
 
@@ -37,8 +39,14 @@ class Derivation:
     index_steps: list[Step] = field(default_factory=list)  # style `index`, made when asked for
     least: dict[str, int] = field(default_factory=dict)  # how large the ends of ranges are taken to be
     recurrences: list[Backward] = field(default_factory=list)  # with the names between the steps eliminated
+    diagrams: list[Diagram] = field(default_factory=list)  # style `diagram`, made when asked for
+    readings: dict[str, Any] = field(default_factory=dict)  # other readings, made when asked for (readings.py)
 
     def gradients(self) -> dict[str, Expr]:
         """The asked gradients by name."""
         found = {b.of: b.closed for b in self.backward}
         return {v.attrs[0]: found[v] for v in self.wrt}
+
+    def names(self) -> list[Expr]:
+        """Every input and every computed name, ours with the user's."""
+        return [*self.inputs, *(q.var for q in self.core.equations)]

@@ -16,6 +16,7 @@ from ..algebra.ops.matrix import inner
 from ..algebra.ops.structure import zeros
 from ..step import Claim, Step, Why
 from .conditions import conditions, conventions
+from .conventions import other_axes
 from .core import Core, Definition, Equation, elaborate, transposed_inputs
 from .derivation import Backward, Derivation
 from .differential import DTerm, differential, reasons
@@ -181,7 +182,7 @@ def derive(
 
     `target` is a scalar name, or any name whose gradient `seed` is given.
     """
-    core = elaborate(definitions, {v.attrs[0] for v in inputs})
+    core = elaborate(definitions, {v.attrs[0] for v in (*inputs, *([seed] if seed is not None else []))})
     d = Derivation(core, tuple(inputs), target, seed, tuple(wrt))
     sweep = Sweep(d, facts)
     for s in core.steps:
@@ -203,6 +204,7 @@ def derive(
         if v in derived:
             sweep.add(axes_note(v))
     inline(d, sweep.add)
+    other_axes(d, sweep.add)
     return d
 
 
@@ -236,6 +238,6 @@ def axes_note(v: Expr) -> Step:
     return Step(
         id="", kind="convention", about=W, left=left, relation="=", right=right, rules=("V-AXES",),
         why=Why(f"{W} has its axes in the order (from, to): it is the transpose of the matrix of the other convention",
-                f"with V := {W}ᵀ, axes (to, from), the equation reads V a, and ∇V = (∇{W})ᵀ",
+                f"the transpose of {W}, axes (to, from), has the gradient (∇{W})ᵀ: see the other convention, equation by equation",
                 "⟨G, dᵀ⟩ = ⟨Gᵀ, d⟩: a matrix and its transpose hold the same entries"),
         claim=Claim("EQ", left, right))  # fmt: skip

@@ -62,7 +62,8 @@ def inline_own(d: Recurrence, add: Add) -> None:
     """Set `closed` of every backward equation of a user's name, with one step for each that changes."""
     own = {family(q.var) for q in d.core.equations if q.auxiliary}
     for k, b in enumerate(d.backward):
-        closed, known = b.value, {}
+        closed = b.value
+        known: dict[Expr, Expr] = {}
         scope = (*b.ranges, *series_ranges(b.value))
         for _ in range(4):
             names = [x for x in postorder(closed) if (is_var(x) or is_var(x, "grad")) and family(x) in own]

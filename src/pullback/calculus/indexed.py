@@ -23,9 +23,9 @@ from .differential import differential
 from .loops import family
 from .recurrence import Recurrence, alone
 
-__all__ = ["index_steps"]
+__all__ = ["OF", "OUT", "cotangents", "einsum_of", "index_steps", "jacobian_of", "named", "users_of"]
 
-_OUT, _OF, _INNER = (
+OUT, OF, _INNER = (
     "iecdfg",
     "pqrsvw",
     "jlhoabtuxyzkmn",
@@ -33,9 +33,9 @@ _OUT, _OF, _INNER = (
 
 
 def _letters(t: Term, v_legs: tuple[int, ...], x_legs: tuple[int, ...]) -> dict[int, str]:
-    names = {i: _OUT[k] for k, i in enumerate(v_legs)}
+    names = {i: OUT[k] for k, i in enumerate(v_legs)}
     for k, i in enumerate(x_legs):
-        names.setdefault(i, _OF[k])
+        names.setdefault(i, OF[k])
     rest = iter(_INNER)
     for i in t.dims:
         if i not in names:
@@ -51,7 +51,7 @@ def _scaled(t: Term, body: Expr) -> Expr:
     return -body if t.coef < 0 else body
 
 
-def _einsum_of(t: Term, names: dict[int, str], target: str, extra: list[tuple[str, Expr]]) -> Expr:
+def einsum_of(t: Term, names: dict[int, str], target: str, extra: list[tuple[str, Expr]]) -> Expr:
     parts = [*extra]
     for f in t.factors:
         atom = f.atom if f.power == 1 else power(f.atom, exponent=Fraction(f.power))
@@ -74,9 +74,9 @@ def _sum(parts: list[Expr], shape: Shape = ()) -> Expr:
     return total
 
 
-def _jacobian(v: Expr, x: Expr, terms: list[Expr]) -> tuple[Expr, list[tuple[Term, tuple[int, ...]]]]:
+def jacobian_of(v: Expr, x: Expr, terms: list[Expr]) -> tuple[Expr, list[tuple[Term, tuple[int, ...]]]]:
     """∂v/∂x with δ for the moving factor, and the terms with that factor taken out. Raises TooLarge."""
-    target = _OUT[: v.order] + _OF[: x.order]
+    target = OUT[: v.order] + OF[: x.order]
     jacobian: list[Expr] = []
     holes: list[tuple[Term, tuple[int, ...]]] = []
     for term in terms:
@@ -84,8 +84,8 @@ def _jacobian(v: Expr, x: Expr, terms: list[Expr]) -> tuple[Expr, list[tuple[Ter
             [node] = [f for f in t.factors if f.atom is increment(x)]
             t.factors.remove(node)
             names = _letters(t, t.outs, ())
-            deltas = [(names[i] + _OF[k], eye(dim=d)) for k, (i, d) in enumerate(zip(node.legs, x.shape, strict=True))]
-            jacobian.append(_einsum_of(t, names, target, deltas))
+            deltas = [(names[i] + OF[k], eye(dim=d)) for k, (i, d) in enumerate(zip(node.legs, x.shape, strict=True))]
+            jacobian.append(einsum_of(t, names, target, deltas))
             holes.append((t, node.legs))
     return _sum(jacobian, v.shape + x.shape), holes
 
@@ -98,10 +98,10 @@ def _without_delta(v: Expr, x: Expr, G: Expr, holes: list[tuple[Term, tuple[int,
         tied: list[tuple[str, Expr]] = []
         for k, (i, d) in enumerate(zip(legs, x.shape, strict=True)):
             if i in names:
-                tied.append((names[i] + _OF[k], eye(dim=d)))
+                tied.append((names[i] + OF[k], eye(dim=d)))
             else:
-                names[i] = _OF[k]
-        free = iter([c for c in _OUT if c not in names.values()])
+                names[i] = OF[k]
+        free = iter([c for c in OUT if c not in names.values()])
         for i in t.outs:
             if i not in names:
                 names[i] = next(free)
@@ -110,7 +110,7 @@ def _without_delta(v: Expr, x: Expr, G: Expr, holes: list[tuple[Term, tuple[int,
             if i not in names:
                 names[i] = next(rest)
         seed = ("".join(names[i] for i in t.outs), G)
-        parts.append(_einsum_of(t, names, _OF[: x.order], [seed, *tied] if G is not rational(1) else tied))
+        parts.append(einsum_of(t, names, OF[: x.order], [seed, *tied] if G is not rational(1) else tied))
     return _sum(parts, x.shape)
 
 
@@ -128,13 +128,13 @@ def _of(
     terms = differential(q.value, cotangent.keys())
     G = cotangent[q.var]
     for x in dict.fromkeys(t.of for t in terms):
-        mine = [_named(t.expr, q) for t in terms if t.of is x]
+        mine = [named(t.expr, q) for t in terms if t.of is x]
         try:
-            jacobian, holes = _jacobian(q.var, x, mine)
+            jacobian, holes = jacobian_of(q.var, x, mine)
         except (TooLarge, StopIteration):
             continue
         partial = var(f"∂{q.var.attrs[0]}/∂{x.attrs[0]}", q.var.shape + x.shape, "partial")
-        out, of = _OUT[: q.var.order], _OF[: x.order]
+        out, of = OUT[: q.var.order], OF[: x.order]
         moved = einsum(f"{out}{of},{of}->{out}", jacobian, increment(x))
 
         def step(
@@ -173,7 +173,7 @@ def _of(
                        Claim("EQ", short, value))  # fmt: skip
 
 
-def _named(term: Expr, q: Equation) -> Expr:
+def named(term: Expr, q: Equation) -> Expr:
     """The forward value by its name."""
     done: dict[Expr, Expr] = {}
     for x in postorder(term):
@@ -206,11 +206,28 @@ def _joined(d: Recurrence, numbered: Iterator[int]) -> Iterator[Step]:
             claim=Claim("EQ", gradient(b.of), b.value, {gradient(b.of): b.value}), ranges=b.ranges)  # fmt: skip
 
 
+def cotangents(d: Derivation) -> dict[Expr, Expr]:
+    """What the gradient of each name is called in later equations: 1, the given gradient, or its own name."""
+    plain = rational(1)
+    return {b.of: b.value if b.value is plain or b.value is d.seed else gradient(b.of) for b in d.backward}
+
+
+def users_of(d: Derivation) -> dict[Expr, list[Equation]]:
+    """The equations in which each name with a gradient is used, in order of computation."""
+    known = {b.of for b in d.backward}
+    users: dict[Expr, list[Equation]] = {}
+    for q in d.core.equations:
+        if q.var in known:
+            for x in postorder(q.value):
+                if x in known:
+                    users.setdefault(x, []).append(q)
+    return users
+
+
 def index_steps(d: Derivation) -> list[Step]:
     """The steps of style `index`, none of them checked yet: ∂v/∂x, the chain rule, δ, and the way back to matrices."""
     numbered = count(1)
-    plain = rational(1)
-    cotangent = {b.of: b.value if b.value is plain or b.value is d.seed else gradient(b.of) for b in d.backward}
+    cotangent = cotangents(d)
     steps: list[Step] = []
     if isinstance(d, Recurrence):
         cotangent |= {q.var: gradient(q.var) for q in d.core.equations if q.var not in cotangent and _moves(d, q.var)}
@@ -219,12 +236,7 @@ def index_steps(d: Derivation) -> list[Step]:
                 steps += _of(q, numbered, cotangent | _moving(d, q), alone(d))
         return [*steps, *_joined(d, numbered)]
     known = {b.of: b for b in d.backward}
-    users: dict[Expr, list[Equation]] = {}
-    for q in d.core.equations:
-        if q.var in cotangent:
-            for x in postorder(q.value):
-                if x in known:
-                    users.setdefault(x, []).append(q)
+    users = users_of(d)
     single = {(used[0].var, x): known[x].value for x, used in users.items() if len(used) == 1}
     for q in reversed(d.core.equations):
         if q.var in cotangent:

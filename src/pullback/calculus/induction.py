@@ -16,11 +16,11 @@ from ..algebra.graph import components, topological
 from ..algebra.indexed import at, letters_of, steps_of
 from ..algebra.ops.free import gradient, increment, var
 from ..algebra.ops.series import series
-from ..algebra.ranges import Cells, Order, Range
+from ..algebra.ranges import Range
 from ..step import Claim, Step, Why
 from .derive import added
-from .loops import family, index_of, made_boxes
-from .recurrence import Contribution, Recurrence, frame, member, moved_to, summed
+from .loops import family, index_of
+from .recurrence import Contribution, Recurrence, member, summed
 from .transpose import pairing
 
 __all__ = ["Invariant", "induction"]
@@ -32,7 +32,7 @@ _ONE = Dim.number(1)
 class Invariant:
     """One recurrence: its equations run over `range`, and dE = `value` once the values last, …, letter are eliminated.
 
-    `others` are pairings with names that this recurrence leaves alone: they stand beside `value` all the time.
+    `others` are contributions to names that this recurrence leaves alone: they stand beside `value` all the time.
     """
 
     range: Range
@@ -41,7 +41,8 @@ class Invariant:
     value: Expr
     base: Expr
     end: Expr
-    others: tuple[Expr, ...]
+    others: tuple[Contribution, ...]
+    gone: frozenset[str]  # families that are eliminated already: of them, only members that are inputs are left
     replaced: Expr  # the pairings that one value of the index eliminates
     by: Expr  # what they are replaced by
     open: bool  # whether a pairing of P is incomplete: then P(last + 1) is the base alone
@@ -58,7 +59,6 @@ def induction(d: Recurrence, add: Callable[[Step], str]) -> list[Invariant]:
         for u in uses:
             if f in place:
                 needs[place[family(equations[u.by].var)]].add(place[f])
-    circle = components(needs)
     live = {c.by for c in d.contributions}
     found = []
     gone: set[str] = set()  # the families that are eliminated already
@@ -139,8 +139,8 @@ def _invariant(d: Recurrence, rows: Sequence[int], gone: set[str]) -> Invariant 
                 complete += early
     count = Counter(family(c.of) for c in d.contributions)
     settled = [_settled(c, r, k, count[family(c.of)] == 1) for c in mine if family(c.of) not in made]
-    others = [e for c in d.contributions if c.by not in rows and family(c.of) not in made
-              and (c.by < 0 or family(equations[c.by].var) in gone) for e in _whole(d, c, family(c.of) in gone)]  # fmt: skip
+    others = [c for c in d.contributions if c.by not in rows and family(c.of) not in made
+              and (c.by < 0 or family(equations[c.by].var) in gone)]  # fmt: skip
     if not replaced:
         return None
     whole = [*complete, *partial, *settled]
@@ -148,7 +148,7 @@ def _invariant(d: Recurrence, rows: Sequence[int], gone: set[str]) -> Invariant 
     end = [e for w in whole if not _empty(e := at(w, {r.letter: r.first}))]
     by = [pairing(c.value, increment(c.of)) for c in mine if _offset(c.of, r.letter) != made.get(family(c.of), c)]
     return Invariant(r, tuple(rows), tuple(dict.fromkeys(carried)), added(whole), added(base), added(end or base),
-                     tuple(others), added(replaced), added(by), bool(partial))  # fmt: skip
+                     tuple(others), frozenset(gone), added(replaced), added(by), bool(partial))  # fmt: skip
 
 
 def _in_order(d: Recurrence, rows: Sequence[int]) -> Step:
@@ -186,20 +186,6 @@ def _fresh(letter: str) -> str:
     return "j" if letter != "j" else "i"
 
 
-def _whole(d: Recurrence, c: Contribution, gone: bool) -> list[Expr]:
-    """All that a use has given; of a family that is eliminated, to those members that are inputs."""
-    assert d.web is not None
-    if not gone:
-        return [summed(pairing(c.value, increment(c.of)), c.ranges)]
-    found = []
-    for cell, held in Cells([c.box, *made_boxes(d.web, family(c.of))], Order()).parts():
-        if held == {0}:
-            index, ranges = frame([c], cell)
-            value, rest = moved_to(c, index)
-            found.append(summed(pairing(value, increment(member(c.of, index))), (*ranges, *rest)))
-    return found
-
-
 def _early(c: Contribution, r: Range, complete: int, like: Expr, k: Dim) -> list[Expr] | None:
     """What an equation outside of the recurrence gives to members that are not complete yet at P(k)."""
     [entry] = index_of(c.of)
@@ -216,8 +202,8 @@ def _early(c: Contribution, r: Range, complete: int, like: Expr, k: Dim) -> list
     j = _fresh(r.letter)
     moved = at(c.value, {own.letter: Dim.symbol(j) - Dim.number(step[1])})
     v = member(like, [Dim.symbol(j)])
-    beyond = (own.last + Dim.number(step[1]) - r.last).constant
-    if beyond is None or beyond < complete:
+    past = (own.last + Dim.number(step[1]) - r.last).constant
+    if past is None or past < complete:
         return None  # the last of them would be complete before the recurrence begins
     first, last = own.first + Dim.number(step[1]), k + Dim.number(complete - 1)
     return [series(pairing(moved, increment(v)), letter=j, first=first, last=last)]

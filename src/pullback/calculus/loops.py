@@ -6,7 +6,8 @@ and no declaration gives, a member that two equations give, a circle in which th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..algebra.dims import Dim
@@ -16,7 +17,7 @@ from ..algebra.indexed import Ref, ref, spelled, steps_of
 from ..algebra.ops.free import is_var
 from ..algebra.ops.series import series_ranges
 from ..algebra.ranges import Box, Cells, Order, Range, adjoin
-from ..errors import ParseError, UnsupportedError
+from ..errors import ParseError, PullbackError, UnsupportedError
 from .core import Equation
 
 __all__ = ["Use", "Web", "box_of", "family", "index_of", "made_boxes", "web"]
@@ -69,7 +70,7 @@ def box_of(index: Sequence[Dim], ranges: Sequence[Range]) -> Box:
 
 
 def web(equations: Sequence[Equation], members: Sequence[str]) -> Web:
-    """The uses, definitions and inputs of every family. Raises ParseError P004, P005, P043, P044, UnsupportedError U030, U031."""
+    """The uses, definitions and inputs of every family. Raises ParseError P004 to P006, P042 to P044, UnsupportedError U030 to U032."""
     found = Web(equations, {}, {}, {}, Order())
     symbols = {
         s
@@ -79,22 +80,56 @@ def web(equations: Sequence[Equation], members: Sequence[str]) -> Web:
         for s in d.symbols()
     }
     for n, q in enumerate(equations):
-        scope = _scope(q)
-        _left(q)
+        with _about(equations, n):
+            scope = _scope(q)
+            _left(q)
         found.makers.setdefault(family(q.var), []).append(n)
         for x in dict.fromkeys(e for e in postorder(q.value) if is_var(e)):
-            for entry in index_of(x):
-                _readable(x, entry, scope, symbols)
+            with _about(equations, n):
+                for entry in index_of(x):
+                    _readable(x, entry, scope, symbols)
             found.uses.setdefault(family(x), []).append(Use(x, n, tuple(r for r in scope if _speaks(x, r))))
     for name in members:
         m = ref(name)
         if m is not None and m.family in found.makers:
             found.given.setdefault(m.family, []).append(m)
+    _alike(found)
     for f in found.makers:
-        _once(found, f)
-        _inside(found, f, symbols)
+        with _about(equations, found.makers[f][-1]):
+            _once(found, f)
+            _inside(found, f)
     _advances(found)
     return found
+
+
+def user_of(equations: Sequence[Equation], n: int) -> str:
+    """The name that the user gave to the equation which number n belongs to."""
+    return next((str(q.var.attrs[0]) for q in equations[n:] if not q.auxiliary), "")
+
+
+@contextmanager
+def _about(equations: Sequence[Equation], n: int) -> Iterator[None]:
+    """A refusal inside is about the user's equation."""
+    try:
+        yield
+    except PullbackError as error:
+        raise error.of(user_of(equations, n)) from None
+
+
+def _alike(w: Web) -> None:
+    """All members of a family have one number of indices."""
+    for f in {*w.makers, *w.uses}:
+        lefts = [index_of(w.equations[n].var) for n in w.makers.get(f, ())]
+        lengths = {
+            len(x)
+            for x in (*lefts, *(index_of(u.of) for u in w.uses.get(f, ())), *(m.index for m in w.given.get(f, ())))
+        }
+        if len(lengths) > 1:
+            odd = next((u for u in w.uses.get(f, ()) if len(index_of(u.of)) != max(lengths)), None)
+            n = odd.by if odd else w.makers[f][0]
+            raise ParseError("P042", f"{f} is used with {' and with '.join(map(str, sorted(lengths)))} indices",
+                             hint="every member of a family has the same indices; a plain name needs another letter"
+                             ).of(user_of(w.equations, n))  # fmt: skip
 
 
 def _scope(q: Equation) -> tuple[Range, ...]:
@@ -120,7 +155,7 @@ def _readable(x: Expr, entry: Dim, scope: Sequence[Range], symbols: set[str]) ->
                                expected="a constant distance, such as k-1 or t+2",
                                hint="gradients go the way back along every use, and only constant distances have a way back")  # fmt: skip
     if step[0] is not None and step[0] not in {r.letter for r in scope} | symbols:
-        raise ParseError("P043", f"the index {step[0]} of {name} has no range", expected=f"for {step[0]} = 1..L behind the equation")  # fmt: skip
+        raise ParseError("P043", f"the index {step[0]} of {name} has no range", expected=f"the letter of a range, as in `for {step[0]} = 1..L` behind the equation, or the end of one")  # fmt: skip
 
 
 def _left(q: Equation) -> None:
@@ -153,7 +188,8 @@ def _once(w: Web, f: str) -> None:
     for cell, held in Cells(boxes, Order()).parts():
         if len(held) > 1 and min(held) < len(made):
             raise ParseError("P004", f"{_shown(f, cell)} is defined twice",
-                             hint="the ranges of the equations of one name, and the members declared as inputs, must not overlap")  # fmt: skip
+                             hint="the ranges of the equations of one name, and the members declared as inputs, must not overlap"
+                             ).of(user_of(w.equations, w.makers[f][-1]))  # fmt: skip
 
 
 def _closed(m: Ref, w: Web) -> bool:
@@ -199,7 +235,7 @@ def known_boxes(w: Web, f: str) -> list[Box]:
     return adjoin([*made_boxes(w, f), *given], Order())
 
 
-def _inside(w: Web, f: str, symbols: set[str]) -> None:
+def _inside(w: Web, f: str) -> None:
     """Every use of a defined family reaches only members that exist."""
     known = known_boxes(w, f)
     for use in w.uses.get(f, ()):
@@ -209,13 +245,13 @@ def _inside(w: Web, f: str, symbols: set[str]) -> None:
         for cell, held in Cells([*known, box], Order()).parts():
             if held == {len(known)}:
                 where = ", ".join(_shown(f, b) for b in known)
-                q = w.equations[use.by]
+                owner = user_of(w.equations, use.by)
                 raise ParseError(
                     "P044",
-                    f"{_shown(f, cell)} is used in the equation of {q.var.attrs[0]}, but nothing gives it",
+                    f"{_shown(f, cell)} is used in the equation of {owner}, but nothing gives it",
                     expected=f"a member among {where}",
                     hint=f"declare it as an input, as in `{spelled(f, [a for a, _ in cell])} : n`, or change the range",
-                )
+                ).of(owner)
 
 
 def _advances(w: Web) -> None:
@@ -241,10 +277,10 @@ def _advances(w: Web) -> None:
                     raise _stuck(w, mine)
                 raise UnsupportedError(
                     "U031",
-                    f"{use.of.attrs[0]} is used by {w.equations[use.by].var.attrs[0]}, which it depends on, "
+                    f"{use.of.attrs[0]} is used by {user_of(w.equations, use.by)}, which it depends on, "
                     "at no constant distance",
                     hint="within a recurrence, members are reached by a letter plus a number",
-                )
+                ).of(user_of(w.equations, use.by))
         steps = len(mine[0][2])
         weights = [
             tuple(s * (_FAR if k == first else 1) for k in range(steps)) for first in range(steps) for s in (1, -1)
@@ -282,10 +318,10 @@ def _forward(
     return False
 
 
-def _stuck(w: Web, edges: Sequence[tuple[int, int, tuple[int | None, ...], Use]]) -> ParseError:
-    names = list(dict.fromkeys(str(w.equations[e[3].by].var.attrs[0]) for e in edges))
+def _stuck(w: Web, edges: Sequence[tuple[int, int, tuple[int | None, ...], Use]]) -> PullbackError:
+    names = list(dict.fromkeys(user_of(w.equations, e[3].by) for e in edges))
     return ParseError(
         "P005",
         "the equations are cyclic: " + ", ".join(names[:6]) + " need each other without the index moving on",
         expected="a member computed from earlier ones, as in h[t] from h[t-1]",
-    )
+    ).of(user_of(w.equations, edges[0][3].by))

@@ -18,6 +18,7 @@ from ..algebra.ops.series import series, series_ranges
 from ..algebra.ops.structure import zeros
 from ..algebra.ranges import Box, Cells, Order, Range, adjoin
 from ..step import Claim, Step, Why
+from .conventions import other_axes
 from .core import Definition, Equation, elaborate, transposed_inputs
 from .derivation import Backward, Derivation
 from .derive import Sweep, added, axes_note, start
@@ -86,7 +87,7 @@ def derive_recurrence(
 
     `members` are the names of declared inputs; `wrt` names families. Raises ParseError, UnsupportedError.
     """
-    core = elaborate(definitions, {v.attrs[0] for v in inputs})
+    core = elaborate(definitions, {v.attrs[0] for v in (*inputs, *([seed] if seed is not None else []))})
     d = Recurrence(core, tuple(inputs), target, seed, ())
     d.web = web(core.equations, members)
     d.contributions = []
@@ -115,8 +116,9 @@ def derive_recurrence(
             _collect(sweep, d, f, False)
     d.wrt = tuple(b.of for b in d.backward if family(b.of) in wrt)
     for v in transposed_inputs(core):
-        if any(family(b.of) == family(v) for b in d.backward):
+        if any(b.of is v and not series_ranges(b.value) for b in d.backward):
             sweep.add(axes_note(v))
+    other_axes(d, sweep.add)
     d.least = dict(d.web.order.least)
     return d
 

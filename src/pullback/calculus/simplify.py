@@ -20,7 +20,12 @@ __all__ = ["fold", "simplify", "tidy"]
 Rules = tuple[str, ...]
 assert laws.basic, "importing the laws declares them"
 
+_LONG = 2000  # binary digits above which numbers are not multiplied out
 _HEAVY = 60  # nodes above which an expression is not expanded in search of a shorter form
+
+
+def _long(c: Fraction, times: int = 1) -> bool:
+    return max(c.numerator.bit_length(), c.denominator.bit_length()) * times > _LONG
 
 
 def _split_number(e: Expr) -> tuple[Fraction, Expr | None]:
@@ -79,14 +84,18 @@ def _numbers(e: Expr) -> tuple[Expr, str] | None:
     """One number moved to the front: of a product, or out of an op that is linear in that slot."""
     if e.op in (smul, neg, sdiv):
         c, rest = _split_number(e)
+        if _long(c):
+            return None
         found = scaled(c, rest)
         return (found, "S-NUMBERS") if found is not e else None
     if e.op is power and e.args[0].op is const and e.attrs[0].denominator == 1 and e.args[0].attrs[0]:
+        if abs(e.attrs[0]) > _LONG or _long(e.args[0].attrs[0], abs(int(e.attrs[0]))):
+            return None
         return rational(e.args[0].attrs[0] ** int(e.attrs[0])), "S-NUMBERS"
     if e.op.linear == "each" or (e.op.linear == "joint" and len(e.args) == 1):
         for k, a in enumerate(e.args):
             c, rest = _split_number(a)
-            if c != 1 and rest is not None and c != 0:
+            if c != 1 and rest is not None and c != 0 and not _long(c):
                 args = (*e.args[:k], rest, *e.args[k + 1 :])
                 return scaled(c, Expr.make(e.op, args, e.attrs, e.shape)), "S-LINEAR"
             if a.op is smul and e.op.linear == "each":

@@ -39,7 +39,7 @@ def instances(
 ) -> list[tuple[Expr, Expr]]:
     """Every equation `left = right` for every value of its index, each after those whose left sides it uses.
 
-    Raises CheckFailed C008 if two of them have one left side, or if they need each other in a circle.
+    Raises CheckFailed C011 if two of them have one left side, or if they need each other in a circle.
     """
     found = [
         (instantiate(left, ends, index), instantiate(right, ends, index))
@@ -51,6 +51,6 @@ def instances(
     order = topological(needs)
     if order is None or len(place) < len(found):
         shown = ", ".join(f"{s} = {n}" for s, n in sorted(ends.items()))
-        raise CheckFailed("C008", f"internal error: written out at {shown}, the equations do not hang together",
+        raise CheckFailed("C011", f"internal error: written out at {shown}, the equations do not hang together",
                           hint="please report this program: the result is withheld")  # fmt: skip
     return [found[k] for k in order]

@@ -38,7 +38,7 @@ def evaluate_unrolled(
     pairs = instances([(gradient(b.of), b.value, b.ranges) for b in d.backward], ends)
     defined = {v for v, _ in equations}
     used = {x for _, value in (*equations, *pairs) for x in postorder(value)}
-    inputs = [x for x in sorted((x for x in used if is_var(x) and x not in defined), key=lambda x: str(x.attrs[0]))]
+    inputs = sorted((x for x in used if is_var(x) and x not in defined), key=lambda x: str(x.attrs[0]))
     flat = _flat(
         d, ranges, ends, inputs, {x.attrs[0] for x in used if is_free_map(x) or is_free_function(x)}, functions, given
     )
@@ -129,7 +129,7 @@ def _flat(d: Derivation, boxes: Mapping[str, Sequence[tuple[tuple[Dim, Dim], ...
             flat[name] = value
             continue
         index = tuple(i.constant or 0 for i in member.index)
-        flat[name] = _entry(family, value, index, [b for b in boxes.get(family, ())], ends)
+        flat[name] = _entry(family, value, index, boxes.get(family, ()), ends)
     return flat
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..algebra.dims import Dim
 from ..errors import ParseError, Span, UnsupportedError
-from .functions import SHAPED
+from .functions import SHAPED, places
 from .loops import series_range
 from .sizes import read_dim
 from .tape import Bound, Node, Tape, subscript, sum_letters, superscript
@@ -31,14 +31,17 @@ class Atoms:
         *,
         matlab: bool = False,
         bound: Bound | None = None,
+        is_number: Callable[[str], bool] = lambda name: False,
     ) -> None:
         self.statement, self.t, self.i = statement, statement.tokens, at
-        self.is_function, self.matlab, self.bound = is_function, matlab, bound
+        self.is_function, self.is_number = is_function, is_number
+        self.matlab, self.bound = matlab, bound
         self.tape: Tape = []
         self.block = False  # inside [ ], white space separates
         self.norms = 0  # open ‖ at this bracket level
         self.depth = 0  # of norms and index sums, which the tokens do not limit
         self.calls = 0
+        self.identity = False  # whether a bare I is the identity matrix
         self.only_matrix = False  # a construct was met that the MATLAB-like dialect does not have
 
     def sum(self) -> int:
@@ -198,14 +201,14 @@ class Atoms:
             raise self.unexpected(f"a name after {token.text}")
         self.i += 1
         if token.kind == "partial":
-            slots = tuple(int(c) - 1 for c in token.text.rstrip("_").split("∂") if c)
-            return self.call(name, {"partials": slots})
-        digits = token.text.lstrip("∇").rstrip("_")
+            partials = tuple(int(c) - 1 for c in token.text.rstrip("_").split("∂") if c)
+            return self.call(name, {"partials": partials})
+        digits = token.text.lstrip("∇")
         marks = len(token.text) - len(token.text.lstrip("∇"))
         if self.t[self.i].text == "(" and self.t[self.i].start == name.end and self.is_function(name.text):
-            slots = tuple(int(c) - 1 for c in digits) or (0,) * marks
-            if len(slots) != marks:
-                raise ParseError("P002", f"{token.text} has {marks} ∇ but {len(slots)} places", span=self.span(token))
+            slots = places(digits, marks)
+            if slots is None:
+                raise ParseError("P002", f"{token.text} does not say which {marks} places", span=self.span(token))
             return self.call(name, {"slots": slots})
         return self.node("name", (), token.text + name.text, token.start)
 
@@ -219,8 +222,8 @@ class Atoms:
             return self.node("structure", (), (text, self.dims(), token), start)
         if self.is_function(text):
             return self.call(token, {})
-        if text == "eye":
-            return self.node("shaped", (), (text, (), token), start)
+        if text == "eye" or (text == "I" and self.identity):
+            return self.node("shaped", (), ("eye", (), token), start)
         if self.bound is not None and (found := subscript(text)) is not None:
             return self.indexed(token, *found)
         return self.node("name", (), text, start)

@@ -211,6 +211,7 @@ def apply_free(
 ) -> Val:
     if not args:
         raise maker.parse_error("P002", f"{name} has no argument", node, expected=f"{name}(x)")
+    name = maker.own.get(name, name)
     bad = next((k for k in options if k not in ("order", "slots", "partials")), None)
     if bad:
         raise maker.parse_error("P002", f"the free function {name} has no option {bad}", node)
@@ -224,6 +225,17 @@ def apply_free(
             f"{name}′ of several arguments can be read in several ways",
             node,
             expected=f"∂1_{name}(…) or ∂2_{name}(…)",
+        )
+    first = maker.uses.setdefault(name, (len(args), maker.surface(node)))
+    if first[0] != len(args) and not maker.printed:
+        raise maker.shape_error(
+            "S001",
+            f"{name} has {len(args)} arguments here, and {first[0]} in {first[1]}",
+            node,
+            node.kids,
+            args,
+            expected="one number of arguments for one function",
+            hint="give one of the two functions another name",
         )
     if kind.args is not None:
         _check_arguments(maker, node, name, kind.args, args)

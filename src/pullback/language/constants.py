@@ -53,6 +53,8 @@ def shaped_node(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
         if len(dims) > 1 and (len(dims) > 2 or not maker.sizes.agree(*dims)):
             raise maker.parse_error("P002", "eye takes one size", node, expected="eye(n)")
         size = dims[0] if dims else maker.hole(-100 * at)
+        if not dims:
+            maker.note(f"{maker.surface(node)} is the identity matrix I_{size}")
         return maker.leaf(lambda: matrix.identity(size), (size, size))
     one = Fraction(name == "ones")
     return maker.leaf(lambda: OPERATORS["fill"](arithmetic.rational(one), dims), dims)

@@ -14,7 +14,17 @@ __all__ = ["declare"]
 _CONSTANT = frozenset({"const", "data", "constant"})
 _HARMLESS = frozenset({"param", "positive", "nonzero", "invertible", "nonsingular", "real"})
 _SCALAR_WORDS = frozenset({"scalar", "number"})
-_FUNCTION_WORDS = frozenset({"entrywise", "elementwise"})
+_FUNCTION_WORDS = frozenset({"entrywise", "elementwise", "pointwise"})
+_REALS = frozenset({"R", "ℝ"})
+_SHAPE_OF = {
+    "vector": "{0} : n", "column": "{0} : n", "row": "{0} : n", "array": "{0} : n or {0} : (m, n)", "list": "{0} : n",
+    "matrix": "{0} : (m, n)", "tensor": "{0} : (m, n, p)", "function": "{0} : entrywise, {0} : scalar function or "
+    "{0} : (n) -> (m)", "map": "{0} : (n) -> (m)", "mapping": "{0} : (n) -> (m)",
+    **dict.fromkeys(["real", "float", "double", "int", "integer", "ℝ"], "{0} : scalar, {0} : n or {0} : (m, n)"),
+    **dict.fromkeys(["const", "constant", "data"], "{0} : scalar where const, or {0} : n where const"),
+    **dict.fromkeys(["param", "parameter", "variable", "input"], "{0} : scalar, {0} : n or {0} : (m, n)"),
+    **dict.fromkeys(["symmetric", "diagonal", "orthogonal", "positive"], "{0} : (n, n)"),
+}  # fmt: skip
 
 
 def declare(statement: Statement, colon: int, found: Lines) -> None:
@@ -50,11 +60,15 @@ def declare(statement: Statement, colon: int, found: Lines) -> None:
 def _type(statement: Statement, i: int, found: Lines) -> Shape | FunctionKind:
     t = statement.tokens
     token = t[i]
-    if token.text in _FUNCTION_WORDS:
-        i += 1
-        i += t[i].text == "function"
+    arrow = [k.text for k in t[i : i + 3]] in [[a, to, b] for a in _REALS for to in ("->", "→") for b in _REALS]
+    if token.text in _FUNCTION_WORDS or arrow:
+        i += 3 if arrow else 1
+        i += not arrow and t[i].text == "function"
         _end_of_type(statement, i)
         return FunctionKind("entrywise")
+    if token.text == "functional":
+        _end_of_type(statement, i + 1)
+        return FunctionKind("tensor")
     if token.text in _SCALAR_WORDS:
         if t[i + 1].text == "function":
             _end_of_type(statement, i + 2)
@@ -108,6 +122,7 @@ def _shape(statement: Statement, i: int, found: Lines) -> tuple[Shape, int]:
             )
         i += 1
     else:
+        _no_size(statement, i)
         dim, i = read_dim(statement, i)
         dims.append(dim)
     for dim in dims:
@@ -116,6 +131,27 @@ def _shape(statement: Statement, i: int, found: Lines) -> tuple[Shape, int]:
             raise ParseError("P002", f"a size of {value}", span=statement.span(t[i - 1]), expected="a positive size")
         found.dims |= dim.symbols()
     return tuple(dims), i
+
+
+def _no_size(statement: Statement, i: int) -> None:
+    """Refuses a word that says what kind of thing is declared where its sizes are asked for."""
+    token, name = statement.tokens[i], statement.tokens[0].text
+    if token.text == "complex":
+        raise UnsupportedError(
+            "U002",
+            "complex numbers are not supported",
+            span=statement.span(token),
+            expected="real numbers",
+            hint=f"for the real and the imaginary part declare two names, {name}_re and {name}_im",
+        )
+    if token.text in _SHAPE_OF:
+        raise ParseError(
+            "P002",
+            f"{token.text} is no size",
+            span=statement.span(token),
+            expected="the sizes of the axes, scalar, entrywise or scalar function",
+            hint=f"write {_SHAPE_OF[token.text].format(name)}",
+        )
 
 
 def _is_tuple(statement: Statement, i: int) -> bool:

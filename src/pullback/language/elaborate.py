@@ -23,8 +23,8 @@ _LARGEST_POWER = 1000
 _LARGEST_NUMBER = 10**500
 
 
-def elaborate(maker: Maker, statement: Statement, tape: Tape) -> Val:
-    """The value of the whole tape. Raises PullbackError with its place."""
+def elaborate(maker: Maker, statement: Statement, tape: Tape, *, rows: bool = False) -> Val:
+    """The value of the whole tape, which may be a row if `rows`. Raises PullbackError with its place."""
     maker.statement, maker.tape = statement, tape
     values: list[Val] = []
     for at, node in enumerate(tape):
@@ -34,7 +34,7 @@ def elaborate(maker: Maker, statement: Statement, tape: Tape) -> Val:
         except PullbackError as error:
             raise maker.located(error, node, node.kids, kids) from None
     final = values[-1]
-    if final.row:
+    if final.row and not rows:
         raise lone_row(maker, tape[-1], final)
     return final
 
@@ -99,8 +99,20 @@ def _filled(maker: Maker, value: Val, at: int, wide: Val) -> Val:
     if value.order:
         return value
     if value.number is None:
+        maker.filled |= _names_under(maker.tape, at)
         maker.note(f"the scalar {maker.surface(maker.tape[at])} is added to every entry")
     return maker.make(lambda s: OPERATORS["fill"](s, wide.shape), wide.shape, value, row=wide.row)
+
+
+def _names_under(tape: Tape, at: int) -> set[str]:
+    found: set[str] = set()
+    stack = [at]
+    while stack:
+        node = tape[stack.pop()]
+        stack += node.kids
+        if node.tag == "name":
+            found.add(node.value)
+    return found
 
 
 def _broadcast(maker: Maker, node: Node, vector: tuple[Val, int], wide: tuple[Val, int]) -> Val:
@@ -178,6 +190,8 @@ def _star(maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int
     if not a.order or not b.order:
         scalar, other = (a, b) if not a.order else (b, a)
         return maker.make(arithmetic.smul, other.shape, scalar, other, row=other.row)
+    if maker.star:
+        return _TIMES[maker.star](maker, node, left, right)
     x, y = maker.surface(maker.tape[i]), maker.surface(maker.tape[j])
     raise maker.shape_error(
         "S005",
@@ -252,7 +266,7 @@ _TIMES = {"*": _star, "⊙": _hadamard, "⊘": _divide, "/": _over}
 def _pow(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
     x = kids[0]
     exponent, dotted, _ = node.value
-    if abs(exponent) > _LARGEST_POWER:
+    if abs(exponent) > _LARGEST_POWER and not maker.printed:
         raise maker.parse_error(
             "P002", "an exponent too large to work with", node, expected=f"at most {_LARGEST_POWER}"
         )

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from ..algebra.indexed import spelled
 from ..algebra.indexed import ref as member
+from ..algebra.indexed import spelled
 
 __all__ = ["SERIES", "families_of", "member_pattern", "spelling"]
 

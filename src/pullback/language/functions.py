@@ -9,7 +9,7 @@ from ..algebra.op import REGISTRY, Op
 from ..algebra.ops import arithmetic
 from ..errors import Span, UnsupportedError
 
-__all__ = ["KNOWN", "SCALAR_FUNCTIONS", "SHAPED", "derivative_of", "is_known", "refuse"]
+__all__ = ["KNOWN", "SCALAR_FUNCTIONS", "SHAPED", "derivative_of", "is_known", "places", "refuse"]
 
 
 def _calls() -> dict[str, tuple[Op, ...]]:
@@ -193,10 +193,10 @@ _REFUSED_PLAIN = frozenset(
 
 
 _DERIVATIVES = (
-    re.compile(r"(D+)(?:(\d+)_)?(\w+(?:\[[^\]]*\])?)"),  # Dg, D2_g
-    re.compile(r"((?:grad_)+)(?:(\d+)_)?(\w+(?:\[[^\]]*\])?)"),  # grad_loss, grad_2_loss
+    re.compile(r"(D+)((?:\d+_)*)(\w+(?:\[[^\]]*\])?)"),  # Dg, D2_g, DD1_10_g
+    re.compile(r"((?:grad_)+)((?:\d+_)*)(\w+(?:\[[^\]]*\])?)"),  # grad_loss, grad_2_loss
     re.compile(r"(grad)(\d)_(\w+(?:\[[^\]]*\])?)"),  # grad2_loss
-    re.compile(r"((?:d\d)+)()_(\w+(?:\[[^\]]*\])?)"),  # d1d2_f
+    re.compile(r"((?:d\d+)+)()_(\w+(?:\[[^\]]*\])?)"),  # d1d2_f
 )
 
 
@@ -208,12 +208,21 @@ def derivative_of(name: str, functions: Container[str]) -> tuple[str, tuple[int,
             continue
         marks, digits = found[1], found[2] or ""
         if marks[0] == "d":
-            return found[3], tuple(int(c) - 1 for c in marks[1::2])
-        count = len(marks) if marks[0] == "D" else marks.count("grad")
-        if digits and len(digits) != count:
-            continue
-        return found[3], tuple(int(c) - 1 for c in digits) or (0,) * count
+            return found[3], tuple(int(c) - 1 for c in marks[1:].split("d"))
+        slots = places(digits, len(marks) if marks[0] == "D" else marks.count("grad"))
+        if slots is not None:
+            return found[3], slots
     return None
+
+
+def places(digits: str, count: int) -> tuple[int, ...] | None:
+    """The `count` places, from 0, that `12_` or `1_10_` between the marks of a derivative and its function names."""
+    parts = digits.strip("_").split("_")
+    if parts == [""]:
+        return (0,) * count
+    if len(parts) == 1 < count:
+        parts = list(parts[0])
+    return tuple(int(p) - 1 for p in parts) if len(parts) == count else None
 
 
 _TO_NUMBER = frozenset(["det", "logdet", "slogdet", "rank", "maxeig", "mineig", "normnuc", "norm_nuc", "normspec"])

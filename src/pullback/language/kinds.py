@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from ..algebra.dims import Shape, show_shape
 from .sizes import Sizes
 
-__all__ = ["Guess", "guess"]
+__all__ = ["SOFT", "Guess", "guess"]
 
 _GREEK_SCALARS = frozenset("λαβγεμητκρ")
 _SCALAR_NAMES = frozenset(
@@ -28,6 +29,7 @@ _SCALAR_NAMES = frozenset(
         "c",
     ]
 )
+SOFT = frozenset({"c"})  # scalars that become vectors where they stand beside vectors
 _KIND = ("scalar", "vector", "matrix")
 
 
@@ -45,10 +47,12 @@ class Guess:
         return f"{name} : {show_shape(shape)}  ({kind}, because {self.reason}{source})"
 
 
-def guess(name: str, indices: int | None, sizes: Sizes) -> Guess:
-    """The order by the number of indices, or by the letter rule; its sizes are unknown."""
+def guess(name: str, indices: int | None, sizes: Sizes, vectors: Container[str] = ()) -> Guess:
+    """The order by the number of indices, or by the letter rule; its sizes are unknown. `vectors` are no scalars."""
     if indices is not None:
         order, reason = indices, f"it is written with {indices} ind{'ex' if indices == 1 else 'ices'}"
+    elif name in vectors:
+        order, reason = 1, "it stands beside vectors"
     elif name in _SCALAR_NAMES or (name[0] in _GREEK_SCALARS and name[1:].isalnum() <= name[1:].isdecimal()):
         order, reason = 0, f"{name} is usually a number"
     elif name[0].isupper():

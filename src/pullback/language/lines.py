@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..algebra.dims import show_shape
+from ..algebra.indexed import ref
 from ..algebra.ranges import Range
 from ..errors import ParseError
 from .declare import declare
@@ -138,6 +139,16 @@ def _define(statement: Statement, equals: int | None, found: Lines) -> None:
         other, first = found.places[name]
         raise defined_twice(name, statement.span(t[0]), other.span(first))
     found.places[name] = statement, t[0]
+    member = ref(name)
+    for r in ranges:
+        if member is None or not any(r.letter in d.symbols() for d in member.index):
+            raise ParseError(
+                "P043",
+                f"the left side {name} does not hold the index {r.letter} of the range {r}",
+                span=statement.span(t[0]),
+                expected=f"one member for every {r.letter}, as in {member.family if member else name}[{r.letter}] = …",
+                hint=f"a sum over {r.letter} is written sum_{{{r.letter}={r.first}..{r.last}}}",
+            )
     found.definitions.append(Definition(name, statement, t[0], equals + 1, indices, ranges))
 
 

@@ -56,14 +56,14 @@ def _range(statement: Statement, token: Token, letter: str, first: Dim, last: Di
     if letter in first.symbols() | last.symbols():
         raise ParseError("P040", f"the range of {letter} depends on {letter}", span=statement.span(token),
                          expected=f"{letter} = 1..L")  # fmt: skip
-    empty = (last - first).constant
-    if empty is not None and empty < 0:
+    terms = (last - first).terms
+    if terms and (all(c < 0 for m, c in terms if m) and (any(m for m, _ in terms) or terms[0][1] < 0)):
         raise ParseError(
             "P041",
             f"the range {letter} = {first}..{last} is empty",
             span=statement.span(token),
             expected="a first value that is not after the last",
-            hint=f"indices count upwards: {letter} = {last}..{first}",
+            hint=f"indices count upwards: {letter} = {last}..{first}; what runs downwards uses later members, as in q[t] from q[t+1]",
         )
     return Range(letter, first, last)
 

@@ -11,8 +11,9 @@ from fractions import Fraction
 from ..algebra.dims import Dim
 from ..errors import ParseError, UnsupportedError
 from .atoms import PRIMES, Atoms
+from .functions import KNOWN
 from .sizes import read_dim
-from .tape import Tape, superscript
+from .tape import Node, Tape, superscript
 from .tokens import MAX_DEPTH, MINUS, Token
 
 __all__ = ["Parser"]
@@ -23,7 +24,8 @@ _STARTS = frozenset({"name", "num", "frac", "ones", "nabla", "partial", "series"
 
 
 class Parser(Atoms):
-    """Reads one expression of a statement. `is_function` tells f'(z) from W'; `matlab` what `*` means."""
+    """Reads one expression of a statement. `is_function` tells f'(z) from W', `is_number` a size from a variable;
+    `matlab` is what `*` means."""
 
     def whole(self) -> Tape:
         """The expression up to the end of the statement."""
@@ -86,7 +88,8 @@ class Parser(Atoms):
     def term(self) -> int:
         start = self.t[self.i].start
         negative = self.sign()
-        kids, ops = [self.chain()], []
+        kids: list[int] = [self.chain()]
+        ops: list[str] = []
         while (op := _TIMES.get(self.t[self.i].text)) is not None and self.t[self.i].kind == "op":
             if self.t[self.i].text in ("⊙", "⊘"):
                 self.only_matrix = True
@@ -94,13 +97,72 @@ class Parser(Atoms):
             ops.append(op)
             inner = self.t[self.i].start
             flip = self.sign()
-            kid = self.chain()
+            factors = self.factors()
+            if op == "/" and len(factors) > 1:
+                kids, ops = self.coefficient(kids, ops[:-1], factors, flip)
+                continue
+            kid = self.product(factors, inner)
             kids.append(self.node("neg", (kid,), None, inner) if flip else kid)
         found = kids[0] if not ops else self.node("times", tuple(kids), tuple(ops), start)
         return self.node("neg", (found,), None, start) if negative else found
 
+    def coefficient(
+        self, kids: list[int], ops: list[str], factors: list[int], flip: bool
+    ) -> tuple[list[int], list[str]]:
+        """`a/2 x` is (a/2) x: below the bar stands a number, and the factors behind it are multiplied.
+
+        With anything else below the bar, `a / b c` could be (a/b) c or a/(b c): ParseError P018."""
+        below, numbers = factors[0], all(map(self.is_numeric, kids))
+        if not self.is_numeric(below) or not (not ops or numbers or (self.is_numeric(kids[-1]) and ops[-1] in "*⊙")):
+            raise self.two_quotients(kids[-1] if self.is_numeric(below) else kids[0], factors)
+        first = 0 if numbers else len(kids) - 1
+        start, end = self.tape[kids[first]].start, self.tape[below].end
+        if flip:
+            self.tape.append(Node("neg", (below,), None, self.tape[below].start, end))
+            below = len(self.tape) - 1
+        self.tape.append(Node("times", (*kids[first:], below), (*ops[first:], "/"), start, end))
+        whole = self.product([len(self.tape) - 1, *factors[1:]], start)
+        return [*kids[:first], whole], ops[:first]
+
+    def is_numeric(self, at: int) -> bool:
+        """Whether the node is made of numerals and sizes alone."""
+        stack = [at]
+        while stack:
+            node = self.tape[stack.pop()]
+            leaf = node.tag == "num" or (node.tag == "name" and self.is_number(node.value))
+            known = node.tag == "call" and node.value[0] in KNOWN
+            if not (leaf or known or node.tag in ("chain", "times", "sum", "neg", "pow")):
+                return False
+            stack.extend(node.kids)
+        return True
+
+    def two_quotients(self, over: int, factors: list[int]) -> ParseError:
+        first, second, last = (self.tape[k] for k in (factors[0], factors[1], factors[-1]))
+        text = self.statement.source.text
+        above = self.tape[over]
+        a, b, c = (
+            text[above.start : first.start].rstrip(" /"),
+            text[first.start : first.end],
+            text[second.start : last.end],
+        )
+        whole = self.statement.source.span(above.start, last.end)
+        return ParseError(
+            "P018",
+            "a quotient in front of a product can be read in two ways",
+            span=whole,
+            expected="brackets; only a number below the bar, as in 1/2 x or 1/n x, needs none",
+            hint=f"write ({a}/{b}) {c} or {a}/({b} {c})",
+        )
+
     def chain(self) -> int:
         start = self.t[self.i].start
+        return self.product(self.factors(), start)
+
+    def product(self, kids: list[int], start: int) -> int:
+        return kids[0] if len(kids) == 1 else self.node("chain", tuple(kids), None, start)
+
+    def factors(self) -> list[int]:
+        """Factors beside each other."""
         kids = [self.postfix()]
         while True:
             token = self.t[self.i]
@@ -110,7 +172,7 @@ class Parser(Atoms):
                 break
             self.only_matrix = True
             kids.append(self.postfix())
-        return kids[0] if len(kids) == 1 else self.node("chain", tuple(kids), None, start)
+        return kids
 
     def starts_factor(self, token: Token) -> bool:
         if self.block and token.spaced:

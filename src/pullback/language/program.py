@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from ..algebra.dims import Shape, show_shape
 from ..algebra.expr import Expr
+from ..algebra.indexed import at_name, ref
 from ..algebra.ranges import Range
 from ..errors import ParseError, ShapeError, Span, nearest
 
@@ -103,11 +104,14 @@ def choose_target(program: Program, name: str | None = None) -> Equation:
         raise ParseError("P003", f"{wanted} is not defined by an equation", hint=hint)
     if found.var.order:
         shape = show_shape(found.var.shape)
+        member = ref(wanted)
+        ranges = program.ranges.get(wanted, ())
+        last = at_name(wanted, {r.letter: r.last for r in ranges}) if member else wanted
         raise ShapeError(
             "S010",
             f"the gradient of a non-scalar: {wanted} has shape {shape}",
             span=found.span,
             expected="a scalar, or the gradient with respect to it given from outside",
-            hint=f"write `given grad {wanted} as g` to pull a gradient back, or add `E = sum({wanted})`",
+            hint=f"write `given grad {last} as g` to pull a gradient back, or add `E = {'loss' if member else 'sum'}({last})`",
         )
     return found

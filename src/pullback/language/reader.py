@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence, Set
+from functools import partial
 from types import MappingProxyType
 
 from ..algebra.dims import Dim, show_shape
 from ..algebra.expr import Expr
 from ..algebra.indexed import Ref, family_of, ref, spelled
 from ..algebra.ops import arithmetic, free, matrix
-from ..errors import ParseError, PullbackError, ShapeError, nearest
+from ..errors import ParseError, PullbackError, ShapeError, UnsupportedError, nearest
 from .elaborate import elaborate
 from .index_mode import elaborate_index
-from .kinds import Guess, guess
+from .kinds import SOFT, Guess, guess
 from .lines import Relation, read_lines
 from .members import Family, families_declared
-from .pratt import Parser
 from .program import Equation, Program
 from .scan import Parsed, Scan, clip
 from .sizes import Sizes, read_dim
@@ -42,13 +43,25 @@ def constant(maker: Maker, name: str, dims: set[str]) -> Val | None:
 class Reader:
     """Reads one text in one dialect."""
 
-    def __init__(self, text: str, statements: list[Statement], dialect: str | None, recognised: bool = False) -> None:
+    def __init__(
+        self,
+        text: str,
+        statements: list[Statement],
+        dialect: str | None,
+        recognised: bool = False,
+        also: Sequence[tuple[Statement, bool]] = (),
+        star: str = "",
+        vectors: frozenset[str] = frozenset(),
+    ) -> None:
+        """`also` are statements that only use names, each with whether its subscripts are indices."""
+        self.again = partial(Reader, text, statements, dialect, recognised, also, star)
+        self.vectors = vectors
         self.text = text
         self.lines = read_lines(statements)
         self.chosen = dialect or self.lines.dialect
         self.matlab = self.chosen == "matlab"
         self.recognised = recognised
-        self.scan = Scan(statements, self.lines, matlab=self.matlab)
+        self.scan = Scan(statements, self.lines, matlab=self.matlab, also=also)
         self.families = families_declared(self.lines.declared)
         self.guessed_families: dict[str, Family] = {}
         self.sizes = Sizes()
@@ -59,19 +72,26 @@ class Reader:
         self.current = ""
         self.maker = Maker(self.sizes, self.scan.functions, self._lookup, matlab=self.matlab)
         self.maker.facts = self.notes
+        self.maker.star = star
         self.maker.known_sizes = self.scan.dims
         self.conditions: list[tuple[Relation, Tape, Statement, Tape, Statement]] = []
         self.facts: list[tuple[Expr, Expr, str]] = []
+        self.also_used: set[str] = set()
 
     def read(self) -> Program:
-        lines, scan = self.lines, self.scan
-        if not scan.equations:
+        """The program of the text. Raises PullbackError."""
+        if not self.scan.equations:
             raise ParseError(
                 "P010",
                 "there is no equation",
                 expected="at least one line `name = expression`",
                 hint="for example: z = W a + b",
             )
+        return self.everything()
+
+    def everything(self) -> Program:
+        """Both passes, and what they found."""
+        lines, scan = self.lines, self.scan
         self._relations()
         for name, declared in lines.declared.items():
             if name not in scan.defined:
@@ -80,11 +100,25 @@ class Reader:
             try:
                 self._pass(building=False)
             except PullbackError as error:
+                if (found := self._with_vectors(SOFT)) is not None:
+                    return found
                 raise _without_marks(error) from None
+            if (found := self._with_vectors(SOFT & self.maker.filled)) is not None:
+                return found
             self._name_sizes()
         self._leaves()
         self._pass(building=True)
         return self._program()
+
+    def _with_vectors(self, names: Set[str]) -> Program | None:
+        """The program if those of `names` that were guessed to be numbers are vectors; None if that cannot be."""
+        soft = names & self.guesses.keys() - self.vectors
+        if not soft:
+            return None
+        try:
+            return self.again(vectors=self.vectors | soft).read()
+        except PullbackError:
+            return None
 
     # ---- assumptions about sizes
 
@@ -99,7 +133,7 @@ class Reader:
             if both is None:
                 left = Statement(statement.source, tokens[1:middle])
                 right = Statement(statement.source, tokens[middle + 1 : -1])
-                tapes = [Parser(s, 0, self.scan.is_function, matlab=self.matlab).whole() for s in (left, right)]
+                tapes = [self.scan.parser(s, 0).whole() for s in (left, right)]
                 self.conditions.append((relation, tapes[0], left, tapes[1], right))
             elif self.sizes.assume(*both):
                 self.notes.setdefault(f"{both[0]} = {both[1]} assumed on line {statement.source.line}")
@@ -158,6 +192,15 @@ class Reader:
                     "S002",
                     f"the two sides of an assumption have the shapes {shapes}",
                     span=first.span(first.tokens[0], second.tokens[-2]),
+                )
+            if a.order:
+                raise UnsupportedError(
+                    "U011",
+                    f"the assumption {relation.text} cannot be sampled, so its use cannot be checked",
+                    span=first.span(first.tokens[0], second.tokens[-2]),
+                    expected="one scalar equation that is linear in an input, such as sum(y) = 1",
+                    hint="the gradient of a constrained variable is another question than that of a free one: derive "
+                    "without the assumption, then restrict",
                 )
             if building:
                 self.facts.append((a.built(), b.built(), relation.text))
@@ -218,7 +261,7 @@ class Reader:
             return value
         if name.startswith("∇"):
             raise maker.parse_error("P003", f"{name} is not defined", node, hint="write `given grad y as g` and use g")
-        chosen = guess(name, self.scan.index_orders.get(name), self.sizes)
+        chosen = guess(name, self.scan.index_orders.get(name), self.sizes, self.vectors)
         chosen.line = clip(self.current)
         self.guesses[name] = chosen
         if (member := ref(name)) is not None:
@@ -246,13 +289,14 @@ class Reader:
         lines, scan = self.lines, self.scan
         used = {n for e in scan.equations for n in e.uses}
         used |= {n.value for c in self.conditions for tape in (c[1], c[3]) for n in tape if n.tag == "name"}
+        used |= self.also_used
         names = sorted(
             (n for n in used if n in self.scope and n not in scan.defined),
             key=lambda n: scan.position.get(n, 0),
         )
         inputs = tuple(self.scope[n].built() for n in names)
         equations = tuple(self._equation(e) for e in scan.equations)
-        last = lines.definitions[-1].name
+        last = lines.definitions[-1].name if lines.definitions else None
         return Program(
             inputs=inputs,
             equations=equations,
@@ -295,12 +339,13 @@ class Reader:
         return [*found, *self.notes]
 
     def _arguments(self, name: str) -> str:
+        found: dict[str, None] = {}
         for e in self.scan.equations:
             for node in e.tape:
                 if node.tag == "call" and node.value[0] == name:
                     parts = (e.tape[k] for k in node.kids)
-                    return ", ".join(e.statement.source.text[p.start : p.end] for p in parts)
-        return "its arguments"
+                    found.setdefault(", ".join(e.statement.source.text[p.start : p.end] for p in parts))
+        return " and of ".join(list(found)[:6]) or "its arguments"
 
     def _given(self) -> tuple[str, Expr] | None:
         if self.lines.given is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from ..algebra.graph import components, topological
 from ..algebra.indexed import family_of, ref
@@ -51,8 +53,17 @@ class Parsed:
 class Scan:
     """The names of a text, its equations parsed and in order. Raises ParseError."""
 
-    def __init__(self, statements: list[Statement], lines: Lines, *, matlab: bool) -> None:
-        self.lines, self.statements, self.matlab = lines, statements, matlab
+    def __init__(
+        self,
+        statements: list[Statement],
+        lines: Lines,
+        *,
+        matlab: bool,
+        also: Sequence[tuple[Statement, bool]] = (),
+    ) -> None:
+        self.lines, self.matlab = lines, matlab
+        self.statements = [*statements, *(s for s, _ in also)]
+        self.also_indexed = {id(s) for s, is_index in also if is_index}
         self.functions: dict[str, FunctionKind] = dict(lines.functions)
         self.guessed_functions: list[str] = []
         self.dims = set(lines.dims)
@@ -62,7 +73,10 @@ class Scan:
         self.variables: set[str] = set()  # names that are used and never called
         self.notes: list[str] = []
         self.only_matrix = False
+        taken = self.functions.keys() | lines.declared.keys() | self.defined.keys() | self.dims
+        self.identity = "I" not in taken
         self._names()
+        self._functions_without_brackets()
         self._last_line()
         self.equations = self._order([self._parse(d) for d in lines.definitions])
 
@@ -73,7 +87,7 @@ class Scan:
         called: dict[str, None] = {}
         bare: set[str] = set()
         primed: set[str] = set()
-        indexed = {id(d.statement) for d in self.lines.definitions if d.indices is not None}
+        indexed = self.also_indexed | {id(d.statement) for d in self.lines.definitions if d.indices is not None}
         last = self.lines.definitions[-1] if self.lines.definitions else None
         if (
             last is not None
@@ -155,6 +169,24 @@ class Scan:
                             hint=f"declare `{name} : n` or `{name} : entrywise`",
                         )
 
+    def _functions_without_brackets(self) -> None:
+        """`s log t`: a known function is no variable, unless the text declares or defines it."""
+        wrong = {n for n in self.variables if is_known(n) and n != "eye"}
+        wrong -= self.lines.declared.keys() | self.defined.keys() | self.functions.keys()
+        if not wrong:
+            return
+        for d in self.lines.definitions:
+            for token, after in pairwise(d.statement.tokens):
+                if token.kind == "name" and token.text in wrong:
+                    arg = after.text if after.kind in ("name", "num") else "x"
+                    raise ParseError(
+                        "P002",
+                        f"{token.text} is a function, and stands here without its argument",
+                        span=d.statement.span(token),
+                        expected=f"{token.text}({arg})",
+                        hint=f"a variable of this name has to be declared: {token.text} : n",
+                    )
+
     def is_function(self, name: str) -> bool:
         if name in self.lines.declared or name in self.defined:
             return False
@@ -163,6 +195,12 @@ class Scan:
         if is_known(name):
             return name not in self.variables
         return derivative_of(name, self.functions) is not None
+
+    def is_number(self, name: str) -> bool:
+        """Whether the name is a size or π, and nothing else."""
+        return (
+            name in self.dims or name in ("π", "pi")
+        ) and name not in self.lines.declared.keys() | self.defined.keys()
 
     # ---- equations
 
@@ -185,9 +223,14 @@ class Scan:
             self.defined[d.name] = d
             self.notes.append(f"{d.name} names the last line, `{clip(d.statement.surface)}`")
 
+    def parser(self, statement: Statement, at: int, bound: Bound | None = None) -> Parser:
+        found = Parser(statement, at, self.is_function, matlab=self.matlab, bound=bound, is_number=self.is_number)
+        found.identity = self.identity
+        return found
+
     def _parse(self, d: Definition) -> Parsed:
         bound = None if d.indices is None else Bound(d.indices)
-        parser = Parser(d.statement, d.at, self.is_function, matlab=self.matlab, bound=bound)
+        parser = self.parser(d.statement, d.at, bound)
         tape = parser.whole()
         self.only_matrix = self.only_matrix or parser.only_matrix
         uses = [n.value if n.tag == "name" else n.value[0] for n in tape if n.tag in ("name", "indexed")]

@@ -118,12 +118,13 @@ class Sizes:
 
 
 def layer_index(span: Span) -> UnsupportedError:
-    """The refusal of `W[k]` with a symbolic k."""
+    """The refusal of `W[k]` where nothing says that W is a family with an index k."""
     return UnsupportedError(
         "U003",
-        "symbolic layer index: not in this version",
+        "a letter in brackets, and nothing says what it counts",
         span=span,
-        hint="write one layer, or number the layers: W1, W2, …",
+        expected="W[k] : (m, n), or an equation with `for k = 1..L`; a slice of one tensor has sizes in its brackets, as in x[2..n]",
+        hint="declare the family, W[k] : (m, n), or number the layers: W1, W2, …",
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
+from ..algebra.dims import Dim
 from ..algebra.expr import Expr
 from ..algebra.indexed import family_of
 from ..errors import ParseError, PullbackError, ShapeError, Span
@@ -15,12 +17,14 @@ from .program import FunctionKind, Program
 from .reader import Reader, constant
 from .sizes import Sizes
 from .tape import Node
-from .tokens import read_statements
+from .tokens import Statement, read_statements
 from .values import Maker, Val
 
 __all__ = ["FunctionKind", "decode", "parse_expression", "parse_program"]
 
-_MARK = re.compile(r"^(?:grad_(?:\d+_)?|D+(?:\d+_)?|(?:d\d+)+_)")  # of a derivative, in ASCII
+_MARK = re.compile(r"^(?:(?:grad_)+(?:\d+_)*|D+(?:\d+_)*|(?:d\d+)+_)")  # of a derivative, in ASCII
+_DIALECT_CALLS = frozenset({"norm2", "vector", "matrix"})
+_DIALECT_NAMES = frozenset({"eye"})
 _MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
@@ -59,19 +63,46 @@ def parse_program(text: str, *, name: str = "<text>", dialect: str | None = None
         if error.code != "S005" or reader.chosen is not None or reader.scan.only_matrix:
             raise
         try:
-            return Reader(text, statements, "matlab", recognised=True).read()
+            found = Reader(text, statements, "matlab", recognised=True).read()
         except PullbackError:
             raise error from None
+        if not _shows_dialect(statements) and _reads_entrywise(text, statements):
+            raise
+        return found
+
+
+def _shows_dialect(statements: Sequence[Statement]) -> bool:
+    """Whether the text holds a mark beside which `*` is the matrix product: `.*`, `x'*y`, norm2(…), vector(1), eye."""
+    for statement in statements:
+        for token, after in pairwise(statement.tokens):
+            called = after.text == "(" and after.start == token.end
+            if token.text in (".*", "./", ".^") or (token.kind == "prime" and after.text == "*"):
+                return True
+            if token.kind == "name" and token.text in (_DIALECT_CALLS if called else _DIALECT_NAMES):
+                return True
+    return False
+
+
+def _reads_entrywise(text: str, statements: list[Statement]) -> bool:
+    """Whether the text has a meaning too if every `*` between tensors is the entrywise product."""
+    try:
+        Reader(text, statements, "matrix", star="⊙").read()
+    except PullbackError:
+        return False
+    return True
 
 
 def _sizes_of(scope: Mapping[str, Expr | FunctionKind]) -> set[str]:
     return {s for e in scope.values() if isinstance(e, Expr) for d in e.shape for s in d.symbols()}
 
 
-def parse_expression(text: str, scope: Mapping[str, Expr | FunctionKind]) -> Expr:
+def parse_expression(
+    text: str, scope: Mapping[str, Expr | FunctionKind], spell: Callable[[str], str] = lambda name: name
+) -> Expr:
     """One printed expression read back, its names bound by `scope`. Raises PullbackError.
 
-    A gradient may be bound as `∇z` or as `grad_z`; a function by its name and kind.
+    A gradient may be bound as `∇z` or as `grad_z`; a function by its name and kind. `spell` says how the names of
+    functions and sizes are spelled in the text, the others being bound as they are spelled.
     """
     bracketed = [n for n in scope if "[" in n] + [s for s in _sizes_of(scope) if "[" in s]
     families = {family_of(x) for n in bracketed for x in (n.lstrip("∇"), n.removeprefix("grad_"))}
@@ -81,7 +112,8 @@ def parse_expression(text: str, scope: Mapping[str, Expr | FunctionKind]) -> Exp
     if len(statements) > 1:
         span = statements[1].span(statements[1].tokens[0])
         raise ParseError("P002", "more than one expression", span=span)
-    functions = {n: k for n, k in scope.items() if isinstance(k, FunctionKind)}
+    own = {spell(n): n for n, k in scope.items() if isinstance(k, FunctionKind)}
+    functions = {spell(n): k for n, k in scope.items() if isinstance(k, FunctionKind)}
     values = {n: e for n, e in scope.items() if isinstance(e, Expr)}
 
     def is_function(word: str) -> bool:
@@ -89,7 +121,8 @@ def parse_expression(text: str, scope: Mapping[str, Expr | FunctionKind]) -> Exp
             return False
         return word in functions or is_known(word) or derivative_of(word, functions) is not None
 
-    sizes_known = _sizes_of(scope)
+    spelled = {spell(s): s for s in _sizes_of(scope)}
+    sizes_known = set(spelled)
 
     def lookup(maker: Maker, word: str, node: Node) -> Val:
         found = values.get(word)
@@ -99,11 +132,15 @@ def parse_expression(text: str, scope: Mapping[str, Expr | FunctionKind]) -> Exp
             found = values.get("∇" + word[5:])
         if found is not None:
             return Val(found.shape, found)
-        own = constant(maker, word, sizes_known)
-        if own is not None:
-            return own
+        constants = constant(maker, word, sizes_known)
+        if constants is not None:
+            return constants
         known = ", ".join(list(values)[:12])
         raise ParseError("P003", f"{word} is not defined here", span=maker.span(node), expected=known)
 
-    tape = Parser(statements[0], 0, is_function).whole()
-    return elaborate(Maker(Sizes(), functions, lookup), statements[0], tape).built()
+    tape = Parser(statements[0], 0, is_function, is_number=lambda n: n in sizes_known and n not in values).whole()
+    sizes = Sizes()
+    sizes.bound.update({s: Dim.symbol(n) for s, n in spelled.items() if s != n})
+    maker = Maker(sizes, functions, lookup)
+    maker.printed, maker.own = True, own
+    return elaborate(maker, statements[0], tape).built()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from ..errors import ParseError, Span
 from .families import SERIES, families_of, member_pattern, spelling
@@ -12,10 +13,11 @@ __all__ = ["MINUS", "Source", "Statement", "Token", "read_statements"]
 MAX_TEXT = 64 * 1024 * 1024
 MAX_LINE = 20_000
 MAX_TOKEN = 200
+MAX_DIGITS = 2000
 MAX_DEPTH = 100
 
 _NOT_IN_NAMES = "ᵀ⁰¹²³⁴⁵⁶⁷⁸⁹ⁿ½⅓¼¾"
-_NAME = rf"[^\W\d_{_NOT_IN_NAMES}][^\W{_NOT_IN_NAMES}]*"
+_NAME = rf"[^\W\d_{_NOT_IN_NAMES}₀-₉](?:[^\W{_NOT_IN_NAMES}]|[\u0300-\u036f])*"
 _SUBSCRIPT = r"\{[A-Za-z, ]*\}"
 _TOKEN = re.compile(
     rf"""(?P<space>[ \t\u00a0]+)
@@ -26,7 +28,7 @@ _TOKEN = re.compile(
     |(?P<frac>[½⅓¼¾])
     |(?P<sup>⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)
     |(?P<prime>['′″‴]|⁽[\d⁰¹²³⁴⁵⁶⁷⁸⁹]+⁾)
-    |(?P<nabla>∇+(?:\d+_)?)
+    |(?P<nabla>∇+(?:\d+_)*)
     |(?P<partial>(?:∂\d+)+_)
     |(?P<op>\.\.|\.\*|\./|\.\^|\.'|\^∘|->|!=|>=|<=|==|\*\*|\|\||[-−+*·/@⊙⊘⊗=:,;()\[\]⟨⟩<>≠≥≤→^ᵀ⊤‖|])
     |(?P<comment>\#.*)
@@ -109,7 +111,7 @@ def read_statements(
     # a member of a family is one token, whatever stands in its brackets
     pattern = re.compile(f"{member_pattern(families)}|{_TOKEN.pattern}", _TOKEN.flags) if families else _TOKEN
     for number, line in enumerate(text.split("\n"), 1):
-        line = line.rstrip("\r").removeprefix("\ufeff")
+        line = unicodedata.normalize("NFC", line.rstrip("\r").removeprefix("\ufeff"))
         if len(line) > max_line:
             span = Span(name, number, MAX_LINE + 1, 1, line)
             raise ParseError(
@@ -168,7 +170,7 @@ def _read_line(source: Source, found: list[Statement], pattern: re.Pattern[str])
                     found.append(Statement(source, tokens))
                     tokens = []
                 continue
-        elif kind == "bad" or len(text) > MAX_TOKEN or text.startswith("__"):
+        elif kind == "bad" or len(text) > (MAX_DIGITS if kind == "num" else MAX_TOKEN) or text.startswith("__"):
             raise _bad(source, token)
         tokens.append(token)
     if stack:
@@ -240,9 +242,10 @@ def _bad(source: Source, token: Token) -> ParseError:
             expected="a name that starts with a letter",
             hint="this is read as mathematics: nothing of it is run as Python",
         )
-    if len(text) > MAX_TOKEN:
+    most, what = (MAX_DIGITS, "number") if token.kind == "num" else (MAX_TOKEN, "word")
+    if len(text) > most:
         return ParseError(
-            "P009", f"a word of {len(text)} characters", span=span, expected=f"at most {MAX_TOKEN} characters"
+            "P009", f"a {what} of {len(text)} characters", span=span, expected=f"at most {most} characters"
         )
     shown = text if text.isprintable() else f"U+{ord(text):04X}"
     return ParseError(

@@ -70,9 +70,14 @@ class Maker:
     ) -> None:
         self.sizes, self.functions, self.lookup = sizes, functions, lookup
         self.matlab, self.building = matlab, building
+        self.printed = False  # whether the text is our own
+        self.own: Mapping[str, str] = {}  # the names of functions that are spelled in another way there
+        self.filled: set[str] = set()  # names of scalars that stand beside tensors in a sum
+        self.star = ""  # ⊙ if `*` between tensors is tried as the entrywise product
         self.inferred: set[str] = set()  # size letters that the reader chose
         self.known_sizes: set[str] | None = None  # the size symbols of the text, if there is one
         self.holes: dict[tuple[int, int], Dim] = {}  # sizes that a node leaves to its surroundings
+        self.uses: dict[str, tuple[int, str]] = {}  # of each unknown function: how many arguments, and where first
         self.notes: list[str] = []
         self.facts: dict[str, None] = {}  # assumptions, in order, each once
         self.statement: Statement

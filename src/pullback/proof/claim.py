@@ -18,7 +18,7 @@ from .field import Modular, OutOfDomain, P
 from .jets import Point, sizes_for
 from .sizes import TRIALS, Rounds, Sizes, rounds
 
-__all__ = ["check", "degree", "modular_equal", "nowhere"]
+__all__ = ["Memo", "check", "degree", "modular_equal", "nowhere"]
 
 _MOST = 10**17  # a degree beyond which the bound says nothing
 _TRIES = 32  # new random points when one falls outside a domain
@@ -255,10 +255,13 @@ def _linear(claimed: Expr) -> bool:
     return holds[claimed] in (1, 9)  # a differential may be zero
 
 
-def nowhere() -> UnsupportedError:
-    """The refusal of a program for which no point was found at which it is defined."""
+def nowhere(tries: int = 0) -> UnsupportedError:
+    """The refusal of a program for which no point was found at which it is defined: modulo p, or in `tries` real ones."""
     return UnsupportedError("U012", "no point was found at which these equations are defined, so nothing can be checked",
-                            hint="look for a division by something that is always 0, as in b / (t − t)")  # fmt: skip
+                            notes=(f"{tries} points with real entries between 0.01 and 100 were tried",) if tries else (),
+                            hint="look for a root or a logarithm of something that is never positive, or a division by 0; "
+                            "a domain far from 0, as of log(s − 1000), is found if the input is t = s − 1000 instead of s"
+                            if tries else "look for a division by something that is always 0, as in b / (t − t)")  # fmt: skip
 
 
 def failure(step: Step, why: str) -> CheckFailed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from random import Random
 from typing import Any
 
@@ -16,7 +17,8 @@ from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import is_name, var
 from ..errors import CheckFailed
 from ..step import Evidence
-from .field import Field, OutOfDomain, Real, dot
+from .claim import nowhere
+from .field import Field, OutOfDomain, Real, TooLarge, dot
 from .jets import Point
 from .problem import Problem, claimed_change, start
 from .sizes import sizes_of
@@ -24,6 +26,7 @@ from .sizes import sizes_of
 __all__ = ["confirm_by_differences", "functions_in", "slope_error"]
 
 _TRIES = 32
+_SEARCH = 160  # tries after which a program without one real point is held to be defined nowhere
 _LIMIT = 400  # equations above which only the slopes of functions are checked
 _STEPS = (2e-3, 2e-4, 2e-5, 2e-6, 2e-2)  # a steep function needs a short step, a flat one a long step
 _TOLERANCE = 1e-6
@@ -111,12 +114,18 @@ def _relative(at: Any, noise: float, claimed: float, size: float) -> tuple[float
 
 
 def _central(problem: Problem, sizes: Mapping[str, int]) -> float | None:
-    """The relative difference between Σ⟨∇x, dx⟩ and a central difference, None if no point tests it. Raises CheckFailed."""
-    for attempt in range(_TRIES):
+    """The relative difference between Σ⟨∇x, dx⟩ and a central difference, None if no point tests it.
+
+    Raises CheckFailed; UnsupportedError U012 if at no point the program and its gradients are real numbers.
+    """
+    defined = False
+    for attempt in range(_SEARCH):
+        if defined and attempt >= _TRIES:
+            break
         field = Real(f"float{attempt}", positive=attempt % 4 == 3)
         point = Point(field, sizes)
         try:
-            start(problem, point)
+            start(problem, point, field.wander if attempt >= _TRIES else None)
             pushes = {
                 v: point.draw(v) for v in problem.probed if v is not problem.target
             }  # a push of E hides all small ones
@@ -130,7 +139,13 @@ def _central(problem: Problem, sizes: Mapping[str, int]) -> float | None:
             if problem.seed is not None:
                 base.bind(problem.seed, seed)
             claimed, size = claimed_change(problem, base, pushes)
+            defined = True
+        except TooLarge:
+            defined = True  # as far as floats can tell
+            continue
         except OutOfDomain:
+            continue
+        if not isfinite(claimed):
             continue
 
         def at(h: float, begin: Any = begin, pushes: Any = pushes, seed: Any = seed, field: Field = field) -> float:
@@ -142,6 +157,8 @@ def _central(problem: Problem, sizes: Mapping[str, int]) -> float | None:
             if not agrees:
                 raise _refused("the gradients", error)
             return error
+    if not defined:
+        raise nowhere(_SEARCH)
     return None
 
 

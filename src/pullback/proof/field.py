@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from ..algebra.expr import Expr
 
-__all__ = ["Field", "Modular", "OutOfDomain", "P", "Real"]
+__all__ = ["Field", "Modular", "OutOfDomain", "P", "Real", "TooLarge"]
 
 P = 2**61 - 1
 _KINK, _HUGE = 1e-2, 1e4
@@ -22,6 +22,10 @@ _KINK, _HUGE = 1e-2, 1e4
 
 class OutOfDomain(Exception):
     """The random point is outside the domain of a function: draw another."""
+
+
+class TooLarge(OutOfDomain):
+    """A float without digits left: this says nothing about the domain."""
 
 
 class Field(Protocol):
@@ -105,10 +109,19 @@ class Real:
     def __init__(self, seed: str, positive: bool = False) -> None:
         self.random = Random(seed)
         self.positive = positive
+        self.centre = 0.0  # 0: entries of size about 1, else entries near this number
         self.table: dict[tuple[Any, ...], float] = {}
 
     def draw(self) -> float:
+        if self.centre:
+            return self.random.uniform(0.8, 1.2) * self.centre
         return self.random.uniform(0.3, 1.2) * (1 if self.positive else self.random.choice((-1, 1)))
+
+    def wander(self) -> None:
+        """The next draws may have another sign and another size: for narrow domains."""
+        self.positive = self.random.random() < 0.5
+        near = self.random.random() < 0.7
+        self.centre = self.random.choice((-1, 1)) * 10 ** self.random.uniform(-2, 2) if near else 0.0
 
     def _coefficient(self, *key: Any) -> float:
         if key not in self.table:
@@ -116,7 +129,10 @@ class Real:
         return self.table[key]
 
     def number(self, value: Fraction) -> float:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as why:
+            raise TooLarge from why
 
     def constant(self, e: Expr) -> float:
         return float(e.op.real())
@@ -124,17 +140,24 @@ class Real:
     def power(self, x: float, exponent: int) -> float:
         if exponent < 0 and x == 0:
             raise OutOfDomain
-        return float(x**exponent)
+        try:
+            return float(x**exponent)
+        except OverflowError as why:
+            raise TooLarge from why
 
     def function(self, e: Expr, args: tuple[float, ...]) -> float:
         if e.op.kink and abs(args[0]) < _KINK:
             raise OutOfDomain  # a difference across a kink is not a derivative
         try:
             value = e.op.real(*args, **e.op.attributes(e))
-        except (ValueError, ZeroDivisionError, OverflowError) as why:
-            raise OutOfDomain from why
-        if isinstance(value, complex) or not math.isfinite(value):
+        except OverflowError as why:
+            raise TooLarge from why
+        except (ValueError, ZeroDivisionError) as why:
+            raise (OutOfDomain if all(map(math.isfinite, args)) else TooLarge) from why
+        if isinstance(value, complex):
             raise OutOfDomain
+        if not math.isfinite(value):
+            raise TooLarge
         return float(value)
 
     def free(self, name: str, orders: tuple[int, ...], args: tuple[float, ...]) -> float:
@@ -145,7 +168,7 @@ class Real:
             phase += c * x
             scale *= c ** orders[i]
         if abs(phase) > _HUGE:
-            raise OutOfDomain  # its digits are lost, and with them every difference
+            raise TooLarge  # its digits are lost, and with them every difference
         return scale * math.sin(phase + math.pi / 2 * sum(orders))
 
     def remember(self, args: tuple[tuple[Any, ...], ...]) -> tuple[tuple[Any, ...], ...]:
@@ -160,7 +183,7 @@ class Real:
         for slot, k in hits:
             scale *= self._coefficient(name, at, slot, k)
         if abs(phase) > _HUGE:
-            raise OutOfDomain
+            raise TooLarge
         return scale * math.sin(phase + math.pi / 2 * len(hits))
 
 

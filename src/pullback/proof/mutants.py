@@ -24,7 +24,7 @@ from ..errors import CheckFailed, ShapeError
 from .final import Problem, survives
 from .sizes import symbols_of
 
-__all__ = ["Counts", "Edit", "Mutant", "alike", "different", "edits", "mutants", "mutants_of", "trial"]
+__all__ = ["Counts", "Edit", "Mutant", "alike", "built", "different", "edits", "mutants", "mutants_of", "trial"]
 
 _HALF = Fraction(1, 2)
 
@@ -34,11 +34,16 @@ Sizes = Mapping[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change at `node`: `make` builds what stands there instead, from the node at the sizes tried."""
+    """One change at `node`: `make` builds what stands there instead, from the node at the sizes tried.
+
+    `kind` is what a person did, `part` the factor or term it was done to.
+    """
 
     name: str
     node: Expr
     make: Change
+    kind: str = ""
+    part: Expr | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +148,7 @@ def _rescaled() -> Iterator[tuple[str, Change]]:
 def _of_sum(e: Expr) -> Iterator[Edit]:
     for k, a in enumerate(e.args):
         if len(e.args) == 2 and e.op.alone is not None:
-            yield Edit(f"drop the term {_called(a)}", e, _alone(1 - k))
+            yield Edit(f"drop the term {_called(a)}", e, _alone(1 - k), "term", a)
         for name, change in _rescaled():
             yield Edit(f"{name} the term {_called(a)}", e, _put(k, change))
 
@@ -152,17 +157,26 @@ def _of_product(e: Expr) -> Iterator[Edit]:
     pair = len(e.args) == 2
     for k, a in enumerate(e.args):
         without = _only(1 - k) if pair else _put(k, lambda X: ones(X.shape))
-        yield Edit(f"drop the factor {_called(a)} of {_called(e)}", e, without)
+        lost = "factor" if e.op.lifts == "HAD" else "lost"
+        yield Edit(f"drop the factor {_called(a)} of {_called(e)}", e, without, lost, a)
         if a.order == 2:
-            yield Edit(f"transpose the factor {_called(a)} of {_called(e)}", e, _put(k, _turned))
+            yield Edit(f"transpose the factor {_called(a)} of {_called(e)}", e, _put(k, _turned), "transpose", a)
         if a.order and a is ones(a.shape):
             mean = _put(k, lambda X: size_of(X.shape[0]) ** Fraction(-1) * X)
-            yield Edit(f"mean for the sum over {a.shape[0]} in {_called(e)}", e, mean)
+            yield Edit(
+                f"mean for the sum over {a.shape[0]} in {_called(e)}", e, mean, "mean" if _summed(e, k) else "", a
+            )
     if pair and not e.op.commutes:
-        yield Edit(f"swap the factors of {_called(e)}", e, lambda x: _remake(x, x.args[::-1]))
+        yield Edit(f"swap the factors of {_called(e)}", e, lambda x: _remake(x, x.args[::-1]), "swap")
         for other in REGISTRY.values():
             if other is not e.op and _product_of_this_order(other, e):
-                yield Edit(f"{other.name} for {_called(e)}", e, _other(other))
+                yield Edit(f"{other.name} for {_called(e)}", e, _other(other), f"product {other.lifts}")
+
+
+def _summed(e: Expr, k: int) -> bool:
+    """Whether the one axis of the k-th factor is summed over, and not one of the result."""
+    meaning = e.op.meaning(e)
+    return meaning is not None and not set(meaning[0].inputs[k]) & set(meaning[0].output)
 
 
 def _product_of_this_order(other: Op, e: Expr) -> bool:
@@ -175,16 +189,16 @@ def _product_of_this_order(other: Op, e: Expr) -> bool:
 def _of_single(e: Expr) -> Iterator[Edit]:
     """A linear op of one argument: transposes, sums, diagonals, signs."""
     [a] = e.args
-    yield Edit(f"drop {_called(e)}", e, _only(0))
+    yield Edit(f"drop {_called(e)}", e, _only(0), "untranspose" if a.order == 2 and e is a.T else "lost", a)
     meaning = e.op.meaning(e)
     if e.order >= a.order or not e.op.attr_names or meaning is None or not isinstance(e.attrs[0], tuple):
         return
     lost, exponent = e.attrs[0], 1 if meaning[0].over else -1
     name = "sum for the mean" if exponent > 0 else "mean for the sum"
-    yield Edit(f"{name} {_called(e)}", e, _scaled_by_size(lost, exponent))
+    yield Edit(f"{name} {_called(e)}", e, _scaled_by_size(lost, exponent), "mean" if exponent < 0 else "sum")
     for axes in combinations(range(a.order), len(lost)):
         if axes != lost:
-            yield Edit(f"{_called(e)} over axes {axes}", e, _with(e.op.attr_names[0], axes))
+            yield Edit(f"{_called(e)} over axes {axes}", e, _with(e.op.attr_names[0], axes), "axes")
 
 
 def _of_function(e: Expr) -> Iterator[Edit]:
@@ -193,7 +207,7 @@ def _of_function(e: Expr) -> Iterator[Edit]:
         for i, k in enumerate(orders):
             for new in sorted({0, k - 1, k + 1} - {k, -1}):
                 raised = (*orders[:i], new, *orders[i + 1 :])
-                yield Edit(f"{name}{'′' * new} for {_called(e)}", e, _with("orders", raised))
+                yield Edit(f"{name}{'′' * new} for {_called(e)}", e, _with("orders", raised), "slope", e)
         return
     for key, value in e.op.attributes(e).items():
         if isinstance(value, Fraction):
@@ -245,7 +259,7 @@ def _sized(e: Expr, bind: Mapping[str, Dim]) -> Expr:
     return done[e]
 
 
-def _build(e: Expr, edit: Edit, bind: Mapping[str, Dim]) -> Expr | None:
+def built(e: Expr, edit: Edit, bind: Mapping[str, Dim]) -> Expr | None:
     """The edited equation at the given sizes; None where the shapes do not fit."""
     plain: dict[Expr, Expr] = {}
     done: dict[Expr, Expr] = {}
@@ -270,7 +284,7 @@ def _build(e: Expr, edit: Edit, bind: Mapping[str, Dim]) -> Expr | None:
 def mutants(e: Expr) -> Iterator[tuple[str, Expr]]:
     """The edited equations of the right shape, each with what was done; none is known to be equal to `e`."""
     for edit in edits(e):
-        made = _build(e, edit, {})
+        made = built(e, edit, {})
         if made is not None and not equal(made, e):
             yield edit.name, made
 
@@ -297,12 +311,12 @@ def mutants_of(problem: Problem, counts: Counts | None = None) -> list[Mutant]:
         of, value = problem.backward[k]
         seen: set[object] = set()
         for edit in edits(value):
-            made = _build(value, edit, {})
+            made = built(value, edit, {})
             if made is not None and equal(made, value):
                 counts.equal += 1
                 continue
             fits = made is not None
-            made = made if fits else _build(value, edit, square)
+            made = made if fits else built(value, edit, square)
             key: object = edit if made is None else (fits, canonical(made) or made)
             if key in seen:
                 counts.repeated += 1
@@ -350,7 +364,7 @@ def trial(problem: Problem, sizes: Sizes, identity: bool = False) -> Counts:
     bind = {s: Dim.number(n) for s, n in sizes.items()}
     small = _sized_problem(problem, bind, _identity if identity else lambda e: e)
     for m in found:
-        made = _build(problem.backward[m.k][1], m.edit, bind)
+        made = built(problem.backward[m.k][1], m.edit, bind)
         if made is None:
             counts.by_shape += 1
             continue

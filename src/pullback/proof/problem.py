@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from .field import Field, Modular, OutOfDomain, dot
 from .jets import Point
 from .sizes import Rounds, rounds, sizes_of
 
-__all__ = ["Fact", "Problem", "claimed_change", "sampled", "start"]
+__all__ = ["Fact", "Problem", "claimed_change", "sampled", "satisfy", "start"]
 
 _TRIES = 32
 _CLOSE = 1e-9  # how nearly an assumption must hold in floats
@@ -50,12 +50,14 @@ class Problem:
         return rounds(closing, self.definitions(), self.probed, besides=[*self.inputs, *facts])
 
 
-def start(problem: Problem, point: Point) -> None:
-    """Draw the inputs, so that every assumption holds. Raises OutOfDomain, UnsupportedError U011."""
+def start(problem: Problem, point: Point, before: Callable[[], None] | None = None) -> None:
+    """Draw the inputs, so that every assumption holds; `before` is called before each. Raises OutOfDomain, UnsupportedError U011."""
     names = list(problem.inputs) + ([problem.seed] if problem.seed is not None else [])
     for v in names:
+        if before is not None:
+            before()
         point.bind(v, point.draw(v))
-    _satisfy(problem.facts, names, point)
+    satisfy(problem.facts, names, point)
 
 
 def sampled(facts: Sequence[Fact], inputs: Sequence[Expr]) -> None:
@@ -66,7 +68,7 @@ def sampled(facts: Sequence[Fact], inputs: Sequence[Expr]) -> None:
         for v in inputs:
             point.bind(v, point.draw(v))
         try:
-            return _satisfy(facts, inputs, point)
+            return satisfy(facts, inputs, point)
         except OutOfDomain:
             continue
 
@@ -74,7 +76,7 @@ def sampled(facts: Sequence[Fact], inputs: Sequence[Expr]) -> None:
 # ---- assumptions -------------------------------------------------------------------------------------------
 
 
-def _satisfy(facts: Sequence[Fact], names: Sequence[Expr], point: Point) -> None:
+def satisfy(facts: Sequence[Fact], names: Sequence[Expr], point: Point) -> None:
     """Move entries of the inputs so that all assumptions hold at this point, which is seen by trying."""
     if not facts:
         return

@@ -8,7 +8,7 @@ and whoever asks is told.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -20,7 +20,7 @@ from ..algebra.op import Meaning
 from .field import P
 from .jets import pairwise, sizes_for
 
-__all__ = ["TRIALS", "Closing", "Definitions", "Rounds", "Sizes", "rounds", "sizes_of", "symbols_of"]
+__all__ = ["TRIALS", "Closing", "Definitions", "Rounds", "Sizes", "bound", "grown", "rounds", "sizes_of", "symbols_of"]
 
 Sizes = dict[str, int]
 Definitions = Sequence[tuple[Expr, Expr]]  # (name, its value), in order of computation
@@ -83,21 +83,26 @@ def _dims(e: Expr) -> Iterable[Dim]:
 def sizes_of(exprs: Iterable[Expr], round_: int) -> Sizes:
     """Sizes for a test, large enough for every block and slice that the expressions cut out."""
     roots = list(exprs)
-    return _fitted(roots, sizes_for(symbols_of(roots), round_))
+    return grown(sizes_for(symbols_of(roots), round_), roots)
 
 
-def _fitted(roots: Sequence[Expr], sizes: Sizes) -> Sizes:
-    """The sizes grown until every part that is cut out of an axis lies within it."""
-    nodes = {e for root in roots for e in postorder(root)}
+def grown(sizes: Mapping[str, int], exprs: Iterable[Expr], fixed: Collection[str] = ()) -> Sizes:
+    """The sizes grown until every part that is cut out of an axis lies within it; those in `fixed` stay."""
+    sizes = dict(sizes)
+    nodes = {e for root in exprs for e in postorder(root)}
     atoms = [x for e in nodes for m in e.op.meaning(e) or () for x in m.extra if len(x.attrs) > 1]
     fits = [(x.shape[0], x.attrs[1] + (x.shape[1] if x.order > 1 else Dim.number(1))) for x in atoms]
     for _ in range(64):
-        if all(total.value(sizes) >= end.value(sizes) for total, end in fits):
+        short = [(t, e) for t, e in fits if t.value(sizes) < e.value(sizes)]
+        if not short:
             break
-        [(total, end), *_] = [(t, e) for t, e in fits if t.value(sizes) < e.value(sizes)]
-        # the size that helps most: one that the whole has and the part has not, else all of them
-        grow = (total.symbols() - end.symbols()) or total.symbols() or set(sizes)
-        sizes = {s: n + (s in grow) for s, n in sizes.items()}
+        total, end = short[0]
+        # the size that helps most: one that the whole has and the part has not
+        grow = (total.symbols() - end.symbols()) or total.symbols()
+        if grow:
+            sizes = {s: n + (s in grow and s not in fixed) for s, n in sizes.items()}
+        else:  # the whole is a number: the part must be small
+            sizes = {s: max(1, n - (s in end.symbols() and s not in fixed)) for s, n in sizes.items()}
     return sizes
 
 
@@ -329,7 +334,7 @@ def rounds(
     names = set(moving)
     roots = [*besides, *names, *(x for pair in definitions for x in pair), *(e for e, _ in closing)]
     symbols = symbols_of(roots)
-    least = [_fitted(roots, sizes_for(symbols, k)) for k in range(TRIALS)]
+    least = [grown(sizes_for(symbols, k), roots) for k in range(TRIALS)]
     want, degree = _wanted(symbols, definitions, closing, names)
     enough = [z for z in least if all(z[s] >= n for s, n in want.items())]
     if not any(degree.values()) and len(enough) == len(least):
@@ -343,9 +348,7 @@ def rounds(
         return Rounds([*least, *found], True)
     best = least
     for cut in _CUTS:  # as large as it may cost
-        tried = [
-            _fitted(roots, {s: max(min(want[s], cut), n) for s, n in sizes_for(symbols, k).items()}) for k in (2, 0)
-        ]
+        tried = [grown({s: max(min(want[s], cut), n) for s, n in sizes_for(symbols, k).items()}, roots) for k in (2, 0)]
         if sum(_cost(nodes, z) for z in tried) > budget:
             break
         best = [*least, *tried]
@@ -375,10 +378,10 @@ def _grid(want: Sizes, degree: Sizes, roots: Sequence[Expr]) -> list[Sizes] | No
     some = [s for s in sorted(want) if degree[s]]
     if prod(min(degree[s], _MOST) + 2 for s in some) > _MOST:
         return None
-    plain = [_fitted(roots, {s: max(n, want[s]) for s, n in sizes_for(set(want), k).items()}) for k in range(TRIALS)]
+    plain = [grown({s: max(n, want[s]) for s, n in sizes_for(set(want), k).items()}, roots) for k in range(TRIALS)]
     if not some:
         return plain
     base = {s: max(z[s] for z in plain) for s in want}
     found = [{**base, **{s: base[s] + i for s, i in zip(some, steps, strict=True)}}
              for steps in product(*(range(degree[s] + 2) for s in some))]  # fmt: skip
-    return found if all(_fitted(roots, z) == z for z in found) else None
+    return found if all(grown(z, roots) == z for z in found) else None

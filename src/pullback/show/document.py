@@ -10,6 +10,7 @@ __all__ = [
     "Calc",
     "Cell",
     "Document",
+    "Figure",
     "Head",
     "Item",
     "Line",
@@ -94,10 +95,20 @@ class Table:
     indent: int = 4
 
 
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A drawing in letters, Unicode and ASCII, and the same as a TikZ picture."""
+
+    text: tuple[str, ...]
+    ascii: tuple[str, ...]
+    latex: str
+    indent: int = 4
+
+
 @dataclass(slots=True)
 class Document:
     title: Item
-    parts: list[Head | Para | Calc | Table] = field(default_factory=list)
+    parts: list[Head | Para | Calc | Table | Figure] = field(default_factory=list)
 
 
 def plain(text: str, ascii: str | None = None) -> Sentence:

@@ -15,8 +15,8 @@ from ..algebra.ops.free import is_var
 from ..algebra.ops.matrix import eye
 from ..algebra.ops.structure import ones
 from ..calculus.roles import Entry, Letters, Product
-from .names import ascii_text, latex_name, marked
-from .notation import Printed, ascii, latex, precedence, text
+from .names import Taken, ascii_text, gradient_name, latex_name, marked
+from .notation import Printed, ascii, binding, latex, precedence, text
 
 __all__ = ["entry", "indexed", "indexed_text", "product", "products_text"]
 
@@ -95,7 +95,7 @@ class _Walker:
                 part = replace(part, node=e.op.define(e, *e.args))
                 continue
             if not e.args:
-                return [self.leaf(part)], ATOM
+                return [self.leaf(part)], self.binding(part)
             meanings: list[Meaning] | None = e.op.meaning(e)
             if e.op.binder:
                 return [_binder_sign(e, self.target), replace(part, node=e.args[0], least=TIMES)], NEG
@@ -115,10 +115,18 @@ class _Walker:
                 continue
             return self.product(part, m)
 
+    def binding(self, part: _Part) -> int:
+        e = part.node
+        if not is_var(e, "grad") or (part.legs and isinstance(self.taken, Taken) and self.taken.scheme == "full"):
+            return ATOM
+        return binding("grad", self.target, self.taken)
+
     def leaf(self, part: _Part) -> str:
         e, sub = part.node, subscript(part.legs, self.target)
+        if is_var(e, "grad") and isinstance(self.taken, Taken) and self.taken.scheme != "nabla":
+            return gradient_name(e.attrs[0], self.taken.scheme, self.target, self.taken.objective, sub)
         if e.op is eye:
-            return {"latex": r"\delta", "text": "δ", "ascii": "delta"}[self.target] + sub
+            return self.kronecker(part.legs)
         if e.order and e.op is _ONES:
             return "1"
         if is_var(e, "partial"):
@@ -129,6 +137,12 @@ class _Walker:
                 body = f"({body})"
             return body + sub
         return self.opaque(part) if e.order else _PRINT[self.target](e)
+
+    def kronecker(self, legs: Sequence[str]) -> str:
+        """δ_ij; [i = j] where δ is what gradients are called."""
+        if isinstance(self.taken, Taken) and self.taken.scheme == "delta":
+            return "[" + "=".join(legs) + "]"
+        return {"latex": r"\delta", "text": "δ", "ascii": "delta"}[self.target] + subscript(legs, self.target)
 
     def partial(self, part: _Part) -> str:
         """∂z_i/∂W_pq: the first legs belong to the name above."""
@@ -224,8 +238,7 @@ class _Walker:
         if body and not ties:
             body[-1] = replace(body[-1], least=TIMES)
         parts += [[b] for b in body]
-        delta = {"latex": r"\delta", "text": "δ", "ascii": "delta"}[self.target]
-        parts += [[delta + subscript(pair, self.target)] for pair in ties]
+        parts += [[self.kronecker(pair)] for pair in ties]
         pieces: list[str | _Part] = []
         if scale < 0:
             pieces.append("−" if self.target == "text" else "-")

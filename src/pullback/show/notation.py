@@ -14,11 +14,11 @@ from ..algebra.expr import Expr, postorder
 from ..algebra.op import ATOM, NEG, POSTFIX, PRODUCT, SUM, TIMES
 from ..algebra.ops.arithmetic import smul
 from ..algebra.ops.free import is_var
-from ..algebra.ops.structure import ones
+from ..algebra.ops.structure import ones, zeros
 from ..step import Increment
-from .names import ascii_text, latex_name, marked
+from .names import Taken, ascii_name, ascii_text, latex_name, marked
 
-__all__ = ["Printed", "ascii", "latex", "precedence", "show", "text"]
+__all__ = ["Printed", "ascii", "binding", "latex", "precedence", "show", "text"]
 
 _LIMIT = 1_000_000  # characters after which a printed form is cut: nobody reads it
 _SLOT = re.compile(r"\$([A-Za-z]+|\d+)(?::(\d+))?|@([^@]*)@")
@@ -92,7 +92,7 @@ class _Printer:
     def leaf(self, e: Expr) -> _Form:
         if is_var(e, e.attrs[1] if len(e.attrs) == 3 else ""):
             name, kind, _ = e.attrs
-            return _Form([marked(name, kind, self.target, self.taken)], ATOM)
+            return _Form([marked(name, kind, self.target, self.taken)], binding(kind, self.target, self.taken))
         body = self.template(e)
         number = (body[:1] in _NUMERAL and body[:2] != "1_") or body.startswith(r"\tfrac")
         prec = ATOM
@@ -147,7 +147,7 @@ class _Printer:
         if self.target == "latex":
             form.pieces.append(latex_name(name))
         else:
-            form.pieces.append(self.literal(name))
+            form.pieces.append(ascii_name(name) if self.target == "ascii" else name)
         form.raised = form.ends_in_number = False
 
     def add_child(self, form: _Form, e: Expr, k: int, least: int, after: str, rows: bool) -> None:
@@ -225,6 +225,16 @@ class _Printer:
         return "".join(out)
 
 
+def binding(kind: str, target: str, taken: Collection[str]) -> int:
+    """How tightly a name binds: ∂E/∂z and ∇_z E stand in parentheses beside another factor."""
+    scheme = taken.scheme if isinstance(taken, Taken) and kind == "grad" else ""
+    if scheme == "full" and target != "ascii":
+        return TIMES
+    if scheme == "partial":
+        return PRODUCT if target == "latex" else TIMES
+    return ATOM
+
+
 def _constant(e: Expr) -> Expr | None:
     """The scalar s if every entry of the tensor `e` is visibly s."""
     if not e.order:
@@ -248,6 +258,8 @@ def _print(e: Expr, target: str, taken: Collection[str]) -> tuple[str, int]:
     printer.plan(e)
     if e is ones(()):
         return "1", ATOM
+    if e is zeros(e.shape):  # alone it is written 0; inside a formula its shape must be seen
+        return "0", ATOM
     return printer.emit(e), printer.forms[e].prec
 
 

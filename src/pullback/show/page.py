@@ -5,18 +5,33 @@ from __future__ import annotations
 import json
 import re
 import textwrap
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .document import Calc, Cell, Document, Head, Item, Line, Para, Reason, Sentence, Table
+from ..errors import ParseError, nearest
+from .document import Calc, Cell, Document, Figure, Head, Item, Line, Para, Reason, Sentence, Table
+from .styles.diagram import diagram
+from .styles.every import Style, together
 from .styles.index import index
+from .styles.jacobian import jacobian
 from .styles.pairing import pairing
+from .styles.scalar import scalar
 
-__all__ = ["FORMATS", "STYLES", "render"]
+__all__ = ["FORMATS", "STYLES", "page", "render"]
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")  # what paints a word takes no room
 _WIDTH = 98
-STYLES: Mapping[str, Callable[[Mapping[str, Any], int], Document]] = {"pairing": pairing, "index": index}
+# A reading of a derivation is one line here; `all` shows each of them (what it needs: readings.PARTS).
+READINGS: Mapping[str, Style] = {
+    "pairing": pairing,
+    "jacobian": jacobian,
+    "index": index,
+    "scalar": scalar,
+    "diagram": diagram,
+}
+STYLES: Mapping[str, Style] = {**READINGS, "all": together(READINGS)}
+LAYOUTS = ("numerator", "denominator")
 
 
 def render(
@@ -26,11 +41,24 @@ def render(
     level: int = 2,
     ascii: bool = False,
     color: bool = False,
+    **view: Any,
 ) -> str:
-    """The page of a record. Styles: pairing, index; formats: text, markdown, latex, json; levels 1 to 4."""
+    """The page of a record. Formats: text, markdown, latex, json; levels 1 to 4.
+
+    `view` holds what only some styles ask for: `layout`, "numerator" or "denominator"; `numbers`, whether to show some.
+    """
     if format == "json":
         return json.dumps(record, ensure_ascii=ascii, indent=1) + "\n"
-    doc = STYLES[style](record, level)
+    for what, word, known in (("style", style, STYLES), ("layout", view.get("layout", "numerator"), LAYOUTS)):
+        if word not in known:
+            close = nearest(str(word), list(known))
+            raise ParseError("P030", f"{what} cannot be {word}", expected=", ".join(known),
+                             hint=f"did you mean {close}?" if close else "")  # fmt: skip
+    return page(STYLES[style]({**record, "view": view}, level), format, ascii, color)
+
+
+def page(doc: Document, format: str = "text", ascii: bool = False, color: bool = False) -> str:
+    """A document as text, Markdown or LaTeX."""
     return FORMATS[format](doc, ascii, color)
 
 
@@ -84,6 +112,8 @@ class _Text:
             )
         elif isinstance(part, Table):
             yield from self.table(part)
+        elif isinstance(part, Figure):
+            yield from (" " * part.indent + line for line in (part.ascii if self.ascii else part.text))
         elif isinstance(part, Calc):
             yield from self.calc(part)
 
@@ -135,13 +165,13 @@ class _Text:
     def table(self, part: Table) -> Iterator[str]:
         rows = [[self.of(c) for c in row] for row in part.rows]
         columns = max(map(len, rows))
-        widths = [max(len(r[k]) for r in rows if k < len(r)) for k in range(columns)]
+        widths = [max(_wide(r[k]) for r in rows if k < len(r)) for k in range(columns)]
         if sum(widths) + part.gap * columns + part.indent > _WIDTH:
             widths = [min(w, 44) for w in widths]
         for row in rows:
             line = " " * part.indent
             for k, cell in enumerate(row):
-                line += cell.ljust(widths[k]) + " " * part.gap if k + 1 < len(row) else cell
+                line += cell + " " * (widths[k] - _wide(cell) + part.gap) if k + 1 < len(row) else cell
             if len(line.rstrip()) <= _WIDTH:
                 yield line
             else:
@@ -182,7 +212,7 @@ class _Text:
     def concluded(self, arrow: str, line: Line, pad: int) -> Iterator[str]:
         result = self.of(line.right)
         lines = list(self.reasoned(arrow, line.reason, pad)) if line.reason else [" " * pad + arrow]
-        seen = len(_ESCAPE.sub("", lines[0]))
+        seen = _wide(_ESCAPE.sub("", lines[0]))
         if len(lines) == 1 and max(seen, 50) + 2 + len(result) <= _WIDTH:
             yield f"{lines[0]}{' ' * max(50 - seen, 0)}  {self.paint(result, '32')}"
             return
@@ -213,6 +243,11 @@ class _Text:
             ):
                 shown = " " * pad + line.replace("\N{NO-BREAK SPACE}", " ")
                 yield shown.replace(names, self.paint(names, "33"), 1) if not n and not k else shown
+
+
+def _wide(text: str) -> int:
+    """How many columns a text takes: a bar over a letter takes none."""
+    return sum(not unicodedata.combining(c) for c in text)
 
 
 def _concludes(part: Calc) -> bool:
@@ -285,7 +320,11 @@ _PREAMBLE = r"""\documentclass{article}
 
 
 def _latex(doc: Document, ascii: bool, color: bool) -> str:
-    out = [_PREAMBLE + rf"\section*{{{_inline(doc.title)}}}"]
+    drawn = any(isinstance(p, Figure) for p in doc.parts)
+    preamble = (
+        _PREAMBLE.replace("{amsmath,amssymb}\n", "{amsmath,amssymb}\n\\usepackage{tikz}\n") if drawn else _PREAMBLE
+    )
+    out = [preamble + rf"\section*{{{_inline(doc.title)}}}"]
     for part in doc.parts:
         if isinstance(part, Head):
             command = "subsection" if part.level < 3 else "paragraph"
@@ -293,6 +332,8 @@ def _latex(doc: Document, ascii: bool, color: bool) -> str:
         elif isinstance(part, Para):
             lead = "" if not part.bullet else "-- " if part.bullet == "– " else part.bullet
             out.append(rf"{lead}{part.said.latex}" + "\n")
+        elif isinstance(part, Figure):
+            out.append("\\begin{center}\n" + part.latex + "\\end{center}\n")
         elif isinstance(part, Table):
             out.append(_latex_table(part))
         elif isinstance(part, Calc):
@@ -309,10 +350,11 @@ def _heading(part: Head) -> str:
 def _latex_table(part: Table) -> str:
     """Rows of formulas as an array, rows with sentences as a tabular."""
     columns = max(map(len, part.rows))
+    end = " \\\\[3pt]\n" if any("bmatrix" in c.latex for row in part.rows for c in row) else " \\\\\n"
     if all(isinstance(c, Cell) for row in part.rows for c in row):
-        body = " \\\\\n".join(" & ".join(c.latex for c in row) for row in part.rows)
+        body = end.join(" & ".join(c.latex for c in row) for row in part.rows)
         return "\\[\n\\begin{array}{" + "l" * columns + "}\n" + body + "\n\\end{array}\n\\]"
-    body = " \\\\\n".join(" & ".join(_inline(c) for c in row) for row in part.rows)
+    body = end.join(" & ".join(_inline(c) for c in row) for row in part.rows)
     return "\\begin{tabular}{" + "l" * (columns - 1) + "p{70mm}}\n" + body + "\n\\end{tabular}\n"
 
 
@@ -324,6 +366,8 @@ def _markdown(doc: Document, ascii: bool, color: bool) -> str:
         elif isinstance(part, Para):
             words = _md(part.said.latex)
             out.append(f"- {words}" if part.bullet == "– " else f"{part.bullet}{words}")
+        elif isinstance(part, Figure):
+            out.append("\n".join(["```text", *part.text, "```"]))
         elif isinstance(part, Table):
             out.append(_markdown_table(part))
         elif isinstance(part, Calc):

@@ -107,8 +107,9 @@ _SYMBOL = {
     "ℓ": r"\ell ",
     "⊗": r"\otimes ",
     "∘": r"\circ ",
+    "●": r"\bullet ",
 }
-_FUNCTIONS = ("diagvec", "diag", "tr", "exp", "log", "tanh", "cosh", "sinh", "sin", "cos")
+_FUNCTIONS = ("diagvec", "rvec", "vec", "diag", "tr", "exp", "log", "tanh", "cosh", "sinh", "sin", "cos")
 _PLAIN = {"exp", "log", "tanh", "cosh", "sinh", "sin", "cos"}
 _TOKEN = re.compile(
     r"""(?P<mark>\x00\d+\x00)
@@ -121,7 +122,7 @@ _TOKEN = re.compile(
     |(?P<prime>[′″‴']+)
     |(?P<bar>‖)
     |(?P<dots>…)
-    |(?P<symbol>:=|[⟨⟩⊙⊘Σ∇⇒−·≠≥≤×√∂≡→∫½⅓¼¾+=<>πℓ⊗∘])
+    |(?P<symbol>:=|[⟨⟩⊙⊘Σ∇⇒−·≠≥≤×√∂≡→∫½⅓¼¾+=<>πℓ⊗∘●])
     |(?P<join>[ (),\[\]/-])
     |(?P<other>.)""",
     re.X | re.S,

@@ -10,7 +10,7 @@ from .._version import __version__
 from ..algebra.expr import Expr, postorder, rebuild, substitute
 from ..algebra.indexed import family_of
 from ..algebra.ops.arithmetic import rational
-from ..algebra.ops.free import gradient, increment, is_var
+from ..algebra.ops.free import gradient, increment, is_name, is_var, var
 from ..algebra.ops.matrix import inner
 from ..algebra.ops.series import series_ranges, without_sums
 from ..algebra.ranges import Range
@@ -20,18 +20,24 @@ from ..calculus.roles import Letters, Roles, Said, roles
 from ..errors import CheckFailed
 from ..step import Evidence, Increment, Step
 from .blocks import blocks
+from .graph import diagram, program_graph
 from .indices import indexed, indexed_text, product, products_text
-from .names import ascii_text, latex_name
+from .names import Taken, ascii_text, latex_name
+from .naming import chosen, spellings, with_gradients
+from .neurons import neurons
 from .notation import Printed, show
 from .prose import fill
 from .ranges import given_member, ranges_shown, reach
+from .readings import READINGS, readings_record
 from .small import default_sizes, entries
 from .uses import used_where, users
+from .whynots import why_not_record
 
-__all__ = ["ALL", "FORMAT", "dumps", "record"]
+__all__ = ["ALL", "FORMAT", "dumps", "evidence_of", "record"]
 
 FORMAT = "pullback/1"
-ALL = frozenset({"index", "net", "why", "entries"})  # what a record may leave out when nobody will look at it
+# What a record may leave out when nobody will look at it.
+ALL = frozenset({"index", "net", "why", "entries", "why_not", "graph", "diagrams", *READINGS})
 _CHEAP = 60  # nodes above which no index sum is printed beside an expression
 _WIDE = 200  # nodes above which our own names are not written out in a forward equation
 _LINES = 6  # entries of one gradient that are written out
@@ -43,9 +49,14 @@ class _Recorder:
     def __init__(self, d: Derivation, header: Mapping[str, Any], parts: Collection[str]) -> None:
         self.d, self.header, self.parts = d, header, parts
         self.variables = list(dict.fromkeys([*d.inputs, *(q.var for q in d.core.equations)]))
-        self.taken: Collection[str] = frozenset(v.attrs[0] for v in self.variables)
         self.letters = Letters(self.variables)
         self.objective = d.target.attrs[0] if d.seed is None else "E"
+        words = [v.attrs[0] for v in self.variables]
+        functions = list(header.get("functions", {}))
+        scheme, self.unnamed = chosen(
+            str(header.get("names") or "nabla"), words, functions, self.objective, "index" in parts
+        )
+        self.taken = Taken(words, scheme, self.objective)
         self.auxiliary = {q.var for q in d.core.equations if q.auxiliary}
         self.shown: dict[Expr | Increment, Json] = {}  # what was printed already
         self.nets: dict[Expr, str] = {}
@@ -69,6 +80,11 @@ class _Recorder:
         return self.shown[e]
 
     def prose(self, template: str, bind: Mapping[str, Any] | None = None) -> Json:
+        if self.taken.scheme != "nabla" and "∇" in template:
+            more = dict(bind or {})
+            template, bind = with_gradients(template, more, self.taken, lambda x: var(x, (), "grad")), more
+        if self.taken.scheme == "delta":
+            template = template.replace("δᵢⱼ", "[i=j]")
         if bind:
             return fill(template, bind, self.taken).as_dict()
         if template not in self.sentences:
@@ -106,6 +122,35 @@ class _Recorder:
                     "role": role,
                     "wrt": v in self.d.wrt,
                     "target": v is self.d.target,
+                }
+            )
+        return found
+
+    def naming(self) -> Json:
+        """How gradients are called, and how else: for the first name that is asked for."""
+        names = [v.attrs[0] for v in self.d.wrt] or ["x"]
+        return {**spellings(names[0], self.taken), "note": self.prose(self.unnamed) if self.unnamed else None}
+
+    def axes(self) -> list[Json]:
+        """Every equation in which a matrix occurs only transposed, and the same equation with the transpose as the name."""
+        forward = {q.var: q.value for q in self.d.core.equations}
+        backward = {gradient(b.of): b.value for b in self.d.backward}
+        found: list[Json] = []
+        for s in self.d.steps:
+            if s.kind != "axes":
+                continue
+            if s.relation == ":=":
+                old, new = self.by_name[s.about], s.left
+                found.append({"old": self.math(old), "new": self.math(new), "definition": s.id, "rows": []})
+                continue
+            left = gradient(old) if s.left is gradient(new) else s.left
+            value = forward.get(left, backward.get(left))
+            assert value is not None
+            found[-1]["rows"].append(
+                {
+                    "with": self.equation(left, value)["equation"],
+                    "instead": self.equation(s.left, s.right)["equation"],
+                    "step": s.id,
                 }
             )
         return found
@@ -173,7 +218,7 @@ class _Recorder:
             "premises": list(s.premises),
             "ranges": ranges_shown(s.ranges),
             "claim": s.claim.kind,
-            "evidence": [_evidence(e) for e in s.evidence],
+            "evidence": [evidence_of(e) for e in s.evidence],
         }
 
     def index_step(self, s: Step) -> Json:
@@ -205,6 +250,7 @@ class _Recorder:
             "ranges": ranges_shown(b.ranges),
             "needed": b.auxiliary and family_of(b.of.attrs[0]) in self.mentioned,  # a shown equation speaks of it
             "index": None, "roles": None, "used": [], "entries": [], "entries_left_out": False,
+            **self.why_not(b.of),
         }  # fmt: skip
         if "why" not in self.parts:
             return plain
@@ -225,6 +271,22 @@ class _Recorder:
             "used": [self.said(s) for s in used],
             **(self.entries(b, sizes) if "entries" in self.parts and not series_ranges(b.value) else {}),
         }
+
+    def why_not(self, v: Expr) -> Json:
+        """The answer to "why not", or the name of the equation that has the same answer."""
+        found = self.header.get("why_not", {}).get(v.attrs[0])
+        like = isinstance(found, str)
+        return {
+            "why_not": None
+            if found is None or like
+            else why_not_record(
+                found, lambda e: show(e, self.taken).as_dict(), self.taken, self.objective, self.d.target, self.d.seed
+            ),
+            "why_not_like": found if like else None,
+        }
+
+    def diagrams(self) -> list[Json]:
+        return [diagram(g, self.taken, self.math, self.said) for g in self.d.diagrams]
 
     def roles(self, r: Roles) -> Json:
         return {
@@ -288,7 +350,8 @@ def _plain(e: Expr) -> Expr:
     return rebuild(e, change)
 
 
-def _evidence(e: Evidence) -> Json:
+def evidence_of(e: Evidence) -> Json:
+    """Evidence as plain data."""
     return {"level": e.level, "detail": e.detail, "data": {str(k): _json(v) for k, v in e.data.items()}}
 
 
@@ -318,13 +381,15 @@ def _checks(steps: Sequence[Json]) -> list[Json]:
 def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[str] = ALL) -> Json:
     """Everything that is shown of a proved derivation. Raises CheckFailed if a step has no evidence.
 
-    `header` says what only the reader of the program knows: source, dialect, surface (name → its line),
-    assumptions, conventions, functions (name → kind), title, final (the evidence for the whole). All of it is optional.
+    `header` says what only the reader of the program knows: source, dialect, surface (name → its line), assumptions,
+    conventions, functions (name → kind), title, final (the evidence for the whole), why_not (name → WhyNot, or the name of
+    an equation with the same answer), names (what gradients are called). All of it is optional.
     `parts` may leave out what will not be looked at: the index derivation, index sums beside formulas, the role tables
-    and uses (`why`), the entries at small sizes. The record that is written to a file has them all.
+    and uses (`why`), the entries at small sizes, the graph of the program, the diagrams. The record that is written to a file has them all.
     """
     r = _Recorder(derivation, header, parts)
-    sizes = default_sizes(r.variables)
+    named = (x for b in derivation.backward for x in (b.of, *filter(is_name, postorder(b.value))))
+    sizes = derivation.readings.get("sizes") or default_sizes([*r.variables, *named])
     steps = [r.step(s) for s in derivation.steps]
     user, core = r.forward()
     kept = [s for s in derivation.steps if s.kind in ("readoff", "collect", "simplify", "inline")]
@@ -355,12 +420,14 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
                 "increment": r.math(increment(target)),
             },
             "wrt": [v.attrs[0] for v in derivation.wrt],
+            "naming": r.naming(),
             "sizes": sizes,
         },
         "names": r.names(),
         "forward": user,
         "core": core,
         "steps": steps,
+        "axes": r.axes(),
         "recurrences": [
             {
                 "name": b.of.attrs[0],
@@ -372,7 +439,12 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
         ],
         "blocks": blocks(derivation, r.math),
         "index_steps": [r.index_step(s) for s in derivation.index_steps] if "index" in parts else [],
+        **readings_record(r, parts),
         "backward": [r.backward(b, sizes) for b in derivation.backward],
+        "graph": program_graph(derivation, r.math) if "graph" in parts else None,
+        "neurons": neurons(derivation, header["sizes"], r.taken, r.math) if "neurons" in parts else None,
+        "diagrams": r.diagrams() if "diagrams" in parts else [],
+        "diagram_steps": [r.step(s) for g in derivation.diagrams for s in g.steps] if "diagrams" in parts else [],
         "checks": _checks(steps),
         "final": [
             {"level": f["level"], "detail": str(f["detail"]), "data": _json(f["data"])} for f in header.get("final", ())

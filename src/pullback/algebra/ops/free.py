@@ -107,10 +107,15 @@ def _jacobian_shape(attrs: tuple[str, tuple[int, ...], Shape], *shapes: Shape) -
     return shape
 
 
+def _which(slots: tuple[int, ...], between: str) -> str:
+    """The places of the arguments, counted from 1: 12, and 1_10 where one of them has two digits."""
+    return (between if max(slots) > 8 else "").join(str(i + 1) for i in slots)
+
+
 def _function_text(e: Expr) -> str:
     name, slots, out = e.attrs
     mark = "" if not slots else ("∇" if not out else "D") * len(slots)
-    which = "".join(str(i + 1) for i in slots) if len(e.args) > 1 and slots else ""
+    which = _which(slots, "_") if len(e.args) > 1 and slots else ""
     return (f"@{mark}{which}_{name}@" if which else f"@{mark}{name}@") + _args(e)
 
 
@@ -118,7 +123,7 @@ def _function_latex(e: Expr) -> str:
     name, slots, out = e.attrs
     mark = (r"\nabla" if not out else "D") if slots else ""
     power = f"^{{{len(slots)}}}" if len(slots) > 1 else ""
-    which = "_{" + "".join(str(i + 1) for i in slots) + "}" if len(e.args) > 1 and slots else ""
+    which = "_{" + _which(slots, ",") + "}" if len(e.args) > 1 and slots else ""
     return f"{mark}{power}{which} @{name}@" + _args(e)
 
 

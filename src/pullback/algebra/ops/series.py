@@ -15,7 +15,7 @@ from .structure import zeros
 
 def _ends(e: Expr) -> tuple[str, str, str]:
     letter, first, last = e.attrs
-    return letter, *(str(d).replace(" ", "") for d in (first, last))  # type: ignore[return-value]
+    return letter, *(str(d).replace(" ", "") for d in (first, last))
 
 
 def _series_text(e: Expr) -> str:

@@ -29,8 +29,9 @@ def ones(shape: Shape) -> Expr:
 OPERATORS["ones"] = ones
 
 
-@leaf_op(name="zeros", attrs=("dims",), shape=lambda attrs: attrs[0], entry=lambda attrs, index, sizes: 0, uniform=0, text="0",
-         latex="0", code="xp.zeros($dims)")  # fmt: skip
+@leaf_op(name="zeros", attrs=("dims",), shape=lambda attrs: attrs[0], entry=lambda attrs, index, sizes: 0, uniform=0,
+         text=lambda e: f"zeros({', '.join(map(str, e.shape))})" if e.order else "0",
+         latex=lambda e: r"\mathbf{0}_{" + r"\times ".join(map(str, e.shape)) + "}" if e.order else "0", code="xp.zeros($dims)")  # fmt: skip
 def _zeros() -> None:
     """Every entry is 0."""
 

@@ -6,10 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..document import Calc, Cell, Head, Item, Line, Para, Reason, Sentence, Table, join, math, plain, said
-from ..names import ascii_text
+from ..names import ascii_name, ascii_text
 from ..prose import prose_latex
 
-__all__ = ["conditions", "for_all", "given", "mixed", "notes", "results", "shape", "small_sizes", "why"]
+__all__ = [
+    "conditions",
+    "for_all",
+    "given",
+    "mixed",
+    "notes",
+    "other_axes",
+    "own_checks",
+    "results",
+    "shape",
+    "small_sizes",
+    "why",
+]
 
 Json = Mapping[str, Any]
 Part = Head | Para | Calc | Table
@@ -24,7 +36,7 @@ def shape(sizes: list[str]) -> Cell:
     if not sizes:
         return Cell("scalar", "scalar", r"\text{scalar}")
     tex = ", ".join(_size_latex(s) for s in sizes)
-    return Cell(f"({', '.join(sizes)})", f"({', '.join(sizes)})", f"({tex})")
+    return Cell(f"({', '.join(sizes)})", f"({', '.join(map(ascii_name, sizes))})", f"({tex})")
 
 
 def _size_latex(size: str) -> str:
@@ -80,17 +92,38 @@ def given(record: Json, level: int) -> Iterator[Part]:
             taken,
         )
     )
-    yield Para(
-        mixed(
-            f"∇{x} is short for ∇_{x} {E} = ∂{E}/∂{x}: the one array with d{E} = ⟨∇{x}, d{x}⟩ + … for every d{x}.",
-            taken | {E},
-        )
-    )
+    yield from _gradients(header["naming"], x, E, taken)
     if header["seed"] is not None:
         yield Para(mixed(f"{E} is the scalar, not written here, whose gradient is given.", taken | {E}))
     if level >= 3:
         yield Para(mixed("It has the shape of its variable because entries are paired with entries. Another inner "
                          "product would give another array (a natural gradient) for the same linear map dE.", taken))  # fmt: skip
+
+
+def _gradients(naming: Json, x: str, E: str, taken: frozenset[str]) -> Iterator[Part]:
+    """What the gradient is, what it is called on this page, and how else it is written."""
+    short = naming["short"]
+    if naming["scheme"] == "nabla":
+        says = f"∇{x} is short for ∇_{x} {E} = ∂{E}/∂{x}: the one array with d{E} = ⟨∇{x}, d{x}⟩ + … for every d{x}."
+        yield Para(mixed(says, taken | {E}))
+    else:
+        before, after = (
+            f" is the gradient of {E} with respect to {x}: the one array with d{E} = ⟨",
+            f", d{x}⟩ + … for every d{x}.",
+        )
+        first, last = mixed(before, taken | {E}), mixed(after, taken | {E})
+        yield Para(
+            Sentence(
+                f"{short['text']}{before}{short['text']}{after}",
+                f"{short['ascii']}{first.ascii}{short['ascii']}{last.ascii}",
+                f"${short['latex']}${first.latex}${short['latex']}${last.latex}".replace(r"\langle $$", r"\langle "),
+            )
+        )
+    others = naming["others"]
+    lead = "The same array is also written "
+    yield Para(Sentence(f"{lead}{others['text']}.", f"{lead}{others['ascii']}.", f"{lead}{others['latex']}."))
+    if naming["note"]:
+        yield Para(said(naming["note"]))
 
 
 def _name(n: Json) -> Cell:
@@ -180,6 +213,24 @@ def _places(axes: list[int]) -> Sentence:
     return plain(found or "–", found or "-")
 
 
+def other_axes(record: Json, level: int) -> Iterator[Part]:
+    """The program with the transpose of a matrix in its place, equation by equation."""
+    for a in record.get("axes", ()):
+        old, new = math(a["old"]), math(a["new"])
+        head = join(["THE OTHER CONVENTION:", new, ":=", join([old, "ᵀ"], "")])
+        yield Head(
+            Sentence(head.text, ascii_text(head.text), rf"THE OTHER CONVENTION: ${new.latex} := {old.latex}^{{\top}}$")
+        )
+        rows: list[tuple[Item, ...]] = [
+            (Sentence(f"with {old.text}", f"with {old.ascii}", f"with ${old.latex}$"),
+             Sentence(f"with {new.text}", f"with {new.ascii}", f"with ${new.latex}$"))]  # fmt: skip
+        rows += [(math(r["with"]), math(r["instead"])) for r in a["rows"]]
+        yield Table(tuple(rows))
+        if level >= 2:
+            last = next(s for s in record["steps"] if s["id"] == a["rows"][-1]["step"])
+            yield Para(said(last["why"]["terse"] if level < 3 else last["why"]["explain"]), bullet="– ")
+
+
 def small_sizes(record: Json) -> Iterator[Part]:
     """Every entry written out at sizes that differ from axis to axis."""
     sizes = record["header"]["sizes"]
@@ -230,6 +281,18 @@ def conditions(record: Json) -> Iterator[Part]:
     if found:
         yield Head(plain("CONDITIONS"))
         yield from (Para(said(c), bullet="– ") for c in found.values())
+
+
+def own_checks(steps: list[Json]) -> Iterator[Part]:
+    """What the steps of one reading rest on, below the checks of the derivation itself."""
+    found: dict[str, tuple[int, str]] = {}
+    for s in steps:
+        for e in s["evidence"]:
+            count, detail = found.get(e["level"], (0, e["detail"]))
+            found[e["level"]] = (count + 1, detail)
+    for level, (count, detail) in found.items():
+        which = f"all {len(steps)} steps" if count == len(steps) else f"{count} of {len(steps)} steps"
+        yield Para(mixed(f"this reading, {level}, {which}: {detail}"), bullet="– ")
 
 
 def notes(record: Json, level: int) -> Iterator[Part]:

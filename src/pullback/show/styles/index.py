@@ -7,7 +7,8 @@ from itertools import groupby
 from typing import Any
 
 from ..document import Calc, Cell, Document, Head, Line, Para, Reason, join, math, plain, said
-from .common import conditions, given, mixed, notes, results, small_sizes, why
+from ..whynots import why_nots
+from .common import conditions, given, mixed, notes, other_axes, results, small_sizes, why
 
 __all__ = ["index"]
 
@@ -80,7 +81,9 @@ def index(record: Json, level: int) -> Document:
     if level >= 3:
         doc.parts += why(record)
     if level >= 4:
+        doc.parts += why_nots(record)
         doc.parts += small_sizes(record)
+    doc.parts += other_axes(record, level)
     doc.parts += results(record)
     doc.parts += conditions(record)
     doc.parts += notes(record, level)

@@ -20,10 +20,11 @@ from ..document import (
     plain,
     said,
 )
-from .common import conditions, for_all, given, mixed, notes, results, small_sizes, why
+from ..whynots import why_nots
+from .common import conditions, for_all, given, mixed, notes, other_axes, results, small_sizes, why
 from .induction import induction
 
-__all__ = ["pairing"]
+__all__ = ["pairing", "written_out"]
 
 Json = Mapping[str, Any]
 
@@ -195,6 +196,11 @@ def _plus(cells: list[Cell]) -> Cell:
     return out
 
 
+def written_out(record: Json, level: int) -> Iterator[Head | Para | Calc | Table]:
+    """Names of ours put back into the results, and blocks compared with what they were made of."""
+    return _Writer(record, level).written_out()
+
+
 def pairing(record: Json, level: int) -> Document:
     """The derivation by differentials and pairings. Levels: 1 frontiers, 2 reasons, 3 proofs, 4 entries."""
     w = _Writer(record, level)
@@ -208,7 +214,9 @@ def pairing(record: Json, level: int) -> Document:
     if level >= 3:
         doc.parts += why(record)
     if level >= 4:
+        doc.parts += why_nots(record)
         doc.parts += small_sizes(record)
+    doc.parts += other_axes(record, level)
     doc.parts += results(record)
     doc.parts += conditions(record)
     doc.parts += notes(record, level)

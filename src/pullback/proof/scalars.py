@@ -1,0 +1,162 @@
+"""SCALAR: at these sizes the entries are equal as polynomials, exactly (theory.md §7.4); T3 says when that is a proof for all sizes.
+
+The scalar derivation reads entries off index networks. Here the tensor formula is evaluated on polynomials by the meaning
+of each op, an independent way to its entries, and both are compared as dictionaries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+from ..algebra.dims import Dim
+from ..algebra.expr import Expr, substitute
+from ..algebra.network import Term, TooLarge, network
+from ..algebra.ops.free import is_name
+from ..algebra.polynomial import Poly, Symbols
+from ..calculus.scalars import Array, Scalars
+from ..errors import CheckFailed
+from ..step import Evidence, Step
+from .claim import nowhere
+from .field import Modular, OutOfDomain, P
+from .jets import Point
+
+__all__ = ["bound_of", "confirm_scalars", "polynomials"]
+
+_TRIES = 32
+
+
+class _Polynomials:
+    """Numbers that are polynomials: only what sums and products need."""
+
+    mod: int | None = None
+
+    def number(self, value: Fraction) -> Fraction:
+        return value
+
+    def power(self, x: Any, exponent: int) -> Any:
+        return x.power(exponent) if isinstance(x, Poly) else Fraction(x) ** exponent
+
+
+class _Entries(Point):
+    """Every entry of a name or of a function is a symbol."""
+
+    def __init__(self, symbols: Symbols, sizes: Mapping[str, int]) -> None:
+        super().__init__(_Polynomials(), sizes)  # type: ignore[arg-type]
+        self.symbols = symbols
+
+    def _evaluate(self, e: Expr) -> None:
+        opaque = e.op.meaning(e) is None and e.op.define is None and e.op.entry is None
+        if is_name(e) or opaque:
+            self.bind(e, [self.symbols.poly(e, at) for at in product(*map(range, self.extent(e)))])
+        else:
+            super()._evaluate(e)
+
+
+def polynomials(e: Expr, symbols: Symbols, sizes: Mapping[str, int]) -> list[Poly]:
+    """The entries of `e`, by the meaning of its ops. Raises TooLarge."""
+    return [Poly.of(x) for x in _Entries(symbols, sizes).value(e)]
+
+
+def bound_of(exprs: list[Expr]) -> dict[Dim, int] | None:
+    """For each kind of axis the most indices of that kind in one term: the size that T3 asks for; None where T3 does not apply.
+
+    Removing a factor from a term and putting a cotangent there adds no index, so the terms of the equations count for their
+    derivatives too; the derivative of an unknown function has the axes of its argument besides.
+    """
+    most: dict[Dim, int] = {}
+    try:
+        terms = [t for e in exprs for t in network(e).terms]
+    except TooLarge:
+        return None
+    for t in terms:
+        if t.sizes or not _generic(t):
+            return None
+        held = list(t.dims.values())
+        for f in t.factors:
+            if f.atom.args and not f.atom.op.entrywise:
+                held += [d for a in f.atom.args for d in a.shape]
+        for d in set(held):
+            most[d] = max(most.get(d, 0), held.count(d))
+    return most
+
+
+def _generic(t: Term) -> bool:
+    """Every factor is a name, or a function of names, to a positive power: what T3 calls a generic tensor."""
+    return all(
+        f.power > 0 and f.atom.op.entry is None and (is_name(f.atom) or all(is_name(a) for a in f.atom.args))
+        for f in t.factors
+    )
+
+
+def confirm_scalars(s: Scalars) -> None:
+    """Give every step its evidence. Raises CheckFailed."""
+    equations = {q.var: q.value for q in s.forward.values()}
+    for k, step in enumerate(s.steps):
+        array = s.arrays[step.id]
+        if step.kind == "entries":
+            evidence = _expansion(s, step, array)
+        else:
+            through = {p.through: equations[p.through] for paths in array.paths for p in paths}
+            evidence = _formula(s, step, array, through)
+        s.steps[k] = step.proved([evidence])
+
+
+def _expansion(s: Scalars, step: Step, array: Array) -> Evidence:
+    """The written-out entries have the values of the equation at a random point."""
+    for attempt in range(_TRIES):
+        point = Point(Modular("entries", attempt), s.sizes)
+        try:
+            found = point.value(step.claim.right)
+            if [_at(p, s.symbols, point) for p in array.entries] != found:
+                raise _failed(step, "the entries differ from the equation at a random point")
+            return Evidence("TESTED-MODP", "the entries, written out, have the values of the equation modulo 2^61-1 at a random point",
+                            {"p": P, "sizes": s.sizes})  # fmt: skip
+        except OutOfDomain:
+            continue
+    raise nowhere()
+
+
+def _at(p: Poly, symbols: Symbols, point: Point) -> int:
+    total = 0
+    for m, c in p.terms.items():
+        value = point.field.number(c)
+        for n, power in m:
+            e, at = symbols.known[n]
+            flat = 0
+            for i, span in zip(at, point.extent(e), strict=True):
+                flat = flat * span + i
+            value = value * point.field.power(point.value(e)[flat], power) % P
+        total += value
+    return total % P
+
+
+def _formula(s: Scalars, step: Step, array: Array, through: Mapping[Expr, Expr]) -> Evidence:
+    """The derivatives, entry by entry, are the entries of the tensor formula."""
+    formula, put_in = step.claim.right, ""
+    try:
+        found = polynomials(formula, s.symbols, s.sizes)
+        if found != array.entries:  # the formula may be written through the values of the equations
+            formula, put_in = substitute(formula, through), ", the equations of this block put in,"
+            found = polynomials(formula, s.symbols, s.sizes)
+    except TooLarge:
+        return _expansion(s, replace(step, claim=replace(step.claim, right=formula)), array)
+    if found != array.entries:
+        raise _failed(step, "the derivatives by the entries are not the entries of the formula")
+    at = ", ".join(f"{k} = {v}" for k, v in s.sizes.items())
+    where = f"at {at}" if at else "there are no sizes"
+    need = bound_of([formula, *through.values()])
+    if need is not None and all(d.value(s.sizes) >= n for d, n in need.items()):
+        return Evidence("PROVED-SIZE", f"equal as polynomials in the entries{put_in} {where}; no term has more indices of one kind than that "
+                        "size, so that equality here is a proof for all sizes (T3)",
+                        {"sizes": s.sizes, "bound": {str(d): n for d, n in need.items()}})  # fmt: skip
+    return Evidence("EXACT-SIZE", f"equal as polynomials in the entries{put_in} {where}: exact there, and no proof for other sizes",
+                    {"sizes": s.sizes, "bound": None if need is None else {str(d): n for d, n in need.items()}})  # fmt: skip
+
+
+def _failed(step: Step, why: str) -> CheckFailed:
+    return CheckFailed("C008", f"internal error: the scalar form of {step.about} ({step.id}) could not be confirmed", notes=(why,),
+                       hint="please report this program: the result is withheld")  # fmt: skip

@@ -1,0 +1,242 @@
+"""Equations with an index: what is derived, for which values, and the induction; every result also written out."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+import pullback as pb
+from pullback.show.notation import text
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+DEEP = """h[l,0] : n[l]; h[0,t] : n[0] where data; W[l] : (n[l], n[l]); U[l] : (n[l], n[l-1])
+h[l,t] = tanh(W[l] h[l,t-1] + U[l] h[l-1,t])   for l = 1..D, t = 1..T
+E = sum_{t=1..T} loss(h[D,t])"""
+LSTM = """h[0] : n; c[0] : n; x[t] : p where data; Wf, Wi, Wo, Wc : (n, n); Uf, Ui, Uo, Uc : (n, p)
+f[t] = sigmoid(Wf h[t-1] + Uf x[t]) for t = 1..T
+i[t] = sigmoid(Wi h[t-1] + Ui x[t]) for t = 1..T
+o[t] = sigmoid(Wo h[t-1] + Uo x[t]) for t = 1..T
+g[t] = tanh(Wc h[t-1] + Uc x[t]) for t = 1..T
+c[t] = f[t] ⊙ c[t-1] + i[t] ⊙ g[t] for t = 1..T
+h[t] = o[t] ⊙ tanh(c[t]) for t = 1..T
+E = loss(h[T])"""
+BOTH_WAYS = """p[0] : n; q[T+1] : n; x[t] : m where data; W, V : (n, n); U, R : (n, m); C, D : (k, n)
+p[t] = tanh(W p[t-1] + U x[t]) for t = 1..T
+q[t] = tanh(V q[t+1] + R x[t]) for t = 1..T
+y[t] = C p[t] + D q[t] for t = 1..T
+E = (1/T) sum_{t=1..T} loss[t](y[t])"""
+
+
+def rows(d: pb.Derived, recurrence: bool = False) -> list[str]:
+    """`∇a[k] = W[k]ᵀ ∇z[k+1]  (k = 1..L−1)` for every backward equation of the user's names."""
+    found = d.derivation.recurrences if recurrence else [b for b in d.derivation.backward if not b.auxiliary]
+    return [f"∇{text(b.of)} = {text(b.closed)}" + "".join(f"  ({r})" for r in b.ranges) for b in found]
+
+
+def example(name: str) -> pb.Derived:
+    return pb.derive((EXAMPLES / f"{name}.eqn").read_text(encoding="utf-8"))
+
+
+def test_the_question_for_every_layer() -> None:
+    d = example("feedforward")
+    assert rows(d) == [
+        "∇z[k+1] = ∇a[k+1] ⊙ f′(z[k+1])  (k = 1..L−1)",
+        "∇W[k] = ∇z[k+1] a[k]ᵀ  (k = 1..L−1)",
+        "∇a[L] = ∇loss(a[L])",
+        "∇a[k] = W[k]ᵀ ∇z[k+1]  (k = 1..L−1)",
+        "∇b[k] = ∇z[k+1]  (k = 1..L−1)",
+    ]
+    assert rows(d, recurrence=True) == [
+        "∇z[L] = ∇loss(a[L]) ⊙ f′(z[L])",
+        "∇z[k] = (W[k]ᵀ ∇z[k+1]) ⊙ f′(z[k])  (k = 2..L−1)",
+    ]
+    assert d.derivation.least == {"L": 1}
+
+
+def test_the_induction_is_printed_as_a_proof() -> None:
+    steps = {s.relation: s for s in example("feedforward").steps if s.kind == "induction"}
+    assert list(steps) == ["P", "base", "step", "end"]
+    assert text(steps["P"].right) == ("⟨∇a[k], da[k]⟩ + Σ_{j=k..L-1} ⟨∇W[j], dW[j]⟩ + Σ_{j=k..L-1} ⟨∇b[j], db[j]⟩")
+    assert text(steps["base"].right) == "⟨∇a[L], da[L]⟩"
+    assert text(steps["step"].left) == "⟨∇a[k+1], da[k+1]⟩"
+    assert "⟨W[k]ᵀ ∇z[k+1], da[k]⟩" in text(steps["step"].right)
+    assert all(e.level == "RECUR" for s in steps.values() for e in s.evidence)
+    assert all(s.evidence for s in steps.values())
+
+
+def test_back_through_time() -> None:
+    d = example("rnn")
+    assert rows(d) == [
+        "∇s[t] = ∇h[t] ⊙ (1 − h[t]^∘2)  (t = 1..T)",
+        "∇W = Σ_{t=1..T} ∇s[t] h[t-1]ᵀ",
+        "∇h[T] = ∇loss(h[T])",
+        "∇h[t] = ∇loss(h[t]) + Wᵀ ∇s[t+1]  (t = 1..T−1)",
+        "∇h[0] = Wᵀ ∇s[1]",
+        "∇U = Σ_{t=1..T} ∇s[t] x[t]ᵀ",
+        "∇b = Σ_{t=1..T} ∇s[t]",
+    ]
+
+
+def test_skips_split_the_range() -> None:
+    """A member is cut into ranges in which the same uses hold: only the last ones lack the long skip."""
+    assert rows(example("residual"))[3:7] == [
+        "∇a[L+1] = ∇loss(a[L+1])",
+        "∇a[L] = W[L+1]ᵀ ∇z[L+1]",
+        "∇a[k] = S[k+2]ᵀ ∇a[k+2] + W[k+1]ᵀ ∇z[k+1]  (k = 1..L−1)",
+        "∇a[0] = S[2]ᵀ ∇a[2]",
+    ]
+
+
+def test_two_ranges_meet_in_one_member() -> None:
+    found = rows(example("encoder_decoder"))
+    assert "∇h[T] = Cᵀ ∇g[0]" in found and "∇C = ∇g[0] h[T]ᵀ" in found
+
+
+@pytest.mark.parametrize("name", ["feedforward", "rnn", "residual", "encoder_decoder"])
+def test_written_out_at_one_two_and_three(name: str) -> None:
+    evidence = example(name).evidence[0]
+    assert evidence.level == "RECUR"
+    ends = evidence.data["ends"]
+    assert {n for e in ends for n in e.values()} == {1, 2, 3}
+
+
+@pytest.mark.parametrize("source", [DEEP, LSTM, BOTH_WAYS], ids=["deep", "lstm", "both ways"])
+@pytest.mark.parametrize("style", ["pairing", "index"])
+def test_larger_networks_in_every_format(source: str, style: str) -> None:
+    d = pb.derive(source)
+    for level in (1, 2, 3, 4):
+        assert "RESULT" in d.text(style=style, level=level)
+    assert d.text(style=style, ascii=True).isascii()
+    assert r"\end{document}" in d.latex(style=style, level=3)
+    assert "## RESULT" in d.markdown(style=style)
+
+
+def test_two_indices() -> None:
+    found = rows(pb.derive(DEEP))
+    assert any(r.endswith("(l = 1..D−1)  (t = 1..T−1)") and r.startswith("∇h[l,t] = W[l]ᵀ") for r in found)
+    assert any(r.startswith("∇h[D,T] = ∇loss(h[D,T])") for r in found)
+    assert any(r.startswith("∇W[l] = Σ_{t=1..T}") and r.endswith("(l = 1..D)") for r in found)
+
+
+def test_an_index_without_a_range_is_one_layer() -> None:
+    """The question's scalar block for one k: an ordinary program whose names hold k."""
+    d = pb.derive("""W[k] : (n[k], n[k+1]); a[k] : n[k]
+z[k+1]_j = sum_i W[k]_ij a[k]_i
+a[k+1]_j = f(z[k+1]_j)
+given grad a[k+1] as g""")
+    assert [repr(d[x]) for x in ("z[k+1]", "a[k]", "W[k]")] == [
+        "∇z[k+1] = g ⊙ f′(z[k+1])", "∇a[k] = W[k] ∇z[k+1]", "∇W[k] = a[k] ∇z[k+1]ᵀ"]  # fmt: skip
+
+
+def test_superscripts_are_indices() -> None:
+    one = pb.derive("W[k] : (n, n); a[1] : n; a[k+1] = f(W[k] a[k]) for k = 1..L-1; E = loss(a[L])")
+    other = pb.derive("W^(k) : (n, n); a^(1) : n; a^(k+1) = f(W^(k) a^(k)) for k = 1..L-1; E = loss(a^(L))")
+    assert rows(one) == rows(other)
+
+
+def test_a_given_gradient_at_the_end() -> None:
+    d = pb.derive("W[k] : (n[k+1], n[k]); a[1] : n[1]; a[k+1] = f(W[k] a[k]) for k = 1..L-1; given grad a[L] as g")
+    assert rows(d)[1] == "∇a[L] = g"
+
+
+def test_what_is_not_used_has_gradient_zero() -> None:
+    d = pb.derive("x[0] : n; W : (n, n); x[t] = W x[t-1] for t = 1..T; y[t] = f(x[t]) for t = 1..T; E = loss(y[T])")
+    assert "∇y[t] = 0  (t = 1..T−1)" in rows(d)
+
+
+def test_the_ends_may_be_numbers() -> None:
+    d = pb.derive("h[0] : n; h[t] = tanh(W h[t-1]) for t = 1..5; E = loss(h[5])")
+    assert rows(d)[1] == "∇h[5] = ∇loss(h[5])"
+
+
+REFUSED = [
+    ("h[t] = tanh(W h[t-1]) for t = 1..T; E = loss(h[T])", "P044", "h[0]"),
+    ("h[0] : n; h[t] = tanh(W h[t-1]) for t = 1..T; E = loss(h[T+1])", "P044", "h[T+1]"),
+    ("h[0] : n; h[t] = tanh(W h[2*t]) for t = 1..T; E = loss(h[T])", "U030", "2*t"),
+    ("h[0] : n; h[t] = tanh(W h[T-t]) for t = 1..T; E = loss(h[T])", "U030", "T - t"),
+    ("h[0] : n; h[t] = tanh(W h[s]) for t = 1..T; E = loss(h[T])", "P043", "s"),
+    ("h[0] : n; h[t] = tanh(W h[t-1]) for t = 1..T; h[1] = x; E = loss(h[T])", "P004", "h[1]"),
+    ("h[0] : n; h[t] = tanh(W h[t-1]) for t = 1..T; E = loss(h)", "P042", "h"),
+    ("h[0] : n; h[t] = tanh(W h[t-1,t]) for t = 1..T; E = loss(h[T])", "P042", "h[t-1,t]"),
+    ("h[0] : n; h[t] = tanh(W h[t-1]) for t = 3..2; E = loss(h[T])", "P041", "3..2"),
+    ("h[0] : n; h[t] = tanh(W h[t-1]) for t = T..1; E = loss(h[T])", "P041", "T..1"),
+    ("h[0] : n; h[t] = tanh(W h[t-1]) for t = 1..t; E = loss(h[T])", "P040", "t"),
+    ("W[k^2] : (n, n); h[t] = tanh(W[t] x) for t = 1..T; E = loss(h[T])", "P040", "W[k^2]"),
+    ("h[0] : n; h[t] = tanh(W h[t-1]) for t in 1..T; E = loss(h[T])", "P002", "range of an index"),
+    ("h[0] : n; h[t] = tanh(W h[t-1]) for t = 1..T, t = 1..S; E = loss(h[T])", "P006", "t"),
+    ("z = W a for k = 1..L; E = loss(z)", "P043", "k"),
+    ("h[T+1] : n; g[0] : n; h[t] = f(g[t-1]) for t = 1..T; g[t] = h[t+1] + g[t-1] for t = 1..T; E = loss(h[T])", "P005",
+     "h[t], g[t]"),
+    ("h[t] = f(g[t]) for t = 1..T; g[t] = f(h[t]) for t = 1..T; E = loss(h[T])", "P005", "h[t]"),
+    ("h[0] : n; h[t] = tanh(W h[t-1] + h[T]) for t = 1..T; E = loss(h[T])", "U031", "h[T]"),
+    ("x[0] : n; x[t] = f(x[t-1]) for t = 1..T; E = sum_{t=1..S} loss(x[t])", "U032", "compared"),
+    ("W[k] : (n[k+1], n[k]); a[1] : n[1]; a[k+1] = W[k]ᵀ a[k] for k = 1..L-1; E = loss(a[L])", "S007", "n[k+1]"),
+    ("W[k] : (n, n); W[1] : (m, n); a[k+1] = W[k] a[k] for k = 1..L; E = loss(a[L])", "S007", "W[1]"),
+    ("h[0] : n; h[t] = f(h[t-1]) for t = 1..T", "S010", "h[t]"),
+    ("h[0] : n; h[t] = f(h[t-1]) for t = 1..T; E = loss(h[T]); assume sum(x) = 1", "U033", "index"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "code", "says"), REFUSED, ids=[f"{c} {s[:40]}" for s, c, _ in REFUSED])
+def test_a_refusal_says_where_and_why(source: str, code: str, says: str) -> None:
+    with pytest.raises(pb.PullbackError) as refused:
+        pb.derive(source)
+    error = refused.value
+    assert error.code == code, error.render()
+    assert says in error.message
+    assert error.exit_code in (2, 3, 4)
+    assert error.expected or error.hint
+    assert error.span is not None or code == "U033", error.render()
+
+
+def test_random_recurrences_are_right_or_refused() -> None:
+    """Families, distances, shared and indexed parameters, outputs, skips drawn at random; the written-out program judges."""
+    outcomes: dict[str, int] = {}
+    for seed in range(60):
+        source = recurrence(random.Random(seed))
+        try:
+            d = pb.derive(source)
+            outcome = "right"
+            assert d.evidence[0].level == "RECUR"
+        except pb.PullbackError as why:
+            assert why.exit_code != 1, f"seed {seed}\n{source}\n{why.render()}"
+            outcome = why.code
+        outcomes[outcome] = outcomes.get(outcome, 0) + 1
+    assert outcomes.get("right", 0) >= 54, outcomes
+
+
+def recurrence(rng: random.Random) -> str:
+    """A program of one to three carried families with distances 1 to 3, all of one size n, and a loss at the end or always."""
+    names = ["p", "q", "r"][: rng.randrange(1, 4)]
+    lags = {v: rng.choice([1, 1, 1, 2, 3]) for v in names}
+    reach = max(lags.values())
+    lines = [f"{v}[{-k}] : n" for v in names for k in range(reach)]
+    lines += ["W, V : (n, n); b : n; A[t] : (n, n); x[t] : n where data; s : scalar"]
+    body = []
+    for i, v in enumerate(names):
+        terms = [f"W {v}[t-{lags[v]}]"]
+        pool = [f"A[t] {v}[t-1]", "b", f"s {v}[t-{lags[v]}]", "V x[t]", f"x[t] ⊙ {v}[t-1]", *(f"{u}[t]" for u in names[:i]),
+                *(f"V {u}[t-{lags[u]}]" for u in names)]  # fmt: skip
+        terms += rng.sample(pool, rng.randrange(0, 4))
+        inside = " + ".join(terms)
+        body.append(f"{v}[t] = {rng.choice(['tanh', 'f', 'f[t]', 'sigmoid'])}({inside}) for t = 1..T")
+    if rng.random() < 0.5:
+        body.append(f"y[t] = V {names[-1]}[t] for t = 1..T")
+        body.append(
+            rng.choice(["E = sum_{t=1..T} loss(y[t])", "E = loss(y[T])", "E = (1/T) sum_{t=1..T} ½ ‖y[t] − x[t]‖²"])
+        )
+    else:
+        last = names[-1]
+        body.append(
+            rng.choice(
+                [
+                    f"E = loss({last}[T])",
+                    f"E = sum_{{t=1..T}} loss({last}[t], {last}[t-1]) + s²",
+                    f"given grad {last}[T] as g",
+                ]
+            )
+        )
+    return "\n".join([*lines, *body])

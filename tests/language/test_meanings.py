@@ -1,0 +1,184 @@
+"""What a text means where notation leaves room: each reading is the one of mathematics, or is refused."""
+
+import pytest
+
+import pullback as pb
+from pullback.algebra.canonical import equal
+from pullback.errors import PullbackError
+from pullback.language.text import parse_program
+
+
+def value(text: str, name: str = "E"):
+    found = parse_program(text).equation(name)
+    assert found is not None
+    return found.rhs
+
+
+SAME = [
+    ("E = 1/2 ||x||^2", "E = ½ ||x||^2"),
+    ("E = 1/2 x' A x", "E = ½ x' A x"),
+    ("E = 1/2 (x-y)'(x-y)", "E = ½ ((x-y)'(x-y))"),
+    ("E = 1/2 sum_i x_i^2", "E = ½ (sum_i x_i^2)"),
+    ("E = 3/4 ‖w‖²", "E = ¾ ‖w‖²"),
+    ("E = 1/2/3 x'x", "E = (1/6) x'x"),
+    ("E = -1/2 x'x", "E = -½ x'x"),
+    ("E = x'x/-2 λ", "E = -(½ (λ x'x))"),
+    ("E = λ/2 ‖w‖²", "E = (λ/2) ‖w‖²"),
+    ("E = 2 λ/4 ‖w‖²", "E = ½ λ ‖w‖²"),
+    ("x : n; E = 1/n x'x", "x : n; E = (1/n) x'x"),
+    ("X : (n, k); E = 1/(2n) ||X w - y||^2", "X : (n, k); E = (1/(2 n)) ||X w - y||^2"),
+    ("x : n; E = 1/sqrt(n) sum(x)", "x : n; E = sum(x)/sqrt(n)"),
+    ("x : n; E = 1/(n - 1) x'x", "x : n; E = (1/(n - 1)) (x'x)"),
+    ("E = sum(a ⊙ 1/2 x)", "E = sum(a ⊙ (½ x))"),
+]
+
+
+@pytest.mark.parametrize(("text", "meant"), SAME)
+def test_a_number_below_the_bar_makes_a_coefficient(text: str, meant: str) -> None:
+    assert equal(value(text), value(meant))
+
+
+@pytest.mark.parametrize("name", ["m"])
+def test_a_coefficient_in_an_index_equation(name: str) -> None:
+    text = "X : (n, k); m_i = {} sum_j X_ij; E = loss(m)"
+    assert equal(value(text.format("1/n"), name), value(text.format("(1/n)"), name))
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("E = sum_i a_i/b_i c_i", "(a_i/b_i) c_i or a_i/(b_i c_i)"),
+        ("a, b, c : scalar; E = a/b c", "(a/b) c or a/(b c)"),
+        ("E = 1/‖x‖ x'y", "(1/‖x‖) x'y or 1/(‖x‖ x'y)"),
+        ("a, b, c : scalar; E = a/b/2 c", ""),
+        ("E = sum(a ⊙ b / 2 x)", ""),
+    ],
+)
+def test_any_other_quotient_before_a_product_is_refused(text: str, hint: str) -> None:
+    with pytest.raises(PullbackError) as caught:
+        parse_program(text)
+    assert caught.value.code == "P018"
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A, B : (n, n); E = tr(A * B)", "E = sum(A * B)", "A, B : (n, n); C = A*B; E = loss(C)"],
+)
+def test_a_star_that_could_be_either_product_is_refused(text: str) -> None:
+    with pytest.raises(PullbackError) as caught:
+        parse_program(text)
+    assert caught.value.code == "S005"
+
+
+def test_a_product_with_one_reading_decides_for_the_others() -> None:
+    assert parse_program("x : n; A, B : (n, n); E = sum(A*x) + tr(A*B)").dialect == "matlab"
+
+
+@pytest.mark.parametrize(
+    "text", ["E = tr(A*B.*C)", "E = tr(A*B'*C)", "A, B : (n, n); E = norm2(A*B)", "E = tr(A*(B+eye))"]
+)
+def test_a_mark_of_the_dialect_decides(text: str) -> None:
+    assert parse_program(text).dialect == "matlab"
+
+
+KINDS = [
+    ("x : complex; E = x'x", "U002", "x_re"),
+    ("x : vector; E = x'x", "P002", "x : n"),
+    ("s : real; E = s", "P002", "s : scalar"),
+    ("x : float; E = x'x", "P002", "scalar"),
+    ("A : matrix; E = tr(A)", "P002", "A : (m, n)"),
+    ("f : function; E = sum(f(x))", "P002", "f : entrywise"),
+    ("t : const; E = x't", "P002", "where const"),
+    ("f : vector -> scalar; E = f(x)", "P002", "f : n"),
+]
+
+
+@pytest.mark.parametrize(("text", "code", "word"), KINDS)
+def test_a_word_for_a_kind_is_no_size(text: str, code: str, word: str) -> None:
+    with pytest.raises(PullbackError) as caught:
+        parse_program(text)
+    assert caught.value.code == code
+    assert word in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("kind", "same"), [("pointwise", "entrywise"), ("R -> R", "entrywise"), ("functional", "scalar function")]
+)
+def test_other_words_for_kinds_of_functions(kind: str, same: str) -> None:
+    text = "f : {}; E = sum(f(x))"
+    assert parse_program(text.format(kind)).functions == parse_program(text.format(same)).functions
+
+
+def test_a_bare_i_is_the_identity_and_this_is_said() -> None:
+    text = "X : (p, n); E = ‖X' X − {}‖²"
+    assert parse_program(text.format("I")).equations[0].rhs is parse_program(text.format("I_n")).equations[0].rhs
+    assert "I is the identity matrix I_n" in parse_program(text.format("I")).assumptions
+    assert [v.attrs[0] for v in parse_program("E = xᵀ I x").inputs] == ["x"]
+
+
+@pytest.mark.parametrize("text", ["I : (n, n); E = xᵀ I x", "I = A A; E = xᵀ I x", "E = xᵀ I(x)"])
+def test_an_i_that_the_text_declares_defines_or_calls_is_its_own(text: str) -> None:
+    assert "I is the identity" not in " ".join(parse_program(text).assumptions)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("s, t : scalar; E = s log t", "log(t)"),
+        ("E = sum(tanh z)", "tanh(z)"),
+        ("z_i = log x_i; E = sum(z)", "log(x_i)"),
+    ],
+)
+def test_a_function_without_brackets_is_refused(text: str, expected: str) -> None:
+    with pytest.raises(PullbackError) as caught:
+        parse_program(text)
+    assert (caught.value.code, caught.value.expected) == ("P002", expected)
+
+
+def test_a_known_name_that_is_declared_is_a_variable() -> None:
+    assert [v.attrs[0] for v in parse_program("log : n; E = log' log").inputs] == ["log"]
+
+
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [
+        ("E = loss(a - b - c)", 1),
+        ("z = W a + c; E = loss(z)", 1),
+        ("E = c ‖x‖²", 0),
+        ("E = loss(c x)", 0),
+        ("E = loss(c x - c)", 0),
+        ("x : n; s : scalar; E = loss(x + λ)", None),
+    ],
+)
+def test_an_undeclared_c_is_what_stands_beside_it(text: str, order: int | None) -> None:
+    p = parse_program(text)
+    if order is None:
+        assert p.variable("λ").order == 0
+    else:
+        assert p.variable("c").order == order
+
+
+def test_one_function_of_vectors_of_two_sizes() -> None:
+    d = pb.derive("E = loss(W x) + loss(V x)")
+    assert str(d["x"]) in ("Vᵀ ∇loss(V x) + Wᵀ ∇loss(W x)", "Wᵀ ∇loss(W x) + Vᵀ ∇loss(V x)")
+    assert "loss is a scalar function of W x and of V x (a function that is not declared)" in d.program.assumptions
+
+
+@pytest.mark.parametrize(
+    ("text", "under"), [("E = loss(x) + loss(x, y)", "loss(x, y)"), ("E = sum(f(x, y) + f(x))", "f(x)")]
+)
+def test_a_function_has_one_number_of_arguments(text: str, under: str) -> None:
+    with pytest.raises(PullbackError) as caught:
+        parse_program(text)
+    assert caught.value.code == "S001"
+    span = caught.value.span
+    assert span.text[span.column - 1 : span.column - 1 + span.length] == under
+
+
+@pytest.mark.parametrize("text", ["assume A = A'; E = x' A x", "x : n; assume x ⊙ x = x; E = sum(x)"])
+def test_an_assumption_between_tensors_is_refused_where_it_stands(text: str) -> None:
+    with pytest.raises(PullbackError) as caught:
+        pb.derive(text)
+    assert caught.value.code == "U011"
+    assert caught.value.span is not None
