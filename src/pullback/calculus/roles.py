@@ -7,7 +7,7 @@ printed later: an expression, an entry `∇z_i`, or a sum of products of entries
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +17,7 @@ from ..algebra.indexed import letters_of
 from ..algebra.lift import NotLiftable, lift
 from ..algebra.network import Factor, Term, TooLarge, network
 from ..algebra.ops.matrix import eye
+from ..step import Said
 
 __all__ = [
     "Axis",
@@ -53,14 +54,6 @@ class Product:
     sizes: tuple[tuple[Dim, int], ...]
     summed: tuple[str, ...]
     entries: tuple[Entry, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A sentence with places to fill."""
-
-    template: str
-    bind: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

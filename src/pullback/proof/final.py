@@ -59,8 +59,8 @@ def confirm(problem: Problem) -> list[Evidence]:
         degrees[v] = degrees[value]
     chance = bound(D, len(found))
     evidence = [Evidence(
-        "TESTED-MODP", f"Σ⟨∇x, dx⟩ = d{problem.target.attrs[0]} modulo 2^61-1 for the user's program at {len(found)} random "
-        f"points, all functions unknown or by their slope only (a wrong gradient passes with probability below {chance})",
+        "TESTED-MODP", f"Σ⟨∇x, dx⟩ = d{problem.target.attrs[0]} modulo 2^61-1 at {len(found)} random points of the program as it "
+        f"was written, each function being a random value and a slope that fits it (a wrong gradient passes with probability below {chance})",
         {"trials": len(found), "p": P, "bound": chance, "sizes": found})]  # fmt: skip
     if len(problem.forward) <= _FLOAT_LIMIT:
         error = _central(problem, sizes_of(problem.expressions(), 0))

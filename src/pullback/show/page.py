@@ -173,6 +173,9 @@ class _Text:
         yield from self.formula(first, pad)
         for line in lines:
             sign = self.sign(line.relation)
+            if line.reason is None:
+                yield from self.formula(f"{sign} {self.of(line.right)}", pad + 3)
+                continue
             yield from self.reasoned(sign, line.reason, pad + 3)
             yield from self.formula(self.of(line.right), pad + 5)
 

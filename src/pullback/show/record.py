@@ -16,9 +16,9 @@ from ..algebra.ops.series import series_ranges, without_sums
 from ..algebra.ranges import Range
 from ..calculus.derivation import Backward, Derivation
 from ..calculus.recurrence import Recurrence, users_of
-from ..calculus.roles import Letters, Roles, Said, roles
+from ..calculus.roles import Letters, Roles, roles
 from ..errors import CheckFailed
-from ..step import Evidence, Increment, Step
+from ..step import Evidence, Increment, Said, Step
 from .blocks import blocks
 from .indices import indexed, indexed_text, product, products_text
 from .names import ascii_text, latex_name
@@ -169,7 +169,7 @@ class _Recorder:
                     ("teach", s.why.teach),
                 )
             },
-            "conditions": [self.prose(c) for c in s.conditions],
+            "conditions": [self.said(c) for c in s.conditions],
             "premises": list(s.premises),
             "ranges": ranges_shown(s.ranges),
             "claim": s.claim.kind,

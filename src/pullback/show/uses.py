@@ -10,7 +10,8 @@ from ..algebra.network import Factor, Term
 from ..algebra.ops.free import gradient, is_var
 from ..calculus.core import Equation
 from ..calculus.derivation import Derivation
-from ..calculus.roles import Bind, Entry, Letters, Product, Said, index_terms, ordinal
+from ..calculus.roles import Bind, Entry, Letters, Product, index_terms, ordinal
+from ..step import Said
 
 __all__ = ["used_where", "users"]
 

@@ -9,7 +9,7 @@ from ..document import Calc, Cell, Head, Item, Line, Para, Reason, Sentence, Tab
 from ..names import ascii_text
 from ..prose import prose_latex
 
-__all__ = ["conditions", "for_all", "given", "mixed", "notes", "results", "shape", "small_sizes", "why"]
+__all__ = ["conditions", "for_all", "given", "mixed", "notes", "regrouping", "results", "shape", "small_sizes", "why"]
 
 Json = Mapping[str, Any]
 Part = Head | Para | Calc | Table
@@ -72,14 +72,9 @@ def given(record: Json, level: int) -> Iterator[Part]:
     yield Head(plain("NOTATION"))
     x = next((n["name"] for n in record["names"] if n["wrt"]), "x")
     yield Para(mixed("⟨A, B⟩ is the sum over all entries of A ⊙ B: for columns aᵀ b, for matrices tr(Aᵀ B)."))
-    yield Para(
-        mixed(
-            f"d{x} is an arbitrary increment of {x}, of the same shape. d of a computed name is the part of "
-            "its "
-            "change that is linear in the increments; what is left is of second order.",
-            taken,
-        )
-    )
+    yield Para(mixed(f"d{x} is an arbitrary increment of {x}, of the same shape. d of a computed name is the part of its "
+                     "change that is linear in the increments; what is left is o(‖increments‖), and only one linear map "
+                     "leaves so little.", taken))  # fmt: skip
     yield Para(
         mixed(
             f"∇{x} is short for ∇_{x} {E} = ∂{E}/∂{x}: the one array with d{E} = ⟨∇{x}, d{x}⟩ + … for every d{x}.",
@@ -91,6 +86,16 @@ def given(record: Json, level: int) -> Iterator[Part]:
     if level >= 3:
         yield Para(mixed("It has the shape of its variable because entries are paired with entries. Another inner "
                          "product would give another array (a natural gradient) for the same linear map dE.", taken))  # fmt: skip
+
+
+def regrouping(record: Json) -> Iterator[Part]:
+    """What moving a factor rests on, once: one finite sum, grouped in another way."""
+    rules = {r for s in record["steps"] if s["kind"] == "move" for r in s["rules"]}
+    if rules & {"M-LEFT", "M-RIGHT", "M-BCAST", "M-T"}:
+        yield Para(mixed("To move a factor to the other side of a pairing is to regroup one finite sum: Σ_ij g_i M_ij d_j is "
+                         "Σ_j (Σ_i M_ij g_i) d_j, summed over the first axis of M and not the second, which is written Mᵀ g: "
+                         "that is all a transpose is. A trace may be rotated for the same reason: "
+                         "tr(A B) = Σ_ij A_ij B_ji = Σ_ji B_ji A_ij = tr(B A).", _taken(record)))  # fmt: skip
 
 
 def _name(n: Json) -> Cell:
@@ -239,16 +244,23 @@ def notes(record: Json, level: int) -> Iterator[Part]:
     if lines or record["header"]["conventions"]:
         yield Head(plain("CONVENTIONS"))
         yield from (Para(said(c), bullet="– ") for c in record["header"]["conventions"])
+        told: set[str] = set()
         for s in lines:
-            yield Para(said(s["why"]["terse"]), bullet="– ")
+            if s["why"]["terse"]["text"] not in told:
+                yield Para(said(s["why"]["terse"]), bullet="– ")
             for k in ("explain", "teach"):
-                if s["why"][k] and level >= (2 if k == "explain" else 3):
+                if s["why"][k] and level >= (2 if k == "explain" else 3) and s["why"][k]["text"] not in told:
                     yield Para(said(s["why"][k]), indent=6)
+            told.update(w["text"] for w in s["why"].values() if w)
     if record["checks"]:
         yield Head(plain("CHECKS"))
         for f in record["final"]:
             name = f"FINAL, {f['level']}" if f["level"].startswith("TESTED") else f["level"]
             yield Para(mixed(f"{name}: {f['detail']}", taken), bullet="– ")
+        if level >= 3:
+            yield Para(plain("FINAL does not look at the derivation: it compares the gradients with the program. How often a wrong "
+                             "one passes is measured by tools/mutants.py (table in README.md); every step is in the record, "
+                             "--format json (docs/record.md)."), indent=6)  # fmt: skip
         total = record["counts"]["steps"]
         for c in record["checks"]:
             n = len(c["steps"])
