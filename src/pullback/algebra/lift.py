@@ -20,7 +20,7 @@ from .ops.matrix import diag, diagvec, dot, eye, inner, outer, transpose
 from .ops.reduction import total
 from .ops.structure import einsum, ones, pad, place, slice_of, take, unit, zeros
 
-__all__ = ["Lifted", "NotLiftable", "as_einsum", "cost", "lift"]
+__all__ = ["Lifted", "NotLiftable", "as_einsum", "cost", "cut_blocks", "lift"]
 
 
 class NotLiftable(UnsupportedError):
@@ -202,7 +202,7 @@ def _closed(weight: Expr | None) -> Expr:
     return dot(*weight.args) if len(weight.args) == 2 and weight.op is hadamard else total(weight)
 
 
-def _cut_blocks(t: Term) -> Term:
+def cut_blocks(t: Term) -> Term:
     """Placements of blocks turned into slices and paddings of the factors that they touch."""
     for f in list(t.factors):
         if f.atom.op not in (place, unit) or f.power != 1:
@@ -275,7 +275,7 @@ def lift(e: Expr) -> Lifted:
     pieces: list[tuple[Term, Expr]] = []
     moves: list[str] = []
     for t in _collected(e):
-        g = _Graph(_cut_blocks(t))
+        g = _Graph(cut_blocks(t))
         g.reduce()
         body = g.result()
         for s in reversed(g.scalars):

@@ -73,9 +73,9 @@ class _Walker:
     def __init__(self, target: str, taken: Collection[str], letters: Letters) -> None:
         self.target, self.taken, self.letters = target, taken, letters
 
-    def emit(self, root: Expr, legs: tuple[str, ...], least: int = 0) -> str:
+    def emit(self, root: Expr, legs: tuple[str, ...], least: int = 0, used: Collection[str] = ()) -> str:
         out: list[str] = []
-        stack: list[str | _Part] = [_Part(root, legs, least, frozenset(legs))]
+        stack: list[str | _Part] = [_Part(root, legs, least, frozenset(legs) | frozenset(used))]
         while stack:
             item = stack.pop()
             if isinstance(item, str):
@@ -148,7 +148,7 @@ class _Walker:
 
     def opaque(self, part: _Part) -> str:
         body = _PRINT[self.target](part.node, self.taken)
-        if precedence(part.node) < ATOM or (part.legs and self.target == "latex"):
+        if (precedence(part.node) < ATOM and not body.endswith("]")) or (part.legs and self.target == "latex"):
             body = f"({body})"
         return body + subscript(part.legs, self.target)
 
@@ -258,8 +258,9 @@ def indexed(e: Expr, legs: Sequence[str], taken: Collection[str] = (), letters: 
     return Printed(*(_one(e, legs, t, taken, letters) for t in ("text", "ascii", "latex")))
 
 
-def _entry(x: Entry, target: str, taken: Collection[str]) -> str:
-    body = _Walker(target, taken, Letters([])).emit(x.atom, x.legs, POSTFIX if x.power != 1 else PRODUCT)
+def _entry(x: Entry, target: str, taken: Collection[str], letters: Letters | None, used: Collection[str] = ()) -> str:
+    walker = _Walker(target, taken, letters or Letters([]))
+    body = walker.emit(x.atom, x.legs, POSTFIX if x.power != 1 else PRODUCT, used)
     if x.power == 1:
         return body
     if target == "latex":
@@ -267,24 +268,25 @@ def _entry(x: Entry, target: str, taken: Collection[str]) -> str:
     return f"{body}{str(x.power).translate(_SUPERSCRIPT)}" if target == "text" else f"{body}^{x.power}"
 
 
-def entry(x: Entry, taken: Collection[str] = ()) -> Printed:
-    return Printed(*(_entry(x, t, taken) for t in ("text", "ascii", "latex")))
+def entry(x: Entry, taken: Collection[str] = (), letters: Letters | None = None) -> Printed:
+    return Printed(*(_entry(x, t, taken, letters) for t in ("text", "ascii", "latex")))
 
 
-def _product(p: Product, target: str, taken: Collection[str], signed: bool) -> str:
+def _product(p: Product, target: str, taken: Collection[str], signed: bool, letters: Letters | None) -> str:
     gap = r"\, " if target == "latex" else " "
-    found = [_entry(x, target, taken) for x in p.entries if not (x.atom.order and x.atom.op is _ONES)]
+    used = {c for x in p.entries for c in x.legs}
+    found = [_entry(x, target, taken, letters, used) for x in p.entries if not (x.atom.order and x.atom.op is _ONES)]
     inside = _sum_sign(p.summed, target) + (gap.join(found) or "1") if p.summed else gap.join(found)
     body = gap.join([*_scales(p.coef, p.sizes, target), *([inside] if inside else [])]) or "1"
     return ("−" if target == "text" else "-") + body if signed and p.coef < 0 else body
 
 
-def product(p: Product, taken: Collection[str] = ()) -> Printed:
+def product(p: Product, taken: Collection[str] = (), letters: Letters | None = None) -> Printed:
     """One product of entries with its sum in front."""
-    return Printed(*(_product(p, t, taken, True) for t in ("text", "ascii", "latex")))
+    return Printed(*(_product(p, t, taken, True, letters) for t in ("text", "ascii", "latex")))
 
 
-def products_text(parts: Sequence[Product], taken: Collection[str] = ()) -> Printed:
+def products_text(parts: Sequence[Product], taken: Collection[str] = (), letters: Letters | None = None) -> Printed:
     """A sum of products of entries; 0 when there is none."""
     shown = []
     for target in ("text", "ascii", "latex"):
@@ -292,9 +294,9 @@ def products_text(parts: Sequence[Product], taken: Collection[str] = ()) -> Prin
         line = ""
         for n, p in enumerate(parts):
             line += (
-                _product(p, target, taken, True)
+                _product(p, target, taken, True, letters)
                 if not n
-                else (minus if p.coef < 0 else " + ") + _product(p, target, taken, False)
+                else (minus if p.coef < 0 else " + ") + _product(p, target, taken, False, letters)
             )
         shown.append(line or "0")
     return Printed(*shown)

@@ -146,7 +146,7 @@ class _Text:
                 yield line
             else:
                 lead = len(" " * part.indent) + sum(widths[:-1]) + part.gap * (columns - 1)
-                lead = min(lead, 40)
+                lead = lead if lead < _WIDTH - 30 else 40
                 yield from textwrap.wrap(
                     line,
                     _WIDTH,

@@ -70,7 +70,7 @@ class _Recorder:
 
     def prose(self, template: str, bind: Mapping[str, Any] | None = None) -> Json:
         if bind:
-            return fill(template, bind, self.taken).as_dict()
+            return fill(template, bind, self.taken, self.letters).as_dict()
         if template not in self.sentences:
             self.sentences[template] = fill(template, {}, self.taken).as_dict()
         return self.sentences[template]
@@ -210,28 +210,34 @@ class _Recorder:
             return plain
         users = users_of(self.d, b) if isinstance(self.d, Recurrence) else self.users.get(b.of, [])
         used = used_where(self.d, b.of, users, self.letters, self.objective)
-        found = roles(b.of, without_sums(b.value), self.letters, used)
-        legs = self.letters.outs(b.of.shape)
-        heavy = sum(1 for _ in postorder(b.value)) > _CHEAP
+        value = b.closed
+        found = roles(b.of, without_sums(value), self.letters)
         return {
             **plain,
-            "index": None
-            if heavy
-            else {
-                "left": indexed(gradient(b.of), legs, self.taken).as_dict(),
-                "right": indexed(b.value, legs, self.taken, self.letters).as_dict(),
-            },
+            "index": self.index(b, value, found),
             "roles": None if found is None else self.roles(found),
             "used": [self.said(s) for s in used],
-            **(self.entries(b, sizes) if "entries" in self.parts and not series_ranges(b.value) else {}),
+            **(self.entries(b, sizes) if "entries" in self.parts and not series_ranges(value) else {}),
         }
+
+    def index(self, b: Backward, value: Expr, found: Roles | None) -> Json | None:
+        """The entry of the gradient, from the very products that the role table speaks of."""
+        legs = self.letters.outs(b.of.shape)
+        left = indexed(gradient(b.of), legs, self.taken)
+        if found is not None and not found.left_out and not series_ranges(value):
+            right = products_text([t.product for t in found.terms], self.taken, self.letters)
+        elif sum(1 for _ in postorder(value)) <= _CHEAP:
+            right = indexed(value, legs, self.taken, self.letters)
+        else:
+            return None
+        return {"left": left.as_dict(), "right": right.as_dict()}
 
     def roles(self, r: Roles) -> Json:
         return {
             "legs": list(r.legs),
             "terms": [
                 {
-                    "product": product(t.product, self.taken).as_dict(),
+                    "product": product(t.product, self.taken, self.letters).as_dict(),
                     "factors": [
                         show(x.atom if x.power == 1 else x.atom**x.power, self.taken).as_dict() for x in t.factors
                     ],
@@ -255,7 +261,7 @@ class _Recorder:
         }
 
     def entries(self, b: Backward, sizes: Mapping[str, int]) -> Json:
-        rows = entries(b.value, sizes, most=_LINES) or []
+        rows = entries(b.closed, sizes, most=_LINES) or []
         shown = []
         for index, parts in rows[:_LINES]:
             at = ("," if any(len(x) > 1 for x in index) else "").join(index)

@@ -126,9 +126,9 @@ def why(record: Json) -> Iterator[Part]:
         )
     )
     for b in record["backward"]:
-        if b["trivial"]:
+        if not _explained(b):
             continue
-        yield Head(join([b["left"], "=", b["value"]]), 3)
+        yield Head(join([b["left"], "=", b["closed"]]), 3)
         if b["index"]:
             yield Calc(join([b["index"]["left"], "=", b["index"]["right"]]))
         if b["roles"] is None:
@@ -137,6 +137,11 @@ def why(record: Json) -> Iterator[Part]:
             yield from _roles(b)
         for u in b["used"]:
             yield Para(said(u), bullet="– ")
+
+
+def _explained(b: Json) -> bool:
+    """Whether RESULT shows the equation."""
+    return not b["trivial"] and (not b["auxiliary"] or b["needed"])
 
 
 def _roles(b: Json) -> Iterator[Part]:
@@ -191,9 +196,9 @@ def small_sizes(record: Json) -> Iterator[Part]:
     shown = ", ".join(f"{k} = {v}" for k, v in sizes.items())
     yield Head(plain("ENTRY BY ENTRY" + (f", {shown}" if shown else "")))
     for b in record["backward"]:
-        if not b["entries"] or b["trivial"]:
+        if not b["entries"] or not _explained(b):
             continue
-        yield Head(join([b["left"], "=", b["value"]]), 3)
+        yield Head(join([b["left"], "=", b["closed"]]), 3)
         rows = [(join([e["left"]]), join(["=", e["right"]])) for e in b["entries"]]
         if b["entries_left_out"]:
             rows.append((join(["…"]), Cell("", "", "")))
