@@ -20,6 +20,7 @@ from .calculus.derivation import Derivation
 from .calculus.derive import appender
 from .calculus.derive import derive as sweep
 from .calculus.eliminated import eliminate_between, inline_own
+from .calculus.expansion import expansions
 from .calculus.indexed import index_steps
 from .calculus.induction import induction
 from .calculus.recurrence import Recurrence, derive_recurrence
@@ -98,11 +99,13 @@ class Derived:
         """The record with no more than is going to be looked at."""
         if "index" in parts and not self.derivation.index_steps:
             self.derivation.index_steps = list(_checked(index_steps(self.derivation), None))
+        if "why" in parts and not self.derivation.expansions:
+            self.derivation.expansions = list(_checked(expansions(self.derivation), None))
         return record(self.derivation, _header(self.program, self.evidence), parts)
 
     def _render(self, style: str, format: str, level: int, **options: bool) -> str:
         parts = {"index"} if style == "index" else set()
-        parts |= {"why"} if level >= 3 else set()
+        parts |= {"why", "index"} if level >= 3 else set()
         parts |= {"why", "entries"} if level >= 4 else set()
         return render(self._record(parts), style=style, format=format, level=level, **options)
 

@@ -13,7 +13,7 @@ from ..algebra.op import ATOM, NEG, POSTFIX, PRODUCT, SUM, TIMES, Meaning
 from ..algebra.ops.arithmetic import rational, size_of
 from ..algebra.ops.free import is_var
 from ..algebra.ops.matrix import eye
-from ..algebra.ops.structure import ones
+from ..algebra.ops.structure import ones, place, unit
 from ..calculus.roles import Entry, Letters, Product
 from .names import ascii_text, latex_name, marked
 from .notation import Printed, ascii, latex, precedence, text
@@ -119,6 +119,14 @@ class _Walker:
         e, sub = part.node, subscript(part.legs, self.target)
         if e.op is eye:
             return {"latex": r"\delta", "text": "δ", "ascii": "delta"}[self.target] + sub
+        if e.op in (place, unit):  # 1 where the first index is the second, moved
+            at = e.attrs[1] + Dim.number(1) if e.op is unit else e.attrs[1]
+            shown = str(at) if e.op is unit else part.legs[1] + (f" + {at}" if at.terms else "")
+            inside = f"{part.legs[0]}, {shown}" if " " in shown or len(shown) > 1 else part.legs[0] + shown
+            delta = {"latex": r"\delta", "text": "δ", "ascii": "delta"}[self.target]
+            if self.target == "latex":
+                return f"{delta}_{{{inside}}}"
+            return f"{delta}_({inside})" if "," in inside else f"{delta}_{inside}"
         if e.order and e.op is _ONES:
             return "1"
         if is_var(e, "partial"):
@@ -218,7 +226,7 @@ class _Walker:
         body: list[_Part] = []
         for letters, k in zip(m.inputs, m.slots, strict=True):
             a = e.args[k]
-            if a.order and a.op is _ONES:
+            if _is_ones(a):
                 continue
             body.append(_Part(a, tuple(bind[c] for c in letters), PRODUCT, frozenset(used)))
         if body and not ties:
@@ -242,6 +250,15 @@ class _Walker:
         if summed:
             return pieces, TIMES
         return pieces, PRODUCT if len(parts) != 1 else POSTFIX
+
+
+def _is_ones(e: Expr) -> bool:
+    """Whether every entry is visibly 1: ones, and products of them in which nothing is summed."""
+    if e.op is _ONES:
+        return bool(e.order)
+    [m] = e.op.meaning(e) or [None] if e.op.linear == "each" and e.args and e.order else [None]
+    return (m is not None and not m.extra and m.scale == 1 and set("".join(m.inputs)) <= set(m.output)
+            and all(a.op is _ONES for a in e.args))  # fmt: skip
 
 
 def _one(e: Expr, legs: Sequence[str], target: str, taken: Collection[str], letters: Letters | None) -> str:

@@ -58,6 +58,7 @@ class _Recorder:
         self.given = {given_member(d, m) for ms in web.given.values() for m in ms} if web else set()
         self.variables += [v for v in sorted(self.given, key=lambda v: str(v.attrs[0])) if v not in self.variables]
         self.reach = reach(d) if web else {}
+        self.expanded = {(s.about, s.left): s.evidence for s in d.expansions}
 
     # ---- printing
 
@@ -224,13 +225,16 @@ class _Recorder:
         """The entry of the gradient, from the very products that the role table speaks of."""
         legs = self.letters.outs(b.of.shape)
         left = indexed(gradient(b.of), legs, self.taken)
+        evidence = self.expanded.get((b.of.attrs[0], without_sums(value)))
+        if not evidence:  # not compared with the matrix form: not shown
+            return None
         if found is not None and not found.left_out and not series_ranges(value):
             right = products_text([t.product for t in found.terms], self.taken, self.letters)
         elif sum(1 for _ in postorder(value)) <= _CHEAP:
             right = indexed(value, legs, self.taken, self.letters)
         else:
             return None
-        return {"left": left.as_dict(), "right": right.as_dict()}
+        return {"left": left.as_dict(), "right": right.as_dict(), "evidence": [_evidence(e) for e in evidence]}
 
     def roles(self, r: Roles) -> Json:
         return {
@@ -309,16 +313,22 @@ def _json(value: Any) -> Any:
 
 
 def _checks(steps: Sequence[Json]) -> list[Json]:
-    """How many steps rest on which kind of evidence."""
+    """How many steps rest on which kind of evidence; of bounds on a chance, the largest."""
     found: dict[str, Json] = {}
     for s in steps:
         for e in s["evidence"]:
             one = found.setdefault(
                 e["level"], {"level": e["level"], "steps": [], "detail": e["detail"], "data": e["data"]}
             )
+            if _chance(e) > _chance(one):
+                one["detail"], one["data"] = e["detail"], e["data"]
             if s["id"] not in one["steps"]:
                 one["steps"].append(s["id"])
     return list(found.values())
+
+
+def _chance(e: Json) -> float:
+    return float(e["data"].get("bound", 0))
 
 
 def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[str] = ALL) -> Json:
@@ -333,6 +343,7 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
     named = (x for b in derivation.backward for x in (b.of, *filter(is_name, postorder(b.value))))
     sizes = default_sizes([*r.variables, *named])
     steps = [r.step(s) for s in derivation.steps]
+    index = [r.index_step(s) for s in derivation.index_steps] if "index" in parts else []
     user, core = r.forward()
     kept = [s for s in derivation.steps if s.kind in ("readoff", "collect", "simplify", "inline")]
     target = derivation.target
@@ -378,9 +389,10 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
             for b in derivation.recurrences
         ],
         "blocks": blocks(derivation, r.math),
-        "index_steps": [r.index_step(s) for s in derivation.index_steps] if "index" in parts else [],
+        "index_steps": index,
         "backward": [r.backward(b, sizes) for b in derivation.backward],
         "checks": _checks(steps),
+        "index_checks": _checks(index),
         "final": [
             {"level": f["level"], "detail": str(f["detail"]), "data": _json(f["data"])} for f in header.get("final", ())
         ],

@@ -155,7 +155,6 @@ def smul(G: Expr, s: Expr, X: Expr) -> tuple[Expr, Expr]:
     token="*",
     entrywise=True,
     code="$X * $Y",
-    lifts="HAD",
 )
 def hadamard(G: Expr, X: Expr, Y: Expr) -> tuple[Expr, Expr]:
     """⟨G, X ⊙ Y⟩ = ⟨G ⊙ Y, X⟩ = ⟨G ⊙ X, Y⟩: in a sum over entries, three factors may be grouped at will.

@@ -117,14 +117,10 @@ def _why(s: Json, level: int) -> Reason | None:
 def why(record: Json) -> Iterator[Part]:
     """The role table of every backward equation, read off its index sums, and where the name is used."""
     yield Head(plain("WHY THE EQUATIONS LOOK LIKE THIS"))
-    yield Para(
-        mixed(
-            "Written with indices, each gradient is a finite sum of products. Where an index is left decides "
-            "the "
-            "notation: in two factors and not kept, it is summed (matrix product); in two factors and kept, "
-            "⊙; in one factor and kept, a free axis; in one factor and not kept, a sum."
-        )
-    )
+    yield Para(mixed("Written with indices, each gradient is a finite sum of products. Where an index is left decides the "
+                     "notation: in two factors and not kept, it is summed (matrix product); in two factors and kept, ⊙; in "
+                     "one factor and kept, a free axis; in one factor and not kept, a sum."))  # fmt: skip
+    yield from _same(record)
     for b in record["backward"]:
         if not _explained(b):
             continue
@@ -137,6 +133,24 @@ def why(record: Json) -> Iterator[Part]:
             yield from _roles(b)
         for u in b["used"]:
             yield Para(said(u), bullet="– ")
+
+
+def _same(record: Json) -> Iterator[Part]:
+    """That the index forms are the matrix forms, and that the chain rule on single numbers gives the same."""
+    shown = [b for b in record["backward"] if _explained(b)]
+    forms = [{e["level"] for e in b["index"]["evidence"]} for b in shown if b["index"]]
+    said = ""
+    if forms and all("PROVED-CANON" in f for f in forms):
+        said = "Each index form below has the same canonical network as its matrix form (I-EXPAND: PROVED-CANON)."
+    elif forms:
+        said = "Each index form below was compared with its matrix form (I-EXPAND: " + ", ".join(sorted(set().union(*forms))) + ")."
+    ends = ("lift",) if any(q["ranges"] for q in record["core"]) else ("lift", "collect")
+    derived = {s["about"] for s in record["index_steps"] if s["kind"] in ends}
+    if shown and all(b["name"] in derived for b in shown):
+        said += (" The chain rule on single numbers (style index) gives the same equations: there, too, the last step of each "
+                 "is a checked equation with the matrix form.")  # fmt: skip
+    if said:
+        yield Para(mixed(said.strip()))
 
 
 def _explained(b: Json) -> bool:
@@ -242,8 +256,8 @@ def conditions(record: Json) -> Iterator[Part]:
         yield from (Para(said(c), bullet="– ") for c in found.values())
 
 
-def notes(record: Json, level: int) -> Iterator[Part]:
-    """Conventions, and what the derivation rests on."""
+def notes(record: Json, level: int, checks: str = "checks") -> Iterator[Part]:
+    """Conventions, and what the derivation rests on; `checks` names those of the steps that the page shows."""
     taken = _taken(record)
     lines = [s for s in record["steps"] if s["kind"] in ("note", "convention")]
     if lines or record["header"]["conventions"]:
@@ -266,8 +280,8 @@ def notes(record: Json, level: int) -> Iterator[Part]:
             yield Para(plain("FINAL does not look at the derivation: it compares the gradients with the program. How often a wrong "
                              "one passes is measured by tools/mutants.py (table in README.md); every step is in the record, "
                              "--format json (docs/record.md)."), indent=6)  # fmt: skip
-        total = record["counts"]["steps"]
-        for c in record["checks"]:
+        total = len(record["index_steps"]) if checks == "index_checks" else record["counts"]["steps"]
+        for c in record[checks]:
             n = len(c["steps"])
             which = f"all {total} steps" if n == total else f"{n} of {total} steps"
             yield Para(mixed(f"{c['level']}, {which}: {c['detail']}", taken), bullet="– ")

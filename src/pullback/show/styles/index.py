@@ -83,5 +83,5 @@ def index(record: Json, level: int) -> Document:
         doc.parts += small_sizes(record)
     doc.parts += results(record)
     doc.parts += conditions(record)
-    doc.parts += notes(record, level)
+    doc.parts += notes(record, level, "index_checks")
     return doc
