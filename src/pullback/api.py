@@ -20,6 +20,7 @@ from .calculus.derivation import Derivation
 from .calculus.derive import appender
 from .calculus.derive import derive as sweep
 from .calculus.eliminated import eliminate_between, inline_own
+from .calculus.expansion import expansions
 from .calculus.induction import induction
 from .calculus.recurrence import Recurrence, derive_recurrence
 from .code.numpy import evaluate
@@ -111,6 +112,8 @@ class Derived:
             header["sizes"] = sizes or {}
         else:
             prepare(self.derivation, parts, sizes)
+        if "why" in parts and not self.derivation.expansions:
+            self.derivation.expansions = list(_checked(expansions(self.derivation), None))
         if "why_not" in parts and not isinstance(self.derivation, Recurrence):
             header["why_not"] = self._why_not
         return record(self.derivation, header, parts)
@@ -133,7 +136,7 @@ class Derived:
     ) -> str:
         readable(self.derivation, style)
         parts = set(PARTS.get(style, ())) | ({"numbers"} if numbers else set())
-        parts |= {"why"} if level >= 3 else set()
+        parts |= {"why", "index"} if level >= 3 else set()
         parts |= {"why", "entries", "why_not"} if level >= 4 else set()
         found = self._record(parts, names, sizes)
         return render(found, style=style, format=format, level=level, numbers=numbers, **view)

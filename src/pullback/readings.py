@@ -78,7 +78,7 @@ def _diagrams(d: Derivation) -> None:
         numbered = count(1)
         for g in diagrams(d):
             steps = [replace(s, id=f"d{next(numbered)}") for s in g.steps]
-            d.diagrams.append(replace(g, steps=tuple(_checked(d, steps))))
+            d.diagrams.append(replace(g, steps=tuple(_checked(steps, {}))))
 
 
 def _agreement(d: Derivation) -> None:

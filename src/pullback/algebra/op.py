@@ -113,7 +113,6 @@ class Op:
         self.entry: Callable[..., bool | int] | None = data.get("entry")  # a constant's entries: (attrs, index, sizes)
         self.uniform: int | None = data.get("uniform")  # a constant's one value, where all its entries are equal
         self.exact: Callable[..., Any] | None = data.get("exact")  # the scalar function modulo p, where it has one
-        self.lifts: str = data.get("lifts", "")  # which I-LIFT rule brings an index sum into this notation
         self.root: bool = data.get("root", False)  # a square root: modulo p it is one where there is one
         self.attr_names: tuple[str, ...] = data.get("attrs", ())
         self.entrywise: bool = data.get("entrywise", False)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..algebra.expr import Expr
 from ..algebra.op import ATOM, POSTFIX, PRODUCT, TIMES
-from ..calculus.roles import Entry, Product
+from ..calculus.roles import Entry, Letters, Product
 from ..step import Increment
 from .indices import entry, product
 from .names import GREEK, ascii_text, latex_name, marked
@@ -34,19 +34,21 @@ def _least(before: str, after: str) -> int:
     return TIMES if re.search(r"−$|− $", before) else 0
 
 
-def _shown(value: Any, taken: Collection[str], least: int) -> Printed:
+def _shown(value: Any, taken: Collection[str], least: int, letters: Letters | None) -> Printed:
     if isinstance(value, Expr | Increment):
         return show(value, taken, least)
     if isinstance(value, Entry):
-        return entry(value, taken)
+        return entry(value, taken, letters)
     if isinstance(value, Product):
-        return product(value, taken)
+        return product(value, taken, letters)
     word = str(value)
     name = re.fullmatch(r"[^\W\d]\w*", word) is not None
     return Printed(word, ascii_text(word), latex_name(word) if name else rf"\text{{{_escape(word)}}}")
 
 
-def fill(template: str, bind: Mapping[str, Any], taken: Collection[str] = ()) -> Printed:
+def fill(
+    template: str, bind: Mapping[str, Any], taken: Collection[str] = (), letters: Letters | None = None
+) -> Printed:
     """The sentence in all three notations."""
     values: dict[str, Printed] = {}
     text, plain, tex = [], [], []
@@ -55,7 +57,7 @@ def fill(template: str, bind: Mapping[str, Any], taken: Collection[str] = ()) ->
         if found[1] not in bind:
             continue
         least = _least(template[: found.start()], template[found.end() :])
-        shown = _shown(bind[found[1]], taken, least)
+        shown = _shown(bind[found[1]], taken, least, letters)
         before = template[at : found.start()]
         at = found.end()
         mark = f"\x00{len(values)}\x00"

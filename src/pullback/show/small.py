@@ -23,8 +23,11 @@ def entries(
     e: Expr, sizes: Mapping[str, int], *, most: int = 6, longest: int = 12
 ) -> list[tuple[tuple[str, ...], list[Product]]] | None:
     """Each entry of `e` written out at these sizes: (index, terms); None if too long."""
-    terms = index_terms(e)
+    terms = index_terms(e, split=lambda x: True, cut=False)
     if terms is None:
+        return None
+    known = all(s in sizes for t in terms for d in (*t.sizes, *t.dims.values()) for s in d.symbols())
+    if not known:  # the length of a loop, used as a number
         return None
     found = []
     for index in product(*(range(d.value(sizes)) for d in e.shape)):

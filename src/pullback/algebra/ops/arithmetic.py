@@ -139,8 +139,8 @@ def neg(G: Expr, X: Expr) -> Expr:
 def smul(G: Expr, s: Expr, X: Expr) -> tuple[Expr, Expr]:
     """⟨G, s X⟩ = s ⟨G, X⟩: a scalar factor may stand anywhere.
 
-    s M-SCALAR: ⟨$G, $ds $X⟩ = ⟨$G, $X⟩ · $ds | Σ $G ($ds $X) = (Σ $G $X) $ds, entry by entry
-    X M-SCALE: ⟨$G, $s $dX⟩ = ⟨$s $G, $dX⟩ | Σ $G ($s $dX) = Σ ($s $G) $dX, entry by entry
+    s M-SCALAR: ⟨$G, $ds $X⟩ = ⟨$G, $X⟩ · $ds | the number $ds is a factor of every term of the sum over all entries
+    X M-SCALE: ⟨$G, $s $dX⟩ = ⟨$s $G, $dX⟩ | the number $s is a factor of every term of the sum over all entries
     """
     return OPERATORS["inner"](G, X), s * G
 
@@ -155,13 +155,12 @@ def smul(G: Expr, s: Expr, X: Expr) -> tuple[Expr, Expr]:
     token="*",
     entrywise=True,
     code="$X * $Y",
-    lifts="HAD",
 )
 def hadamard(G: Expr, X: Expr, Y: Expr) -> tuple[Expr, Expr]:
     """⟨G, X ⊙ Y⟩ = ⟨G ⊙ Y, X⟩ = ⟨G ⊙ X, Y⟩: in a sum over entries, three factors may be grouped at will.
 
-    X M-HAD: ⟨$G, $dX ⊙ $Y⟩ = ⟨$G ⊙ $Y, $dX⟩ | Σ $G ($dX $Y) = Σ ($G $Y) $dX, entry by entry: no index is summed alone
-    Y M-HAD: ⟨$G, $X ⊙ $dY⟩ = ⟨$G ⊙ $X, $dY⟩ | Σ $G ($X $dY) = Σ ($G $X) $dY, entry by entry: no index is summed alone
+    X M-HAD: ⟨$G, $dX ⊙ $Y⟩ = ⟨$G ⊙ $Y, $dX⟩ | Σ $G ⊙ ($dX ⊙ $Y) = Σ ($G ⊙ $Y) ⊙ $dX, summed over all entries: the same products
+    Y M-HAD: ⟨$G, $X ⊙ $dY⟩ = ⟨$G ⊙ $X, $dY⟩ | Σ $G ⊙ ($X ⊙ $dY) = Σ ($G ⊙ $X) ⊙ $dY, summed over all entries: the same products
     """
     return G * Y, G * X
 
