@@ -259,10 +259,14 @@ def _wanted(program: Program, wrt: Sequence[str] | None, goal: Expr) -> list[Exp
             raise ParseError("P010", "there is nothing to differentiate with respect to: the equations have no free input",
                              hint="use a name that is not defined, as in E = ‖x‖², or name one with --wrt")  # fmt: skip
     found = []
+    functions = _kinds(program)
     for n in dict.fromkeys(names):
         v = program.variable(n)
         if v is None:
-            close = nearest(n, program.names)
+            if n in functions:
+                raise ParseError("P003", f"{n} is a function: there is no gradient with respect to it",
+                                 hint=f"the names are {', '.join(program.names[:12])}")  # fmt: skip
+            close = nearest(n, program.names) if len(n) > 1 else None
             hint = f"did you mean {close}?" if close else f"the names are {', '.join(program.names[:12])}"
             raise ParseError("P003", f"undefined name {n}: nothing to differentiate with respect to", hint=hint)
         found.append(v)

@@ -72,7 +72,7 @@ def _parser() -> _Parser:
     d.add_argument("file", nargs="?", metavar="FILE", help="a file of equations, or - for standard input")
     d.add_argument("-e", "--equations", metavar="TEXT", help="the equations themselves, separated by ;")
     d.add_argument(
-        "--wrt", metavar="NAMES", help="differentiate with respect to these, comma-separated (default: every input)"
+        "--wrt", metavar="NAMES", action="append", help="differentiate with respect to these, comma-separated (default: every input)"
     )
     d.add_argument("--target", metavar="NAME", help="the scalar to differentiate (default: E, or the last equation)")
     d.add_argument(
@@ -104,6 +104,8 @@ def _read(args: argparse.Namespace) -> tuple[str, str]:
         raise ParseError("P030", "nothing to derive: give a FILE, - for standard input, or -e \"equations\"",
                          hint='pullback derive -e "z = W a + b; y = f(z); E = loss(y)"')  # fmt: skip
     if args.file == "-":
+        if sys.stdin is None:
+            raise ParseError("P031", "cannot read standard input: it is closed", hint="name a file of equations, or use -e")
         data, name = sys.stdin.buffer.read(), "<stdin>"
     else:
         try:
@@ -140,7 +142,7 @@ def _progress() -> Callable[[str, float], None] | None:
 
 def _derive(args: argparse.Namespace) -> int:
     text, name = _read(args)
-    wrt = [n.strip() for n in args.wrt.split(",") if n.strip()] if args.wrt else None
+    wrt = _names(args.wrt) if args.wrt is not None else None
     d = derive(text, wrt=wrt, target=args.target, name=name, dialect=args.dialect, progress=_progress())
     if args.out or not sys.stdout.isatty():  # on a terminal they stand in the text itself
         for line in d.program.assumptions:
@@ -159,6 +161,14 @@ def _derive(args: argparse.Namespace) -> int:
     return 0
 
 
+def _names(options: list[str]) -> list[str]:
+    """The names of every --wrt, separated by commas outside of brackets."""
+    found = [n.strip() for o in options for n in re.split(r",(?![^\[]*\])", o) if n.strip()]
+    if not found:
+        raise ParseError("P030", "--wrt names nothing", expected="names separated by commas", hint="--wrt W,b")
+    return found
+
+
 def _shown(d: Derived, args: argparse.Namespace, color: bool) -> str:
     if args.format == "json":
         return d.to_json()
@@ -173,14 +183,10 @@ def _completion(shell: str) -> str:
     """A completion script made from the parser itself, so that it cannot fall behind."""
     parser = _parser()
     commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction)).choices
-    options = sorted(o for c in commands.values() for a in c._actions for o in a.option_strings if o.startswith("--"))
-    values = {
-        o: list(map(str, a.choices))
-        for c in commands.values()
-        for a in c._actions
-        if a.choices
-        for o in a.option_strings
-    }
+    actions = [a for c in commands.values() for a in c._actions]
+    options = sorted({o for a in actions for o in a.option_strings if o.startswith("--")})
+    filled = {o for a in actions for o in a.option_strings if a.nargs != 0}
+    values = {o: list(map(str, a.choices)) for a in actions if a.choices for o in a.option_strings}
     follow = {
         n: list(map(str, a.choices))
         for n, c in commands.items()
@@ -190,7 +196,8 @@ def _completion(shell: str) -> str:
     if shell == "fish":
         lines = [f"complete -c pullback -n __fish_use_subcommand -a {c}" for c in commands]
         lines += [
-            f"complete -c pullback -l {o[2:]}" + (f" -xa '{' '.join(values[o])}'" if o in values else "")
+            f"complete -c pullback -l {o[2:]}"
+            + (f" -xa '{' '.join(values[o])}'" if o in values else " -r" if o in filled else "")
             for o in options
         ]
         lines += [
@@ -199,10 +206,14 @@ def _completion(shell: str) -> str:
         return "\n".join(lines)
     values |= follow
     cases = "\n".join(
-        f"    {o}) COMPREPLY=($(compgen -W '{' '.join(v)}' -- \"$cur\")); return;;" for o, v in sorted(values.items())
+        f"    {o}) COMPREPLY=($(compgen -P \"$head\" -W '{' '.join(v)}' -- \"$cur\")); return;;"
+        for o, v in sorted(values.items())
     )
     body = f"""_pullback() {{
-  local cur="${{COMP_WORDS[COMP_CWORD]}}" prev="${{COMP_WORDS[COMP_CWORD-1]}}"
+  local cur="${{COMP_WORDS[COMP_CWORD]}}" prev="${{COMP_WORDS[COMP_CWORD-1]}}" head=""
+  if [[ "$cur" == --*=* ]]; then head="${{cur%%=*}}="; prev="${{cur%%=*}}"; cur="${{cur#*=}}"
+  elif [ "$cur" = "=" ]; then cur=""
+  elif [ "$prev" = "=" ]; then prev="${{COMP_WORDS[COMP_CWORD-2]}}"; fi
   case "$prev" in
 {cases}
   esac
