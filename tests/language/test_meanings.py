@@ -182,3 +182,67 @@ def test_an_assumption_between_tensors_is_refused_where_it_stands(text: str) -> 
         pb.derive(text)
     assert caught.value.code == "U011"
     assert caught.value.span is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("E = ‖x‖₂²", "E = ‖x‖²"),
+        ("E = ||x||_2^2", "E = ‖x‖²"),
+        ("E = ||x||_{2}", "E = ‖x‖"),
+        ("E = ‖A‖_F²", "E = ‖A‖²"),
+        ("E = λ ‖A‖_F ‖x‖₂", "E = λ ‖A‖ ‖x‖"),
+        ("E = loss(‖x‖₂)", "E = loss(‖x‖)"),
+    ],
+)
+def test_a_norm_may_have_a_subscript(text: str, same: str) -> None:
+    assert equal(value(text), value(same))
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"), [("E = ‖x‖₁", "signs"), ("E = ||x||_1", "signs"), ("E = ‖A‖₂", "‖A‖_F"), ("E = ‖x‖_∞", "")]
+)
+def test_another_norm_is_refused(text: str, hint: str) -> None:
+    with pytest.raises(PullbackError) as caught:
+        parse_program(text)
+    assert caught.value.code == "U001"
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "E = loss(W a,\n         b)",
+        "z = W a +\n    b; E = loss(z, b)",
+        "E = loss(W  # the weights\n\n  # nothing here\n  a, b)",
+        "z =\n W a\nE = loss(z,\r\nb)",
+        "V = [W,\n b]\nE = sum(V)",
+        "E = sum(W,\n axis=0)' a + b' b",
+    ],
+)
+def test_a_statement_goes_on_while_a_bracket_is_open_or_an_operator_waits(text: str) -> None:
+    joined = (
+        " ".join(line.partition("#")[0].rstrip("\r") for line in text.split("\n"))
+        .replace("W a E", "W a; E")
+        .replace("] E", "]; E")
+    )
+    assert [q.rhs for q in parse_program(text).equations] == [q.rhs for q in parse_program(joined).equations]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "line", "under"),
+    [
+        ("E = loss(W a,\n   b ~ c)", "P001", 2, "~"),
+        ("E = loss(W a +\n   b\n  + )", "P002", 3, ")"),
+        ("E = sum(x\ny = 2", "P011", 1, "("),
+        ("z = W +\ny = f(z)", "P002", 1, ""),
+        ("x, y : n; E = loss(y,\n    x y)", "S003", 2, "x y"),
+    ],
+)
+def test_a_mistake_is_shown_on_its_own_line(text: str, code: str, line: int, under: str) -> None:
+    with pytest.raises(PullbackError) as caught:
+        parse_program(text)
+    span = caught.value.span
+    assert (caught.value.code, span.line) == (code, line)
+    if under:
+        assert text.split("\n")[line - 1][span.column - 1 :].startswith(under)

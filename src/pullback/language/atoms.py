@@ -152,7 +152,11 @@ class Atoms:
             self.expect(text, f"the {text} at column {start + 1} is never closed")
             self.block, self.norms = saved
             self.depth -= 1
-            return self.node("call", (kid,), ("norm", token, {}), start)
+            options = {}
+            if self.t[self.i].kind == "sub":
+                options["sub"] = self.t[self.i].text
+                self.i += 1
+            return self.node("call", (kid,), ("norm", token, options), start)
         if text == "|":
             raise UnsupportedError(
                 "U001",
