@@ -246,3 +246,24 @@ def test_a_mistake_is_shown_on_its_own_line(text: str, code: str, line: int, und
     assert (caught.value.code, span.line) == (code, line)
     if under:
         assert text.split("\n")[line - 1][span.column - 1 :].startswith(under)
+
+
+ONES = [
+    ("Z = W A + b 1ᵀ; E = loss(Z)", "W : (m, n); A : (n, p); Z = W A + b 1_pᵀ; E = loss(Z)"),
+    ("W : (m, n); A : (n, B); b : m; Z = W A + b 1'; E = loss(Z)", "W : (m, n); A : (n, B); Z = W A + b 1_Bᵀ; E = loss(Z)"),
+    ("Z = A W + 1 bᵀ; E = loss(Z)", "A : (m, n); W : (n, p); Z = A W + 1_m bᵀ; E = loss(Z)"),
+    ("A : (m, n); E = 1' A 1", "A : (m, n); E = 1_m' A 1_n"),
+    ("A : (m, n); y = A 1; E = loss(y)", "A : (m, n); y = A 1_n; E = loss(y)"),
+    ("E = loss(x + λ 1)", "x : m; E = loss(x + λ 1_m)"),
+    ("E = 1 xᵀ y", "E = xᵀ y"),
+    ("A : (m, n); E = loss(1 Aᵀ)", "A : (m, n); E = loss(Aᵀ)"),
+    ("E = 2 1 x'x", "E = 2 x'x"),
+]
+
+
+@pytest.mark.parametrize(("text", "same"), ONES)
+def test_a_one_where_only_a_vector_fits_is_a_column_of_ones(text: str, same: str) -> None:
+    p, q = parse_program(text), parse_program(same)
+    assert all(equal(a.rhs, b.rhs) for a, b in zip(p.equations, q.equations, strict=True))
+    said = any("column of ones" in line for line in p.assumptions)
+    assert said == any(s in same for s in ("1_p", "1_B", "1_m", "1_n"))

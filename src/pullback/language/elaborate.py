@@ -13,7 +13,7 @@ from .calls import apply
 from .chain import chain_of, lone_row
 from .constants import ones_node, shaped_node, slice_node, structure_node
 from .functions import KNOWN, refuse
-from .tape import Node, Tape
+from .tape import Node, Tape, is_one
 from .tokens import Statement
 from .values import Maker, Val, article
 
@@ -163,7 +163,27 @@ def _in_every_row(maker: Maker, v: Val, w: Val, name: str) -> Val:
 
 
 def _chain(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
-    return chain_of(maker, node, list(zip(kids, node.kids, strict=True)))
+    return chain_of(maker, node, list(zip(_with_ones(maker, kids, node.kids), node.kids, strict=True)))
+
+
+def _with_ones(maker: Maker, factors: list[Val], places: tuple[int, ...]) -> list[Val]:
+    """`A 1` and `1 bᵀ`: a 1 behind a factor, and one in front of a row that nothing closes, is a column of ones."""
+    if maker.printed or not any(is_one(maker.tape[k]) for k in (places[0], places[-1])):
+        return factors
+    found = list(factors)
+    if is_one(maker.tape[places[-1]]) and any(v.number is None for v in found[:-1]):
+        found[-1] = _ones(maker, places[-1])
+    tensors = [v for v in found[1:] if v.order]
+    if is_one(maker.tape[places[0]]) and tensors and tensors[0].row and all(v.row or v.order > 1 for v in tensors):
+        found[0] = _ones(maker, places[0])
+    return found
+
+
+def _ones(maker: Maker, at: int, row: bool = False) -> Val:
+    size = maker.hole(-100 * at - 50)
+    maker.note(f"1 is a column of ones, 1_{size}")
+    found = maker.leaf(lambda: structure.ones((size,)), (size,))
+    return Val(found.shape, found.expr, row)
 
 
 def _times(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
@@ -299,6 +319,8 @@ def _pow(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
 
 def _transpose(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
     x = kids[0]
+    if is_one(maker.tape[node.kids[0]]) and not maker.printed:
+        return _ones(maker, node.kids[0], row=True)
     if x.order == 2:
         return maker.make(OPERATORS["T"], x.shape[::-1], x)
     if x.order == 1:

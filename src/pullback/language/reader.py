@@ -156,7 +156,7 @@ class Reader:
         known = self.scope.keys() | self.scan.defined.keys()
         if any(name not in known for e in self.scan.equations for name in e.uses) or self.conditions:
             return True
-        return any(n.tag in ("shaped", "ones_index") for e in self.scan.equations for n in e.tape)
+        return any(n.open for e in self.scan.equations for n in e.tape)
 
     def _pass(self, *, building: bool) -> None:
         maker = self.maker
