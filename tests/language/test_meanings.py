@@ -250,7 +250,10 @@ def test_a_mistake_is_shown_on_its_own_line(text: str, code: str, line: int, und
 
 ONES = [
     ("Z = W A + b 1ᵀ; E = loss(Z)", "W : (m, n); A : (n, p); Z = W A + b 1_pᵀ; E = loss(Z)"),
-    ("W : (m, n); A : (n, B); b : m; Z = W A + b 1'; E = loss(Z)", "W : (m, n); A : (n, B); Z = W A + b 1_Bᵀ; E = loss(Z)"),
+    (
+        "W : (m, n); A : (n, B); b : m; Z = W A + b 1'; E = loss(Z)",
+        "W : (m, n); A : (n, B); Z = W A + b 1_Bᵀ; E = loss(Z)",
+    ),
     ("Z = A W + 1 bᵀ; E = loss(Z)", "A : (m, n); W : (n, p); Z = A W + 1_m bᵀ; E = loss(Z)"),
     ("A : (m, n); E = 1' A 1", "A : (m, n); E = 1_m' A 1_n"),
     ("A : (m, n); y = A 1; E = loss(y)", "A : (m, n); y = A 1_n; E = loss(y)"),
@@ -267,3 +270,19 @@ def test_a_one_where_only_a_vector_fits_is_a_column_of_ones(text: str, same: str
     assert all(equal(a.rhs, b.rhs) for a, b in zip(p.equations, q.equations, strict=True))
     said = any("column of ones" in line for line in p.assumptions)
     assert said == any(s in same for s in ("1_p", "1_B", "1_m", "1_n"))
+
+
+def test_a_pattern_says_how_many_axes_a_name_has() -> None:
+    p = parse_program('Y = ein("abc,cd->abd", T, W); E = sum(Y)')
+    assert [len(v.shape) for v in p.inputs] == [3, 2]
+    assert "T : (m, n, p)  (3 axes, because a pattern names 3 axes of it" in p.assumptions[0]
+    assert len(parse_program('E = sum(ein("i j -> j i", x) + W)').inputs[0].shape) == 2
+
+
+def test_a_vector_beside_a_matrix_with_one_unknown_size() -> None:
+    p = parse_program("A : (n, B); b : m; Z = W A + b; E = loss(Z)")
+    W = p.variable("W")
+    assert W is not None
+    assert list(map(str, W.shape)) == ["m", "n"]
+    p = parse_program("X : (B, n); b : m; Z = X W + b; E = loss(Z)")
+    assert list(map(str, p.variable("W").shape)) == ["n", "m"]

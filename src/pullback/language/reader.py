@@ -97,6 +97,7 @@ class Reader:
                 raise _without_marks(error) from None
             if (found := self._with_vectors(SOFT & self.maker.filled)) is not None:
                 return found
+            self.sizes.settle(self.maker.beside)
             self._name_sizes()
         self._leaves()
         self._pass(building=True)
@@ -253,7 +254,8 @@ class Reader:
             return value
         if name.startswith("∇"):
             raise maker.parse_error("P003", f"{name} is not defined", node, hint="write `given grad y as g` and use g")
-        chosen = guess(name, self.scan.index_orders.get(name), self.sizes, self.vectors)
+        orders = self.scan.index_orders
+        chosen = guess(name, orders.get(name), self.sizes, self.vectors, self.scan.patterns.get(name))
         chosen.line = clip(self.current)
         self.guesses[name] = chosen
         if (member := ref(name)) is not None:

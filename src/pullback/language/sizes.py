@@ -6,7 +6,7 @@ named are never made equal, whatever the rest of the text would like (theory.md 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..algebra.dims import Dim, Shape
 from ..errors import ParseError, Span, UnsupportedError
@@ -84,6 +84,22 @@ class Sizes:
         _, _, symbol, value = min(solutions, key=lambda s: s[:2])
         self.bound[symbol] = value
         return True
+
+    def settle(self, sums: Sequence[tuple[Dim, Dim, Dim]]) -> None:
+        """A vector of size d beside a matrix (rows, columns) of which one size is unknown, the other not d: that one is d."""
+        waiting = list(sums)
+        while waiting:
+            rest = []
+            for d, rows, columns in ((*map(self.resolve, s),) for s in waiting):
+                for unknown, other in ((rows, columns), (columns, rows)):
+                    if is_unknown(unknown) and not is_unknown(other) and not is_unknown(d) and d != other:
+                        self.agree(unknown, d)
+                        break
+                else:
+                    rest.append((d, rows, columns))
+            if len(rest) == len(waiting):
+                return
+            waiting = rest
 
     def assume(self, a: Dim, b: Dim) -> bool:
         """Makes two sizes equal because the user said so; False if neither is a symbol alone."""

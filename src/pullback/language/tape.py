@@ -22,7 +22,6 @@ class Node:
     def __init__(self, tag: str, kids: tuple[int, ...], value: Any, start: int, end: int) -> None:
         self.tag, self.kids, self.value, self.start, self.end = tag, kids, value, start, end
 
-
     @property
     def open(self) -> bool:
         """Whether the node may leave a size to its surroundings."""

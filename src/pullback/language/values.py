@@ -70,6 +70,7 @@ class Maker:
     ) -> None:
         self.sizes, self.functions, self.lookup = sizes, functions, lookup
         self.matlab, self.building = matlab, building
+        self.beside: list[tuple[Dim, Dim, Dim]] = []  # sizes of a vector that is added to a matrix, and of the matrix
         self.printed = False  # whether the text is our own
         self.own: Mapping[str, str] = {}  # the names of functions that are spelled in another way there
         self.filled: set[str] = set()  # names of scalars that stand beside tensors in a sum
