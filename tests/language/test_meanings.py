@@ -286,3 +286,17 @@ def test_a_vector_beside_a_matrix_with_one_unknown_size() -> None:
     assert list(map(str, W.shape)) == ["m", "n"]
     p = parse_program("X : (B, n); b : m; Z = X W + b; E = loss(Z)")
     assert list(map(str, p.variable("W").shape)) == ["n", "m"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("assume a = b; assume b = c; x : a; y : c; E = x'y", "a"),
+        ("assume m = a*b; x : m; y : a*b; E = x'y", "a*b"),
+        ("x : a; y : d; assume a = b; assume c = b; assume d = c; E = x'y", "d"),
+    ],
+)
+def test_sizes_may_be_tied_by_several_assumptions(text: str, shape: str) -> None:
+    p = parse_program(text)
+    assert {str(v.shape[0]) for v in p.inputs} == {shape}
+    assert not any("assumed" in line for line in p.assumptions)

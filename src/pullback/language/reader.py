@@ -116,11 +116,12 @@ class Reader:
     # ---- assumptions about sizes
 
     def _relations(self) -> None:
+        self._size_names()
         for relation in self.lines.relations:
             statement, middle = relation.statement, relation.middle
             tokens = statement.tokens
             if tokens[middle].text not in ("=", "=="):
-                self.notes.setdefault(f"assumed on line {statement.source.line}: {relation.text}")
+                self.notes.setdefault(f"{relation.text} (line {statement.source.line})")
                 continue
             both = self._two_sizes(statement, middle)
             if both is None:
@@ -129,7 +130,7 @@ class Reader:
                 tapes = [self.scan.parser(s, 0).whole() for s in (left, right)]
                 self.conditions.append((relation, tapes[0], left, tapes[1], right))
             elif self.sizes.assume(*both):
-                self.notes.setdefault(f"{both[0]} = {both[1]} assumed on line {statement.source.line}")
+                self.notes.setdefault(f"{both[0]} = {both[1]} (line {statement.source.line})")
             else:
                 raise ShapeError(
                     "S007",
@@ -138,15 +139,34 @@ class Reader:
                     expected="assume n = m + 1",
                 )
 
-    def _two_sizes(self, statement: Statement, middle: int) -> tuple[Dim, Dim] | None:
-        """Both sides if they are sizes; None if they are expressions."""
+    def _size_names(self) -> None:
+        """Names that an assumption ties to a size, and that no equation uses, are sizes: `assume m = a*b`."""
+        others = self.lines.declared.keys() | self.scan.defined.keys() | {n for e in self.scan.equations for n in e.uses}
+        sides = []
+        for relation in self.lines.relations:
+            both = self._two_dims(relation.statement, relation.middle)
+            sides.append(both[0].symbols() | both[1].symbols() if both is not None else set())
+        while True:
+            dims = self.scan.dims
+            more = {s for side in sides if side & dims and not (side - dims) & others for s in side - dims}
+            if not more:
+                return
+            dims |= more
+
+    def _two_dims(self, statement: Statement, middle: int) -> tuple[Dim, Dim] | None:
         try:
             left, end = read_dim(statement, 1)
             right, stop = read_dim(statement, middle + 1)
         except PullbackError:
             return None
-        if end != middle or statement.tokens[stop].kind != "end":
+        return (left, right) if end == middle and statement.tokens[stop].kind == "end" else None
+
+    def _two_sizes(self, statement: Statement, middle: int) -> tuple[Dim, Dim] | None:
+        """Both sides if they are sizes; None if they are expressions."""
+        both = self._two_dims(statement, middle)
+        if both is None:
             return None
+        left, right = both
         symbols = left.symbols() | right.symbols()
         variables = self.lines.declared.keys() | self.scan.defined.keys()
         return (left, right) if symbols and symbols <= self.scan.dims and not symbols & variables else None
@@ -197,7 +217,7 @@ class Reader:
                 )
             if building:
                 self.facts.append((a.built(), b.built(), relation.text))
-                self.notes.setdefault(f"assumed on line {first.source.line}: {relation.text}")
+                self.notes.setdefault(f"{relation.text} (line {first.source.line})")
 
     def _check_declared(self, e: Parsed, value: Val) -> None:
         """A name may be both declared and defined; then both shapes must be the same."""
