@@ -12,7 +12,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     args = sys.argv[1:] if argv is None else list(argv)
     if sys.stderr is None:  # closed by the caller: messages go nowhere
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
     if sys.stdout is None:
         return _unwritten("it is closed")
     try:

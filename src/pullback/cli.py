@@ -72,7 +72,10 @@ def _parser() -> _Parser:
     d.add_argument("file", nargs="?", metavar="FILE", help="a file of equations, or - for standard input")
     d.add_argument("-e", "--equations", metavar="TEXT", help="the equations themselves, separated by ;")
     d.add_argument(
-        "--wrt", metavar="NAMES", action="append", help="differentiate with respect to these, comma-separated (default: every input)"
+        "--wrt",
+        metavar="NAMES",
+        action="append",
+        help="differentiate with respect to these, comma-separated (default: every input)",
     )
     d.add_argument("--target", metavar="NAME", help="the scalar to differentiate (default: E, or the last equation)")
     d.add_argument(
@@ -105,7 +108,9 @@ def _read(args: argparse.Namespace) -> tuple[str, str]:
                          hint='pullback derive -e "z = W a + b; y = f(z); E = loss(y)"')  # fmt: skip
     if args.file == "-":
         if sys.stdin is None:
-            raise ParseError("P031", "cannot read standard input: it is closed", hint="name a file of equations, or use -e")
+            raise ParseError(
+                "P031", "cannot read standard input: it is closed", hint="name a file of equations, or use -e"
+            )
         data, name = sys.stdin.buffer.read(), "<stdin>"
     else:
         try:
@@ -206,7 +211,7 @@ def _completion(shell: str) -> str:
         return "\n".join(lines)
     values |= follow
     cases = "\n".join(
-        f"    {o}) COMPREPLY=($(compgen -P \"$head\" -W '{' '.join(v)}' -- \"$cur\")); return;;"
+        f'    {o}) COMPREPLY=($(compgen -P "$head" -W \'{" ".join(v)}\' -- "$cur")); return;;'
         for o, v in sorted(values.items())
     )
     body = f"""_pullback() {{
@@ -239,6 +244,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _parser().print_help()
         return 0
     except PullbackError as error:
+        for line in error.assumed:
+            print(f"assumed: {line}", file=sys.stderr)
         print(error.render(color=_colored(choice, sys.stderr)), file=sys.stderr)
         return error.exit_code
     except SystemExit as done:  # argparse after --help or --version

@@ -10,6 +10,7 @@ from ..algebra.dims import Dim
 from ..errors import ParseError, Span, UnsupportedError
 from .functions import SHAPED, places
 from .loops import series_range
+from .mistakes import entry_in_round_brackets
 from .sizes import read_dim
 from .tape import Bound, Node, Tape, subscript, sum_letters, superscript
 from .tokens import MAX_DEPTH, Statement, Token
@@ -165,7 +166,9 @@ class Atoms:
                 hint="write sqrt(x^∘2); the norm of a vector is ‖x‖ or ||x||",
             )
         self.i -= 1
-        raise self.unexpected("a name, a number or an opening bracket")
+        quoted = kind == "prime" and self.t[self.i - 1].text == "("
+        hint = 'a pattern stands in double quotes: ein("i j, j -> i", W, a)' if quoted else ""
+        raise self.unexpected("a name, a number or an opening bracket", hint)
 
     def series(self, token: Token) -> int:
         """`sum_{t=1..T} term`: the term for every t, added."""
@@ -226,6 +229,10 @@ class Atoms:
             return self.node("structure", (), (text, self.dims(), token), start)
         if self.is_function(text):
             return self.call(token, {})
+        if touching and after.text == "(":
+            mistake = entry_in_round_brackets(self.statement, self.i)
+            if mistake is not None:
+                raise mistake
         if text == "eye" or (text == "I" and self.identity):
             return self.node("shaped", (), ("eye", (), token), start)
         if self.bound is not None and (found := subscript(text)) is not None:
@@ -240,6 +247,13 @@ class Atoms:
                 break
             letters = (*letters, after.text)
             self.i += 2
+        if base == "prod":
+            raise UnsupportedError(
+                "U001",
+                "a product over an index is not supported",
+                span=self.span(token),
+                hint="of positive factors it is exp(sum_i log(x_i))",
+            )
         labels = []
         for letter in letters:
             label = self.bound.active.get(letter)

@@ -213,7 +213,16 @@ def _star(maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int
         return maker.make(arithmetic.smul, other.shape, scalar, other, row=other.row)
     if maker.star:
         return _TIMES[maker.star](maker, node, left, right)
-    x, y = maker.surface(maker.tape[i]), maker.surface(maker.tape[j])
+    x, y = maker.factor(maker.tape[i]), maker.factor(maker.tape[j])
+    if a.order == b.order == 1:
+        raise maker.shape_error(
+            "S005",
+            "a product of two vectors could be the inner product or the entrywise product",
+            node,
+            [i, j],
+            [a, b],
+            hint=f"write `{x}ᵀ {y}` for the inner product, a number, or `{x} ⊙ {y}` for the entrywise one",
+        )
     raise maker.shape_error(
         "S005",
         "* between two tensors could be the matrix product or the entrywise product",
@@ -266,7 +275,7 @@ def _over(maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int
             if max(abs(value.numerator), value.denominator) < _LARGEST_NUMBER:
                 return maker.constant(value)
         return maker.make(arithmetic.sdiv, a.shape, a, b, row=a.row)
-    x, y = maker.surface(maker.tape[i]), maker.surface(maker.tape[j])
+    x, y = maker.factor(maker.tape[i]), maker.factor(maker.tape[j])
     fits = not a.order or a.order == b.order
     raise maker.shape_error(
         "S005",
@@ -305,7 +314,7 @@ def _pow(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
             if not maker.sizes.agree(*x.shape):
                 raise maker.differ(x.shape[0], x.shape[1], node, node.kids, kids, "a power of a matrix")
             return chain_of(maker, node, [(x, node.kids[0])] * int(exponent))
-    base = maker.surface(maker.tape[node.kids[0]])
+    base = maker.factor(maker.tape[node.kids[0]])
     shown = str(exponent) if exponent.denominator == 1 else f"({exponent})"
     raise maker.shape_error(
         "S002",

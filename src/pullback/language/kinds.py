@@ -41,6 +41,11 @@ class Guess:
     reason: str
     line: str = ""
 
+    def kind_sentence(self, name: str) -> str:
+        """What is assumed before any size is known."""
+        kind = _KIND[len(self.shape)] if len(self.shape) < 3 else f"tensor with {len(self.shape)} axes"
+        return f"{name} is a {kind}, because {self.reason}"
+
     def sentence(self, name: str, shape: Shape) -> str:
         kind = _KIND[len(shape)] if len(shape) < 3 else f"{len(shape)} axes"
         source = f"; sizes from `{self.line}`" if shape and self.line else ""

@@ -195,8 +195,19 @@ def _given(statement: Statement, found: Lines) -> None:
     i = 1
     if t[i].text in ("grad", "gradient", "∇"):
         i += 1
-    if t[i].kind != "name" or t[i + 1].text != "as" or t[i + 2].kind != "name" or t[i + 3].kind != "end":
-        raise ParseError("P002", "this line cannot be read", span=statement.span(t[i]), expected="given grad y as g")
+    fits = (lambda k: k.kind == "name", lambda k: k.text == "as", lambda k: k.kind == "name", lambda k: k.kind == "end")
+    wrong = next((k for k, fit in zip(t[i:], fits, strict=False) if not fit(k)), None)
+    if wrong is not None:
+        own = wrong.kind == "nabla"
+        raise ParseError(
+            "P002",
+            "this line cannot be read",
+            span=statement.span(wrong),
+            expected="given grad y as g",
+            hint="∇y is what the gradient of y is called anyway: give the one from outside a name of its own"
+            if own
+            else "",
+        )
     if found.given is not None:
         raise ParseError(
             "P004",

@@ -17,9 +17,10 @@ from .index_mode import elaborate_index
 from .kinds import SOFT, Guess, guess
 from .lines import Relation, read_lines
 from .members import Family, families_declared
+from .mistakes import explain, glued, one_name, without_marks
 from .program import Equation, Program
 from .scan import Parsed, Scan, clip
-from .sizes import Sizes, read_dim
+from .sizes import Sizes, sizes_tied, two_dims
 from .tape import Node, Tape
 from .tokens import Statement
 from .values import Maker, Val
@@ -76,6 +77,18 @@ class Reader:
         self.facts: list[tuple[Expr, Expr, str]] = []
 
     def read(self) -> Program:
+        """The program. Raises PullbackError, with what had been assumed about the names it is about."""
+        try:
+            return self._read()
+        except PullbackError as error:
+            if not error.assumed and error.span is not None:
+                explain(error, error.span, self.guesses, self._known())
+            raise
+
+    def _known(self) -> set[str]:
+        return self.lines.declared.keys() | self.scan.defined.keys() | self.scan.position.keys()
+
+    def _read(self) -> Program:
         lines, scan = self.lines, self.scan
         if not scan.equations:
             raise ParseError(
@@ -94,7 +107,7 @@ class Reader:
             except PullbackError as error:
                 if (found := self._with_vectors(SOFT)) is not None:
                     return found
-                raise _without_marks(error) from None
+                raise without_marks(error) from None
             if (found := self._with_vectors(SOFT & self.maker.filled)) is not None:
                 return found
             self.sizes.settle(self.maker.beside)
@@ -116,7 +129,10 @@ class Reader:
     # ---- assumptions about sizes
 
     def _relations(self) -> None:
-        self._size_names()
+        lines, scan = self.lines, self.scan
+        others = lines.declared.keys() | scan.defined.keys() | {n for e in scan.equations for n in e.uses}
+        tied = [two_dims(r.statement, r.middle) for r in lines.relations]
+        scan.dims |= sizes_tied([both for both in tied if both is not None], scan.dims, others)
         for relation in self.lines.relations:
             statement, middle = relation.statement, relation.middle
             tokens = statement.tokens
@@ -139,31 +155,9 @@ class Reader:
                     expected="assume n = m + 1",
                 )
 
-    def _size_names(self) -> None:
-        """Names that an assumption ties to a size, and that no equation uses, are sizes: `assume m = a*b`."""
-        others = self.lines.declared.keys() | self.scan.defined.keys() | {n for e in self.scan.equations for n in e.uses}
-        sides = []
-        for relation in self.lines.relations:
-            both = self._two_dims(relation.statement, relation.middle)
-            sides.append(both[0].symbols() | both[1].symbols() if both is not None else set())
-        while True:
-            dims = self.scan.dims
-            more = {s for side in sides if side & dims and not (side - dims) & others for s in side - dims}
-            if not more:
-                return
-            dims |= more
-
-    def _two_dims(self, statement: Statement, middle: int) -> tuple[Dim, Dim] | None:
-        try:
-            left, end = read_dim(statement, 1)
-            right, stop = read_dim(statement, middle + 1)
-        except PullbackError:
-            return None
-        return (left, right) if end == middle and statement.tokens[stop].kind == "end" else None
-
     def _two_sizes(self, statement: Statement, middle: int) -> tuple[Dim, Dim] | None:
         """Both sides if they are sizes; None if they are expressions."""
-        both = self._two_dims(statement, middle)
+        both = two_dims(statement, middle)
         if both is None:
             return None
         left, right = both
@@ -274,6 +268,8 @@ class Reader:
             return value
         if name.startswith("∇"):
             raise maker.parse_error("P003", f"{name} is not defined", node, hint="write `given grad y as g` and use g")
+        if (parts := glued(name, self.lines.declared.keys() | self.scan.defined.keys())) is not None:
+            raise one_name(maker.span(node), name, parts)
         orders = self.scan.index_orders
         chosen = guess(name, orders.get(name), self.sizes, self.vectors, self.scan.patterns.get(name))
         chosen.line = clip(self.current)
@@ -401,13 +397,3 @@ class Reader:
         hint = f"did you mean {close}?" if close else "the names are " + ", ".join(known[:12])
         span = statement.source.span(column - 1, column - 1 + len(name))
         return ParseError("P003", f"{name} occurs in no equation", span=span, hint=hint)
-
-
-def _without_marks(error: PullbackError) -> PullbackError:
-    """Unknown sizes are shown as ?, without their numbers."""
-    error.message = re.sub(r"\?\d+", "?", error.message)
-    error.notes = tuple(re.sub(r"\?\d+", "?", n) for n in error.notes)
-    error.hint = re.sub(r"\?\d+", "?", error.hint)
-    error.expected = re.sub(r"\?\d+", "?", error.expected)
-    error.args = (error.message,)
-    return error

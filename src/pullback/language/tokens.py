@@ -8,7 +8,7 @@ import unicodedata
 from ..errors import ParseError, Span
 from .families import SERIES, families_of, member_pattern, spelling
 
-__all__ = ["MINUS", "Source", "Statement", "Token", "read_statements"]
+__all__ = ["MINUS", "NAME", "Source", "Statement", "Token", "read_statements"]
 
 MAX_TEXT = 64 * 1024 * 1024
 MAX_LINE = 20_000
@@ -18,6 +18,7 @@ MAX_DEPTH = 100
 
 _NOT_IN_NAMES = "ᵀ⁰¹²³⁴⁵⁶⁷⁸⁹ⁿ½⅓¼¾"
 _NAME = rf"[^\W\d_{_NOT_IN_NAMES}₀-₉](?:[^\W{_NOT_IN_NAMES}]|[\u0300-\u036f])*"
+NAME = re.compile(_NAME)
 _SUBSCRIPT = r"\{[A-Za-z, ]*\}"
 _TOKEN = re.compile(
     rf"""(?P<space>[ \t\u00a0]+)
@@ -274,9 +275,16 @@ _HINTS = {
     "}": "use round brackets for grouping; { } only encloses indices, as in W_{ij}",
     ".": "a name holds no dot; .* ./ .^ act entry by entry, and 1..n is a slice",
     "%": "a comment starts with #",
-    "\\": "LaTeX is read by another reader; here write ⊙ or .*, sum_i, W_ij",
-    "×": "write a b for the matrix product, a ⊙ b for the entrywise product",
+    "\\": "LaTeX commands are not read: write ⊙ or .*, sum_i, W_ij, alpha",
+    "×": "write a b for the matrix product, a ⊙ b for the entrywise product, W : (m, n) for a shape",
     "√": "write sqrt(x)",
+    "∘": "write A ⊙ B for the entrywise product, x^∘2 for an entrywise power",
+    "∈": "write x : n for a vector, W : (m, n) for a matrix, s : scalar for a number",
+    "’": "this is a typographic quotation mark: write x' or xᵀ for the transpose",
+    "‘": "this is a typographic quotation mark: write x' or xᵀ for the transpose",
+    "“": 'this is a typographic quotation mark: write "',
+    "”": 'this is a typographic quotation mark: write "',
+    "∂": "write grad_loss(y) or ∇loss(y) for a gradient: differentiation is done for you",
     "!": "write ≠ or != only after `assume`",
     "&": "equations are separated by line ends or ;",
     "$": "write the mathematics without dollar signs",
@@ -304,10 +312,13 @@ def _bad(source: Source, token: Token) -> ParseError:
             "P009", f"a {what} of {len(text)} characters", span=span, expected=f"at most {most} characters"
         )
     shown = text if text.isprintable() else f"U+{ord(text):04X}"
+    hint = _HINTS.get(text, "")
+    if re.match(r"\.T\b", source.text[token.start :]):
+        hint = "write Wᵀ, W^T or W' for the transpose of W"
     return ParseError(
         "P001",
         f"unexpected character {shown}",
         span=span,
         expected="names, numbers, + - ⊙ / ᵀ brackets",
-        hint=_HINTS.get(text, ""),
+        hint=hint,
     )

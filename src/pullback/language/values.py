@@ -164,6 +164,11 @@ class Maker:
         text = self.statement.source.text[node.start : node.end]
         return text if len(text) <= 60 else text[:57] + "…"
 
+    def factor(self, node: Node) -> str:
+        """The text of a node as it may stand beside another factor."""
+        text = self.surface(node)
+        return f"({text})" if node.tag in ("sum", "chain", "times", "neg") else text
+
     def span(self, node: Node) -> Span:
         return self.statement.source.span(node.start, node.end)
 
