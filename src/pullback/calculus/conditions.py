@@ -17,6 +17,8 @@ def conditions(value: Expr) -> Iterator[str]:
         if needs:
             names = [n for n, _ in e.op.slots]
             values = {**{n: _name(a) for n, a in zip(names, e.args, strict=False)}, "0": _name(e.args[0])}
+            if not e.args[0].order:  # a number is its only entry
+                needs = needs.replace("every entry of ", "")
             for slot, name in values.items():
                 needs = needs.replace(f"${slot}", name)
             yield needs
