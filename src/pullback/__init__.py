@@ -20,6 +20,7 @@ _EXPORTS: dict[str, str] = {
     "function": "pullback.language.operators",
     "functional": "pullback.language.operators",
     "map_to": "pullback.language.operators",
+    "ops": "pullback.language.operators",
     "parse_program": "pullback.language.text",
     "tensor": "pullback.language.operators",
 }

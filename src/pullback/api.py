@@ -141,7 +141,7 @@ class Derived:
 def derive(
     source: str | Program | Expr | Mapping[str, Expr],
     *,
-    wrt: Sequence[str] | None = None,
+    wrt: str | Expr | Sequence[str | Expr] | None = None,
     target: str | None = None,
     name: str = "<text>",
     dialect: str | None = None,
@@ -158,6 +158,7 @@ def derive(
 
     Raises ParseError, ShapeError, UnsupportedError (see docs/errors.md); CheckFailed if a step could not be confirmed.
     """
+    wrt = _names(wrt)
     if isinstance(source, str):
         program = parse_program(source, name=name, dialect=dialect)
     else:
@@ -178,6 +179,21 @@ def derive(
     derivation.steps = list(_checked(derivation.steps, progress))
     printed = _read_back(derivation, program)
     return Derived(program, derivation, [*confirm(_problem(derivation, program)), printed])
+
+
+def _names(wrt: str | Expr | Sequence[str | Expr] | None) -> list[str] | None:
+    """The names in `wrt`, which may be tensors, or one name alone."""
+    if wrt is None:
+        return None
+    found: list[str] = []
+    for n in [wrt] if isinstance(wrt, (str, Expr)) else wrt:
+        name = n.attrs[0] if isinstance(n, Expr) and is_name(n) else n
+        if not isinstance(name, str):
+            raise ParseError(
+                "P003", f"{n!r:.80} is no name to differentiate with respect to", expected='wrt=["W", "b"]'
+            )
+        found.append(name)
+    return found
 
 
 def _spelled_apart(program: Program) -> None:

@@ -124,7 +124,7 @@ def _broadcast(maker: Maker, node: Node, vector: tuple[Val, int], wide: tuple[Va
             raise maker.differ(v.shape[0], w.shape[1], node, [i, j], [v, w], "the sum of a matrix and a row")
         return _in_every_row(maker, v, w, name)
     if not maker.building:
-        maker.beside.append((v.shape[0], *w.shape))
+        maker.beside.append((v.shape[0], w.shape[0], w.shape[1]))
         return Val(w.shape)
     d, (rows, columns) = v.shape[0], w.shape
     if d == rows and d != columns:

@@ -195,8 +195,13 @@ def _given(statement: Statement, found: Lines) -> None:
     i = 1
     if t[i].text in ("grad", "gradient", "∇"):
         i += 1
-    fits = (lambda k: k.kind == "name", lambda k: k.text == "as", lambda k: k.kind == "name", lambda k: k.kind == "end")
-    wrong = next((k for k, fit in zip(t[i:], fits, strict=False) if not fit(k)), None)
+    fits = [
+        t[i].kind == "name",
+        *(k.text == "as" for k in t[i + 1 : i + 2]),
+        *(k.kind == "name" for k in t[i + 2 : i + 3]),
+    ]
+    fits += [k.kind == "end" for k in t[i + 3 : i + 4]]
+    wrong = t[i + fits.index(False)] if False in fits else None
     if wrong is not None:
         own = wrong.kind == "nabla"
         raise ParseError(
