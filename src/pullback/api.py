@@ -201,7 +201,7 @@ class Derived:
 def derive(
     source: str | Program | Expr | Mapping[str, Expr],
     *,
-    wrt: Sequence[str] | None = None,
+    wrt: str | Expr | Sequence[str | Expr] | None = None,
     target: str | None = None,
     name: str = "<text>",
     dialect: str | None = None,
@@ -218,6 +218,7 @@ def derive(
 
     Raises ParseError, ShapeError, UnsupportedError (see docs/errors.md); CheckFailed if a step could not be confirmed.
     """
+    wrt = _names(wrt)
     if isinstance(source, str):
         program = parse_program(source, name=name, dialect=dialect)
     else:
@@ -239,6 +240,21 @@ def derive(
     derivation.steps = list(_checked(derivation.steps, progress))
     printed = _read_back(derivation, program)
     return Derived(program, derivation, [*confirm(_problem(derivation, program)), printed])
+
+
+def _names(wrt: str | Expr | Sequence[str | Expr] | None) -> list[str] | None:
+    """The names in `wrt`, which may be tensors, or one name alone."""
+    if wrt is None:
+        return None
+    found: list[str] = []
+    for n in [wrt] if isinstance(wrt, (str, Expr)) else wrt:
+        name = n.attrs[0] if isinstance(n, Expr) and is_name(n) else n
+        if not isinstance(name, str):
+            raise ParseError(
+                "P003", f"{n!r:.80} is no name to differentiate with respect to", expected='wrt=["W", "b"]'
+            )
+        found.append(name)
+    return found
 
 
 def _spelled_apart(program: Program) -> None:
@@ -320,10 +336,14 @@ def _wanted(program: Program, wrt: Sequence[str] | None, goal: Expr) -> list[Exp
             raise ParseError("P010", "there is nothing to differentiate with respect to: the equations have no free input",
                              hint="use a name that is not defined, as in E = ‖x‖², or name one with --wrt")  # fmt: skip
     found = []
+    functions = _kinds(program)
     for n in dict.fromkeys(names):
         v = program.variable(n)
         if v is None:
-            close = nearest(n, program.names)
+            if n in functions:
+                raise ParseError("P003", f"{n} is a function: there is no gradient with respect to it",
+                                 hint=f"the names are {', '.join(program.names[:12])}")  # fmt: skip
+            close = nearest(n, program.names) if len(n) > 1 else None
             hint = f"did you mean {close}?" if close else f"the names are {', '.join(program.names[:12])}"
             raise ParseError("P003", f"undefined name {n}: nothing to differentiate with respect to", hint=hint)
         found.append(v)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+from ...errors import UnsupportedError
 from ..dims import Dim, Shape
 from ..expr import OPERATORS, Expr
 from ..op import NEG, POSTFIX, PRODUCT, SUM, TIMES, Meaning, leaf_op, linear_op, op
+from ..op import rational as exact
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -251,6 +253,13 @@ def _fill(scalar: Expr, shape: Shape) -> Expr:
     return constant if scalar.op is const and scalar.attrs[0] == 1 else smul(scalar, constant)
 
 
+def _raised(X: Expr, exponent: Any) -> Expr:
+    if isinstance(exponent, Expr):
+        raise UnsupportedError("U001", "an exponent must be a number", expected="an integer, a float or a Fraction",
+                               hint="write a ** b with a variable exponent as exp(b * log(a))")  # fmt: skip
+    return power(X, exponent=exact(exponent))
+
+
 def rational(value: Any) -> Expr:
     """A number as an expression."""
     return const(value=Fraction(value))
@@ -261,5 +270,5 @@ def size_of(dim: Dim) -> Expr:
     return const(value=Fraction(dim.constant)) if dim.constant is not None else size(dim=dim)
 
 
-OPERATORS["**"] = lambda X, e: power(X, exponent=Fraction(e))
+OPERATORS["**"] = _raised
 OPERATORS["fill"] = _fill
