@@ -302,7 +302,9 @@ def roles(of: Expr, value: Expr, letters: Letters) -> Roles | None:
         names = letters.of(t, legs)
         order = [*dict.fromkeys([*t.outs, *t.dims])]
         axes = tuple(_axis(t, i, names[i], value) for i in order)
-        found.append(TermRoles(product_of(t, names), _entries(t, names), axes, tuple(_conclusion(t, names, axes, value))))
+        found.append(
+            TermRoles(product_of(t, names), _entries(t, names), axes, tuple(_conclusion(t, names, axes, value)))
+        )
     return Roles(
         of,
         value,

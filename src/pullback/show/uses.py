@@ -186,10 +186,16 @@ class _Use:
         mine = b.put(self.entry(self.me, self.my_legs))
         beside, coef = self.beside(), self.t.coef
         plain = not beside and coef == 1 and not self.t.sizes
-        per = self.effect([*([self.entry(self.me, self.my_legs, power - 1)] if power != 1 else []), *beside], coef * power)
+        per = self.effect(
+            [*([self.entry(self.me, self.my_legs, power - 1)] if power != 1 else []), *beside], coef * power
+        )
         if power != 1:
             kept = self.my_legs if not self.last else ()
-            whole = b.put(self.product([*beside, self.entry(self.me, self.my_legs, power)], coef, self.named(*kept, *self.out_legs)))
+            whole = b.put(
+                self.product(
+                    [*beside, self.entry(self.me, self.my_legs, power)], coef, self.named(*kept, *self.out_legs)
+                )
+            )
             slope = b.put(self.product([self.entry(self.me, self.my_legs, power - 1), *beside], coef * power,
                                        self.named(*self.my_legs, *self.out_legs)))  # fmt: skip
             how = f"enters {self.E}{self.through()} as {whole}, whose slope is {slope}"
@@ -217,7 +223,9 @@ class _Use:
             per = self.effect([self.entry(slope, self.f.legs), *self.beside()], self.t.coef)
             value = b.put(self.entry(atom, self.f.legs))
             acts = "" if not v.order else "the function acts entry by entry: "
-            return f"{acts}{mine} enters {self.E} {self.only}in {value}; so {self.E} changes by {per} per unit of {mine}"
+            return (
+                f"{acts}{mine} enters {self.E} {self.only}in {value}; so {self.E} changes by {per} per unit of {mine}"
+            )
         fresh: list[str] = []
         for d in v.shape:
             fresh.append(self.letters.fresh(d, [*self.names.values(), *fresh]))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..document import Calc, Cell, Head, Item, Line, Para, Reason, Sentence, Table, join, math, plain, said
-from ..names import ascii_text
+from ..names import ascii_text, latex_name
 from ..prose import prose_latex
 
 __all__ = ["conditions", "for_all", "given", "mixed", "notes", "regrouping", "results", "shape", "small_sizes", "why"]
@@ -28,10 +29,8 @@ def shape(sizes: list[str]) -> Cell:
 
 
 def _size_latex(size: str) -> str:
-    found = prose_latex(size).replace("$", "")
-    return (
-        found if (size.replace("_", "").isalpha() and len(size) == 1) or not size.isalpha() else rf"\mathit{{{size}}}"
-    )
+    named = re.sub(r"[^\W\d]\w*(?:\[[^\]]*\])?", lambda m: latex_name(m[0]), size)
+    return named.replace("*", r"\, ")
 
 
 def _taken(record: Json) -> frozenset[str]:
@@ -81,6 +80,8 @@ def given(record: Json, level: int) -> Iterator[Part]:
             taken | {E},
         )
     )
+    for c in header["constants"]:
+        yield Para(said(c))
     if header["seed"] is not None:
         yield Para(mixed(f"{E} is the scalar, not written here, whose gradient is given.", taken | {E}))
     if level >= 3:
@@ -143,7 +144,11 @@ def _same(record: Json) -> Iterator[Part]:
     if forms and all("PROVED-CANON" in f for f in forms):
         said = "Each index form below has the same canonical network as its matrix form (I-EXPAND: PROVED-CANON)."
     elif forms:
-        said = "Each index form below was compared with its matrix form (I-EXPAND: " + ", ".join(sorted(set().union(*forms))) + ")."
+        said = (
+            "Each index form below was compared with its matrix form (I-EXPAND: "
+            + ", ".join(sorted(set().union(*forms)))
+            + ")."
+        )
     ends = ("lift",) if any(q["ranges"] for q in record["core"]) else ("lift", "collect")
     derived = {s["about"] for s in record["index_steps"] if s["kind"] in ends}
     if shown and all(b["name"] in derived for b in shown):
