@@ -103,13 +103,14 @@ class Sweep:
 
     def read_off(self, v: Expr, value: Expr, paired: Expr, premises: tuple[str, ...], others: bool) -> None:
         """∇v is what is paired with dv; `others` when other increments stand beside it."""
+        goal = self.d.target.attrs[0] if self.d.seed is None else "E"
         name, rules = v.attrs[0], ("INDEP", "RIESZ") if others else ("RIESZ",)
         self.add(Step(
             id="", kind="readoff", about=name, left=gradient(v), relation="=", right=value, rules=rules,
             why=Why(f"for every d{name}, the others 0" if others else f"true for every increment d{name}",
                     "⟨A, d⟩ = ⟨B, d⟩ for every d forces A = B (take d = A − B: then ‖A − B‖² = 0), so what is paired with the "
                     "increment is the gradient: nothing is made to fit",
-                    "up to here E is a function of the names whose increments stand in the line, and each may be varied by "
+                    f"up to here {goal} is a function of the names whose increments stand in the line, and each may be varied by "
                     "itself, the others set to 0; the increment of one that was computed earlier is expanded later, by its own equation, and nothing is lost"
                     if others else ""),
             claim=Claim("EQ", paired, pairing(gradient(v), increment(v)), {gradient(v): value, **self.assumed}),

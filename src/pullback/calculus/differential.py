@@ -75,9 +75,12 @@ def reasons(value: Expr, moving: Set[Expr], told: set[str] | None = None) -> tup
                 told.add("D-BILIN")
                 proofs[_expansion(e, moved, bind)] = None
         elif e.op.linear:
-            rules["D-ADD" if len(e.args) > 1 and e.op.linear == "joint" else "D-LIN"] = None
-            lines["the differential of a sum is the sum of the differentials" if e.op.linear == "joint" and len(e.args) > 1
+            sums = e.op.linear == "joint" and len(e.args) > 1 and e.op.entrywise
+            rules["D-ADD" if sums else "D-LIN"] = None
+            lines["the differential of a sum is the sum of the differentials" if sums
                   else "what is linear in the part that moves is its own differential"] = None  # fmt: skip
+            if e.op.linear == "joint" and len(moved) < len(e.args):
+                lines["what is constant has the increment 0"] = None
         else:
             for k in moved:
                 reason = reason_of(e, k)

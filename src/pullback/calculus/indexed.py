@@ -13,7 +13,7 @@ from string import ascii_letters
 from ..algebra.dims import Dim, Shape
 from ..algebra.expr import Expr, postorder
 from ..algebra.lift import NotLiftable, lift
-from ..algebra.network import Term, TooLarge, network
+from ..algebra.network import Term, TooLarge
 from ..algebra.ops.arithmetic import neg, power, rational, size_of
 from ..algebra.ops.free import gradient, increment, is_var, var
 from ..algebra.ops.matrix import eye
@@ -23,7 +23,7 @@ from .core import Equation
 from .derivation import Derivation
 from .differential import differential
 from .loops import family
-from .products import Letters
+from .products import Letters, index_terms
 from .recurrence import Recurrence, alone
 
 __all__ = ["cotangents", "einsum_of", "index_steps", "jacobian_of", "named", "users_of"]
@@ -94,7 +94,7 @@ def jacobian_of(
     jacobian: list[Expr] = []
     holes: list[tuple[Term, tuple[int, ...]]] = []
     for term in terms:
-        for t in network(term).terms:
+        for t in _terms(term):
             [node] = [f for f in t.factors if f.atom is increment(x)]
             t.factors.remove(node)
             names = _letters(letters, t, dict(zip(t.outs, out, strict=True)), of)
@@ -102,6 +102,14 @@ def jacobian_of(
             jacobian.append(einsum_of(t, names, out + of, deltas))
             holes.append((t, node.legs))
     return _sum(jacobian, v.shape + x.shape), holes
+
+
+def _terms(term: Expr) -> list[Term]:
+    """The index sums of a term with one increment; a sum without it stays one factor. Raises TooLarge."""
+    found = index_terms(term, split=lambda e: any(is_var(x, "d") for x in postorder(e)), cut=False)
+    if found is None:
+        raise TooLarge
+    return found
 
 
 def _without_delta(v: Expr, x: Expr, G: Expr, holes: list[tuple[Term, tuple[int, ...]]], letters: Letters) -> Expr:
@@ -139,6 +147,7 @@ def _of(
     cotangent: dict[Expr, Expr],
     alone: dict[tuple[Expr, Expr], Expr],
     letters: Letters,
+    target: Expr,
 ) -> Iterator[Step]:
     terms = differential(q.value, cotangent.keys())
     G = cotangent[q.var]
@@ -169,8 +178,9 @@ def _of(
         )
         whole = einsum(f"{out},{out}{of}->{of}", G, jacobian)
         yield step("chain", gradient(x), chain, ("I-CHAIN",),
-                   Why(f"{x.attrs[0]} reaches the target through {_each(q.var)}" if G is not rational(1) else
-                       f"{q.var.attrs[0]} is the target: the gradient is made of its partial derivatives",
+                   Why(f"{q.var.attrs[0]} is the target: the gradient is made of its partial derivatives"
+                       if q.var is target and G is rational(1) else
+                       f"{x.attrs[0]} reaches the target through {_each(q.var)}" + (", whose own gradient is 1" if G is rational(1) else ""),
                        "the chain rule on single numbers: sum over everything in between" if q.var.order else ""),
                    Claim("EQ", chain, whole, {partial: jacobian}))  # fmt: skip
         short = _without_delta(q.var, x, G, holes, letters)
@@ -256,14 +266,14 @@ def index_steps(d: Derivation) -> list[Step]:
         cotangent |= {q.var: gradient(q.var) for q in d.core.equations if q.var not in cotangent and _moves(d, q.var)}
         for q in reversed(d.core.equations):
             if q.var in cotangent:
-                steps += _of(q, numbered, cotangent | _moving(d, q), alone(d), letters)
+                steps += _of(q, numbered, cotangent | _moving(d, q), alone(d), letters, d.target)
         return [*steps, *_joined(d, numbered)]
     known = {b.of: b for b in d.backward}
     users = users_of(d)
     single = {(used[0].var, x): known[x].value for x, used in users.items() if len(used) == 1}
     for q in reversed(d.core.equations):
         if q.var in cotangent:
-            steps += _of(q, numbered, cotangent, single, letters)
+            steps += _of(q, numbered, cotangent, single, letters, d.target)
     parts: dict[str, list[Expr]] = {}
     for s in steps:
         if s.kind == "delta":

@@ -115,10 +115,14 @@ _FUNCTIONS = ("diagvec", "rvec", "vec", "diag", "tr", "exp", "log", "tanh", "cos
 _PLAIN = {"exp", "log", "tanh", "cosh", "sinh", "sin", "cos"}
 _TOKEN = re.compile(
     r"""(?P<mark>\x00\d+\x00)
+    |(?P<owned>[A-Za-z]{2,}'[a-z]+\b)
+    |(?P<ones>1_(?:[A-Za-z][A-Za-z0-9]*|\([^()]*\)))
+    |(?P<range>Σ_\{[^{}=]+=[^{}]*?\.\.[^{}]*\})
+    |(?P<tiny>\d+(?:\.\d+)?e[-+]?\d+\b)
     |(?P<sup>[ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᵉᵗ⁺]+)
     |(?P<sub>[₀-₉ᵢⱼₖ]+)
-    |(?P<grad>∇_?[^\W\d_]\w*)
-    |(?P<name>[A-Za-zͰ-Ͽ][A-Za-z0-9]*_\w+|[^\W\d_]\w*)
+    |(?P<grad>∇_?[^\W\d_]\w*[⁻⁺¹²³]*)
+    |(?P<name>[A-Za-zͰ-Ͽ][A-Za-z0-9]*_\w+|[^\W\d_]\w*[⁻⁺¹²³]*)
     |(?P<number>\d+(?:\.\d+)?)
     |(?P<power>\^\((?:[^()]*)\)|\^∘?[-−]?\w+)
     |(?P<prime>[′″‴']+)
@@ -178,6 +182,10 @@ def _word(word: str, after: str, taken: Collection[str]) -> str | None:
     base, tail = _split_name(word)
     if base[0] in "Σ" and len(base) == 1:
         return r"\sum" + _scripts(tail) + " "
+    entry = re.fullmatch(r"([A-Za-zΑ-ω])_([a-z]{1,4})", base)
+    if entry is not None and base not in taken:
+        name = r"\sum" if entry[1] == "Σ" else latex_name(entry[1])
+        return f"{name}_{{{entry[2]}}}{_scripts(tail)} "
     if base in ("a", "A", "I") and not tail and _article(after, taken):
         return None
     if base in taken:
@@ -193,7 +201,7 @@ def _word(word: str, after: str, taken: Collection[str]) -> str | None:
         return rf"\operatorname{{{base}}}" + _scripts(tail)
     if len(base) == 1 and base.isascii() and base not in "aAI":
         return base + _scripts(tail)
-    if all(c in GREEK for c in base) or "_" in base:
+    if all(c in GREEK for c in base) or "_" in base or re.fullmatch(r"[A-Za-z]\d+", base):
         return latex_name(base) + _scripts(tail)
     if len(base) == 2 and base[0] == "d" and base.isascii() and base not in ("do",):
         return rf"\mathrm{{d}}{base[1]}" + _scripts(tail)
@@ -218,6 +226,18 @@ def prose_latex(sentence: str, taken: Collection[str] = (), marks: Mapping[str, 
         elif kind == "name":
             maths = _word(piece, after, taken)
             tokens.append(("p", _escape(piece)) if maths is None else ("m", maths))
+        elif kind == "owned":  # the user's
+            tokens.append(("p", _escape(piece)))
+        elif kind == "ones":
+            sizes = [latex_name(s.strip()) for s in piece[2:].strip("()").split(",")]
+            tokens.append(("m", r"\mathbf{1}_{" + r"\times ".join(sizes) + "}"))
+        elif kind == "range":
+            letter, first, last = re.split(r"=|\.\.", piece[3:-1])
+            tokens.append(("m", rf"\sum_{{{letter}={first}}}^{{{last}}} "))
+        elif kind == "tiny":
+            number, exponent = piece.split("e")
+            power = rf"10^{{{int(exponent)}}}"
+            tokens.append(("m", power if number == "1" else rf"{number} \cdot {power}"))
         elif kind == "number":
             tokens.append(("m", piece))
         elif kind == "power":

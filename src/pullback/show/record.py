@@ -20,6 +20,7 @@ from ..calculus.roles import Letters, Roles, roles
 from ..errors import CheckFailed
 from ..step import Increment, Said, Step
 from .blocks import blocks
+from .constants import constants
 from .evidence import as_json, checks, evidence_of
 from .graph import diagram, program_graph
 from .indices import indexed, indexed_text, products_text
@@ -363,6 +364,7 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
                 {"name": str(k), "ascii": ascii_text(str(k)), "latex": latex_name(str(k)), "kind": str(v)}
                 for k, v in dict(header.get("functions", {})).items()
             ],
+            "constants": [r.said(s) for s in constants(derivation)],
             "objective": {
                 "name": r.objective,
                 "latex": latex_name(r.objective),

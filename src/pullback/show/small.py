@@ -14,9 +14,9 @@ __all__ = ["default_sizes", "entries"]
 
 
 def default_sizes(variables: Iterable[Expr]) -> dict[str, int]:
-    """2, 3, 4, 2, … for the size symbols in order: different for different axes, and small."""
+    """2, 3, 4, … for the size symbols in order: different for different axes, and small."""
     symbols = dict.fromkeys(s for v in variables for d in v.shape for s in sorted(d.symbols()))
-    return {s: 2 + k % 3 for k, s in enumerate(symbols)}
+    return {s: 2 + k for k, s in enumerate(symbols)}
 
 
 def entries(

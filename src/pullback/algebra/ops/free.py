@@ -140,7 +140,7 @@ def _point(e: Expr) -> str:
 @op("X[*s] -> [*t]", name="free_function", attrs=("name", "slots", "out"), shape=_jacobian_shape, text=_function_text,
     latex=_function_latex, needs=lambda e: f"{e.attrs[0]} is differentiable at {_point(e)}")  # fmt: skip
 def _free_function(Y: Expr, *both: Expr, name: str, slots: tuple[int, ...], out: Shape) -> tuple[Expr, ...]:
-    """g(x + dx) = g(x) + Dg(x)[dx] + o(‖dx‖), which is what differentiable means; the entries of the linear map Dg(x) are the partial derivatives.
+    """g(x + dx) = g(x) + L dx + o(‖dx‖), L linear, which is what differentiable means; the entries of L are the partial derivatives.
 
     X D-FUN: the linear part of the change of $name has its partial derivatives $slope as coefficients of $dX
     """

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..document import Calc, Cell, Head, Item, Line, Para, Reason, Sentence, Table, join, math, plain, said
-from ..names import ascii_name, ascii_text
+from ..names import ascii_name, ascii_text, latex_name
 from ..prose import prose_latex
 
 __all__ = [
@@ -41,10 +42,8 @@ def shape(sizes: list[str]) -> Cell:
 
 
 def _size_latex(size: str) -> str:
-    found = prose_latex(size).replace("$", "")
-    return (
-        found if (size.replace("_", "").isalpha() and len(size) == 1) or not size.isalpha() else rf"\mathit{{{size}}}"
-    )
+    named = re.sub(r"[^\W\d]\w*(?:\[[^\]]*\])?", lambda m: latex_name(m[0]), size)
+    return named.replace("*", r"\, ")
 
 
 def _taken(record: Json) -> frozenset[str]:
@@ -89,6 +88,8 @@ def given(record: Json, level: int) -> Iterator[Part]:
                      "change that is linear in the increments; what is left is o(‖increments‖), and only one linear map "
                      "leaves so little.", taken))  # fmt: skip
     yield from _gradients(header["naming"], x, E, taken)
+    for c in header["constants"]:
+        yield Para(said(c))
     if header["seed"] is not None:
         yield Para(mixed(f"{E} is the scalar, not written here, whose gradient is given.", taken | {E}))
     if level >= 3:
