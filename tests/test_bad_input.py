@@ -135,7 +135,7 @@ TEXTS: list[tuple[str, str, str, tuple[int, int], str, list[str]]] = [
     # syntax
     ("line that ends too early", "z = W a +", "P002", (1, 10), "", ["unexpected end of the line", "a name, a number"]),
     ("operator twice", "z = a ⊙ ⊙ b", "P002", (1, 9), "⊙", ["unexpected ⊙"]),
-    ("bracket never closed", "E = sum(x", "P011", (1, 8), "(", ["never closed", ") on the same line"]),
+    ("bracket never closed", "E = sum(x", "P011", (1, 8), "(", ["never closed", ") on this line or the next"]),
     ("bracket that closes nothing", "E = x)", "P011", (1, 6), ")", ["closes nothing", "remove"]),
     ("wrong bracket", "E = (x]", "P011", (1, 7), "]", ["does not close the ( at column 5"]),
     ("left side of two names", "z + y = a", "P002", (1, 3), "+", ["left side of an equation is one name"]),

@@ -139,8 +139,8 @@ def test_every_step_has_evidence(name: str) -> None:
 
 def test_layer_index_says_how_the_two_weights_are_related() -> None:
     assert "Wᵀ" in derived("layer_index").text(level=2)
-    [note] = [s for s in derived("layer_index").steps if "V-AXES" in s.rules and s.kind == "convention"]
-    assert "transpose" in note.why.terse and "(∇W)ᵀ" in note.why.explain
+    [note] = [s for s in derived("layer_index").record["steps"] if s["kind"] == "convention"]
+    assert "transpose" in note["why"]["terse"]["text"] and "(∇W)ᵀ" in note["why"]["explain"]["text"]
 
 
 def test_folded_and_separate_bias_agree_block_by_block() -> None:

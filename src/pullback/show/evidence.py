@@ -29,13 +29,19 @@ def as_json(value: Any) -> Any:
 
 
 def checks(steps: Sequence[Json]) -> list[Json]:
-    """How many steps rest on which kind of evidence."""
+    """How many steps rest on which kind of evidence; of bounds on a chance, the largest."""
     found: dict[str, Json] = {}
     for s in steps:
         for e in s["evidence"]:
             one = found.setdefault(
                 e["level"], {"level": e["level"], "steps": [], "detail": e["detail"], "data": e["data"]}
             )
+            if _chance(e) > _chance(one):
+                one["detail"], one["data"] = e["detail"], e["data"]
             if s["id"] not in one["steps"]:
                 one["steps"].append(s["id"])
     return list(found.values())
+
+
+def _chance(e: Json) -> float:
+    return float(e["data"].get("bound", 0))

@@ -16,10 +16,11 @@ from ..algebra.ops.series import series_ranges, without_sums
 from ..algebra.ranges import Range
 from ..calculus.derivation import Backward, Derivation
 from ..calculus.recurrence import Recurrence, users_of
-from ..calculus.roles import Letters, Said, roles
+from ..calculus.roles import Letters, Roles, roles
 from ..errors import CheckFailed
-from ..step import Increment, Step
+from ..step import Increment, Said, Step
 from .blocks import blocks
+from .constants import constants
 from .evidence import as_json, checks, evidence_of
 from .graph import diagram, program_graph
 from .indices import indexed, indexed_text, products_text
@@ -71,6 +72,7 @@ class _Recorder:
         self.given = {given_member(d, m) for ms in web.given.values() for m in ms} if web else set()
         self.variables += [v for v in sorted(self.given, key=lambda v: str(v.attrs[0])) if v not in self.variables]
         self.reach = reach(d) if web else {}
+        self.expanded = {(s.about, s.left): s.evidence for s in d.expansions}
 
     # ---- printing
 
@@ -88,7 +90,7 @@ class _Recorder:
         if self.taken.scheme == "delta":
             template = template.replace("δᵢⱼ", "[i=j]")
         if bind:
-            return fill(template, bind, self.taken).as_dict()
+            return fill(template, bind, self.taken, self.letters).as_dict()
         if template not in self.sentences:
             self.sentences[template] = fill(template, {}, self.taken).as_dict()
         return self.sentences[template]
@@ -216,7 +218,7 @@ class _Recorder:
                     ("teach", s.why.teach),
                 )
             },
-            "conditions": [self.prose(c) for c in s.conditions],
+            "conditions": [self.said(c) for c in s.conditions],
             "premises": list(s.premises),
             "ranges": ranges_shown(s.ranges),
             "claim": s.claim.kind,
@@ -258,20 +260,14 @@ class _Recorder:
             return plain
         users = users_of(self.d, b) if isinstance(self.d, Recurrence) else self.users.get(b.of, [])
         used = used_where(self.d, b.of, users, self.letters, self.objective)
-        found = roles(b.of, without_sums(b.value), self.letters, used)
-        legs = self.letters.outs(b.of.shape)
-        heavy = sum(1 for _ in postorder(b.value)) > _CHEAP
+        value = b.closed
+        found = roles(b.of, without_sums(value), self.letters)
         return {
             **plain,
-            "index": None
-            if heavy
-            else {
-                "left": indexed(gradient(b.of), legs, self.taken).as_dict(),
-                "right": indexed(b.value, legs, self.taken, self.letters).as_dict(),
-            },
+            "index": self.index(b, value, found),
             "roles": None if found is None else roles_record(found, self.taken, self.said),
             "used": [self.said(s) for s in used],
-            **(self.entries(b, sizes) if "entries" in self.parts and not series_ranges(b.value) else {}),
+            **(self.entries(b, sizes) if "entries" in self.parts and not series_ranges(value) else {}),
         }
 
     def why_not(self, v: Expr) -> Json:
@@ -287,11 +283,26 @@ class _Recorder:
             "why_not_like": found if like else None,
         }
 
+    def index(self, b: Backward, value: Expr, found: Roles | None) -> Json | None:
+        """The entry of the gradient, from the very products that the role table speaks of."""
+        legs = self.letters.outs(b.of.shape)
+        left = indexed(gradient(b.of), legs, self.taken)
+        evidence = self.expanded.get((b.of.attrs[0], without_sums(value)))
+        if not evidence:  # not compared with the matrix form: not shown
+            return None
+        if found is not None and not found.left_out and not series_ranges(value):
+            right = products_text([t.product for t in found.terms], self.taken, self.letters)
+        elif sum(1 for _ in postorder(value)) <= _CHEAP:
+            right = indexed(value, legs, self.taken, self.letters)
+        else:
+            return None
+        return {"left": left.as_dict(), "right": right.as_dict(), "evidence": [evidence_of(e) for e in evidence]}
+
     def diagrams(self) -> list[Json]:
         return [diagram(g, self.taken, self.math, self.said) for g in self.d.diagrams]
 
     def entries(self, b: Backward, sizes: Mapping[str, int]) -> Json:
-        rows = entries(b.value, sizes, most=_LINES) or []
+        rows = entries(b.closed, sizes, most=_LINES) or []
         shown = []
         for index, parts in rows[:_LINES]:
             at = ("," if any(len(x) > 1 for x in index) else "").join(index)
@@ -337,6 +348,7 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
     named = (x for b in derivation.backward for x in (b.of, *filter(is_name, postorder(b.value))))
     sizes = derivation.readings.get("sizes") or default_sizes([*r.variables, *named])
     steps = [r.step(s) for s in derivation.steps]
+    index = [r.index_step(s) for s in derivation.index_steps] if "index" in parts else []
     user, core = r.forward()
     kept = [s for s in derivation.steps if s.kind in ("readoff", "collect", "simplify", "inline")]
     target = derivation.target
@@ -352,6 +364,7 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
                 {"name": str(k), "ascii": ascii_text(str(k)), "latex": latex_name(str(k)), "kind": str(v)}
                 for k, v in dict(header.get("functions", {})).items()
             ],
+            "constants": [r.said(s) for s in constants(derivation)],
             "objective": {
                 "name": r.objective,
                 "latex": latex_name(r.objective),
@@ -384,7 +397,7 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
             for b in derivation.recurrences
         ],
         "blocks": blocks(derivation, r.math),
-        "index_steps": [r.index_step(s) for s in derivation.index_steps] if "index" in parts else [],
+        "index_steps": index,
         **readings_record(r, parts),
         "backward": [r.backward(b, sizes) for b in derivation.backward],
         "graph": program_graph(derivation, r.math) if "graph" in parts else None,
@@ -392,6 +405,7 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
         "diagrams": r.diagrams() if "diagrams" in parts else [],
         "diagram_steps": [r.step(s) for g in derivation.diagrams for s in g.steps] if "diagrams" in parts else [],
         "checks": checks(steps),
+        "index_checks": checks(index),
         "final": [
             {"level": f["level"], "detail": str(f["detail"]), "data": as_json(f["data"])}
             for f in header.get("final", ())
