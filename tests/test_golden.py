@@ -85,6 +85,15 @@ def test_rendering_is_the_golden(name: str, kind: str) -> None:
     compare(f"{name}.{kind}", RENDERINGS[kind](derived(name)))
 
 
+INDEXED = ("feedforward", "rnn", "residual", "encoder_decoder")  # what their gradients are: tests/calculus/test_recurrence.py
+
+
+@pytest.mark.parametrize("name", INDEXED)
+@pytest.mark.parametrize("kind", ["txt", "level4.txt", "ascii.txt", "index.txt", "tex", "md", "json"])
+def test_a_program_with_an_index_is_the_golden(name: str, kind: str) -> None:
+    compare(f"{name}.{kind}", RENDERINGS[kind](derived(name)))
+
+
 def compare(file: str, text: str) -> None:
     made = text.rstrip("\n") + "\n"
     path = GOLDEN / file

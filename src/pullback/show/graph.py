@@ -93,7 +93,7 @@ def _beside(d: Derivation) -> set[Expr]:
 
 def _addends(e: Expr) -> set[Expr]:
     """The names that stand alone, or repeated along an axis, in a sum."""
-    terms = index_terms(e) or []
+    terms = index_terms(e, cut=False) or []
     return {t.factors[0].atom for t in terms if len(t.factors) == 1 and len(terms) > 1}
 
 

@@ -72,7 +72,7 @@ class _Neurons:
 
     def assembly(self, q: Equation) -> None:
         """A matrix may be put together from others; one that is computed holds a batch or more than a layer."""
-        terms = index_terms(q.value)
+        terms = index_terms(q.value, cut=False)
         if terms is None or any(sum(not _constant(f.atom) for f in t.factors) > 1 or any(not is_var(f.atom) and not _constant(f.atom) for f in t.factors) for t in terms):  # fmt: skip
             raise _refusal(f"{q.var.attrs[0]} is computed and has {q.var.order} axes; a column of neurons has one")
 
