@@ -1,9 +1,12 @@
 """Programs whose pictures are drawn in tests: the examples, and others with up to twelve nodes."""
 
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-EXAMPLES = {p.stem: p.read_text(encoding="utf-8") for p in sorted((ROOT / "examples").glob("*.eqn"))}
+_TEXTS = {p.stem: p.read_text(encoding="utf-8") for p in sorted((ROOT / "examples").glob("*.eqn"))}
+RECURRENCES = {name: text for name, text in _TEXTS.items() if re.search(r"\bfor [a-z] =", text)}
+EXAMPLES = {name: text for name, text in _TEXTS.items() if name not in RECURRENCES}
 
 PROGRAMS = {
     "residual": "W : (n, n); U : (n, n); x : n; a = tanh(W x); b = tanh(U a) + x; c = tanh(W b) + a; E = loss(c)",
@@ -45,4 +48,5 @@ PROGRAMS["perceptron"] = (
 )
 PROGRAMS["wide"] = "W : (m, n); a : n; z = W a; E = loss(z)"
 
-ALL = {**EXAMPLES, **PROGRAMS}
+ALL = {**EXAMPLES, **PROGRAMS}  # those with every kind of picture
+NETWORKS = {**ALL, **{f"{name}_k": text for name, text in RECURRENCES.items()}}

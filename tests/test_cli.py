@@ -380,10 +380,38 @@ def completes(words: str) -> set[str]:
 @pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
 def test_bash_completes() -> None:
     assert completes("pullback derive --sty") == {"--style"}
-    assert completes("pullback derive --style ") >= {"pairing", "index", "diagram"}
+    assert completes("pullback derive --style ") == {"pairing", "jacobian", "index", "scalar", "diagram", "all"}
     assert completes("pullback derive --format la") == {"latex"}
     assert completes("pullback draw --format ") == {"svg", "dot", "mermaid", "tikz"}
     assert completes("pullback draw --wh") == {"--what"}
     assert completes("pullback de") == {"derive"}
     assert "examples" in completes("pullback derive exam")
     assert completes("pullback completion ") == {"bash", "zsh", "fish"}
+    assert completes("pullback derive --style = i") == {"index"}
+    assert completes("pullback derive --style=") == {"--style=pairing", "--style=index"}
+    options = run("completion", "fish").stdout.decode()
+    assert options.count("-l help") == 1
+    assert "-l target -r" in options
+
+
+def test_every_wrt_counts(call) -> None:
+    code, out, _ = call("derive", "-e", "z = W a + b; E = loss(z)", "--wrt", "W", "--wrt", "b", "--level", "1")
+    assert code == 0
+    assert "∇W" in out
+    assert "∇b" in out
+
+
+def test_wrt_splits_at_commas_outside_of_brackets(call) -> None:
+    text = "h[l,t] = tanh(W[l] h[l-1,t] + U[l] h[l,t-1]) for l = 1..L, t = 1..T; E = loss(h[L,T])"
+    code, out, _ = call("derive", "-e", text, "--wrt", "h[l,t],W", "--level", "1")
+    code_of_families, out_of_families, _ = call("derive", "-e", text, "--wrt", "h,W", "--level", "1")
+    assert (code, out) == (code_of_families, out_of_families)
+
+
+def test_wrt_a_function_or_nothing_is_refused(call) -> None:
+    code, _, err = call("derive", "-e", "y = f(x); E = loss(y)", "--wrt", "f")
+    assert code == 2
+    assert "f is a function" in err
+    code, _, err = call("derive", "-e", "E = loss(x)", "--wrt", "")
+    assert code == 2
+    assert "--wrt names nothing" in err

@@ -23,6 +23,10 @@ EXPECTED = {
     "batch_columns": {"Z": "∇Y ⊙ f′(Z)", "A": "Wᵀ ∇Z", "W": "∇Z Aᵀ", "b": "∇Z 1_B"},
     "batch_rows": {"Z": "∇Y ⊙ f′(Z)", "A": "∇Z Wᵀ", "W": "Aᵀ ∇Z", "b": "∇Zᵀ 1_B"},
     "bias_folded": {"V": "∇z cᵀ", "c": "Vᵀ ∇z", "W": "∇V[:, 1..n]", "b": "∇V[:, n + 1]", "a": "∇c[1..n]"},
+    "mlp2": {
+        "a2": "a2 − t", "z2": "∇a2 ⊙ f′(z2)", "W2": "∇z2 a1ᵀ", "b2": "∇z2", "a1": "W2ᵀ ∇z2", "z1": "∇a1 ⊙ f′(z1)",
+        "W1": "∇z1 xᵀ", "b1": "∇z1", "x": "W1ᵀ ∇z1",
+    },
     "mlp3": {
         "A3": "(A3 − T) / B", "Z3": "∇A3 ⊙ (1 − A3^∘2)", "W3": "∇Z3 A2ᵀ", "b3": "∇Z3 1_B", "A2": "W3ᵀ ∇Z3",
         "Z2": "∇A2 ⊙ (1 − A2^∘2)", "W2": "∇Z2 A1ᵀ", "b2": "∇Z2 1_B", "A1": "W2ᵀ ∇Z2",
@@ -51,6 +55,13 @@ RENDERINGS = {
     "diagrams.tikz.tex": lambda d: d.draw("diagrams", "tikz"),
     "diagrams.dot": lambda d: d.draw("diagrams", "dot"),
     "diagrams.mmd": lambda d: d.draw("diagrams", "mermaid"),
+    "jacobian.txt": lambda d: d.text(style="jacobian", level=3),
+    "jacobian.denominator.txt": lambda d: d.text(style="jacobian", level=2, layout="denominator"),
+    "jacobian.tex": lambda d: d.latex(style="jacobian", level=2),
+    "scalar.txt": lambda d: d.text(style="scalar", level=2, numbers=True),
+    "scalar.tex": lambda d: d.latex(style="scalar", level=2, numbers=True),
+    "all.txt": lambda d: d.text(style="all", level=1),
+    "all.tex": lambda d: d.latex(style="all", level=1),
     "md": lambda d: d.markdown(level=2),
     "json": lambda d: d.to_json(),
 }
@@ -128,8 +139,8 @@ def test_every_step_has_evidence(name: str) -> None:
 
 def test_layer_index_says_how_the_two_weights_are_related() -> None:
     assert "Wᵀ" in derived("layer_index").text(level=2)
-    [note] = [s for s in derived("layer_index").steps if "V-AXES" in s.rules and s.kind == "convention"]
-    assert "transpose" in note.why.terse and "(∇W)ᵀ" in note.why.explain
+    [note] = [s for s in derived("layer_index").record["steps"] if s["kind"] == "convention"]
+    assert "transpose" in note["why"]["terse"]["text"] and "(∇W)ᵀ" in note["why"]["explain"]["text"]
 
 
 def test_folded_and_separate_bias_agree_block_by_block() -> None:

@@ -30,3 +30,20 @@ def test_a_closed_pipe_is_no_traceback() -> None:
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
         assert done.returncode in {0, 141}
         assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("redirected", "said"),
+    [
+        (">/dev/full", "cannot write to standard output: No space left on device"),
+        (">&-", "cannot write to standard output: it is closed"),
+        ("- <&-", "cannot read standard input: it is closed"),
+    ],
+)
+def test_a_stream_that_cannot_be_used_is_no_traceback(redirected: str, said: str) -> None:
+    text = "" if redirected.startswith("-") else '-e "E = s²; s : scalar"'
+    command = f"{sys.executable} -m pullback derive {text} {redirected}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert said in done.stderr

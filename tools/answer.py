@@ -108,6 +108,7 @@ def run_frameworks() -> dict[str, Any]:
 
 def whole(x: Any) -> str:
     """Numbers as a reader writes them: (−2, 12), [−2 0 2; 12 0 −12]."""
+
     def one(v: float) -> str:
         return f"{v + 0:g}".replace("-", "−")
 
@@ -266,7 +267,9 @@ def spellings(d: pb.Derived) -> dict[str, list[str]]:
 
     found = {}
     for scheme in SCHEMES:
-        rows = [x.split(" = ")[0].strip() for x in Page(d.text(level=2, names=scheme))["RESULT"].splitlines() if " = " in x]
+        rows = [
+            x.split(" = ")[0].strip() for x in Page(d.text(level=2, names=scheme))["RESULT"].splitlines() if " = " in x
+        ]
         found[scheme] = rows[1:]
     return found
 
@@ -281,7 +284,9 @@ def proved(c: Any) -> str:
     """What is the same in the two programs, and how that was checked."""
     p = Page(c.text())
     wanted = ("SECOND PROGRAM", "WHAT THE SECOND", "THE SAME VALUES", "THE SAME GRADIENTS", "FOR EVERY INPUT", "CHECKS")
-    return "\n\n".join(f"{name}\n{p.sections[name]}" for start in wanted for name in p.sections if name.startswith(start))
+    return "\n\n".join(
+        f"{name}\n{p.sections[name]}" for start in wanted for name in p.sections if name.startswith(start)
+    )
 
 
 def write() -> None:

@@ -23,6 +23,7 @@ _EXPORTS: dict[str, str] = {
     "function": "pullback.language.operators",
     "functional": "pullback.language.operators",
     "map_to": "pullback.language.operators",
+    "ops": "pullback.language.operators",
     "parse_program": "pullback.language.text",
     "prove": "pullback.proving",
     "tensor": "pullback.language.operators",

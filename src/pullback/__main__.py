@@ -11,6 +11,10 @@ from pullback._version import __version__
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     args = sys.argv[1:] if argv is None else list(argv)
+    if sys.stderr is None:  # closed by the caller: messages go nowhere
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+    if sys.stdout is None:
+        return _unwritten("it is closed")
     try:
         if args in (["--version"], ["-V"]):
             print(f"pullback {__version__}")
@@ -24,8 +28,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader (`head`, `less`) has seen enough. Python flushes again at exit: into nothing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141  # 128 + SIGPIPE, as the shell reports it
+    except OSError as why:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _unwritten(why.strerror or str(why))
     except KeyboardInterrupt:
         return 130  # 128 + SIGINT
+
+
+def _unwritten(why: str) -> int:
+    print(f"error[P031]: cannot write to standard output: {why}\n  help: -o FILE writes to a file", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -7,38 +7,36 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from .algebra.canonical import equal
-from .algebra.dims import Dim, Shape
-from .algebra.expr import Expr, postorder
+from .algebra.dims import Shape
+from .algebra.expr import Expr
 from .algebra.indexed import family_of
-from .algebra.ops.arithmetic import rational
-from .algebra.ops.free import is_free_function, is_free_map, is_name, var
+from .algebra.ops.free import is_name, var
 from .algebra.ops.series import series_ranges
-from .algebra.ops.structure import zeros
 from .calculus.core import Definition
 from .calculus.derivation import Derivation
 from .calculus.derive import appender
 from .calculus.derive import derive as sweep
 from .calculus.eliminated import eliminate_between, inline_own
+from .calculus.expansion import expansions
 from .calculus.induction import induction
 from .calculus.recurrence import Recurrence, derive_recurrence
 from .code.numpy import evaluate
 from .code.unrolled import evaluate_unrolled
-from .errors import CheckFailed, ParseError, PullbackError, UnsupportedError, nearest
+from .errors import ParseError, PullbackError, UnsupportedError, nearest
 from .language.functions import derivative_of
 from .language.operators import program_of
-from .language.program import FunctionKind, Program, choose_target
-from .language.text import parse_expression, parse_program
-from .pictures import chosen, small_numbers
-from .proof.claim import check, modular_equal
+from .language.program import Program, choose_target
+from .language.text import parse_program
+from .pictures import picture
+from .proof.claim import check
 from .proof.final import Problem, confirm
 from .proof.problem import sampled
 from .proof.recur import confirm_all, prove_induction, write_all
 from .proof.sizes import symbols_of
 from .proof.whynot import WhyNot, why_not
+from .readback import kinds_of, read_back
 from .readings import PARTS, prepare, readable
 from .show import notation
-from .show.draw.picture import FORMATS, WHAT, draw
 from .show.names import SCHEMES, ascii_name
 from .show.page import render
 from .show.record import ALL, record
@@ -112,6 +110,8 @@ class Derived:
             header["sizes"] = sizes or {}
         else:
             prepare(self.derivation, parts, sizes)
+        if "why" in parts and not self.derivation.expansions:
+            self.derivation.expansions = list(_checked(expansions(self.derivation), None))
         if "why_not" in parts and not isinstance(self.derivation, Recurrence):
             header["why_not"] = self._why_not
         return record(self.derivation, header, parts)
@@ -134,7 +134,7 @@ class Derived:
     ) -> str:
         readable(self.derivation, style)
         parts = set(PARTS.get(style, ())) | ({"numbers"} if numbers else set())
-        parts |= {"why"} if level >= 3 else set()
+        parts |= {"why", "index"} if level >= 3 else set()
         parts |= {"why", "entries", "why_not"} if level >= 4 else set()
         found = self._record(parts, names, sizes)
         return render(found, style=style, format=format, level=level, numbers=numbers, **view)
@@ -166,22 +166,10 @@ class Derived:
         unless every size of the program is a small number already. Raises ParseError P030 for what there is not,
         UnsupportedError U034 where there is no picture of neurons.
         """
-        chosen("picture", what, WHAT)
-        chosen("format of a picture", format, FORMATS)
-        given = small_numbers(self.program, sizes) if sizes is not None else None
-        if what == "diagrams":
-            if given:
-                raise ParseError("P030", "sizes are for the network: a tensor diagram holds for all of them",
-                                 hint="leave the sizes out, or draw what = network")  # fmt: skip
-            return draw(self._record({"diagrams"}), what, format)
-        if given is None and not all(n.constant is not None for v in self.derivation.names() for n in v.shape):
-            return draw(self._record({"graph"}), what, format)
-        try:
-            return draw(self._record({"neurons"}, sizes=given or {}), what, format)
-        except UnsupportedError:
-            if given is not None:
-                raise
-        return draw(self._record({"graph"}), what, format)
+        return picture(self.program, self.derivation, self._pictured, what, format, sizes)
+
+    def _pictured(self, part: str, sizes: Mapping[str, int] | None) -> dict[str, Any]:
+        return self._record({part}, sizes=sizes)
 
     def to_json(self, indent: int | None = 1, *, names: str = "nabla", sizes: Mapping[str, int] | None = None) -> str:
         """The record; entries are written out at `sizes` where they are given.
@@ -198,7 +186,7 @@ class Derived:
         Raises ParseError for a missing or unknown name, ShapeError for a wrong shape, UnsupportedError where a
         derivative cannot be had to full precision.
         """
-        kinds = set(_kinds(self.program))
+        kinds = set(kinds_of(self.program))
         if isinstance(self.derivation, Recurrence):
             asked = {family_of(v.attrs[0]) for v in self.derivation.wrt}
             return evaluate_unrolled(self.derivation, kinds, sorted(asked), arrays)
@@ -211,7 +199,7 @@ class Derived:
 def derive(
     source: str | Program | Expr | Mapping[str, Expr],
     *,
-    wrt: Sequence[str] | None = None,
+    wrt: str | Expr | Sequence[str | Expr] | None = None,
     target: str | None = None,
     name: str = "<text>",
     dialect: str | None = None,
@@ -228,6 +216,7 @@ def derive(
 
     Raises ParseError, ShapeError, UnsupportedError (see docs/errors.md); CheckFailed if a step could not be confirmed.
     """
+    wrt = _names(wrt)
     if isinstance(source, str):
         program = parse_program(source, name=name, dialect=dialect)
     else:
@@ -247,18 +236,33 @@ def derive(
     sampled(program.facts, program.inputs)
     derivation = sweep(definitions, program.inputs, goal, _wanted(program, wrt, goal), seed=seed, facts=program.facts)
     derivation.steps = list(_checked(derivation.steps, progress))
-    printed = _read_back(derivation, program)
+    printed = read_back(derivation, program)
     return Derived(program, derivation, [*confirm(_problem(derivation, program)), printed])
+
+
+def _names(wrt: str | Expr | Sequence[str | Expr] | None) -> list[str] | None:
+    """The names in `wrt`, which may be tensors, or one name alone."""
+    if wrt is None:
+        return None
+    found: list[str] = []
+    for n in [wrt] if isinstance(wrt, (str, Expr)) else wrt:
+        name = n.attrs[0] if isinstance(n, Expr) and is_name(n) else n
+        if not isinstance(name, str):
+            raise ParseError(
+                "P003", f"{n!r:.80} is no name to differentiate with respect to", expected='wrt=["W", "b"]'
+            )
+        found.append(name)
+    return found
 
 
 def _spelled_apart(program: Program) -> None:
     """Raises ParseError P019 if two names have one spelling in ASCII (and in LaTeX), so that a page could not be read."""
     variables = [v.attrs[0] for v in (*program.inputs, *(q.var for q in program.equations))]
     variables += [program.given[1].attrs[0]] if program.given is not None else []
-    functions = {ascii_name(f): f for f in _kinds(program)}
+    functions = {ascii_name(f): f for f in kinds_of(program)}
     gradients = {f"grad_{ascii_name(v)}": f"the gradient of {v}" for v in variables}
     seen: dict[str, str] = {}
-    for n in [*variables, *_kinds(program), *sorted(symbols_of([q.rhs for q in program.equations]))]:
+    for n in [*variables, *kinds_of(program), *sorted(symbols_of([q.rhs for q in program.equations]))]:
         spelling = ascii_name(n)
         of = derivative_of(spelling, functions)
         other = f"a derivative of {functions[of[0]]}" if of else gradients.get(spelling) or seen.setdefault(spelling, n)
@@ -285,7 +289,7 @@ def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr,
     eliminate_between(derivation, add)
     induction(derivation, add)
     derivation.steps = list(_checked(derivation.steps, progress))
-    printed = _read_back(derivation, program)
+    printed = read_back(derivation, program)
     rows = [(q.var, q.rhs, program.ranges.get(q.name, ())) for q in program.equations]
     helpers = [(q.var, q.value, q.ranges) for q in derivation.core.equations if q.auxiliary]
     written = write_all(rows, helpers, derivation.backward, goal, seed, program.members, derivation.least)
@@ -330,10 +334,14 @@ def _wanted(program: Program, wrt: Sequence[str] | None, goal: Expr) -> list[Exp
             raise ParseError("P010", "there is nothing to differentiate with respect to: the equations have no free input",
                              hint="use a name that is not defined, as in E = ‖x‖², or name one with --wrt")  # fmt: skip
     found = []
+    functions = kinds_of(program)
     for n in dict.fromkeys(names):
         v = program.variable(n)
         if v is None:
-            close = nearest(n, program.names)
+            if n in functions:
+                raise ParseError("P003", f"{n} is a function: there is no gradient with respect to it",
+                                 hint=f"the names are {', '.join(program.names[:12])}")  # fmt: skip
+            close = nearest(n, program.names) if len(n) > 1 else None
             hint = f"did you mean {close}?" if close else f"the names are {', '.join(program.names[:12])}"
             raise ParseError("P003", f"undefined name {n}: nothing to differentiate with respect to", hint=hint)
         found.append(v)
@@ -354,75 +362,12 @@ def _problem(d: Derivation, program: Program) -> Problem:
     )
 
 
-def _read_back(d: Derivation, program: Program) -> Evidence:
-    """LIFT: every printed gradient, read back by the parser, has the meaning that was proved."""
-    kinds = _kinds(program)
-    count = 0
-    for b in d.backward:
-        for e in dict.fromkeys((b.value, b.closed)):
-            for write, spell in ((notation.text, str), (notation.ascii, ascii_name)):
-                try:
-                    again = parse_expression(write(e), _scope(e, kinds, write), spell)
-                except PullbackError as why:  # the text is ours, and so is the mistake
-                    raise _misprinted(b.of, write(e)) from why
-                if again is rational(0):  # a zero of any shape is written 0; the shape stands beside it
-                    again = zeros(e.shape) if e.shape else again
-                if again is not e and not _same(again, e):
-                    raise _misprinted(b.of, write(e))
-                count += 1
-    return Evidence(
-        "LIFT",
-        f"{count} printed gradients, Unicode and ASCII, read back by the parser mean what was proved",
-        {"count": count},
-    )
-
-
-def _misprinted(v: Expr, text: str) -> CheckFailed:
-    return CheckFailed("C006", f"internal error: ∇{v.attrs[0]} is printed as {text}, which reads differently",
-                       hint="please report this program: the result is withheld")  # fmt: skip
-
-
-def _same(a: Expr, b: Expr) -> bool:
-    """Whether two expressions mean the same: equal modulo p, or where there is no point to test it at, by canonical form."""
-    tested = modular_equal(a, b, {}) if a.shape == b.shape else None
-    return tested is not None and (bool(tested) or equal(a, b))
-
-
-def _scope(e: Expr, kinds: Mapping[str, FunctionKind], write: Callable[[Expr], str]) -> dict[str, Expr | FunctionKind]:
-    """The names that `e` is written with, as the parser must read them; sizes are known through shapes."""
-    scope: dict[str, Expr | FunctionKind] = {"·": var("·", tuple(map(Dim.symbol, sorted(symbols_of([e])))))}
-    for x in postorder(e):
-        if is_name(x):
-            scope[write(x)] = x
-        elif is_free_map(x) or is_free_function(x):
-            name = x.attrs[0]
-            scope[name] = kinds.get(name) or next(k for n, k in kinds.items() if family_of(n) == family_of(name))
-    return scope
-
-
-def _kinds(program: Program) -> dict[str, FunctionKind]:
-    """What the program's unknown functions are, from their use."""
-    found: dict[str, FunctionKind] = {}
-    for q in program.equations:
-        for e in postorder(q.rhs):
-            if is_free_map(e):
-                found[e.attrs[0]] = FunctionKind("entrywise")
-            elif is_free_function(e):
-                shapes = tuple(a.shape for a in e.args)
-                known = found.get(e.attrs[0])
-                if known is not None and known.args != shapes:  # one function of arguments of every size
-                    found[e.attrs[0]] = FunctionKind("tensor", e.attrs[2])
-                else:
-                    found[e.attrs[0]] = FunctionKind("tensor", e.attrs[2], shapes)
-    return found
-
-
 def _header(program: Program, evidence: Sequence[Evidence]) -> dict[str, Any]:
     return {
         "source": program.source,
         "dialect": program.dialect,
         "assumptions": list(program.assumptions),
-        "functions": {f: str(k) for f, k in _kinds(program).items()},
+        "functions": {f: str(k) for f, k in kinds_of(program).items()},
         "surface": {q.name: q.surface for q in program.equations},
         "notes": {q.name: list(q.notes) for q in program.equations if q.notes},
         "final": [{"level": e.level, "detail": e.detail, "data": dict(e.data)} for e in evidence],

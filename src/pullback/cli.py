@@ -32,6 +32,9 @@ examples:
   pullback derive -e "z = W a + b; y = f(z); E = loss(y)" --wrt W,a,b
   pullback derive -e "E = 0.5*x'*A*x" --dialect matlab
   cat net.eqn | pullback derive - --style index --format latex
+  pullback derive examples/layer.eqn --style jacobian --layout denominator
+  pullback derive examples/layer.eqn --style scalar --sizes m=2,n=3 --numbers
+  pullback derive examples/layer.eqn --style all
   pullback derive examples/layer.eqn --level 4
   pullback derive examples/layer.eqn --format json > layer.json
   pullback draw examples/layer.eqn --sizes m=2,n=3 -o layer.svg
@@ -235,8 +238,8 @@ def _program_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", metavar="FILE", help="a file of equations, or - for standard input")
     parser.add_argument("-e", "--equations", metavar="TEXT", help="the equations themselves, separated by ;")
     parser.add_argument(
-        "--wrt", metavar="NAMES", help="differentiate with respect to these, comma-separated (default: every input)"
-    )
+        "--wrt", metavar="NAMES", action="append",
+        help="differentiate with respect to these, comma-separated (default: every input)")  # fmt: skip
     parser.add_argument(
         "--target", metavar="NAME", help="the scalar to differentiate (default: E, or the last equation)"
     )
@@ -255,6 +258,10 @@ def _read(args: argparse.Namespace) -> tuple[str, str]:
         raise ParseError("P030", "nothing to derive: give a FILE, - for standard input, or -e \"equations\"",
                          hint='pullback derive -e "z = W a + b; y = f(z); E = loss(y)"')  # fmt: skip
     if args.file == "-":
+        if sys.stdin is None:
+            raise ParseError(
+                "P031", "cannot read standard input: it is closed", hint="name a file of equations, or use -e"
+            )
         data, name = sys.stdin.buffer.read(), "<stdin>"
     else:
         try:
@@ -292,7 +299,7 @@ def _progress() -> Callable[[str, float], None] | None:
 def _derived(args: argparse.Namespace) -> Derived:
     """The derivation of the program that the arguments name; assumptions are echoed where they cannot be seen."""
     text, name = _read(args)
-    wrt = [n.strip() for n in re.split(r",(?![^\[]*\])", args.wrt) if n.strip()] if args.wrt else None
+    wrt = _names(args.wrt) if args.wrt is not None else None
     d = derive(text, wrt=wrt, target=args.target, name=name, dialect=args.dialect, progress=_progress())
     _echo(d.program.assumptions, args.out)
     return d
@@ -312,6 +319,14 @@ def _draw(args: argparse.Namespace) -> int:
     return 0
 
 
+def _names(options: list[str]) -> list[str]:
+    """The names of every --wrt, separated by commas outside of brackets."""
+    found = [n.strip() for o in options for n in re.split(r",(?![^\[]*\])", o) if n.strip()]
+    if not found:
+        raise ParseError("P030", "--wrt names nothing", expected="names separated by commas", hint="--wrt W,b")
+    return found
+
+
 def _shown(d: Derived, args: argparse.Namespace, color: bool) -> str:
     sizes = None if args.sizes is None else read_sizes(args.sizes)
     if args.format == "json":
@@ -329,6 +344,7 @@ def _completion(shell: str) -> str:
     parser = _parser()
     commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction)).choices
     options = {n: [o for a in c._actions for o in a.option_strings if o.startswith("--")] for n, c in commands.items()}
+    filled = {(n, o) for n, c in commands.items() for a in c._actions if a.nargs != 0 for o in a.option_strings}
     values = {
         (n, o): list(map(str, a.choices))
         for n, c in commands.items()
@@ -341,17 +357,22 @@ def _completion(shell: str) -> str:
         for n, found in options.items():
             seen = f"complete -c pullback -n '__fish_seen_subcommand_from {n}'"
             lines += [
-                f"{seen} -l {o[2:]}" + (f" -xa '{' '.join(values[n, o])}'" if (n, o) in values else "") for o in found
+                f"{seen} -l {o[2:]}"
+                + (f" -xa '{' '.join(values[n, o])}'" if (n, o) in values else " -r" if (n, o) in filled else "")
+                for o in found
             ]
             lines += [f"{seen} -xa '{' '.join(values[n, n])}'"] if (n, n) in values else []
         return "\n".join(lines)
     cases = "\n".join(
-        f"    {n}:{o}) COMPREPLY=($(compgen -W '{' '.join(v)}' -- \"$cur\")); return;;"
+        f'    {n}:{o}) COMPREPLY=($(compgen -P "$head" -W \'{" ".join(v)}\' -- "$cur")); return;;'
         for (n, o), v in sorted(values.items())
     )
     every = "\n".join(f"    {n}) words='{' '.join(sorted(found))}';;" for n, found in options.items())
     body = f"""_pullback() {{
-  local cur="${{COMP_WORDS[COMP_CWORD]}}" prev="${{COMP_WORDS[COMP_CWORD-1]}}"
+  local cur="${{COMP_WORDS[COMP_CWORD]}}" prev="${{COMP_WORDS[COMP_CWORD-1]}}" head=""
+  if [[ "$cur" == --*=* ]]; then head="${{cur%%=*}}="; prev="${{cur%%=*}}"; cur="${{cur#*=}}"
+  elif [ "$cur" = "=" ]; then cur=""
+  elif [ "$prev" = "=" ]; then prev="${{COMP_WORDS[COMP_CWORD-2]}}"; fi
   case "${{COMP_WORDS[1]}}:$prev" in
 {cases}
   esac
@@ -388,6 +409,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _parser().print_help()
         return 0
     except PullbackError as error:
+        for line in error.assumed:
+            print(f"assumed: {line}", file=sys.stderr)
         print(error.render(color=_colored(choice, sys.stderr)), file=sys.stderr)
         return error.exit_code
     except SystemExit as done:  # argparse after --help or --version

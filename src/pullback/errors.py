@@ -60,6 +60,7 @@ class PullbackError(Exception):
         self.expected = expected
         self.hint = hint
         self.notes = tuple(notes)
+        self.assumed: tuple[str, ...] = ()  # what had been assumed, where it bears on the refusal
         self.about = ""  # the name whose equation is meant, where the place is not known to whoever refuses
 
     def of(self, name: str) -> PullbackError:

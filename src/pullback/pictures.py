@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
+from typing import Any
 
-from .errors import ParseError, nearest
+from .calculus.derivation import Derivation
+from .calculus.recurrence import Recurrence
+from .errors import ParseError, UnsupportedError, nearest
 from .language.program import Program
-from .show.draw.picture import FORMATS, SUFFIXES
+from .readings import readable
+from .show.draw.picture import FORMATS, SUFFIXES, WHAT, draw
 
-__all__ = ["chosen", "format_of", "read_sizes", "small_numbers"]
+__all__ = ["chosen", "format_of", "picture", "read_sizes", "small_numbers"]
 
 _MOST = 99
 
@@ -45,11 +49,15 @@ def read_sizes(text: str) -> dict[str, int]:
     """`m=2,n=3` as a dict. Raises ParseError P032."""
     found: dict[str, int] = {}
     for piece in filter(None, (p.strip() for p in text.split(","))):
-        match = re.fullmatch(r"(.+?)\s*=\s*(\d{1,6})", piece)
-        if match is None or match[1] in found:
-            why = f"the size of {match[1]} is given twice" if match else f"--sizes cannot be read at {piece!r}"
-            raise ParseError("P032", why, expected="a number for each size", hint="--sizes m=2,n=3")
-        found[match[1]] = int(match[2])
+        name, equals, value = (p.strip() for p in piece.partition("="))
+        if not name or not equals or name in found:
+            said = f"{name} has two sizes" if name in found else f"--sizes cannot be read at {piece!r}"
+            raise ParseError("P032", said, expected="NAME=NUMBER,NAME=NUMBER", hint="for example --sizes m=2,n=3")
+        if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) < 1:
+            raise ParseError(
+                "P032", f"the size {name} cannot be {value or 'empty'}", expected="a whole number from 1 on",
+                hint=f"for example {name}=3")  # fmt: skip
+        found[name] = int(value)
     if not found:
         raise ParseError("P032", "--sizes names no size", expected="a number for each size", hint="--sizes m=2,n=3")
     return found
@@ -68,3 +76,28 @@ def small_numbers(program: Program, sizes: Mapping[str, int]) -> dict[str, int]:
                 "P032", f"the size {name} = {value!r} is not a small number", expected=f"an integer from 1 to {_MOST}"
             )
     return dict(sizes)
+
+
+def picture(program: Program, d: Derivation, record: Callable[[str, Mapping[str, int] | None], Mapping[str, Any]],
+            what: str, format: str, sizes: Mapping[str, int] | None) -> str:  # fmt: skip
+    """A picture as text; `record` makes a record with the part that is drawn. Raises ParseError, UnsupportedError U034, U035."""
+    chosen("picture", what, WHAT)
+    chosen("format of a picture", format, FORMATS)
+    if what == "diagrams":
+        readable(d, "diagram")
+    if sizes is not None and isinstance(d, Recurrence):
+        raise UnsupportedError("U034", "no picture of neurons: the equations stand for every value of an index",
+                               hint="without sizes one step is drawn, as boxes; or draw one layer, without `for`")  # fmt: skip
+    given = small_numbers(program, sizes) if sizes is not None else None
+    if what == "diagrams":
+        if given:
+            raise ParseError("P030", "sizes are for the network: a tensor diagram holds for all of them",
+                             hint="leave the sizes out, or draw what = network")  # fmt: skip
+        return draw(record("diagrams", None), what, format)
+    if given is not None or all(n.constant is not None for v in d.names() for n in v.shape):
+        try:
+            return draw(record("neurons", given), what, format)
+        except UnsupportedError:
+            if given is not None:
+                raise
+    return draw(record("graph", None), what, format)

@@ -37,23 +37,21 @@ PARTS: Mapping[str, frozenset[str]] = {
 }
 
 
-def _checked(d: Derivation, steps: Iterable[Step]) -> list[Step]:
-    """The steps with their evidence; what one reading has proved, the next need not prove again."""
-    memo: Memo = d.readings.setdefault("memo", {})
+def _checked(steps: Iterable[Step], memo: Memo) -> list[Step]:
     return [check(s, memo) for s in steps]
 
 
 def _index(d: Derivation) -> None:
     if not d.index_steps:
-        d.index_steps = _checked(d, index_steps(d))
+        d.index_steps = _checked(index_steps(d), {})
 
 
 def _jacobian(d: Derivation) -> None:
     if "jacobian" in d.readings:
         return
-    made = {}
+    made, memo = {}, Memo()  # of its own, so that its evidence does not depend on what was asked for before
     for j in jacobian_steps(d):
-        j.steps = [stacked_evidence(j, s) for s in _checked(d, j.steps)]
+        j.steps = [stacked_evidence(j, s) for s in _checked(j.steps, memo)]
         made[j.layout] = j
     d.readings["jacobian"] = made
     d.readings["mistakes"] = mistakes(d)
@@ -80,7 +78,7 @@ def _diagrams(d: Derivation) -> None:
         numbered = count(1)
         for g in diagrams(d):
             steps = [replace(s, id=f"d{next(numbered)}") for s in g.steps]
-            d.diagrams.append(replace(g, steps=tuple(_checked(d, steps))))
+            d.diagrams.append(replace(g, steps=tuple(_checked(steps, {}))))
 
 
 def _agreement(d: Derivation) -> None:
@@ -131,7 +129,7 @@ def chosen_sizes(d: Derivation, wanted: Mapping[str, int]) -> dict[str, int]:
     sizes = default_sizes(variables) | dict.fromkeys(sorted(symbols_of(exprs) - default_sizes(variables).keys()), 2)
     for name, value in wanted.items():
         if name not in sizes:
-            close = nearest(name, list(sizes))
+            close = nearest(name, list(sizes)) if len(name) > 1 else None
             known = (
                 f"the sizes are {', '.join(list(sizes)[:12])}" if sizes else "these equations have no sizes to choose"
             )

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-__all__ = ["Claim", "Evidence", "Increment", "Step", "Why"]
+__all__ = ["Claim", "Evidence", "Increment", "Said", "Step", "Why"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,14 @@ class Increment:
     """d(expr), for printing inside a reason."""
 
     expr: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A sentence with places to fill: `$name` stands for bind[name] and is printed later."""
+
+    template: str
+    bind: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,7 @@ class Step:
     why: Why
     claim: Claim
     premises: tuple[str, ...] = ()
-    conditions: tuple[str, ...] = ()
+    conditions: tuple[Said, ...] = ()
     ranges: tuple[Any, ...] = ()  # for which values of its indices it holds
     evidence: tuple[Evidence, ...] = ()
 

@@ -251,7 +251,7 @@ PROGRAMS = [
     total(-x + y), total((-x + y) * (-y + x)), total(x * (s * y)) - total((s * x) * y), total(W / (1 + s * s)),
     total(smul(s, ones((n,))) * x), total(x * smul(s, ones((n,)))),
     power(norm(x), exponent=Fraction(3)) * dot(t, W @ x), power(norm(A), exponent=Fraction(3)),
-    dot(t, (W @ x) * ones((m,))), s * trace(A.T), s * (total(x) / size_of(n)), mean_over(W @ x, axes=(0,)), dot(t, mean_over(W, axes=(1,))), mean_over(W, axes=(0, 1)),
+    free_function("loss", (), W + smul(s, ones((m, n)))), dot(t, (W @ x) * ones((m,))), s * trace(A.T), s * (total(x) / size_of(n)), mean_over(W @ x, axes=(0,)), dot(t, mean_over(W, axes=(1,))), mean_over(W, axes=(0, 1)),
 ]  # fmt: skip
 
 

@@ -182,3 +182,121 @@ def test_an_assumption_between_tensors_is_refused_where_it_stands(text: str) -> 
         pb.derive(text)
     assert caught.value.code == "U011"
     assert caught.value.span is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("E = ‖x‖₂²", "E = ‖x‖²"),
+        ("E = ||x||_2^2", "E = ‖x‖²"),
+        ("E = ||x||_{2}", "E = ‖x‖"),
+        ("E = ‖A‖_F²", "E = ‖A‖²"),
+        ("E = λ ‖A‖_F ‖x‖₂", "E = λ ‖A‖ ‖x‖"),
+        ("E = loss(‖x‖₂)", "E = loss(‖x‖)"),
+    ],
+)
+def test_a_norm_may_have_a_subscript(text: str, same: str) -> None:
+    assert equal(value(text), value(same))
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"), [("E = ‖x‖₁", "signs"), ("E = ||x||_1", "signs"), ("E = ‖A‖₂", "‖A‖_F"), ("E = ‖x‖_∞", "")]
+)
+def test_another_norm_is_refused(text: str, hint: str) -> None:
+    with pytest.raises(PullbackError) as caught:
+        parse_program(text)
+    assert caught.value.code == "U001"
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "E = loss(W a,\n         b)",
+        "z = W a +\n    b; E = loss(z, b)",
+        "E = loss(W  # the weights\n\n  # nothing here\n  a, b)",
+        "z =\n W a\nE = loss(z,\r\nb)",
+        "V = [W,\n b]\nE = sum(V)",
+        "E = sum(W,\n axis=0)' a + b' b",
+    ],
+)
+def test_a_statement_goes_on_while_a_bracket_is_open_or_an_operator_waits(text: str) -> None:
+    joined = (
+        " ".join(line.partition("#")[0].rstrip("\r") for line in text.split("\n"))
+        .replace("W a E", "W a; E")
+        .replace("] E", "]; E")
+    )
+    assert [q.rhs for q in parse_program(text).equations] == [q.rhs for q in parse_program(joined).equations]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "line", "under"),
+    [
+        ("E = loss(W a,\n   b ~ c)", "P001", 2, "~"),
+        ("E = loss(W a +\n   b\n  + )", "P002", 3, ")"),
+        ("E = sum(x\ny = 2", "P011", 1, "("),
+        ("z = W +\ny = f(z)", "P002", 1, ""),
+        ("x, y : n; E = loss(y,\n    x y)", "S003", 2, "x y"),
+    ],
+)
+def test_a_mistake_is_shown_on_its_own_line(text: str, code: str, line: int, under: str) -> None:
+    with pytest.raises(PullbackError) as caught:
+        parse_program(text)
+    span = caught.value.span
+    assert (caught.value.code, span.line) == (code, line)
+    if under:
+        assert text.split("\n")[line - 1][span.column - 1 :].startswith(under)
+
+
+ONES = [
+    ("Z = W A + b 1ᵀ; E = loss(Z)", "W : (m, n); A : (n, p); Z = W A + b 1_pᵀ; E = loss(Z)"),
+    (
+        "W : (m, n); A : (n, B); b : m; Z = W A + b 1'; E = loss(Z)",
+        "W : (m, n); A : (n, B); Z = W A + b 1_Bᵀ; E = loss(Z)",
+    ),
+    ("Z = A W + 1 bᵀ; E = loss(Z)", "A : (m, n); W : (n, p); Z = A W + 1_m bᵀ; E = loss(Z)"),
+    ("A : (m, n); E = 1' A 1", "A : (m, n); E = 1_m' A 1_n"),
+    ("A : (m, n); y = A 1; E = loss(y)", "A : (m, n); y = A 1_n; E = loss(y)"),
+    ("E = loss(x + λ 1)", "x : m; E = loss(x + λ 1_m)"),
+    ("E = 1 xᵀ y", "E = xᵀ y"),
+    ("A : (m, n); E = loss(1 Aᵀ)", "A : (m, n); E = loss(Aᵀ)"),
+    ("E = 2 1 x'x", "E = 2 x'x"),
+]
+
+
+@pytest.mark.parametrize(("text", "same"), ONES)
+def test_a_one_where_only_a_vector_fits_is_a_column_of_ones(text: str, same: str) -> None:
+    p, q = parse_program(text), parse_program(same)
+    assert all(equal(a.rhs, b.rhs) for a, b in zip(p.equations, q.equations, strict=True))
+    said = any("column of ones" in line for line in p.assumptions)
+    assert said == any(s in same for s in ("1_p", "1_B", "1_m", "1_n"))
+
+
+def test_a_pattern_says_how_many_axes_a_name_has() -> None:
+    p = parse_program('Y = ein("abc,cd->abd", T, W); E = sum(Y)')
+    assert [len(v.shape) for v in p.inputs] == [3, 2]
+    assert "T : (m, n, p)  (3 axes, because a pattern names 3 axes of it" in p.assumptions[0]
+    assert len(parse_program('E = sum(ein("i j -> j i", x) + W)').inputs[0].shape) == 2
+
+
+def test_a_vector_beside_a_matrix_with_one_unknown_size() -> None:
+    p = parse_program("A : (n, B); b : m; Z = W A + b; E = loss(Z)")
+    W = p.variable("W")
+    assert W is not None
+    assert list(map(str, W.shape)) == ["m", "n"]
+    p = parse_program("X : (B, n); b : m; Z = X W + b; E = loss(Z)")
+    assert list(map(str, p.variable("W").shape)) == ["n", "m"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("assume a = b; assume b = c; x : a; y : c; E = x'y", "a"),
+        ("assume m = a*b; x : m; y : a*b; E = x'y", "a*b"),
+        ("x : a; y : d; assume a = b; assume c = b; assume d = c; E = x'y", "d"),
+    ],
+)
+def test_sizes_may_be_tied_by_several_assumptions(text: str, shape: str) -> None:
+    p = parse_program(text)
+    assert {str(v.shape[0]) for v in p.inputs} == {shape}
+    assert not any("assumed" in line for line in p.assumptions)

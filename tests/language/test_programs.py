@@ -95,8 +95,8 @@ def test_a_bias_is_added_to_every_column_only_where_it_fits():
 def test_assumed_sizes_and_facts():
     p = parse_program("W : (m, n); a : k; y : m\nassume n = k\nassume sum(y) = 1\nassume a > 0\nE = yᵀ W a")
     assert shapes(p) == {"W": "m, n", "a": "n", "y": "m"}
-    assert "n = k assumed on line 2" in p.assumptions
-    assert "assumed on line 4: a > 0" in p.assumptions
+    assert "n = k (line 2)" in p.assumptions
+    assert "a > 0 (line 4)" in p.assumptions
     ((left, right, text),) = p.facts
     assert (left, text) == (reduction.total(var(p, "y")), "sum(y) = 1")
     assert not right.order

@@ -106,6 +106,10 @@ def test_a_wrong_gradient_is_refused(wrong: Expr) -> None:
     assert why.value.code == "C002"
 
 
+def test_an_input_that_nothing_uses_has_a_size_too() -> None:
+    confirm(Problem([(E, x @ x)], [], [(x, 2 * x)], E, None, [x, var("unused", (Dim.symbol("k"),))], [x]))
+
+
 # ---- assumptions -------------------------------------------------------------------------------------------
 
 

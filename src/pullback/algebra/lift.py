@@ -20,7 +20,7 @@ from .ops.matrix import diag, diagvec, dot, eye, inner, outer, transpose
 from .ops.reduction import total
 from .ops.structure import einsum, ones, pad, place, slice_of, take, unit, zeros
 
-__all__ = ["Lifted", "NotLiftable", "as_einsum", "cost", "lift"]
+__all__ = ["Lifted", "NotLiftable", "as_einsum", "cost", "cut_blocks", "lift"]
 
 
 class NotLiftable(UnsupportedError):
@@ -94,6 +94,8 @@ class _Graph:
             self.edges.append(_Edge(f.legs[0], f.legs[1], x))
 
     def weigh(self, v: int, w: Expr) -> None:
+        if v in self.weights and w is not ones(w.shape) and self.weights[v] is not ones(w.shape):
+            self.moves.append("two vectors share their index: ⊙")
         self.weights[v] = _times(self.weights[v], w) if v in self.weights else w
 
     def at(self, v: int) -> list[_Edge]:
@@ -108,7 +110,7 @@ class _Graph:
         return [v for v in self.dims if v not in self.outs]
 
     def parallel(self) -> bool:
-        """R2: two edges between the same vertices become their entrywise product, or a number if they are all there is."""
+        """two edges between the same vertices become their entrywise product, or a number if they are all there is."""
         for a, e in enumerate(self.edges):
             ends = {e.head, e.tail}
             f = next((f for f in self.edges[a + 1 :] if {f.head, f.tail} == ends), None)
@@ -121,10 +123,10 @@ class _Graph:
                 self.edges.remove(e)
                 del self.dims[e.head], self.dims[e.tail]
                 self.scalars.append(inner(e.matrix, other))
-                self.moves.append("R2: two factors share both their indices and nothing else: a pairing ⟨A, B⟩")
+                self.moves.append("two factors share both their indices and nothing else: a pairing ⟨A, B⟩")
             else:
                 e.matrix = e.matrix * other
-                self.moves.append("R2: two factors share both their indices: ⊙")
+                self.moves.append("two factors share both their indices: ⊙")
             return True
         return False
 
@@ -138,23 +140,24 @@ class _Graph:
             del self.dims[v]
             if not touching:
                 self.scalars.append(_closed(weight))
-                self.moves.append("R0: an index in no other factor is summed: uᵀv or a sum")
+                self.moves.append("an index in no other factor is summed: uᵀv or a sum")
                 return True
             [e] = touching
             u = e.tail if e.head == v else e.head
             m = e.seen_from(u)
             self.edges.remove(e)
             self.weigh(u, m @ (weight if weight is not None else ones((m.shape[1],))))
+            turned = "" if u == e.head else ", and as it is the first axis, a transpose"
             self.moves.append(
-                "R1: a vector's index is summed with one axis of a matrix: a matrix product"
+                f"a vector's index is summed with one axis of a matrix: a matrix product{turned}"
                 if weight is not None
-                else "R1: an axis in one factor only is summed: A 1"
+                else f"an axis in one factor only is summed: a product with 1{turned}"
             )
             return True
         return False
 
     def series(self) -> bool:
-        """R3: a summed vertex between two edges becomes a matrix product."""
+        """a summed vertex between two edges becomes a matrix product."""
         for v in self.inner():
             touching = self.at(v)
             if len(touching) != 2:
@@ -169,7 +172,7 @@ class _Graph:
             weight = self.weights.pop(v, None)
             del self.dims[v]
             self.edges.append(_Edge(u, w, e.seen_from(u) @ _scaled_rows(weight, f.seen_from(v))))
-            self.moves.append("R3: an index shared by two factors and not open is summed: a matrix product")
+            self.moves.append("an index shared by two factors and not open is summed: a matrix product")
             return True
         return False
 
@@ -187,9 +190,16 @@ class _Graph:
         i, j = self.outs
         wi, wj = self.weights.get(i), self.weights.get(j)
         if self.tied:
+            self.moves.append("both indices of the result are one: a diagonal")
             return diag(wi) if wi is not None else eye(dim=self.dims[i])
         if not self.edges:
+            self.moves.append("two open indices in different factors: an outer product" if wi is not None and wj is not None
+                              else "an open index in no factor: repeated, an outer product with 1")  # fmt: skip
             return outer(wi or ones((self.dims[i],)), wj or ones((self.dims[j],)))
+        if wi is not None or wj is not None:
+            self.moves.append("a vector at an open index scales the rows or columns: diag")
+        if i != self.edges[0].head:
+            self.moves.append("the indices of a matrix in the other order: a transpose")
         m = _scaled_rows(wi, self.edges[0].seen_from(i))
         return m if wj is None else m @ diag(wj)
 
@@ -202,7 +212,7 @@ def _closed(weight: Expr | None) -> Expr:
     return dot(*weight.args) if len(weight.args) == 2 and weight.op is hadamard else total(weight)
 
 
-def _cut_blocks(t: Term) -> Term:
+def cut_blocks(t: Term) -> Term:
     """Placements of blocks turned into slices and paddings of the factors that they touch."""
     for f in list(t.factors):
         if f.atom.op not in (place, unit) or f.power != 1:
@@ -275,7 +285,10 @@ def lift(e: Expr) -> Lifted:
     pieces: list[tuple[Term, Expr]] = []
     moves: list[str] = []
     for t in _collected(e):
-        g = _Graph(_cut_blocks(t))
+        blocks = any(f.atom.op in (place, unit) for f in t.factors)
+        g = _Graph(cut_blocks(t))
+        if blocks:
+            moves.append("the entries of a block: a slice, or zeros put around it")
         g.reduce()
         body = g.result()
         for s in reversed(g.scalars):

@@ -12,9 +12,10 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from numbers import Rational
 from typing import Any
 
-from ..errors import ShapeError
+from ..errors import ParseError, ShapeError
 from .dims import Dim, Shape, show_shape
 from .expr import OPERATORS, Attrs, Expr
 
@@ -31,6 +32,7 @@ __all__ = [
     "leaf_op",
     "linear_op",
     "op",
+    "rational",
 ]
 
 # Precedence: how tightly the printed form of an op binds. SUM < NEG < TIMES (⊙) < PRODUCT < POSTFIX < ATOM.
@@ -113,7 +115,6 @@ class Op:
         self.entry: Callable[..., bool | int] | None = data.get("entry")  # a constant's entries: (attrs, index, sizes)
         self.uniform: int | None = data.get("uniform")  # a constant's one value, where all its entries are equal
         self.exact: Callable[..., Any] | None = data.get("exact")  # the scalar function modulo p, where it has one
-        self.lifts: str = data.get("lifts", "")  # which I-LIFT rule brings an index sum into this notation
         self.root: bool = data.get("root", False)  # a square root: modulo p it is one where there is one
         self.attr_names: tuple[str, ...] = data.get("attrs", ())
         self.entrywise: bool = data.get("entrywise", False)
@@ -223,20 +224,36 @@ class Op:
         return terms
 
 
+def rational(value: Any) -> Fraction:
+    """The number that is written: 0.1 is one tenth. Raises ParseError P002."""
+    try:
+        if isinstance(value, float):
+            return Fraction(repr(float(value)))
+        if isinstance(value, Rational):
+            return Fraction(value)
+    except ValueError:
+        raise ParseError("P002", f"{value} is no number to calculate with", expected="a finite number") from None
+    raise ParseError("P002", f"{value!r:.80} is neither a tensor nor a number", expected="a tensor or a finite number")
+
+
 def _dispatcher(token: str, rivals: Sequence[Op]) -> Callable[..., Expr]:
     """The builder behind an operator: the first op with that token whose orders fit."""
 
     def build(*raw: Any) -> Expr:
-        args = [a if isinstance(a, Expr) else REGISTRY["const"](value=Fraction(a)) for a in raw]
+        args = [a if isinstance(a, Expr) else REGISTRY["const"](value=rational(a)) for a in raw]
         for o in rivals:
             if o.accepts(args):
                 return o(*args)
             if o.commutes and o.accepts(args[::-1]):
                 return o(*args[::-1])
-        if rivals[0].entrywise and len(args) == 2:  # a scalar beside a tensor stands for a constant tensor
+        alike = next((o for o in rivals if o.entrywise), None)
+        if alike is not None and len(args) == 2:  # a scalar beside a tensor stands for a constant tensor
             wide = max(args, key=lambda a: a.order)
             lifted = [a if a.order else OPERATORS["fill"](a, wide.shape) for a in args]
-            return rivals[0](*lifted)
+            if {a.order for a in lifted} == {1, 2}:
+                raise alike.mismatch(args, "a vector is not repeated over a matrix by itself: write outer(b, ones(n)) "
+                                     "for b in every column, outer(ones(m), b) for b in every row")  # fmt: skip
+            return alike(*lifted)
         raise rivals[0].mismatch(args, "no product of these orders")
 
     return build

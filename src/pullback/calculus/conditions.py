@@ -5,21 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..algebra.expr import Expr, postorder
-from ..algebra.ops.free import is_var
+from ..algebra.network import TooLarge, network
+from ..step import Said
+from .inline import expand
 
 __all__ = ["conditions", "conventions"]
 
 
-def conditions(value: Expr) -> Iterator[str]:
-    """Sentences that must hold at the point where the equation is differentiated; names stand for themselves."""
+def conditions(value: Expr, own: dict[Expr, Expr]) -> Iterator[Said]:
+    """Sentences that must hold at the point where the equation is differentiated; `$name` is an argument of the op.
+
+    Names of ours are written out as `own` says, where that stays short.
+    """
     for e in postorder(value):
-        needs = e.op.needs(e) if callable(e.op.needs) else e.op.needs
-        if needs:
-            names = [n for n, _ in e.op.slots]
-            values = {**{n: _name(a) for n, a in zip(names, e.args, strict=False)}, "0": _name(e.args[0])}
-            for slot, name in values.items():
-                needs = needs.replace(f"${slot}", name)
-            yield needs
+        needs: str = e.op.needs(e) if callable(e.op.needs) else e.op.needs
+        args = [expand(a, own)[0] for a in e.args] if needs else []
+        if not needs or all(_never_zero(a) for k, a in enumerate(args) if _named(e, k, needs)):
+            continue
+        if not e.order:
+            needs = needs.replace("every entry of ", "").replace("every tuple of entries of ", "")
+        names = [n for n, _ in e.op.slots]
+        yield Said(needs, {**{str(k): a for k, a in enumerate(args)}, **dict(zip(names, args, strict=False))})
+
+
+def _named(e: Expr, k: int, needs: str) -> bool:
+    """Whether the sentence speaks of argument number k."""
+    return f"${k}" in needs or (k < len(e.op.slots) and f"${e.op.slots[k][0]}" in needs)
+
+
+def _never_zero(e: Expr) -> bool:
+    """A number other than 0, and a product of sizes, is positive whatever the sizes are: a size is at least 1."""
+    try:
+        terms = network(e).terms if not e.order else []
+    except TooLarge:
+        return False
+    return bool(terms) and all(t.coef > 0 and not t.factors for t in terms)
 
 
 def conventions(value: Expr) -> Iterator[str]:
@@ -27,7 +47,3 @@ def conventions(value: Expr) -> Iterator[str]:
     for e in postorder(value):
         if e.op.kink:
             yield e.op.kink
-
-
-def _name(arg: Expr) -> str:
-    return str(arg.attrs[0]) if is_var(arg) else "its argument"

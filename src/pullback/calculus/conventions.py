@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.indexed import family_of, ref, spelled
-from ..algebra.ops.free import gradient, increment, var
+from ..algebra.ops.free import gradient, increment, is_var, var
 from ..algebra.ops.series import series_ranges
 from ..step import Claim, Step, Why
-from .core import transposed_inputs
+from .core import Core
 from .derivation import Derivation
 from .simplify import simplify, tidy
 from .transpose import pairing
@@ -28,10 +28,22 @@ def other_axes(d: Derivation, add: Callable[[Step], str]) -> None:
     if len(d.core.equations) > _LARGE:
         return
     derived = {b.of for b in d.backward if not series_ranges(b.value)}
-    for v in transposed_inputs(d.core):
+    for v in _transposed(d.core):
         if v in derived:
             for step in turned(d, v):
                 add(step)
+
+
+def _transposed(core: Core) -> list[Expr]:
+    """Matrix inputs that occur in products only as transposes: their axes are (from, to)."""
+    seen: dict[Expr, set[bool]] = {}
+    for q in core.equations:
+        for e in postorder(q.value):
+            for a in e.args:
+                if is_var(a) and a.order == 2:
+                    seen.setdefault(a, set()).add(e is a.T)
+    defined = {q.var for q in core.equations}
+    return [v for v, uses in seen.items() if uses == {True} and v not in defined]
 
 
 def _fresh(d: Derivation) -> str:

@@ -13,7 +13,7 @@ from ..algebra.expr import Expr, postorder
 from ..algebra.indexed import letters_of, spelled
 from ..algebra.lift import NotLiftable, lift
 from ..algebra.network import TooLarge
-from ..algebra.ops.free import is_free_function, is_free_map, is_name, is_var, var
+from ..algebra.ops.free import is_free_function, is_free_map, is_name, var
 from ..algebra.ops.series import series_ranges
 from ..algebra.ranges import Range
 from ..step import Claim, Step, Why
@@ -144,10 +144,13 @@ def _naming(name: Expr, value: Expr, d: Definition) -> Step:
 
 def _broadcast(d: Definition, note: str) -> Step:
     """What was left out in writing is put in: a sum of unlike shapes has a visible cause for its adjoint."""
+    if "1_" not in note and "every entry" not in note:  # an axis that was named, nothing repeated
+        return Step(id="", kind="convention", about=d.var.attrs[0], left=d.var, relation="=", right=d.value, rules=("V-SUMAXIS",),
+                    why=Why(note), claim=Claim("DEFINITION"))  # fmt: skip
     return Step(
         id="", kind="convention", about=d.var.attrs[0], left=d.var, relation="=", right=d.value, rules=("V-BCAST",),
-        why=Why(note, "a repeated vector is an outer product with ones, so that its gradient is a sum",
-                "(v 1ᵀ)_ij = v_i for every j: the sum over j in the gradient comes from this 1"),
+        why=Why(note, "what is repeated is multiplied by ones along the new axes, so that its gradient is a sum over them",
+                "v_i · 1 = v_i for every j: the sum over j in the gradient comes from this factor 1"),
         claim=Claim("DEFINITION"),
     )  # fmt: skip
 
@@ -170,15 +173,3 @@ def _lifted(d: Definition, steps: list[Step]) -> Expr:
                 "which axis is summed decides where a transpose stands: a matrix summed over its first axis is written transposed"),
         claim=Claim("EQ", d.value, found.expr)))  # fmt: skip
     return found.expr
-
-
-def transposed_inputs(core: Core) -> list[Expr]:
-    """Matrix inputs that occur in products only as transposes: their axes are (from, to)."""
-    seen: dict[Expr, set[bool]] = {}
-    for q in core.equations:
-        for e in postorder(q.value):
-            for a in e.args:
-                if is_var(a) and a.order == 2:
-                    seen.setdefault(a, set()).add(e is a.T)
-    defined = {q.var for q in core.equations}
-    return [v for v, uses in seen.items() if uses == {True} and v not in defined]

@@ -37,6 +37,7 @@ class Derivation:
     backward: list[Backward] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     index_steps: list[Step] = field(default_factory=list)  # style `index`, made when asked for
+    expansions: list[Step] = field(default_factory=list)  # every equation with indices, made when asked for
     least: dict[str, int] = field(default_factory=dict)  # how large the ends of ranges are taken to be
     recurrences: list[Backward] = field(default_factory=list)  # with the names between the steps eliminated
     diagrams: list[Diagram] = field(default_factory=list)  # style `diagram`, made when asked for

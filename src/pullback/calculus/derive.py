@@ -10,21 +10,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..algebra.expr import Expr, postorder
+from ..algebra.lift import cost
 from ..algebra.ops.arithmetic import rational
 from ..algebra.ops.free import gradient, increment, is_var
 from ..algebra.ops.matrix import inner
 from ..algebra.ops.structure import zeros
-from ..step import Claim, Step, Why
+from ..step import Claim, Said, Step, Why
+from .axes import axes_notes
 from .conditions import conditions, conventions
 from .conventions import other_axes
-from .core import Core, Definition, Equation, elaborate, transposed_inputs
+from .core import Core, Definition, Equation, elaborate
 from .derivation import Backward, Derivation
 from .differential import DTerm, differential, reasons
-from .inline import inline
+from .inline import expand, inline
 from .simplify import simplify
 from .transpose import bare, move_all, pairing
 
-__all__ = ["Sweep", "added", "appender", "axes_note", "derive", "start"]
+__all__ = ["Sweep", "added", "appender", "derive", "shortened", "start"]
 
 
 def appender(d: Derivation) -> Callable[[Step], str]:
@@ -43,8 +45,14 @@ class Sweep:
         self.d = d
         self.add = appender(d)
         self.facts = facts
+        self.own: dict[Expr, Expr] = {}  # our own names, written out
+        for q in d.core.equations:
+            if q.auxiliary:
+                self.own[q.var] = expand(q.value, self.own)[0]
         self.pending: dict[Expr, list[tuple[Expr, str]]] = {}  # name -> contributions and the steps they came from
         self.assumed = {left: right for left, right, _ in facts}
+        self.together = False  # whether what is read off now stands beside other increments
+        self.told: set[str] = set()  # rules whose remainder was written out
         self.stands_for: dict[Expr, Expr] = {}  # name -> what its gradient is called in later equations
 
     def frontier(self) -> Expr:
@@ -72,12 +80,12 @@ class Sweep:
         if shorter is not total and len(parts) > 1:
             self.add(Step(
                 id="", kind="simplify", about=v.attrs[0], left=total, relation="=", right=shorter, rules=laws,
-                why=Why("equal terms collected", "the same index sums, written shorter"), claim=Claim("EQ", total, shorter),
+                why=shortened(total, shorter), claim=Claim("EQ", total, shorter),
                 premises=premises))  # fmt: skip
         for left, right, where in self.facts:
             shorter = self._assume(v, shorter, left, right, where)
         paired = added([pairing(e, increment(v)) for e, _ in parts])
-        self.read_off(v, shorter, paired, premises)
+        self.read_off(v, shorter, paired, premises, bool(self.pending) or self.together)
         self.d.backward.append(Backward(v, shorter, shorter, auxiliary))
         plain = shorter is rational(1) or shorter is self.d.seed
         self.stands_for[v] = shorter if plain else gradient(v)
@@ -90,17 +98,21 @@ class Sweep:
         self.add(Step(
             id="", kind="simplify", about=v.attrs[0], left=e, relation="=", right=found, rules=("S-ASSUME",),
             why=Why(f"assumed: {where}", "an assumption of the user, used here"),
-            claim=Claim("EQ", e, found, {left: right}), conditions=(where,)))  # fmt: skip
+            claim=Claim("EQ", e, found, {left: right}), conditions=(Said(where),)))  # fmt: skip
         return found
 
-    def read_off(self, v: Expr, value: Expr, paired: Expr, premises: tuple[str, ...]) -> None:
+    def read_off(self, v: Expr, value: Expr, paired: Expr, premises: tuple[str, ...], others: bool) -> None:
+        """∇v is what is paired with dv; `others` when other increments stand beside it."""
+        goal = self.d.target.attrs[0] if self.d.seed is None else "E"
+        name, rules = v.attrs[0], ("INDEP", "RIESZ") if others else ("RIESZ",)
         self.add(Step(
-            id="", kind="readoff", about=v.attrs[0], left=gradient(v), relation="=", right=value, rules=("RIESZ",),
-            why=Why(f"true for every increment d{v.attrs[0]}",
-                    "⟨A, d⟩ = ⟨B, d⟩ for every d forces A = B, so what is paired with the increment is the gradient: "
-                    "nothing is made to fit",
-                    "take d = A − B: then ‖A − B‖² = 0. The other increments may be set to 0: to differentiate with respect to a "
-                    "name is to vary it by itself. If it was computed earlier, its increment is itself expanded there, and nothing is lost"),
+            id="", kind="readoff", about=name, left=gradient(v), relation="=", right=value, rules=rules,
+            why=Why(f"for every d{name}, the others 0" if others else f"true for every increment d{name}",
+                    "⟨A, d⟩ = ⟨B, d⟩ for every d forces A = B (take d = A − B: then ‖A − B‖² = 0), so what is paired with the "
+                    "increment is the gradient: nothing is made to fit",
+                    f"up to here {goal} is a function of the names whose increments stand in the line, and each may be varied by "
+                    "itself, the others set to 0; the increment of one that was computed earlier is expanded later, by its own equation, and nothing is lost"
+                    if others else ""),
             claim=Claim("EQ", paired, pairing(gradient(v), increment(v)), {gradient(v): value, **self.assumed}),
             premises=premises))  # fmt: skip
 
@@ -111,16 +123,17 @@ class Sweep:
         G = self.collect(v, q.auxiliary)
         terms = [_folded(t, q) for t in differential(q.value, moving)]
         whole = added([t.expr for t in terms])
-        rules, why = reasons(q.value, moving)
+        rules, why = reasons(q.value, moving, self.told)
         first = self.add(Step(
             id="", kind="differential", about=name, left=increment(v), relation="=", right=whole, rules=rules, why=why,
-            claim=Claim("DIFF", q, whole, {v: v for v in postorder(q.value) if v in moving}), conditions=tuple(conditions(q.value))))  # fmt: skip
+            claim=Claim("DIFF", q, whole, {v: v for v in postorder(q.value) if v in moving}), conditions=tuple(conditions(q.value, self.own))))  # fmt: skip
         paired = added([pairing(G, t.expr) for t in terms])
         second = self.add(Step(
             id="", kind="substitute", about=name, left=pairing(G, increment(v)), relation="=", right=paired,
             rules=("SUBST",) if len(terms) == 1 else ("SUBST", "M-ADD"),
-            why=Why(f"put in d{name}", *(("a pairing is linear: one pairing per term",
-                    "⟨G, A + B⟩ = ⟨G, A⟩ + ⟨G, B⟩, entry by entry") if len(terms) > 1 else ())),
+            why=Why(f"put in d{name}" + ("; a pairing is linear: one pairing per term" if len(terms) > 1 else ""), "",
+                    "the chain rule: what is linear in a differential is linear in the increments that it is made of, and what is "
+                    "o(‖differential‖) is o(‖increments‖)"),
             claim=Claim("EQ", pairing(G, increment(v)), paired, {increment(v): whole}), premises=(first,)))  # fmt: skip
         for t in terms:
             H, last = self._moved(G, t, name, second)
@@ -151,6 +164,12 @@ def _replace(e: Expr, old: Expr, new: Expr) -> Expr:
             args = tuple(done[a] for a in x.args)
             done[x] = x if args == x.args else Expr.make(x.op, args, x.attrs, x.shape)
     return done[e]
+
+
+def shortened(total: Expr, shorter: Expr) -> Why:
+    """What was done to a sum of contributions."""
+    fewer = cost(shorter)[0] < cost(total)[0]
+    return Why("equal terms collected" if fewer else "written shorter", "the same index sums")
 
 
 def added(parts: list[Expr]) -> Expr:
@@ -193,6 +212,7 @@ def derive(
     for q in reversed(core.equations):
         if q.var in sweep.pending and any(a in moving for a in postorder(q.value) if is_var(a)):
             sweep.eliminate(q, moving)
+    sweep.together = len(sweep.pending) > 1
     for v in [*[q.var for q in reversed(core.equations)], *inputs]:
         if v in sweep.pending:
             sweep.collect(v)
@@ -200,9 +220,8 @@ def derive(
     for v in d.wrt:
         if v not in derived:
             _disconnected(sweep, v)
-    for v in transposed_inputs(core):
-        if v in derived:
-            sweep.add(axes_note(v))
+    for s in axes_notes(core, derived.__contains__):
+        sweep.add(s)
     inline(d, sweep.add)
     other_axes(d, sweep.add)
     return d
@@ -230,14 +249,3 @@ def _disconnected(sweep: Sweep, v: Expr) -> None:
         why=Why(f"{v.attrs[0]} does not reach the target", "no term of the frontier has its increment"),
         claim=Claim("EQ", gradient(v), zero, {gradient(v): zero})))  # fmt: skip
     sweep.d.backward.append(Backward(v, zero, zero))
-
-
-def axes_note(v: Expr) -> Step:
-    W = v.attrs[0]
-    left, right = inner(gradient(v), increment(v).T.T), inner(gradient(v).T, increment(v).T)
-    return Step(
-        id="", kind="convention", about=W, left=left, relation="=", right=right, rules=("V-AXES",),
-        why=Why(f"{W} has its axes in the order (from, to): it is the transpose of the matrix of the other convention",
-                f"the transpose of {W}, axes (to, from), has the gradient (∇{W})ᵀ: see the other convention, equation by equation",
-                "⟨G, dᵀ⟩ = ⟨Gᵀ, d⟩: a matrix and its transpose hold the same entries"),
-        claim=Claim("EQ", left, right))  # fmt: skip

@@ -5,14 +5,16 @@ Built from networks alone, without the adjoints of any op: a second derivation o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import count
+from string import ascii_letters
 
-from ..algebra.dims import Shape
+from ..algebra.dims import Dim, Shape
 from ..algebra.expr import Expr, postorder
-from ..algebra.network import Term, TooLarge, network
-from ..algebra.ops.arithmetic import power, rational, size_of
+from ..algebra.lift import NotLiftable, lift
+from ..algebra.network import Term, TooLarge
+from ..algebra.ops.arithmetic import neg, power, rational, size_of
 from ..algebra.ops.free import gradient, increment, is_var, var
 from ..algebra.ops.matrix import eye
 from ..algebra.ops.structure import einsum, ones, zeros
@@ -21,25 +23,35 @@ from .core import Equation
 from .derivation import Derivation
 from .differential import differential
 from .loops import family
+from .products import Letters, index_terms
 from .recurrence import Recurrence, alone
 
-__all__ = ["OF", "OUT", "cotangents", "einsum_of", "index_steps", "jacobian_of", "named", "users_of"]
-
-OUT, OF, _INNER = (
-    "iecdfg",
-    "pqrsvw",
-    "jlhoabtuxyzkmn",
-)  # letters for the axes of v, of x, and for what is summed
+__all__ = ["cotangents", "einsum_of", "index_steps", "jacobian_of", "named", "users_of"]
 
 
-def _letters(t: Term, v_legs: tuple[int, ...], x_legs: tuple[int, ...]) -> dict[int, str]:
-    names = {i: OUT[k] for k, i in enumerate(v_legs)}
-    for k, i in enumerate(x_legs):
-        names.setdefault(i, OF[k])
-    rest = iter(_INNER)
-    for i in t.dims:
+def _fresh(letters: Letters, dim: Dim, used: Iterable[str]) -> str:
+    """The letter of this size, one character long: the variable's own indices have the letters of the program."""
+    busy = set(used)
+    found = letters.fresh(dim, busy)
+    return found if len(found) == 1 else next(c for c in ascii_letters if c not in busy)
+
+
+def _open(letters: Letters, v: Expr, x: Expr) -> tuple[str, str]:
+    """Letters for the axes of v, and for those of x, as in ∂v/∂x."""
+    of = ""
+    for d in x.shape:
+        of += _fresh(letters, d, of)
+    out = ""
+    for d in v.shape:
+        out += _fresh(letters, d, out + of)
+    return out, of
+
+
+def _letters(letters: Letters, t: Term, names: dict[int, str], taken: str) -> dict[int, str]:
+    """A letter for every index of the term, some given."""
+    for i, d in t.dims.items():
         if i not in names:
-            names[i] = next(rest)
+            names[i] = _fresh(letters, d, [*names.values(), *taken])
     return names
 
 
@@ -70,53 +82,63 @@ def _sum(parts: list[Expr], shape: Shape = ()) -> Expr:
         return zeros(shape) if shape else rational(0)
     total = parts[0]
     for p in parts[1:]:
-        total = total + p
+        total = total - p.args[0] if p.op is neg else total + p
     return total
 
 
-def jacobian_of(v: Expr, x: Expr, terms: list[Expr]) -> tuple[Expr, list[tuple[Term, tuple[int, ...]]]]:
-    """∂v/∂x with δ for the moving factor, and the terms with that factor taken out. Raises TooLarge."""
-    target = OUT[: v.order] + OF[: x.order]
+def jacobian_of(
+    v: Expr, x: Expr, terms: list[Expr], letters: Letters, axes: tuple[str, str]
+) -> tuple[Expr, list[tuple[Term, tuple[int, ...]]]]:
+    """∂v/∂x with δ for the moving factor, and the terms with that factor taken out; `axes` are the letters. Raises TooLarge."""
+    out, of = axes
     jacobian: list[Expr] = []
     holes: list[tuple[Term, tuple[int, ...]]] = []
     for term in terms:
-        for t in network(term).terms:
+        for t in _terms(term):
             [node] = [f for f in t.factors if f.atom is increment(x)]
             t.factors.remove(node)
-            names = _letters(t, t.outs, ())
-            deltas = [(names[i] + OF[k], eye(dim=d)) for k, (i, d) in enumerate(zip(node.legs, x.shape, strict=True))]
-            jacobian.append(einsum_of(t, names, target, deltas))
+            names = _letters(letters, t, dict(zip(t.outs, out, strict=True)), of)
+            deltas = [(names[i] + of[k], eye(dim=d)) for k, (i, d) in enumerate(zip(node.legs, x.shape, strict=True))]
+            jacobian.append(einsum_of(t, names, out + of, deltas))
             holes.append((t, node.legs))
     return _sum(jacobian, v.shape + x.shape), holes
 
 
-def _without_delta(v: Expr, x: Expr, G: Expr, holes: list[tuple[Term, tuple[int, ...]]]) -> Expr:
+def _terms(term: Expr) -> list[Term]:
+    """The index sums of a term with one increment; a sum without it stays one factor. Raises TooLarge."""
+    found = index_terms(term, split=lambda e: any(is_var(x, "d") for x in postorder(e)), cut=False)
+    if found is None:
+        raise TooLarge
+    return found
+
+
+def _without_delta(v: Expr, x: Expr, G: Expr, holes: list[tuple[Term, tuple[int, ...]]], letters: Letters) -> Expr:
     """The contribution after the δ's have renamed their indices."""
+    _, of = _open(letters, v, x)
     parts: list[Expr] = []
     for t, legs in holes:
         names: dict[int, str] = {}
         tied: list[tuple[str, Expr]] = []
         for k, (i, d) in enumerate(zip(legs, x.shape, strict=True)):
             if i in names:
-                tied.append((names[i] + OF[k], eye(dim=d)))
+                tied.append((names[i] + of[k], eye(dim=d)))
             else:
-                names[i] = OF[k]
-        free = iter([c for c in OUT if c not in names.values()])
-        for i in t.outs:
-            if i not in names:
-                names[i] = next(free)
-        rest = iter(_INNER)
-        for i in t.dims:
-            if i not in names:
-                names[i] = next(rest)
+                names[i] = of[k]
+        names = _letters(letters, t, names, of)
         seed = ("".join(names[i] for i in t.outs), G)
-        parts.append(einsum_of(t, names, OF[: x.order], [seed, *tied] if G is not rational(1) else tied))
+        parts.append(einsum_of(t, names, of, [seed, *tied] if G is not rational(1) else tied))
     return _sum(parts, x.shape)
 
 
-def _lift_rules(e: Expr) -> tuple[str, ...]:
-    found = {f"I-LIFT-{x.op.lifts}": None for x in postorder(e) if x.op.lifts}
-    return tuple(found) or ("I-RENAME",)
+def _lifted(short: Expr) -> tuple[tuple[str, ...], str]:
+    """The rules that bring an index sum back into matrix notation, and the moves of the lifting."""
+    try:
+        moves = list(dict.fromkeys(lift(short).moves))
+    except (NotLiftable, TooLarge):
+        return ("I-RENAME",), "no matrix notation exists: the index sum is kept"
+    if not moves:
+        return ("I-RENAME",), "the same entries"
+    return ("I-LIFT",), "; ".join(moves)
 
 
 def _of(
@@ -124,17 +146,19 @@ def _of(
     numbered: Iterator[int],
     cotangent: dict[Expr, Expr],
     alone: dict[tuple[Expr, Expr], Expr],
+    letters: Letters,
+    target: Expr,
 ) -> Iterator[Step]:
     terms = differential(q.value, cotangent.keys())
     G = cotangent[q.var]
     for x in dict.fromkeys(t.of for t in terms):
         mine = [named(t.expr, q) for t in terms if t.of is x]
         try:
-            jacobian, holes = jacobian_of(q.var, x, mine)
+            out, of = _open(letters, q.var, x)
+            jacobian, holes = jacobian_of(q.var, x, mine, letters, (out, of))
         except (TooLarge, StopIteration):
             continue
         partial = var(f"∂{q.var.attrs[0]}/∂{x.attrs[0]}", q.var.shape + x.shape, "partial")
-        out, of = OUT[: q.var.order], OF[: x.order]
         moved = einsum(f"{out}{of},{of}->{out}", jacobian, increment(x))
 
         def step(
@@ -144,8 +168,8 @@ def _of(
                         rules=rules, why=why, claim=claim, premises=(q.var.attrs[0],), ranges=q.ranges)  # fmt: skip
 
         yield step("partial", partial, jacobian, ("I-PARTIAL",),
-                   Why(f"every entry of {q.var.attrs[0]} by every entry of {x.attrs[0]}",
-                       "∂x_p/∂x_q is 1 for p = q and 0 otherwise: δ", "each entry may be varied by itself"),
+                   Why(f"{_each(q.var)} by {_each(x)}", "∂x_p/∂x_q is 1 for p = q and 0 otherwise: δ" if x.order else "",
+                       "each entry may be varied by itself" if x.order else ""),
                    Claim("EQ", moved, _sum(mine)))  # fmt: skip
         chain = (
             einsum(f"{out},{out}{of}->{of}", G, partial)
@@ -154,23 +178,31 @@ def _of(
         )
         whole = einsum(f"{out},{out}{of}->{of}", G, jacobian)
         yield step("chain", gradient(x), chain, ("I-CHAIN",),
-                   Why(f"{x.attrs[0]} reaches the target through every entry of {q.var.attrs[0]}",
-                       "the chain rule on single numbers: sum over everything in between"),
+                   Why(f"{q.var.attrs[0]} is the target: the gradient is made of its partial derivatives"
+                       if q.var is target and G is rational(1) else
+                       f"{x.attrs[0]} reaches the target through {_each(q.var)}" + (", whose own gradient is 1" if G is rational(1) else ""),
+                       "the chain rule on single numbers: sum over everything in between" if q.var.order else ""),
                    Claim("EQ", chain, whole, {partial: jacobian}))  # fmt: skip
-        short = _without_delta(q.var, x, G, holes)
+        short = _without_delta(q.var, x, G, holes, letters)
         yield step(
             "delta",
             chain,
             short,
             ("I-DELTA",),
-            Why("δ keeps one term of its sum and renames the index", "Σ_j δ_jq T_j = T_q"),
+            Why("δ keeps one term of its sum and renames the index", "Σ_j δ_jq T_j = T_q")
+            if x.order
+            else Why("put in"),
             Claim("EQ", whole, short),
         )
         value = alone.get((q.var, x))
         if value is not None:
-            yield step("lift", short, value, _lift_rules(value),
-                       Why("back in matrix notation", "where each index is left decides the notation (see WHY)"),
+            rules, moves = _lifted(short)
+            yield step("lift", short, value, rules, Why("back in matrix notation", moves),
                        Claim("EQ", short, value))  # fmt: skip
+
+
+def _each(v: Expr) -> str:
+    return f"every entry of {v.attrs[0]}" if v.order else str(v.attrs[0])
 
 
 def named(term: Expr, q: Equation) -> Expr:
@@ -227,26 +259,33 @@ def users_of(d: Derivation) -> dict[Expr, list[Equation]]:
 def index_steps(d: Derivation) -> list[Step]:
     """The steps of style `index`, none of them checked yet: ∂v/∂x, the chain rule, δ, and the way back to matrices."""
     numbered = count(1)
+    letters = Letters(dict.fromkeys([*d.inputs, *(q.var for q in d.core.equations)]))
     cotangent = cotangents(d)
     steps: list[Step] = []
     if isinstance(d, Recurrence):
         cotangent |= {q.var: gradient(q.var) for q in d.core.equations if q.var not in cotangent and _moves(d, q.var)}
         for q in reversed(d.core.equations):
             if q.var in cotangent:
-                steps += _of(q, numbered, cotangent | _moving(d, q), alone(d))
+                steps += _of(q, numbered, cotangent | _moving(d, q), alone(d), letters, d.target)
         return [*steps, *_joined(d, numbered)]
     known = {b.of: b for b in d.backward}
     users = users_of(d)
     single = {(used[0].var, x): known[x].value for x, used in users.items() if len(used) == 1}
     for q in reversed(d.core.equations):
         if q.var in cotangent:
-            steps += _of(q, numbered, cotangent, single)
+            steps += _of(q, numbered, cotangent, single, letters, d.target)
+    parts: dict[str, list[Expr]] = {}
+    for s in steps:
+        if s.kind == "delta":
+            parts.setdefault(s.about, []).append(s.right)
     for b in d.backward:
-        used = users.get(b.of, [])
-        if len(used) > 1:
+        used, found = users.get(b.of, []), parts.get(b.of.attrs[0], [])
+        if b.of is d.target and d.seed is not None:
+            found = [d.seed, *found]
+        if len(used) > 1 and len(found) >= len(used):
             steps.append(Step(
                 id=f"i{next(numbered)}", kind="collect", about=b.of.attrs[0], left=gradient(b.of), relation="=",
                 right=b.value, rules=("FANOUT",),
                 why=Why(f"{b.of.attrs[0]} is used in {len(used)} equations: their contributions are added"),
-                claim=Claim("EQ", gradient(b.of), b.value, {gradient(b.of): b.value})))  # fmt: skip
+                claim=Claim("EQ", _sum(found), b.value, {})))  # fmt: skip
     return steps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from ..algebra.expr import Expr, postorder
@@ -31,8 +31,8 @@ def inline(d: Derivation, add: Callable[[Step], str]) -> None:
     for q in d.core.equations:
         if q.auxiliary:
             known[q.var] = expand(q.value, known)[0]
-    forward = dict(known)
     blocks = {q.var: q.value for q in d.core.equations if _is_block(q.value)}
+    parts = dict(blocks)
     for k, b in enumerate(d.backward):
         closed, used = expand(b.value, known)
         if b.auxiliary:
@@ -42,10 +42,12 @@ def inline(d: Derivation, add: Callable[[Step], str]) -> None:
             add(Step(
                 id="", kind="inline", about=b.of.attrs[0], left=gradient(b.of), relation="=", right=shorter,
                 rules=("S-INLINE", *laws), why=Why("our own names written out", "a name used once is replaced by what it stands for"),
-                claim=Claim("EQ", b.value, shorter, {**forward, **known})))  # fmt: skip
+                claim=Claim("EQ", b.value, shorter, _reached((b.value, shorter), known))))  # fmt: skip
             closed = shorter
         elif blocks and not b.auxiliary:
-            _agree(b, {**blocks, **{gradient(c.of): c.value for c in d.backward[:k] if c.of in blocks}}, add)
+            _agree(b, parts, add)
+        if b.of in blocks:
+            parts[gradient(b.of)] = b.value
         d.backward[k] = replace(b, closed=closed)
 
 
@@ -65,7 +67,7 @@ def _agree(b: Backward, parts: dict[Expr, Expr], add: Callable[[Step], str]) -> 
         why=Why(f"block by block: the same ∇{b.of.attrs[0]} as without the block matrix",
                 "the definitions of the blocks are put in; every entry that comes from another block drops out",
                 "a dummy entry is a constant: it has no increment, and its own gradient is not asked for"),
-        claim=Claim("EQ", b.value, plain, parts)))  # fmt: skip
+        claim=Claim("EQ", b.value, plain, _reached((b.value, plain), parts))))  # fmt: skip
 
 
 def _write_all(e: Expr, parts: dict[Expr, Expr]) -> Expr:
@@ -73,6 +75,18 @@ def _write_all(e: Expr, parts: dict[Expr, Expr]) -> Expr:
         for name in [x for x in postorder(e) if x in parts]:
             e = write(e, name, parts[name])
     return e
+
+
+def _reached(exprs: Iterable[Expr], known: Mapping[Expr, Expr]) -> dict[Expr, Expr]:
+    """Of the known names those that the expressions are made of, directly or through others."""
+    found: dict[Expr, Expr] = {}
+    waiting = list(exprs)
+    while waiting:
+        for x in postorder(waiting.pop()):
+            if x in known and x not in found:
+                found[x] = known[x]
+                waiting.append(known[x])
+    return found
 
 
 def expand(e: Expr, known: dict[Expr, Expr]) -> tuple[Expr, bool]:

@@ -17,14 +17,16 @@ from ..algebra.ops.arithmetic import rational
 from ..algebra.ops.free import gradient, increment, var
 from ..algebra.ops.matrix import inner
 from ..algebra.ops.structure import einsum
-from ..step import Claim, Step, Why
+from ..step import Claim, Said, Step, Why
 from .conditions import conditions
 from .core import Equation
 from .derivation import Backward, Derivation
 from .differential import differential
-from .indexed import OF, OUT, cotangents, jacobian_of, named, users_of
+from .indexed import cotangents, jacobian_of, named, users_of
+from .inline import expand
 from .kronecker import NoMatrix, matrix_of
 from .matrix_reasons import chain_why, has_kron, letters_of, reason, turn_why, value_reason
+from .products import Letters
 from .stacked import (
     Entries,
     Form,
@@ -100,7 +102,7 @@ def links(d: Derivation) -> dict[Expr, list[Link]]:
 def _link(q: Equation, x: Expr, terms: list[Expr]) -> Link:
     v = q.var
     try:
-        tensor, _ = jacobian_of(v, x, terms)
+        tensor, _ = jacobian_of(v, x, terms, Letters(()), _axes(v, x))
     except (TooLarge, StopIteration, IndexError):
         return Link(q, x, tuple(terms), None, None, reason="its index sums are too many to be written")
     try:
@@ -132,6 +134,10 @@ class _Writer:
         self.d, self.rows = d, layout == "numerator"
         self.out = Jacobians(layout, letters=letters_of(d))
         self.links = found
+        self.own: dict[Expr, Expr] = {}  # our own names, written out
+        for q in d.core.equations:
+            if q.auxiliary:
+                self.own[q.var] = expand(q.value, self.own)[0]
         self.cotangent = cotangents(d)
         self.users = users_of(d)
         self.numbered = count(1)
@@ -139,7 +145,7 @@ class _Writer:
         self.objective = d.target if d.seed is None else "E"
 
     def add(self, kind: str, about: Expr, left: object, right: object, rules: tuple[str, ...], why: Why, claim: Claim,
-            home: str, same: Equality | None = None, conditions: tuple[str, ...] = ()) -> None:  # fmt: skip
+            home: str, same: Equality | None = None, conditions: tuple[Said, ...] = ()) -> None:  # fmt: skip
         step = Step(id=f"{self.letter}{next(self.numbered)}", kind=kind, about=about.attrs[0], left=left, relation="=",
                     right=right, rules=rules, why=why, claim=claim, premises=(home,), conditions=conditions)  # fmt: skip
         self.out.steps.append(step)
@@ -157,13 +163,13 @@ class _Writer:
 
     def map(self, k: Link) -> None:
         v, x, home = k.equation.var, k.of, k.equation.var.attrs[0]
-        needs = tuple(conditions(k.equation.value))
+        needs = tuple(conditions(k.equation.value, self.own))
         whole = k.terms[0]
         for t in k.terms[1:]:
             whole = whole + t
         if k.tensor is None:
             return
-        out, of = OUT[: v.order], OF[: x.order]
+        out, of = _axes(v, x)
         claim = Claim("EQ", einsum(f"{out}{of},{of}->{out}", k.tensor, increment(x)), whole)
         if k.form is None:
             partial = Entries(_partial(v, x), out + of)
@@ -250,7 +256,7 @@ class _Writer:
             partial = _partial(v, x)
             assert k.tensor is not None
             where[partial] = k.tensor
-            out, of = OUT[: v.order], OF[: x.order]
+            out, of = _axes(v, x)
             left.append(einsum(f"{out},{out}{of}->{of}", g, partial))
             right += [inner(g, t) for t in k.terms]
         paired = inner(_pairing_sum(left), increment(x))
@@ -259,9 +265,14 @@ class _Writer:
 
 def contraction(k: Link, g: Expr) -> Expr:
     """Σ g ∂v/∂x over the axes of v: what this use of x contributes to ∇x."""
-    out, of = OUT[: k.equation.var.order], OF[: k.of.order]
+    out, of = _axes(k.equation.var, k.of)
     assert k.tensor is not None
     return einsum(f"{out},{out}{of}->{of}", g, k.tensor) if g is not ONE else _as_einsum(out, of, k.tensor)
+
+
+def _axes(v: Expr, x: Expr) -> tuple[str, str]:
+    """Letters for the axes of v, and for those of x, as in ∂v/∂x."""
+    return "iecdfg"[: v.order], "pqrsvw"[: x.order]
 
 
 def _partial(v: Expr, x: Expr) -> Expr:

@@ -18,10 +18,11 @@ from ..algebra.ops.series import series, series_ranges
 from ..algebra.ops.structure import zeros
 from ..algebra.ranges import Box, Cells, Order, Range, adjoin
 from ..step import Claim, Step, Why
+from .axes import axes_notes
 from .conventions import other_axes
-from .core import Definition, Equation, elaborate, transposed_inputs
+from .core import Definition, Equation, elaborate
 from .derivation import Backward, Derivation
-from .derive import Sweep, added, axes_note, start
+from .derive import Sweep, added, shortened, start
 from .loops import Web, box_of, family, index_of, made_boxes, web
 from .simplify import simplify
 from .transpose import bare, pairing
@@ -115,9 +116,9 @@ def derive_recurrence(
         ):
             _collect(sweep, d, f, False)
     d.wrt = tuple(b.of for b in d.backward if family(b.of) in wrt)
-    for v in transposed_inputs(core):
-        if any(b.of is v and not series_ranges(b.value) for b in d.backward):
-            sweep.add(axes_note(v))
+    derived = {family(b.of) for b in d.backward}
+    for s in axes_notes(core, lambda v: family(v) in derived):
+        sweep.add(s)
     other_axes(d, sweep.add)
     d.least = dict(d.web.order.least)
     return d
@@ -332,9 +333,9 @@ def _region(sweep: _Sweep, d: Recurrence, active: Sequence[Contribution], index:
     if value is not whole and len(active) > 1:
         sweep.add(Step(
             id="", kind="simplify", about=name, left=whole, relation="=", right=value, rules=laws,
-            why=Why("equal terms collected", "the same index sums, written shorter"), claim=Claim("EQ", whole, value),
+            why=shortened(whole, value), claim=Claim("EQ", whole, value),
             premises=premises, ranges=ranges))  # fmt: skip
-    sweep.read_off(v, value, paired, premises)
+    sweep.read_off(v, value, paired, premises, others=True)
     d.steps[-1] = replace(d.steps[-1], ranges=ranges)
     d.backward.append(Backward(v, value, value, auxiliary, ranges))
 

@@ -6,17 +6,18 @@ printed later: an expression, an entry `∇z_i`, or a sum of products of entries
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
-from ..algebra.indexed import letters_of
 from ..algebra.lift import NotLiftable, lift
-from ..algebra.network import Factor, Term, TooLarge, network
-from ..algebra.ops.matrix import eye
+from ..algebra.network import Factor, Term, TooLarge
+from ..algebra.ops.matrix import diag, eye
+from ..algebra.ops.structure import pad, place, unit
+from ..step import Said
+from .products import Entry, Letters, Product, index_terms, product_of
 
 __all__ = [
     "Axis",
@@ -31,36 +32,7 @@ __all__ = [
     "roles",
 ]
 
-_POOL = "ijklpqrstuvwyhgcdoxabefmnz"
-_HEAVY = 80  # nodes above which an expression is not expanded for an explanation
 _SHOWN = 4  # terms that are explained one by one
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of a tensor: `atom` at the indices `legs`, to a power."""
-
-    atom: Expr
-    legs: tuple[str, ...]
-    power: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """coef · Π sizes · Σ_summed Π entries."""
-
-    coef: Fraction
-    sizes: tuple[tuple[Dim, int], ...]
-    summed: tuple[str, ...]
-    entries: tuple[Entry, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A sentence with places to fill."""
-
-    template: str
-    bind: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,67 +65,6 @@ class Roles:
     terms: tuple[TermRoles, ...]
     left_out: int
     order: tuple[Said, ...]
-    used: tuple[Said, ...]
-
-
-class Letters:
-    """Which letter an index is printed with: one for each size, the axes of matrices first."""
-
-    def __init__(self, variables: Iterable[Expr]) -> None:
-        known = list(variables)
-        taken = {v.attrs[0] for v in known} | {s for v in known for d in v.shape for s in d.symbols()}
-        taken |= {s for v in known for s in letters_of(v)}  # k of W[k] is no index of an entry
-        self.pool = [c for c in _POOL if c not in taken] + [f"i{k}" for k in range(1, 60)]
-        self.preferred: dict[Dim, str] = {}
-        self.orders = {v.attrs[0]: v.order for v in known}
-        for v in sorted(known, key=lambda v: v.order < 2):
-            for d in v.shape:
-                if d not in self.preferred and len(self.preferred) < len(self.pool):
-                    self.preferred[d] = self.pool[len(self.preferred)]
-
-    def fresh(self, dim: Dim, used: Iterable[str]) -> str:
-        wanted = self.preferred.get(dim)
-        busy = set(used)
-        if wanted is not None and wanted not in busy:
-            return wanted
-        others = set(self.preferred.values())
-        free = [c for c in self.pool if c not in busy]
-        return next((c for c in free if c not in others), free[0] if free else "i0")
-
-    def outs(self, dims: Sequence[Dim]) -> tuple[str, ...]:
-        found: list[str] = []
-        for d in dims:
-            found.append(self.fresh(d, found))
-        return tuple(found)
-
-    def of(self, t: Term, outs: Sequence[str]) -> dict[int, str]:
-        """A letter for every index of the term, the open ones given."""
-        names = dict(zip(t.outs, outs, strict=True))
-        for i, d in t.dims.items():
-            if i not in names:
-                names[i] = self.fresh(d, names.values())
-        return names
-
-
-def index_terms(e: Expr) -> list[Term] | None:
-    """The index sums of `e`, None if they are too many to be read."""
-    if sum(1 for _ in postorder(e)) > _HEAVY:
-        return None
-    try:
-        return network(e).terms
-    except TooLarge:
-        return None
-
-
-def _entries(t: Term, names: Mapping[int, str]) -> tuple[Entry, ...]:
-    return tuple(Entry(f.atom, tuple(names[i] for i in f.legs), f.power) for f in t.factors)
-
-
-def _product(t: Term, names: Mapping[int, str], extra: tuple[Entry, ...] = ()) -> Product:
-    ordered = sorted(t.factors, key=lambda f: bool(f.legs))  # numbers in front
-    found = tuple(Entry(f.atom, tuple(names[i] for i in f.legs), f.power) for f in ordered)
-    summed = tuple(names[i] for i in t.dims if i not in t.outs)
-    return Product(t.coef, tuple(sorted(t.sizes.items(), key=str)), summed, (*extra, *found))
 
 
 def products(e: Expr, letters: Letters, outs: Sequence[str] | None = None) -> list[Product] | None:
@@ -162,7 +73,7 @@ def products(e: Expr, letters: Letters, outs: Sequence[str] | None = None) -> li
     if terms is None:
         return None
     legs = tuple(outs) if outs is not None else letters.outs(e.shape)
-    return [_product(t, letters.of(t, legs)) for t in terms]
+    return [product_of(t, letters.of(t, legs)) for t in terms]
 
 
 # ---- roles -----------------------------------------------------------------------------------------------
@@ -172,11 +83,20 @@ def _is_placement(e: Expr) -> bool:
     return e.op.entry is not None and e.order > 0
 
 
+def _entries(t: Term, names: Mapping[int, str]) -> tuple[Entry, ...]:
+    return tuple(Entry(f.atom, tuple(names[i] for i in f.legs), f.power) for f in t.factors)
+
+
 def ordinal(k: int) -> str:
     return ("first", "second", "third", "fourth")[k] if k < 4 else f"{k + 1}th"
 
 
-def _axis(t: Term, i: int, letter: str, of: Expr) -> Axis:
+def _is_einsum(e: Expr) -> bool:
+    """Whether a sum over an index is written with its letters somewhere in `e`."""
+    return any(x.op.cite == "laue2020" for x in postorder(e))
+
+
+def _axis(t: Term, i: int, letter: str, value: Expr) -> Axis:
     places = tuple(tuple(k + 1 for k, x in enumerate(f.legs) if x == i) for f in t.factors)
     open_at = tuple(k + 1 for k, x in enumerate(t.outs) if x == i)
     held = [f for f, p in zip(t.factors, places, strict=True) if p]
@@ -187,11 +107,10 @@ def _axis(t: Term, i: int, letter: str, of: Expr) -> Axis:
     elif len(held) > 1 and open_at:
         role, meaning = "⊙", "shared and kept: entries with the same index are multiplied, nothing is summed"
     elif len(held) > 1:
-        vectors = len(held) == 2 and all(len(f.legs) == 1 for f in held)
-        role = "inner product" if vectors else "matrix product"
-        if len(held) > 2 or any(len(f.legs) > 2 for f in held):
+        role = "inner product" if all(len(f.legs) == 1 for f in held) else "matrix product"
+        if any(len(f.legs) > 2 for f in held) or _is_einsum(value):
             role = "index sum"
-        meaning = "shared and not kept: summed"
+        meaning = "shared and not kept: " + ("multiplied and " if len(held) > 2 else "") + "summed"
     elif held and open_at:
         role, meaning = "free leg", f"kept: the {ordinal(open_at[0] - 1)} axis of the result"
     elif held:
@@ -246,21 +165,22 @@ def _conclusion(t: Term, names: Mapping[int, str], axes: Sequence[Axis], value: 
     if len(tensors) == 1 and kinds == {"free leg"}:
         [f] = tensors
         b = Bind()
-        straight = tuple(f.legs) == t.outs
+        numbers = "; only numbers stand in front" if len(t.factors) > 1 or t.coef != 1 or t.sizes else ""
         yield b.said(
             f"{b.put(shown[id(f)])} is the only factor with axes, and every axis is kept ⇒ "
             + (
                 "nothing to sum, nothing to match: it stands as it is"
-                if straight
+                if tuple(f.legs) == t.outs
                 else "nothing to sum; the axes stand in another order: a transpose"
             )
+            + numbers
         )
         return
     if len(tensors) > 1 and kinds == {"free leg"}:
         b = Bind()
         legs = ", ".join(names[i] for i in t.outs)
         pair = "pair" if len(t.outs) == 2 else "choice"
-        every = Product(t.coef, (), (), _entries(t, names))
+        every = product_of(t, names)
         yield b.said(
             f"no axis is shared by {b.list([shown[id(f)] for f in tensors])} ⇒ "
             f"nothing to sum, nothing to match: every {pair} ({legs}) gets {b.put(every)} ⇒ outer product"
@@ -275,14 +195,18 @@ def _conclusion(t: Term, names: Mapping[int, str], axes: Sequence[Axis], value: 
         many = (
             f"{letters[0]} is an axis" if len(letters) == 1 else f"{', '.join(letters[:-1])} and {letters[-1]} are axes"
         )
-        yield b.said(f"{many} of {b.list(held_by)}, and of the result ⇒ matched, not summed: ⊙")
+        scaled = next((x for x in postorder(value) if len(x.args) == 1 and x.op is diag and x.args[0] in held_by), None)
+        yield b.said(f"{many} of {b.list(held_by)}, and of the result ⇒ matched, not summed: "
+                     + (f"a product with {b.put(scaled)}" if scaled is not None else "⊙"))  # fmt: skip
     for a in axes:
         b = Bind()
         held = [shown[id(f)] for f in where[a.letter]]
         i = a.letter
         if a.role in ("matrix product", "inner product", "index sum"):
             yield b.said(
-                f"{i} is shared by {b.list(held)} and is no axis of the result ⇒ summed: {a.role}"
+                f"{i} is shared by {b.list(held)} and is no axis of the result ⇒ "
+                + ("multiplied entry by entry and " if len(held) > 2 else "")
+                + f"summed: {a.role}"
                 + _transposes(b, t, where[i], a, value)
             )
         elif a.role == "sum" and held:
@@ -294,14 +218,40 @@ def _conclusion(t: Term, names: Mapping[int, str], axes: Sequence[Axis], value: 
         elif a.role == "diagonal":
             yield b.said("the axes of the result are tied ⇒ a diagonal matrix")
             return
+    yield from _placed(t)
     for d, p in sorted(t.sizes.items(), key=str):
         if p > 0:
             yield Said(f"an axis of size {d} is summed over but occurs in no factor ⇒ a factor {d}")
 
 
+def _placed(t: Term) -> Iterator[Said]:
+    """What the 0/1 factors and the paddings of a term do."""
+    for atom in dict.fromkeys(f.atom for f in t.factors):
+        if atom.op is unit:
+            yield Said(f"$e is 1 at entry {atom.attrs[1] + Dim.number(1)} and 0 elsewhere ⇒ the other entries get nothing "
+                       "from this term", {"e": atom})  # fmt: skip
+        elif atom.op is place:
+            yield Said(f"$e puts entry 1 at place {atom.attrs[1] + Dim.number(1)}, and so on ⇒ the entries outside this block "
+                       "get nothing from this term", {"e": atom})  # fmt: skip
+        elif atom.op is pad:
+            axis, start, _ = atom.attrs
+            last = start + atom.args[0].shape[axis]
+            yield Said(f"$e is $X at the places {start + Dim.number(1)} to {last} of its {ordinal(axis)} axis, and 0 elsewhere",
+                       {"e": atom, "X": atom.args[0]})  # fmt: skip
+
+
+def _written(value: Expr) -> set[Expr]:
+    """The nodes of `value` that are not inside an argument of a function."""
+    found = {value}
+    for x in reversed(list(postorder(value))):
+        if x in found and (x.op.linear or x.op.define is not None or x.op.meaning(x)):
+            found.update(x.args)
+    return found
+
+
 def _transposes(b: Bind, t: Term, held: Sequence[Factor], a: Axis, value: Expr) -> str:
     """Over which axis a matrix is summed, and that this is what a transpose stands for."""
-    written = set(postorder(value))
+    written = _written(value)
     parts = []
     for f in held:
         if len(f.legs) != 2 or f.power != 1:
@@ -309,7 +259,7 @@ def _transposes(b: Bind, t: Term, held: Sequence[Factor], a: Axis, value: Expr) 
         k = next(k for k, p in zip(range(2), (1, 2), strict=True) if p in a.places[t.factors.index(f)])
         M, turned = f.atom, f.atom.T
         at = t.outs.index(f.legs[1 - k]) if f.legs[1 - k] in t.outs else -1
-        if turned in written and k == 0 and at < 1:
+        if turned in written and k == 0 and at == 0:
             parts.append(f"{b.put(M)} is summed over its first axis, which is written {b.put(turned)}")
         elif turned in written and k == 1 and at == 1:
             parts.append(
@@ -341,7 +291,7 @@ def _turned(of: Expr, value: Expr, terms: Sequence[Term], legs: Sequence[str]) -
     )
 
 
-def roles(of: Expr, value: Expr, letters: Letters, used: Sequence[Said] = ()) -> Roles | None:
+def roles(of: Expr, value: Expr, letters: Letters) -> Roles | None:
     """The role table of ∇(of) = value, or None if the network is too large to be read."""
     terms = index_terms(value)
     if terms is None:
@@ -351,8 +301,10 @@ def roles(of: Expr, value: Expr, letters: Letters, used: Sequence[Said] = ()) ->
     for t in terms[:_SHOWN]:
         names = letters.of(t, legs)
         order = [*dict.fromkeys([*t.outs, *t.dims])]
-        axes = tuple(_axis(t, i, names[i], of) for i in order)
-        found.append(TermRoles(_product(t, names), _entries(t, names), axes, tuple(_conclusion(t, names, axes, value))))
+        axes = tuple(_axis(t, i, names[i], value) for i in order)
+        found.append(
+            TermRoles(product_of(t, names), _entries(t, names), axes, tuple(_conclusion(t, names, axes, value)))
+        )
     return Roles(
         of,
         value,
@@ -360,5 +312,4 @@ def roles(of: Expr, value: Expr, letters: Letters, used: Sequence[Said] = ()) ->
         tuple(found),
         max(0, len(terms) - _SHOWN),
         tuple(_turned(of, value, terms, legs)),
-        tuple(used),
     )

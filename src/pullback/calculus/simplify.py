@@ -21,6 +21,7 @@ Rules = tuple[str, ...]
 assert laws.basic, "importing the laws declares them"
 
 _LONG = 2000  # binary digits above which numbers are not multiplied out
+_PASSES = 4
 _HEAVY = 60  # nodes above which an expression is not expanded in search of a shorter form
 
 
@@ -113,6 +114,18 @@ def _numbers(e: Expr) -> tuple[Expr, str] | None:
 
 def tidy(e: Expr) -> tuple[Expr, Rules]:
     """`e` after the laws that a reader applies without noticing, and their names."""
+    used: Rules = ()
+    for _ in range(_PASSES):  # a number taken out of a product leaves a new product below it
+        shorter, more = _pass(e)
+        used += more
+        if shorter is e:
+            break
+        e = shorter
+    return e, tuple(dict.fromkeys(used))
+
+
+def _pass(e: Expr) -> tuple[Expr, Rules]:
+    """Every node of `e` once, arguments first."""
     used: list[str] = []
     done: dict[Expr, Expr] = {}
     for node in postorder(e):

@@ -14,10 +14,14 @@ from ..algebra.dims import Shape
 from ..algebra.expr import Expr
 from ..algebra.ops.arithmetic import rational
 from ..algebra.ops.matrix import diag, eye, transpose
+from ..algebra.ops.structure import concat, zeros
 from .simplify import simplify
 
 __all__ = ["Diag", "Entries", "Form", "Kron", "Leaf", "Named", "Product", "Scaled", "Sum", "Turned", "column", "extent",
            "kron", "leaf", "product", "row", "rows_first", "turned"]  # fmt: skip
+
+
+_CONCAT = concat(0, rational(1)).op
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +166,18 @@ def turned(f: Form) -> Form:
 def _transposed(e: Expr) -> Expr:
     if e.op is transpose:
         return e.args[0]
+    if e.op is _CONCAT:
+        return concat(1 - e.attrs[0], *(_transposed_block(a) for a in e.args))
     if e.op in (eye, diag) or (e.shape[0] == e.shape[1] and equal(e, e.T)):
         return e
     found, _ = simplify(e.T)
     return found
+
+
+def _transposed_block(e: Expr) -> Expr:
+    if e.order != 2 or e.op is eye:
+        return e
+    return zeros(e.shape[::-1]) if e is zeros(e.shape) else simplify(e.T)[0]
 
 
 def extent(f: Form) -> tuple[Shape, Shape]:

@@ -77,7 +77,8 @@ def move_all(G: Expr, term: Expr, about: str, of: str) -> Iterator[Step]:
         reason = reason_of(e, slot)
         bind: dict[str, Any] = {}
         statement = instantiate(reason.statement, e, slot, bind, G=here.cotangent)
-        proof = instantiate(reason.proof, e, slot, bind, G=here.cotangent)
+        numbers = not e.order and not any(a.order for a in e.args)  # nothing is summed
+        proof = "" if numbers else instantiate(reason.proof, e, slot, bind, G=here.cotangent)
         last = not e.args[slot].args
         H, laws = simplify(H) if last else tidy(H)
         left = _summed(pairing(here.cotangent, here.term), binders)

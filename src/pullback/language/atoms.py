@@ -10,6 +10,7 @@ from ..algebra.dims import Dim
 from ..errors import ParseError, Span, UnsupportedError
 from .functions import SHAPED, places
 from .loops import series_range
+from .mistakes import entry_in_round_brackets
 from .sizes import read_dim
 from .tape import Bound, Node, Tape, subscript, sum_letters, superscript
 from .tokens import MAX_DEPTH, Statement, Token
@@ -152,7 +153,11 @@ class Atoms:
             self.expect(text, f"the {text} at column {start + 1} is never closed")
             self.block, self.norms = saved
             self.depth -= 1
-            return self.node("call", (kid,), ("norm", token, {}), start)
+            options = {}
+            if self.t[self.i].kind == "sub":
+                options["sub"] = self.t[self.i].text
+                self.i += 1
+            return self.node("call", (kid,), ("norm", token, options), start)
         if text == "|":
             raise UnsupportedError(
                 "U001",
@@ -161,7 +166,9 @@ class Atoms:
                 hint="write sqrt(x^∘2); the norm of a vector is ‖x‖ or ||x||",
             )
         self.i -= 1
-        raise self.unexpected("a name, a number or an opening bracket")
+        quoted = kind == "prime" and self.t[self.i - 1].text == "("
+        hint = 'a pattern stands in double quotes: ein("i j, j -> i", W, a)' if quoted else ""
+        raise self.unexpected("a name, a number or an opening bracket", hint)
 
     def series(self, token: Token) -> int:
         """`sum_{t=1..T} term`: the term for every t, added."""
@@ -222,6 +229,10 @@ class Atoms:
             return self.node("structure", (), (text, self.dims(), token), start)
         if self.is_function(text):
             return self.call(token, {})
+        if touching and after.text == "(":
+            mistake = entry_in_round_brackets(self.statement, self.i)
+            if mistake is not None:
+                raise mistake
         if text == "eye" or (text == "I" and self.identity):
             return self.node("shaped", (), ("eye", (), token), start)
         if self.bound is not None and (found := subscript(text)) is not None:
@@ -236,6 +247,13 @@ class Atoms:
                 break
             letters = (*letters, after.text)
             self.i += 2
+        if base == "prod":
+            raise UnsupportedError(
+                "U001",
+                "a product over an index is not supported",
+                span=self.span(token),
+                hint="of positive factors it is exp(sum_i log(x_i))",
+            )
         labels = []
         for letter in letters:
             label = self.bound.active.get(letter)

@@ -8,7 +8,7 @@ from typing import Any
 from ..algebra.dims import Dim, Shape, show_shape
 from ..algebra.op import Op
 from ..algebra.ops import free, reduction, structure
-from ..errors import PullbackError
+from ..errors import PullbackError, UnsupportedError
 from .functions import KNOWN, derivative_of, refuse
 from .program import FunctionKind
 from .tape import Node
@@ -16,6 +16,7 @@ from .values import Maker, Val, article
 
 __all__ = ["apply", "apply_free", "apply_op"]
 
+_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _Sum = (reduction.sum_over, reduction.mean_over)
 
 
@@ -49,6 +50,8 @@ def apply_op(
             node,
             hint=f"differentiation is done for you: write {name}(…) itself",
         )
+    if "sub" in options:
+        _which_norm(maker, node, options.pop("sub"), args[0].order)
     if "spec" in options:
         return _einsum(maker, node, options["spec"], args)
     if not args:
@@ -76,6 +79,24 @@ def apply_op(
         except PullbackError as error:
             raise maker.located(error, node, node.kids, args) from None
     return maker.make(chosen, shape, *args, row=row and chosen.entrywise, **attrs)
+
+
+def _which_norm(maker: Maker, node: Node, sub: str, order: int) -> None:
+    """Refuses a norm that is not the root of the sum of squares."""
+    which = sub.strip("_{}").translate(_DIGITS)
+    if which in ("F", "Fro", "fro") or (which == "2" and order < 2):
+        return
+    hints = {
+        "1": "write sum(s ⊙ x) with the signs s : const",
+        "2": "‖A‖₂ of a matrix is its largest singular value; the root of the sum of squares is ‖A‖ or ‖A‖_F",
+    }
+    raise UnsupportedError(
+        "U001",
+        f"the norm ‖…‖{sub} of {article(order)} is not supported",
+        span=maker.span(node),
+        expected="‖x‖, ‖x‖₂ of a vector, ‖A‖_F",
+        hint=hints.get(which, ""),
+    )
 
 
 def _attribute(key: str, value: tuple[Dim, ...]) -> Any:

@@ -123,6 +123,15 @@ def _shape(statement: Statement, i: int, found: Lines) -> tuple[Shape, int]:
         i += 1
     else:
         _no_size(statement, i)
+        written = t[i].text == "[" or (t[i].text in _REALS and t[i + 1].text == "^")
+        if written:
+            raise ParseError(
+                "P002",
+                f"unexpected {t[i].text if t[i].text == '[' else t[i].text + '^'} in a shape",
+                span=statement.span(t[i]),
+                expected="sizes in round brackets",
+                hint=f"write {t[0].text} : n for a vector, {t[0].text} : (m, n) for a matrix",
+            )
         dim, i = read_dim(statement, i)
         dims.append(dim)
     for dim in dims:

@@ -13,7 +13,7 @@ from .calls import apply
 from .chain import chain_of, lone_row
 from .constants import ones_node, shaped_node, slice_node, structure_node
 from .functions import KNOWN, refuse
-from .tape import Node, Tape
+from .tape import Node, Tape, is_one
 from .tokens import Statement
 from .values import Maker, Val, article
 
@@ -124,6 +124,7 @@ def _broadcast(maker: Maker, node: Node, vector: tuple[Val, int], wide: tuple[Va
             raise maker.differ(v.shape[0], w.shape[1], node, [i, j], [v, w], "the sum of a matrix and a row")
         return _in_every_row(maker, v, w, name)
     if not maker.building:
+        maker.beside.append((v.shape[0], w.shape[0], w.shape[1]))
         return Val(w.shape)
     d, (rows, columns) = v.shape[0], w.shape
     if d == rows and d != columns:
@@ -163,7 +164,27 @@ def _in_every_row(maker: Maker, v: Val, w: Val, name: str) -> Val:
 
 
 def _chain(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
-    return chain_of(maker, node, list(zip(kids, node.kids, strict=True)))
+    return chain_of(maker, node, list(zip(_with_ones(maker, kids, node.kids), node.kids, strict=True)))
+
+
+def _with_ones(maker: Maker, factors: list[Val], places: tuple[int, ...]) -> list[Val]:
+    """`A 1` and `1 bᵀ`: a 1 behind a factor, and one in front of a row that nothing closes, is a column of ones."""
+    if maker.printed or not any(is_one(maker.tape[k]) for k in (places[0], places[-1])):
+        return factors
+    found = list(factors)
+    if is_one(maker.tape[places[-1]]) and any(v.number is None for v in found[:-1]):
+        found[-1] = _ones(maker, places[-1])
+    tensors = [v for v in found[1:] if v.order]
+    if is_one(maker.tape[places[0]]) and tensors and tensors[0].row and all(v.row or v.order > 1 for v in tensors):
+        found[0] = _ones(maker, places[0])
+    return found
+
+
+def _ones(maker: Maker, at: int, row: bool = False) -> Val:
+    size = maker.hole(-100 * at - 50)
+    maker.note(f"1 is a column of ones, 1_{size}")
+    found = maker.leaf(lambda: structure.ones((size,)), (size,))
+    return Val(found.shape, found.expr, row)
 
 
 def _times(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
@@ -192,7 +213,16 @@ def _star(maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int
         return maker.make(arithmetic.smul, other.shape, scalar, other, row=other.row)
     if maker.star:
         return _TIMES[maker.star](maker, node, left, right)
-    x, y = maker.surface(maker.tape[i]), maker.surface(maker.tape[j])
+    x, y = maker.factor(maker.tape[i]), maker.factor(maker.tape[j])
+    if a.order == b.order == 1:
+        raise maker.shape_error(
+            "S005",
+            "a product of two vectors could be the inner product or the entrywise product",
+            node,
+            [i, j],
+            [a, b],
+            hint=f"write `{x}ᵀ {y}` for the inner product, a number, or `{x} ⊙ {y}` for the entrywise one",
+        )
     raise maker.shape_error(
         "S005",
         "* between two tensors could be the matrix product or the entrywise product",
@@ -245,7 +275,7 @@ def _over(maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int
             if max(abs(value.numerator), value.denominator) < _LARGEST_NUMBER:
                 return maker.constant(value)
         return maker.make(arithmetic.sdiv, a.shape, a, b, row=a.row)
-    x, y = maker.surface(maker.tape[i]), maker.surface(maker.tape[j])
+    x, y = maker.factor(maker.tape[i]), maker.factor(maker.tape[j])
     fits = not a.order or a.order == b.order
     raise maker.shape_error(
         "S005",
@@ -284,7 +314,7 @@ def _pow(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
             if not maker.sizes.agree(*x.shape):
                 raise maker.differ(x.shape[0], x.shape[1], node, node.kids, kids, "a power of a matrix")
             return chain_of(maker, node, [(x, node.kids[0])] * int(exponent))
-    base = maker.surface(maker.tape[node.kids[0]])
+    base = maker.factor(maker.tape[node.kids[0]])
     shown = str(exponent) if exponent.denominator == 1 else f"({exponent})"
     raise maker.shape_error(
         "S002",
@@ -299,6 +329,8 @@ def _pow(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
 
 def _transpose(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
     x = kids[0]
+    if is_one(maker.tape[node.kids[0]]) and not maker.printed:
+        return _ones(maker, node.kids[0], row=True)
     if x.order == 2:
         return maker.make(OPERATORS["T"], x.shape[::-1], x)
     if x.order == 1:

@@ -41,16 +41,26 @@ class Guess:
     reason: str
     line: str = ""
 
+    def kind_sentence(self, name: str) -> str:
+        """What is assumed before any size is known."""
+        kind = _KIND[len(self.shape)] if len(self.shape) < 3 else f"tensor with {len(self.shape)} axes"
+        return f"{name} is a {kind}, because {self.reason}"
+
     def sentence(self, name: str, shape: Shape) -> str:
         kind = _KIND[len(shape)] if len(shape) < 3 else f"{len(shape)} axes"
         source = f"; sizes from `{self.line}`" if shape and self.line else ""
         return f"{name} : {show_shape(shape)}  ({kind}, because {self.reason}{source})"
 
 
-def guess(name: str, indices: int | None, sizes: Sizes, vectors: Container[str] = ()) -> Guess:
-    """The order by the number of indices, or by the letter rule; its sizes are unknown. `vectors` are no scalars."""
+def guess(
+    name: str, indices: int | None, sizes: Sizes, vectors: Container[str] = (), pattern: int | None = None
+) -> Guess:
+    """The order by the number of indices, or by the letter rule; its sizes are unknown. `vectors` are no scalars; `pattern` is the number of
+    axes that ein names."""
     if indices is not None:
         order, reason = indices, f"it is written with {indices} ind{'ex' if indices == 1 else 'ices'}"
+    elif pattern is not None:
+        order, reason = pattern, f"a pattern names {pattern} ax{'is' if pattern == 1 else 'es'} of it"
     elif name in vectors:
         order, reason = 1, "it stands beside vectors"
     elif name in _SCALAR_NAMES or (name[0] in _GREEK_SCALARS and name[1:].isalnum() <= name[1:].isdecimal()):

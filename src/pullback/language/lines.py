@@ -195,8 +195,24 @@ def _given(statement: Statement, found: Lines) -> None:
     i = 1
     if t[i].text in ("grad", "gradient", "∇"):
         i += 1
-    if t[i].kind != "name" or t[i + 1].text != "as" or t[i + 2].kind != "name" or t[i + 3].kind != "end":
-        raise ParseError("P002", "this line cannot be read", span=statement.span(t[i]), expected="given grad y as g")
+    fits = [
+        t[i].kind == "name",
+        *(k.text == "as" for k in t[i + 1 : i + 2]),
+        *(k.kind == "name" for k in t[i + 2 : i + 3]),
+    ]
+    fits += [k.kind == "end" for k in t[i + 3 : i + 4]]
+    wrong = t[i + fits.index(False)] if False in fits else None
+    if wrong is not None:
+        own = wrong.kind == "nabla"
+        raise ParseError(
+            "P002",
+            "this line cannot be read",
+            span=statement.span(wrong),
+            expected="given grad y as g",
+            hint="∇y is what the gradient of y is called anyway: give the one from outside a name of its own"
+            if own
+            else "",
+        )
     if found.given is not None:
         raise ParseError(
             "P004",

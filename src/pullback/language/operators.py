@@ -3,20 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 from ..algebra.dims import Dim, Shape, show_shape
 from ..algebra.expr import Expr, postorder
-from ..algebra.ops import free
+from ..algebra.op import Op, rational
+from ..algebra.ops import arithmetic, free, matrix, structure
 from ..errors import ParseError, ShapeError
+from .functions import KNOWN
 from .program import Equation, Program
+from .sizes import read_dim
+from .tokens import read_statements
 
-__all__ = ["function", "functional", "map_to", "program_of", "tensor"]
+__all__ = ["function", "functional", "map_to", "ops", "program_of", "tensor"]
+
+
+def _dim(size: Any) -> Dim:
+    """A size from a name, a whole number, a `Dim`, or a text such as "n+1". Raises ParseError P002."""
+    if isinstance(size, Dim):
+        return size
+    if isinstance(size, int) and not isinstance(size, bool):
+        return Dim.number(size)
+    if isinstance(size, str):
+        [statement] = read_statements(f"size : ({size})", "<size>")[:1]
+        dim, end = read_dim(statement, 3)
+        if [t.kind for t in statement.tokens[end:]] == ["op", "end"]:
+            return dim
+    raise ParseError(
+        "P002", f"{size!r:.80} is no size", expected='a name, a positive whole number, or a text such as "n+1"'
+    )
+
+
+def _checked(name: Any) -> str:
+    if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
+        raise ParseError("P013", f"{name!r:.80} cannot be a name", expected="a name that starts with a letter")
+    return name
 
 
 def _shape(dims: Sequence[Dim | int | str]) -> Shape:
-    found = tuple(Dim.of(d) for d in dims)
+    found = tuple(map(_dim, dims))
     for d in found:
         if d.constant is not None and d.constant < 1:
             raise ShapeError("S002", f"a size of {d}", expected="positive sizes")
@@ -25,15 +51,17 @@ def _shape(dims: Sequence[Dim | int | str]) -> Shape:
 
 def tensor(name: str, *dims: Dim | int | str) -> Expr:
     """A named tensor with the given sizes: names, numbers or `Dim`s; without sizes, a scalar."""
-    if not name.isidentifier() or name.startswith("_"):
-        raise ParseError("P013", f"{name!r} cannot be a name", expected="a name that starts with a letter")
-    return free.var(name, _shape(dims))
+    return free.var(_checked(name), _shape(dims))
 
 
 def function(name: str) -> Callable[..., Expr]:
-    """A function of which only the name is known, applied entry by entry."""
+    """A function of which only the name is known, applied entry by entry. Raises ParseError P004 for a known name."""
+    if _checked(name) in KNOWN:
+        raise ParseError("P004", f"{name} is a known function", expected="a name without a meaning of its own",
+                         hint=f"use pb.ops.{name}, or give the unknown function another name")  # fmt: skip
 
-    def build(*args: Expr) -> Expr:
+    def build(*raw: Any) -> Expr:
+        args = [_tensor(a) for a in raw]
         if len({a.shape for a in args}) != 1:
             shapes = ", ".join(show_shape(a.shape) for a in args) or "nothing"
             raise ShapeError(
@@ -54,13 +82,89 @@ def functional(name: str) -> Callable[..., Expr]:
 def map_to(name: str, *dims: Dim | int | str) -> Callable[..., Expr]:
     """A function of which only the name is known, whose values have the given sizes."""
     shape = _shape(dims)
+    _checked(name)
 
-    def build(*args: Expr) -> Expr:
+    def build(*raw: Any) -> Expr:
+        args = [_tensor(a) for a in raw]
         if not args:
             raise ShapeError("S001", f"{name} was given no argument", expected=f"{name}(x)")
         return free.free_function(name, shape, *args)
 
     return build
+
+
+def _tensor(value: Any) -> Expr:
+    return value if isinstance(value, Expr) else arithmetic.rational(rational(value))
+
+
+def _known(name: str) -> Callable[..., Expr]:
+    """A known function as a Python function: the first op of that name whose arguments fit."""
+    rivals = KNOWN[name]
+
+    def build(*raw: Any, **options: Any) -> Expr:
+        spec = [raw[0]] if raw and isinstance(raw[0], str) else []
+        args = [_tensor(a) for a in raw[len(spec) :]]
+        for o in rivals:
+            if spec and o.attr_names == ("spec",):
+                return structure.einsum("".join(spec[0].split()), *args)
+            if not spec and o.attr_names != ("spec",) and (o.variadic or o.accepts(args)):
+                return o(*args, **_options(name, o, args, options)) if args else o()
+        takes = " or ".join(o.signature for o in rivals)
+        raise ShapeError("S001", f"{name} does not take {', '.join(map(_described, raw)) or 'nothing'}", expected=takes)
+
+    build.__name__ = build.__qualname__ = name
+    build.__doc__ = " ".join(dict.fromkeys(o.doc for o in rivals)) + "."
+    return build
+
+
+def _described(value: Any) -> str:
+    return show_shape(value.shape) if isinstance(value, Expr) else f"{value!r:.40}"
+
+
+def _options(name: str, o: Op, args: Sequence[Expr], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of an op from the options of a call: `axis=0`, `start=…, size=…`."""
+    known = {"axes": "axis", "total": "size"}
+    found: dict[str, Any] = {}
+    for key in o.attr_names:
+        option = known.get(key, key)
+        if option in given:
+            value = given[option]
+        elif key == "axes":
+            value = tuple(range(args[0].order))
+        else:
+            raise ParseError("P002", f"{name} needs {option}=…")
+        if key in ("axes", "axis"):
+            value = _axes(value, args[0].order)
+        found[key] = value if key == "axes" else value[0] if key == "axis" else _dim(value)
+    wrong = given.keys() - {known.get(k, k) for k in o.attr_names}
+    if wrong:
+        raise ParseError(
+            "P002",
+            f"{name} has no option {min(wrong)}",
+            expected=", ".join(f"{known.get(k, k)}=…" for k in o.attr_names),
+        )
+    return found
+
+
+def _axes(value: Any, order: int) -> tuple[int, ...]:
+    axes = value if isinstance(value, tuple) else (value,)
+    if not all(isinstance(k, int) and -order <= k < order for k in axes) or len({k % order for k in axes}) != len(axes):
+        raise ParseError("P002", f"there is no axis {value!r:.40}", expected=f"axes between 0 and {order - 1}")
+    return tuple(sorted(k % order for k in axes))
+
+
+def _ones(*dims: Dim | int | str) -> Expr:
+    """Ones of the given shape."""
+    return structure.ones(_shape(dims))
+
+
+def _eye(size: Dim | int | str) -> Expr:
+    """The identity matrix."""
+    return matrix.identity(_shape([size])[0])
+
+
+# Every function that the text knows, as a Python function: ops.tanh(x), ops.sum(X, axis=0), ops.ein("ij,j->i", A, x).
+ops = SimpleNamespace(**{n: _known(n) for n in sorted(KNOWN)}, ones=_ones, eye=_eye)
 
 
 def _renamed(root: Expr, done: dict[Expr, Expr]) -> Expr:
@@ -96,6 +200,10 @@ def program_of(
     Raises ParseError P003, P004, P005, P010 and ShapeError.
     """
     named: Mapping[str, Expr] = {"E": equations} if isinstance(equations, Expr) else equations
+    if not isinstance(named, Mapping) or not all(isinstance(e, Expr) for e in named.values()):
+        raise ParseError(
+            "P010", "there is nothing to derive", expected="text, an expression, or a mapping from names to expressions"
+        )
     if not named:
         raise ParseError("P010", "there is no equation", expected="a mapping from names to expressions")
     done: dict[Expr, Expr] = {}

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from ..algebra.dims import Shape, show_shape
 from ..algebra.expr import Expr
 from ..algebra.indexed import at_name, ref
+from ..algebra.ops.free import is_free_map
 from ..algebra.ranges import Range
 from ..errors import ParseError, ShapeError, Span, nearest
 
@@ -91,6 +92,21 @@ class Program:
         return (*(v.attrs[0] for v in self.inputs), *(e.name for e in self.equations))
 
 
+def _to_a_number(program: Program, found: Equation, last: str) -> str:
+    """How a gradient can be had of an equation whose value is no number."""
+    call = found.rhs
+    if is_free_map(call) and program.functions.get(call.attrs[0]) is not None:
+        function = call.attrs[0]
+        if any(line.startswith(f"{function} acts entry by entry") for line in program.assumptions):
+            return f"if the value of {function} is a number, declare `{function} : scalar function`"
+    pulled = f"write `given grad {last} as g` to pull a gradient back, or "
+    reduced = "loss" if ref(found.name) else "sum"
+    taken = set(program.names)
+    if found.name in ("E", "F", "value") or "E" in taken:
+        return pulled + f"make it a number: `{found.name} = {reduced}(…)`"
+    return pulled + f"add `E = {reduced}({last})`"
+
+
 def choose_target(program: Program, name: str | None = None) -> Equation:
     """The scalar equation whose gradient is taken. Raises ParseError P003, P010 or ShapeError S010."""
     wanted = name or program.target
@@ -112,6 +128,6 @@ def choose_target(program: Program, name: str | None = None) -> Equation:
             f"the gradient of a non-scalar: {wanted} has shape {shape}",
             span=found.span,
             expected="a scalar, or the gradient with respect to it given from outside",
-            hint=f"write `given grad {last} as g` to pull a gradient back, or add `E = {'loss' if member else 'sum'}({last})`",
+            hint=_to_a_number(program, found, last),
         )
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence, Set
 from functools import partial
 from types import MappingProxyType
@@ -17,9 +16,10 @@ from .index_mode import elaborate_index
 from .kinds import SOFT, Guess, guess
 from .lines import Relation, read_lines
 from .members import Family, families_declared
+from .mistakes import explain, glued, one_name, without_marks
 from .program import Equation, Program
 from .scan import Parsed, Scan, clip
-from .sizes import Sizes, read_dim
+from .sizes import Sizes, sizes_tied, two_dims
 from .tape import Node, Tape
 from .tokens import Statement
 from .values import Maker, Val
@@ -90,7 +90,18 @@ class Reader:
         return self.everything()
 
     def everything(self) -> Program:
-        """Both passes, and what they found."""
+        """Both passes, and what they found. Raises PullbackError, with what had been assumed about the names it is about."""
+        try:
+            return self._passes()
+        except PullbackError as error:
+            if not error.assumed and error.span is not None:
+                explain(error, error.span, self.guesses, self._known())
+            raise
+
+    def _known(self) -> set[str]:
+        return self.lines.declared.keys() | self.scan.defined.keys() | self.scan.position.keys()
+
+    def _passes(self) -> Program:
         lines, scan = self.lines, self.scan
         self._relations()
         for name, declared in lines.declared.items():
@@ -102,9 +113,10 @@ class Reader:
             except PullbackError as error:
                 if (found := self._with_vectors(SOFT)) is not None:
                     return found
-                raise _without_marks(error) from None
+                raise without_marks(error) from None
             if (found := self._with_vectors(SOFT & self.maker.filled)) is not None:
                 return found
+            self.sizes.settle(self.maker.beside)
             self._name_sizes()
         self._leaves()
         self._pass(building=True)
@@ -123,11 +135,15 @@ class Reader:
     # ---- assumptions about sizes
 
     def _relations(self) -> None:
+        lines, scan = self.lines, self.scan
+        others = lines.declared.keys() | scan.defined.keys() | {n for e in scan.equations for n in e.uses}
+        tied = [two_dims(r.statement, r.middle) for r in lines.relations]
+        scan.dims |= sizes_tied([both for both in tied if both is not None], scan.dims, others)
         for relation in self.lines.relations:
             statement, middle = relation.statement, relation.middle
             tokens = statement.tokens
             if tokens[middle].text not in ("=", "=="):
-                self.notes.setdefault(f"assumed on line {statement.source.line}: {relation.text}")
+                self.notes.setdefault(f"{relation.text} (line {statement.source.line})")
                 continue
             both = self._two_sizes(statement, middle)
             if both is None:
@@ -136,7 +152,7 @@ class Reader:
                 tapes = [self.scan.parser(s, 0).whole() for s in (left, right)]
                 self.conditions.append((relation, tapes[0], left, tapes[1], right))
             elif self.sizes.assume(*both):
-                self.notes.setdefault(f"{both[0]} = {both[1]} assumed on line {statement.source.line}")
+                self.notes.setdefault(f"{both[0]} = {both[1]} (line {statement.source.line})")
             else:
                 raise ShapeError(
                     "S007",
@@ -147,13 +163,10 @@ class Reader:
 
     def _two_sizes(self, statement: Statement, middle: int) -> tuple[Dim, Dim] | None:
         """Both sides if they are sizes; None if they are expressions."""
-        try:
-            left, end = read_dim(statement, 1)
-            right, stop = read_dim(statement, middle + 1)
-        except PullbackError:
+        both = two_dims(statement, middle)
+        if both is None:
             return None
-        if end != middle or statement.tokens[stop].kind != "end":
-            return None
+        left, right = both
         symbols = left.symbols() | right.symbols()
         variables = self.lines.declared.keys() | self.scan.defined.keys()
         return (left, right) if symbols and symbols <= self.scan.dims and not symbols & variables else None
@@ -164,7 +177,7 @@ class Reader:
         known = self.scope.keys() | self.scan.defined.keys()
         if any(name not in known for e in self.scan.equations for name in e.uses) or self.conditions:
             return True
-        return any(n.tag in ("shaped", "ones_index") for e in self.scan.equations for n in e.tape)
+        return any(n.open for e in self.scan.equations for n in e.tape)
 
     def _pass(self, *, building: bool) -> None:
         maker = self.maker
@@ -204,7 +217,7 @@ class Reader:
                 )
             if building:
                 self.facts.append((a.built(), b.built(), relation.text))
-                self.notes.setdefault(f"assumed on line {first.source.line}: {relation.text}")
+                self.notes.setdefault(f"{relation.text} (line {first.source.line})")
 
     def _check_declared(self, e: Parsed, value: Val) -> None:
         """A name may be both declared and defined; then both shapes must be the same."""
@@ -261,7 +274,10 @@ class Reader:
             return value
         if name.startswith("∇"):
             raise maker.parse_error("P003", f"{name} is not defined", node, hint="write `given grad y as g` and use g")
-        chosen = guess(name, self.scan.index_orders.get(name), self.sizes, self.vectors)
+        if (parts := glued(name, self.lines.declared.keys() | self.scan.defined.keys())) is not None:
+            raise one_name(maker.span(node), name, parts)
+        orders = self.scan.index_orders
+        chosen = guess(name, orders.get(name), self.sizes, self.vectors, self.scan.patterns.get(name))
         chosen.line = clip(self.current)
         self.guesses[name] = chosen
         if (member := ref(name)) is not None:
@@ -388,13 +404,3 @@ class Reader:
         hint = f"did you mean {close}?" if close else "the names are " + ", ".join(known[:12])
         span = statement.source.span(column - 1, column - 1 + len(name))
         return ParseError("P003", f"{name} occurs in no equation", span=span, hint=hint)
-
-
-def _without_marks(error: PullbackError) -> PullbackError:
-    """Unknown sizes are shown as ?, without their numbers."""
-    error.message = re.sub(r"\?\d+", "?", error.message)
-    error.notes = tuple(re.sub(r"\?\d+", "?", n) for n in error.notes)
-    error.hint = re.sub(r"\?\d+", "?", error.hint)
-    error.expected = re.sub(r"\?\d+", "?", error.expected)
-    error.args = (error.message,)
-    return error

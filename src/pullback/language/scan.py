@@ -69,6 +69,7 @@ class Scan:
         self.dims = set(lines.dims)
         self.defined = {d.name: d for d in lines.definitions if d.name}
         self.index_orders: dict[str, int] = {}
+        self.patterns: dict[str, int] = {}  # how many axes the pattern of an ein names
         self.position: dict[str, int] = {}
         self.variables: set[str] = set()  # names that are used and never called
         self.notes: list[str] = []
@@ -108,6 +109,8 @@ class Scan:
             for i, token in enumerate(t):
                 if token.kind == "ones" and not is_index:
                     self.dims.add(token.text[2:])
+                if token.kind == "str":
+                    self.patterns = {**_pattern_orders(t, i), **self.patterns}
                 if token.kind != "name":
                     if token.text == "(":
                         before = t[i - 1]
@@ -263,6 +266,23 @@ def _after_families(equations: list[Parsed], needs: list[set[int]]) -> None:
     component = components([a | b for a, b in zip(needs, more, strict=True)])
     for i, wanted in enumerate(more):
         needs[i] |= {j for j in wanted if component[j] != component[i]}
+
+
+def _pattern_orders(t: list[Token], i: int) -> dict[str, int]:
+    """How many axes the pattern at `i` names of each factor that is a bare name."""
+    slots = "".join(t[i].text.strip('"').replace("→", "->").partition("->")[0].split()).split(",")
+    found: dict[str, int] = {}
+    depth, place = 0, -1
+    for token, after in pairwise(t[i + 1 :]):
+        depth += (token.text in ("(", "[", "⟨")) - (token.text in (")", "]", "⟩"))
+        if depth < 0:
+            break
+        if token.text == "," and not depth:
+            place += 1
+        before_name = token.text == "," and not depth and after.kind == "name"
+        if before_name and place < len(slots) and t[t.index(after) + 1].text in (",", ")"):
+            found.setdefault(after.text, len(slots[place]))
+    return found
 
 
 def _more_indices(t: list[Token], i: int) -> int:

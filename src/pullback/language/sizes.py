@@ -6,13 +6,13 @@ named are never made equal, whatever the rest of the text would like (theory.md 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Set
 
 from ..algebra.dims import Dim, Shape
-from ..errors import ParseError, Span, UnsupportedError
+from ..errors import ParseError, PullbackError, Span, UnsupportedError
 from .tokens import MAX_DEPTH, MINUS, Statement
 
-__all__ = ["Sizes", "is_unknown", "layer_index", "read_dim"]
+__all__ = ["Sizes", "is_unknown", "layer_index", "read_dim", "sizes_tied", "two_dims"]
 
 _ZERO = Dim({})
 _PREFERRED = ("m", "n", "p", "q", "r", "s", "k", "d", "h", "l", "t", "u", "v")
@@ -84,6 +84,22 @@ class Sizes:
         _, _, symbol, value = min(solutions, key=lambda s: s[:2])
         self.bound[symbol] = value
         return True
+
+    def settle(self, sums: Sequence[tuple[Dim, Dim, Dim]]) -> None:
+        """A vector of size d beside a matrix (rows, columns) of which one size is unknown, the other not d: that one is d."""
+        waiting = list(sums)
+        while waiting:
+            rest = []
+            for d, rows, columns in ((*map(self.resolve, s),) for s in waiting):
+                for unknown, other in ((rows, columns), (columns, rows)):
+                    if is_unknown(unknown) and not is_unknown(other) and not is_unknown(d) and d != other:
+                        self.agree(unknown, d)
+                        break
+                else:
+                    rest.append((d, rows, columns))
+            if len(rest) == len(waiting):
+                return
+            waiting = rest
 
     def assume(self, a: Dim, b: Dim) -> bool:
         """Makes two sizes equal because the user said so; False if neither is a symbol alone."""
@@ -194,3 +210,25 @@ def _atom(statement: Statement, i: int) -> Dim:
         span=statement.span(token),
         expected="a size such as n, 3, n+1 or h*d",
     )
+
+
+def two_dims(statement: Statement, middle: int) -> tuple[Dim, Dim] | None:
+    """Both sides of the relation at token `middle` if they read as sizes."""
+    try:
+        left, end = read_dim(statement, 1)
+        right, stop = read_dim(statement, middle + 1)
+    except PullbackError:
+        return None
+    return (left, right) if end == middle and statement.tokens[stop].kind == "end" else None
+
+
+def sizes_tied(relations: Sequence[tuple[Dim, Dim]], known: Set[str], others: Set[str]) -> set[str]:
+    """Names that a relation ties to a known size, and that are nothing else, are sizes: `assume m = a*b`."""
+    sides = [a.symbols() | b.symbols() for a, b in relations]
+    found: set[str] = set()
+    while True:
+        dims = found | known
+        more = {s for side in sides if side & dims and not (side - dims) & others for s in side - dims}
+        if not more:
+            return found
+        found |= more

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Bound", "Node", "Tape", "subscript", "sum_letters", "superscript"]
+__all__ = ["Bound", "Node", "Tape", "is_one", "subscript", "sum_letters", "superscript"]
 
 _DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 _SUMS = ("sum_", "Σ_", "∑_", "∑")
@@ -22,8 +22,18 @@ class Node:
     def __init__(self, tag: str, kids: tuple[int, ...], value: Any, start: int, end: int) -> None:
         self.tag, self.kids, self.value, self.start, self.end = tag, kids, value, start, end
 
+    @property
+    def open(self) -> bool:
+        """Whether the node may leave a size to its surroundings."""
+        return self.tag in ("shaped", "ones_index") or is_one(self)
+
 
 Tape = list[Node]
+
+
+def is_one(node: Node) -> bool:
+    """Whether the node is the numeral 1."""
+    return node.tag == "num" and bool(node.value == 1)
 
 
 class Bound:

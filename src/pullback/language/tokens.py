@@ -8,7 +8,7 @@ import unicodedata
 from ..errors import ParseError, Span
 from .families import SERIES, families_of, member_pattern, spelling
 
-__all__ = ["MINUS", "Source", "Statement", "Token", "read_statements"]
+__all__ = ["MINUS", "NAME", "Source", "Statement", "Token", "read_statements"]
 
 MAX_TEXT = 64 * 1024 * 1024
 MAX_LINE = 20_000
@@ -18,10 +18,12 @@ MAX_DEPTH = 100
 
 _NOT_IN_NAMES = "ᵀ⁰¹²³⁴⁵⁶⁷⁸⁹ⁿ½⅓¼¾"
 _NAME = rf"[^\W\d_{_NOT_IN_NAMES}₀-₉](?:[^\W{_NOT_IN_NAMES}]|[\u0300-\u036f])*"
+NAME = re.compile(_NAME)
 _SUBSCRIPT = r"\{[A-Za-z, ]*\}"
 _TOKEN = re.compile(
     rf"""(?P<space>[ \t\u00a0]+)
     |(?P<series>{SERIES})
+    |(?P<sub>(?<=[‖|])(?:_(?:\d+|\{{[A-Za-z0-9]+\}}|[A-Za-z]+|\*|∞)|[₀-₉]+|∞))
     |(?P<name>∑_[^\W_]+|(?:{_NAME}|∑_?)(?:(?<=_){_SUBSCRIPT})?)
     |(?P<ones>1_(?:{_NAME}|\d+)?)
     |(?P<num>(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)
@@ -39,10 +41,14 @@ _TOKEN = re.compile(
 _OPEN = {"(": ")", "[": "]", "⟨": "⟩"}
 _CLOSE = {")", "]", "⟩"}
 MINUS = frozenset({"-", "−"})
+_WAITING = frozenset({"+", "-", "−", "*", "·", "⊙", "⊘", "/", ".*", "./", "@", "=", ",", "->", "→"})
+_STATEMENT = re.compile(
+    r"\s*(?!(?:axis|axes|start|size)\s*=)(?:[^\W\d][\w,]*(?:\[[^\]]*\])?\s*(?:=(?!=)|:)|given\b|derive\b|assume\b)"
+)
 
 
 class Token:
-    """`kind` is name, num, frac, ones, series, sup, prime, nabla, partial, str or op; offsets count from 0."""
+    """`kind` is name, num, frac, ones, series, sub, sup, prime, nabla, partial, str or op; offsets count from 0."""
 
     __slots__ = ("end", "kind", "spaced", "start", "text")
 
@@ -54,15 +60,25 @@ class Token:
 
 
 class Source:
-    """One line of the text: what a span needs."""
+    """One line of the text, with the lines that continue it: what a span needs."""
 
-    __slots__ = ("line", "name", "text")
+    __slots__ = ("line", "name", "parts", "text")
 
     def __init__(self, name: str, line: int, text: str) -> None:
         self.name, self.line, self.text = name, line, text
+        self.parts = [(0, line, text)]  # where each line begins here
+
+    def extend(self, end: int, line: int, text: str) -> int:
+        """Puts a line behind the first `end` characters; where it begins."""
+        body = text.lstrip()
+        self.text = f"{self.text[:end]} {body}"
+        self.parts.append((end + 1 - (len(text) - len(body)), line, text))
+        return end + 1
 
     def span(self, start: int, end: int) -> Span:
-        return Span(self.name, self.line, start + 1, max(1, end - start), self.text)
+        at, line, text = next(p for p in reversed(self.parts) if p[0] <= start or not p[0])
+        column = max(start - at, 0)
+        return Span(self.name, line, column + 1, max(1, min(end - at, len(text)) - column), text)
 
 
 class Statement:
@@ -110,6 +126,7 @@ def read_statements(
     families = families_of(text) | also
     # a member of a family is one token, whatever stands in its brackets
     pattern = re.compile(f"{member_pattern(families)}|{_TOKEN.pattern}", _TOKEN.flags) if families else _TOKEN
+    unfinished: _Unfinished | None = None
     for number, line in enumerate(text.split("\n"), 1):
         line = unicodedata.normalize("NFC", line.rstrip("\r").removeprefix("\ufeff"))
         if len(line) > max_line:
@@ -122,8 +139,16 @@ def read_statements(
                 hint="give parts of the expression names, one equation a line",
             )
         head = line.lstrip()
-        if head and head[0] not in "#%":
-            _read_line(Source(name, number, line), found, pattern)
+        if not head or head[0] in "#%":
+            continue
+        if unfinished is not None:
+            if not _STATEMENT.match(line):
+                unfinished = unfinished.go_on(found, number, line)
+                continue
+            unfinished.stop(found)
+        unfinished = _Unfinished(Source(name, number, line), pattern).read(found, 0)
+    if unfinished is not None:
+        unfinished.stop(found)
     if not found:
         raise ParseError(
             "P010",
@@ -134,49 +159,81 @@ def read_statements(
     return found
 
 
-def _read_line(source: Source, found: list[Statement], pattern: re.Pattern[str]) -> None:
-    tokens: list[Token] = []
-    stack: list[Token] = []
-    spaced = True
-    for match in pattern.finditer(source.text):
-        kind = match.lastgroup
-        if kind == "space":
-            spaced = True
-            continue
-        if kind == "comment":
-            break
-        text = match.group()
-        if kind == "member":
-            text = _member(source, match)
-            kind = "ones" if text.startswith("1_") else "name"
-        token = Token(kind or "bad", text, match.start(), match.end(), spaced)
-        spaced = False
-        if kind == "op":
-            if text in _OPEN:
-                stack.append(token)
-                if len(stack) > MAX_DEPTH:
-                    raise ParseError(
-                        "P008",
-                        f"brackets are nested more than {MAX_DEPTH} deep",
-                        span=source.span(token.start, token.end),
-                        hint="give the inner expression a name of its own",
-                    )
-            elif text in _CLOSE:
-                if not stack or _OPEN[stack[-1].text] != text:
-                    raise _unbalanced(source, token, stack)
-                stack.pop()
-            elif text == ";" and not stack:
-                if tokens:
-                    found.append(Statement(source, tokens))
-                    tokens = []
+class _Unfinished:
+    """The statement that a line begins, until its brackets are closed and no operator waits for more."""
+
+    def __init__(self, source: Source, pattern: re.Pattern[str]) -> None:
+        self.source, self.pattern = source, pattern
+        self.tokens: list[Token] = []
+        self.stack: list[Token] = []
+
+    def go_on(self, found: list[Statement], number: int, line: str) -> _Unfinished | None:
+        if len(self.source.text) + len(line) > max(MAX_LINE, len(line)):
+            raise self.too_long(number, line)
+        return self.read(found, self.source.extend(self.tokens[-1].end, number, line))
+
+    def too_long(self, number: int, line: str) -> ParseError:
+        return ParseError(
+            "P009",
+            f"a statement of more than {MAX_LINE} characters",
+            span=Span(self.source.name, number, 1, 1, line),
+            expected=f"at most {MAX_LINE} characters in a statement",
+            hint="give parts of the expression names, one equation a line",
+        )
+
+    def stop(self, found: list[Statement]) -> None:
+        """The end of the statement, whatever was still awaited. Raises ParseError P011."""
+        if self.stack:
+            raise _unbalanced(self.source, self.stack[-1], [])
+        if self.tokens:
+            found.append(Statement(self.source, self.tokens))
+
+    def read(self, found: list[Statement], at: int) -> _Unfinished | None:
+        """Reads from character `at` on; itself if the next line may go on."""
+        source, spaced = self.source, True
+        for match in self.pattern.finditer(source.text, at):
+            kind = match.lastgroup
+            if kind == "space":
+                spaced = True
                 continue
-        elif kind == "bad" or len(text) > (MAX_DIGITS if kind == "num" else MAX_TOKEN) or text.startswith("__"):
-            raise _bad(source, token)
-        tokens.append(token)
-    if stack:
-        raise _unbalanced(source, stack[-1], [])
-    if tokens:
-        found.append(Statement(source, tokens))
+            if kind == "comment":
+                break
+            text = match.group()
+            if kind == "member":
+                text = _member(source, match)
+                kind = "ones" if text.startswith("1_") else "name"
+            token = Token(kind or "bad", text, match.start(), match.end(), spaced)
+            spaced = False
+            if kind == "op":
+                if text == ";" and not self.stack:
+                    if self.tokens:
+                        found.append(Statement(source, self.tokens))
+                        self.tokens = []
+                    continue
+                self.bracket(token)
+            elif kind == "bad" or len(text) > (MAX_DIGITS if kind == "num" else MAX_TOKEN) or text.startswith("__"):
+                raise _bad(source, token)
+            self.tokens.append(token)
+        if self.stack or (self.tokens and self.tokens[-1].kind == "op" and self.tokens[-1].text in _WAITING):
+            return self
+        self.stop(found)
+        return None
+
+    def bracket(self, token: Token) -> None:
+        text, stack = token.text, self.stack
+        if text in _OPEN:
+            stack.append(token)
+            if len(stack) > MAX_DEPTH:
+                raise ParseError(
+                    "P008",
+                    f"brackets are nested more than {MAX_DEPTH} deep",
+                    span=self.source.span(token.start, token.end),
+                    hint="give the inner expression a name of its own",
+                )
+        elif text in _CLOSE:
+            if not stack or _OPEN[stack[-1].text] != text:
+                raise _unbalanced(self.source, token, stack)
+            stack.pop()
 
 
 def _member(source: Source, match: re.Match[str]) -> str:
@@ -200,7 +257,7 @@ def _unbalanced(source: Source, token: Token, stack: list[Token]) -> ParseError:
             "P011",
             f"{token.text} is never closed",
             span=span,
-            expected=f"{_OPEN[token.text]} on the same line",
+            expected=f"{_OPEN[token.text]} on this line or the next",
         )
     if not stack:
         return ParseError("P011", f"{token.text} closes nothing", span=span, hint=f"remove the {token.text}")
@@ -218,9 +275,16 @@ _HINTS = {
     "}": "use round brackets for grouping; { } only encloses indices, as in W_{ij}",
     ".": "a name holds no dot; .* ./ .^ act entry by entry, and 1..n is a slice",
     "%": "a comment starts with #",
-    "\\": "LaTeX is read by another reader; here write ⊙ or .*, sum_i, W_ij",
-    "×": "write a b for the matrix product, a ⊙ b for the entrywise product",
+    "\\": "LaTeX commands are not read: write ⊙ or .*, sum_i, W_ij, alpha",
+    "×": "write a b for the matrix product, a ⊙ b for the entrywise product, W : (m, n) for a shape",
     "√": "write sqrt(x)",
+    "∘": "write A ⊙ B for the entrywise product, x^∘2 for an entrywise power",
+    "∈": "write x : n for a vector, W : (m, n) for a matrix, s : scalar for a number",
+    "’": "this is a typographic quotation mark: write x' or xᵀ for the transpose",
+    "‘": "this is a typographic quotation mark: write x' or xᵀ for the transpose",
+    "“": 'this is a typographic quotation mark: write "',
+    "”": 'this is a typographic quotation mark: write "',
+    "∂": "write grad_loss(y) or ∇loss(y) for a gradient: differentiation is done for you",
     "!": "write ≠ or != only after `assume`",
     "&": "equations are separated by line ends or ;",
     "$": "write the mathematics without dollar signs",
@@ -248,10 +312,13 @@ def _bad(source: Source, token: Token) -> ParseError:
             "P009", f"a {what} of {len(text)} characters", span=span, expected=f"at most {most} characters"
         )
     shown = text if text.isprintable() else f"U+{ord(text):04X}"
+    hint = _HINTS.get(text, "")
+    if re.match(r"\.T\b", source.text[token.start :]):
+        hint = "write Wᵀ, W^T or W' for the transpose of W"
     return ParseError(
         "P001",
         f"unexpected character {shown}",
         span=span,
         expected="names, numbers, + - ⊙ / ᵀ brackets",
-        hint=_HINTS.get(text, ""),
+        hint=hint,
     )

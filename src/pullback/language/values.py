@@ -70,6 +70,7 @@ class Maker:
     ) -> None:
         self.sizes, self.functions, self.lookup = sizes, functions, lookup
         self.matlab, self.building = matlab, building
+        self.beside: list[tuple[Dim, Dim, Dim]] = []  # sizes of a vector that is added to a matrix, and of the matrix
         self.printed = False  # whether the text is our own
         self.own: Mapping[str, str] = {}  # the names of functions that are spelled in another way there
         self.filled: set[str] = set()  # names of scalars that stand beside tensors in a sum
@@ -162,6 +163,11 @@ class Maker:
     def surface(self, node: Node) -> str:
         text = self.statement.source.text[node.start : node.end]
         return text if len(text) <= 60 else text[:57] + "…"
+
+    def factor(self, node: Node) -> str:
+        """The text of a node as it may stand beside another factor."""
+        text = self.surface(node)
+        return f"({text})" if node.tag in ("sum", "chain", "times", "neg") else text
 
     def span(self, node: Node) -> Span:
         return self.statement.source.span(node.start, node.end)

@@ -38,8 +38,8 @@ def confirm(problem: Problem) -> list[Evidence]:
         degrees[v] = degrees[value]
     chance, said = planned.chance(D, "a wrong gradient", "a gradient that is wrong")
     exact = Evidence(
-        "TESTED-MODP", f"Σ⟨∇x, dx⟩ = d{problem.target.attrs[0]} modulo 2^61-1 for the user's program at {len(planned.sizes)} "
-        f"random points, all functions unknown or by their slope only ({said})",
+        "TESTED-MODP", f"Σ⟨∇x, dx⟩ = d{problem.target.attrs[0]} modulo 2^61-1 at {len(planned.sizes)} random points of the program as it "
+        f"was written, each function being a random value and a slope that fits it ({said})",
         {"trials": len(planned.sizes), "p": P, "bound": chance, "sizes": planned.sizes, "whole": planned.whole})  # fmt: skip
     return [exact, *confirm_by_differences(problem)]
 

@@ -17,8 +17,9 @@ from ..algebra.canonical import canonical, equal
 from ..algebra.dims import Dim, Shape
 from ..algebra.expr import Expr, postorder
 from ..algebra.op import REGISTRY, Op
-from ..algebra.ops.arithmetic import power, rational, size_of
+from ..algebra.ops.arithmetic import hadamard, power, rational, size_of
 from ..algebra.ops.free import gradient, is_free_map, is_name
+from ..algebra.ops.matrix import outer
 from ..algebra.ops.structure import ones, zeros
 from ..errors import CheckFailed, ShapeError
 from .final import Problem, survives
@@ -153,11 +154,14 @@ def _of_sum(e: Expr) -> Iterator[Edit]:
             yield Edit(f"{name} the term {_called(a)}", e, _put(k, change))
 
 
+_PRODUCTS = {hadamard: "HAD", outer: "OUTER"}  # the others sum over a shared index
+
+
 def _of_product(e: Expr) -> Iterator[Edit]:
     pair = len(e.args) == 2
     for k, a in enumerate(e.args):
         without = _only(1 - k) if pair else _put(k, lambda X: ones(X.shape))
-        lost = "factor" if e.op.lifts == "HAD" else "lost"
+        lost = "factor" if e.op is hadamard else "lost"
         yield Edit(f"drop the factor {_called(a)} of {_called(e)}", e, without, lost, a)
         if a.order == 2:
             yield Edit(f"transpose the factor {_called(a)} of {_called(e)}", e, _put(k, _turned), "transpose", a)
@@ -170,7 +174,7 @@ def _of_product(e: Expr) -> Iterator[Edit]:
         yield Edit(f"swap the factors of {_called(e)}", e, lambda x: _remake(x, x.args[::-1]), "swap")
         for other in REGISTRY.values():
             if other is not e.op and _product_of_this_order(other, e):
-                yield Edit(f"{other.name} for {_called(e)}", e, _other(other), f"product {other.lifts}")
+                yield Edit(f"{other.name} for {_called(e)}", e, _other(other), f"product {_PRODUCTS.get(other, 'MUL')}")
 
 
 def _summed(e: Expr, k: int) -> bool:

@@ -26,7 +26,7 @@ from .problem import satisfy
 
 __all__ = ["Change", "NoNumbers", "Numbers", "work_out"]
 
-_TRIES = 40  # choices of inputs, of which the one with the smallest values is shown
+_TRIES = 100  # choices of inputs, of which the one with the smallest values is shown
 _PROBED = 60  # entries that are changed one after the other
 _MOST = 40_000  # entries of a program that is still worked out
 _LARGE = 10**6  # numbers that nobody follows
@@ -229,7 +229,7 @@ def _score(d: Derivation, point: Point) -> Fraction:
         score = max([score, *(abs(Fraction(x)) + 3 * (Fraction(x).denominator - 1) for x in values)])
     for b in d.backward:
         values = point.values[gradient(b.of)]
-        score += Fraction(10 * sum(not x for x in values), max(len(values), 1))
+        score += Fraction(40 * sum(not x for x in values), max(len(values), 1))
     return score
 
 
@@ -257,10 +257,13 @@ def work_out(d: Derivation, sizes: Mapping[str, int]) -> Numbers:
                 continue
             made.probed += 1
             if change.at(1) != claimed[v][n]:
-                raise CheckFailed("C009", f"internal error: a change of {v.attrs[0]} contradicts its gradient",
+                raise CheckFailed("C013", f"internal error: a change of {v.attrs[0]} contradicts its gradient",
                                   hint="please report this program: the result is withheld")  # fmt: skip
-            if not n:
-                made.changes.append(Change(v, at, start[v][0], change, claimed[v][0]))
+            kept = made.changes[-1] if made.changes and made.changes[-1].of is v else None
+            if kept is None or (not kept.claimed and claimed[v][n]):  # the first entry that has a slope
+                made.changes[len(made.changes) - (kept is not None) :] = [
+                    Change(v, at, start[v][n], change, claimed[v][n])
+                ]
     order = {v: k for k, v in enumerate(d.inputs)}
     made.changes.sort(key=lambda c: order[c.of])
     made.evidence = [Evidence("EXACT-NUMBERS", f"an entry changed by h and the forward program run again: for {made.probed} of {made.total} "

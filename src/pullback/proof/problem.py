@@ -45,8 +45,9 @@ class Problem:
     def rounds(self) -> Rounds:
         """The sizes at which the program and its gradients are run."""
         probed = set(self.probed)
+        facts = [e for left, right, _ in self.facts for e in (left, right)]
         closing = [(self.target, "tangent"), *((gradient(v), "value") for v, _ in self.backward if v in probed)]
-        return rounds(closing, self.definitions(), self.probed)
+        return rounds(closing, self.definitions(), self.probed, besides=[*self.inputs, *facts])
 
 
 def start(problem: Problem, point: Point, before: Callable[[], None] | None = None) -> None:

@@ -79,7 +79,7 @@ def bound_of(exprs: list[Expr]) -> dict[Dim, int] | None:
         for f in t.factors:
             if f.atom.args and not f.atom.op.entrywise:
                 held += [d for a in f.atom.args for d in a.shape]
-        for d in set(held):
+        for d in dict.fromkeys(held):
             most[d] = max(most.get(d, 0), held.count(d))
     return most
 
@@ -152,11 +152,11 @@ def _formula(s: Scalars, step: Step, array: Array, through: Mapping[Expr, Expr])
     if need is not None and all(d.value(s.sizes) >= n for d, n in need.items()):
         return Evidence("PROVED-SIZE", f"equal as polynomials in the entries{put_in} {where}; no term has more indices of one kind than that "
                         "size, so that equality here is a proof for all sizes (T3)",
-                        {"sizes": s.sizes, "bound": {str(d): n for d, n in need.items()}})  # fmt: skip
+                        {"sizes": s.sizes, "bound": {str(d): n for d, n in sorted(need.items(), key=str)}})  # fmt: skip
     return Evidence("EXACT-SIZE", f"equal as polynomials in the entries{put_in} {where}: exact there, and no proof for other sizes",
-                    {"sizes": s.sizes, "bound": None if need is None else {str(d): n for d, n in need.items()}})  # fmt: skip
+                    {"sizes": s.sizes, "bound": None if need is None else {str(d): n for d, n in sorted(need.items(), key=str)}})  # fmt: skip
 
 
 def _failed(step: Step, why: str) -> CheckFailed:
-    return CheckFailed("C008", f"internal error: the scalar form of {step.about} ({step.id}) could not be confirmed", notes=(why,),
+    return CheckFailed("C012", f"internal error: the scalar form of {step.about} ({step.id}) could not be confirmed", notes=(why,),
                        hint="please report this program: the result is withheld")  # fmt: skip

@@ -320,14 +320,19 @@ def _points(e: Expr, m: Meaning, sizes: Sizes) -> int:
 
 
 def rounds(
-    closing: Sequence[Closing], definitions: Definitions = (), moving: Iterable[Expr] = (), *, proved: bool = False
+    closing: Sequence[Closing],
+    definitions: Definitions = (),
+    moving: Iterable[Expr] = (),
+    *,
+    besides: Iterable[Expr] = (),
+    proved: bool = False,
 ) -> Rounds:
     """The sizes at which the sum of the closing terms is to be found zero, all names but those in `definitions` being free.
 
-    Tangents are along the names in `moving`. What is `proved` otherwise is tested at the least sizes.
+    Tangents are along the names in `moving`. What stands `besides` has a size too. What is `proved` otherwise is tested at the least sizes.
     """
     names = set(moving)
-    roots = [*names, *(x for pair in definitions for x in pair), *(e for e, _ in closing)]
+    roots = [*besides, *names, *(x for pair in definitions for x in pair), *(e for e, _ in closing)]
     symbols = symbols_of(roots)
     least = [grown(sizes_for(symbols, k), roots) for k in range(TRIALS)]
     want, degree = _wanted(symbols, definitions, closing, names)

@@ -99,7 +99,7 @@ def _times(a: Matrix, b: Matrix) -> Matrix:
         s, m = (a, b) if (a.rows, a.cols) == (1, 1) else (b, a)
         return _made(m.rows, m.cols, [s.entries[0] * x for x in m.entries])
     if a.cols != b.rows:
-        raise CheckFailed("C008", f"internal error: a printed product of a {a.rows} by {a.cols} and a {b.rows} by {b.cols} matrix",
+        raise CheckFailed("C012", f"internal error: a printed product of a {a.rows} by {a.cols} and a {b.rows} by {b.cols} matrix",
                           hint="please report this program: the result is withheld")  # fmt: skip
     entry: list[int] = []
     for i in range(a.rows):
@@ -199,7 +199,7 @@ def stacked_evidence(j: Jacobians, step: Step) -> Step:
         return step
     sizes = holds(e, j.known, j.layout)
     if sizes is None:
-        raise CheckFailed("C008", f"internal error: the matrix of step {step.id} ({', '.join(step.rules)}) of {step.about} is wrong",
+        raise CheckFailed("C012", f"internal error: the matrix of step {step.id} ({', '.join(step.rules)}) of {step.about} is wrong",
                           hint="please report this program: the result is withheld")  # fmt: skip
     what = "the printed matrix maps the stacked increment to the stacked tangent of the equation" if e.kind in ("map", "rows") else (
         "the printed matrices, multiplied out, are equal")  # fmt: skip

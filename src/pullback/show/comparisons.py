@@ -10,9 +10,9 @@ from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import is_var
 from ..step import Step
 from .document import Calc, Document, Head, Para, Table, join, math, plain, said
+from .evidence import evidence_of
 from .notation import show
 from .prose import fill
-from .record import evidence_of
 from .styles.common import mixed, shape
 
 __all__ = ["COMPARISON_FORMAT", "comparison_record", "document"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
+from ..algebra.indexed import family_of
 from ..algebra.ops.arithmetic import power, rational, size_of
 from ..algebra.ops.free import gradient, is_var
 from ..algebra.ops.structure import place, unit
@@ -30,11 +31,21 @@ Json = dict[str, Any]
 def program_graph(d: Derivation, math: Callable[[Expr], Json | None]) -> Json:
     """A node for every name, an edge for every use; `back` says whether a gradient flows along it, `side` that it comes in from beside."""
     known = {b.of: b for b in d.backward}
+    moving = {family_of(b.of.attrs[0]) for b in d.backward}
+
+    def returned(v: Expr) -> Json | None:
+        """Its gradient; of a member that is written as another one only the name."""
+        if v in known:
+            return {"left": math(gradient(v)), "right": math(known[v].value)}
+        if v is d.target and d.seed is None:
+            return {"left": math(gradient(v)), "right": math(rational(1))}
+        return {"left": math(gradient(v)), "right": None} if family_of(v.attrs[0]) in moving else None
+
     beside = _beside(d)
     defined = {q.var: q for q in d.core.equations}
     nodes, edges = [], []
     for v in [*d.inputs, *defined]:
-        b, q = known.get(v), defined.get(v)
+        q, g = defined.get(v), returned(v)
         nodes.append(
             {
                 "name": v.attrs[0],
@@ -44,11 +55,18 @@ def program_graph(d: Derivation, math: Callable[[Expr], Json | None]) -> Json:
                 "role": "input" if q is None else "auxiliary" if q.auxiliary else "defined",
                 "wrt": v in d.wrt,
                 "target": v is d.target,
-                "gradient": None if b is None else {"left": math(gradient(v)), "right": math(b.value)},
+                "gradient": g,
             }
         )
         for x in dict.fromkeys(x for x in postorder(q.value) if is_var(x)) if q is not None else ():
-            edges.append({"from": x.attrs[0], "to": v.attrs[0], "back": x in known and v in known, "side": x in beside})
+            edges.append(
+                {
+                    "from": x.attrs[0],
+                    "to": v.attrs[0],
+                    "back": returned(x) is not None and g is not None,
+                    "side": x in beside,
+                }
+            )
     return {"nodes": nodes, "edges": edges}
 
 

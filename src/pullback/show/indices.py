@@ -13,7 +13,7 @@ from ..algebra.op import ATOM, NEG, POSTFIX, PRODUCT, SUM, TIMES, Meaning
 from ..algebra.ops.arithmetic import rational, size_of
 from ..algebra.ops.free import is_var
 from ..algebra.ops.matrix import eye
-from ..algebra.ops.structure import ones
+from ..algebra.ops.structure import ones, place, unit
 from ..calculus.roles import Entry, Letters, Product
 from .names import Taken, ascii_text, gradient_name, latex_name, marked
 from .notation import Printed, ascii, binding, latex, precedence, text
@@ -73,9 +73,9 @@ class _Walker:
     def __init__(self, target: str, taken: Collection[str], letters: Letters) -> None:
         self.target, self.taken, self.letters = target, taken, letters
 
-    def emit(self, root: Expr, legs: tuple[str, ...], least: int = 0) -> str:
+    def emit(self, root: Expr, legs: tuple[str, ...], least: int = 0, used: Collection[str] = ()) -> str:
         out: list[str] = []
-        stack: list[str | _Part] = [_Part(root, legs, least, frozenset(legs))]
+        stack: list[str | _Part] = [_Part(root, legs, least, frozenset(legs) | frozenset(used))]
         while stack:
             item = stack.pop()
             if isinstance(item, str):
@@ -127,6 +127,14 @@ class _Walker:
             return gradient_name(e.attrs[0], self.taken.scheme, self.target, self.taken.objective, sub)
         if e.op is eye:
             return self.kronecker(part.legs)
+        if e.op in (place, unit):  # 1 where the first index is the second, moved
+            at = e.attrs[1] + Dim.number(1) if e.op is unit else e.attrs[1]
+            shown = str(at) if e.op is unit else part.legs[1] + (f" + {at}" if at.terms else "")
+            inside = f"{part.legs[0]}, {shown}" if " " in shown or len(shown) > 1 else part.legs[0] + shown
+            delta = {"latex": r"\delta", "text": "δ", "ascii": "delta"}[self.target]
+            if self.target == "latex":
+                return f"{delta}_{{{inside}}}"
+            return f"{delta}_({inside})" if "," in inside else f"{delta}_{inside}"
         if e.order and e.op is _ONES:
             return "1"
         if is_var(e, "partial"):
@@ -162,7 +170,7 @@ class _Walker:
 
     def opaque(self, part: _Part) -> str:
         body = _PRINT[self.target](part.node, self.taken)
-        if precedence(part.node) < ATOM or (part.legs and self.target == "latex"):
+        if (precedence(part.node) < ATOM and not body.endswith("]")) or (part.legs and self.target == "latex"):
             body = f"({body})"
         return body + subscript(part.legs, self.target)
 
@@ -232,7 +240,7 @@ class _Walker:
         body: list[_Part] = []
         for letters, k in zip(m.inputs, m.slots, strict=True):
             a = e.args[k]
-            if a.order and a.op is _ONES:
+            if _is_ones(a):
                 continue
             body.append(_Part(a, tuple(bind[c] for c in letters), PRODUCT, frozenset(used)))
         if body and not ties:
@@ -257,6 +265,15 @@ class _Walker:
         return pieces, PRODUCT if len(parts) != 1 else POSTFIX
 
 
+def _is_ones(e: Expr) -> bool:
+    """Whether every entry is visibly 1: ones, and products of them in which nothing is summed."""
+    if e.op is _ONES:
+        return bool(e.order)
+    [m] = e.op.meaning(e) or [None] if e.op.linear == "each" and e.args and e.order else [None]
+    return (m is not None and not m.extra and m.scale == 1 and set("".join(m.inputs)) <= set(m.output)
+            and all(a.op is _ONES for a in e.args))  # fmt: skip
+
+
 def _one(e: Expr, legs: Sequence[str], target: str, taken: Collection[str], letters: Letters | None) -> str:
     return _Walker(target, taken, letters or Letters([])).emit(e, tuple(legs))
 
@@ -271,8 +288,9 @@ def indexed(e: Expr, legs: Sequence[str], taken: Collection[str] = (), letters: 
     return Printed(*(_one(e, legs, t, taken, letters) for t in ("text", "ascii", "latex")))
 
 
-def _entry(x: Entry, target: str, taken: Collection[str]) -> str:
-    body = _Walker(target, taken, Letters([])).emit(x.atom, x.legs, POSTFIX if x.power != 1 else PRODUCT)
+def _entry(x: Entry, target: str, taken: Collection[str], letters: Letters | None, used: Collection[str] = ()) -> str:
+    walker = _Walker(target, taken, letters or Letters([]))
+    body = walker.emit(x.atom, x.legs, POSTFIX if x.power != 1 else PRODUCT, used)
     if x.power == 1:
         return body
     if target == "latex":
@@ -280,24 +298,25 @@ def _entry(x: Entry, target: str, taken: Collection[str]) -> str:
     return f"{body}{str(x.power).translate(_SUPERSCRIPT)}" if target == "text" else f"{body}^{x.power}"
 
 
-def entry(x: Entry, taken: Collection[str] = ()) -> Printed:
-    return Printed(*(_entry(x, t, taken) for t in ("text", "ascii", "latex")))
+def entry(x: Entry, taken: Collection[str] = (), letters: Letters | None = None) -> Printed:
+    return Printed(*(_entry(x, t, taken, letters) for t in ("text", "ascii", "latex")))
 
 
-def _product(p: Product, target: str, taken: Collection[str], signed: bool) -> str:
+def _product(p: Product, target: str, taken: Collection[str], signed: bool, letters: Letters | None) -> str:
     gap = r"\, " if target == "latex" else " "
-    found = [_entry(x, target, taken) for x in p.entries if not (x.atom.order and x.atom.op is _ONES)]
+    used = {c for x in p.entries for c in x.legs}
+    found = [_entry(x, target, taken, letters, used) for x in p.entries if not (x.atom.order and x.atom.op is _ONES)]
     inside = _sum_sign(p.summed, target) + (gap.join(found) or "1") if p.summed else gap.join(found)
     body = gap.join([*_scales(p.coef, p.sizes, target), *([inside] if inside else [])]) or "1"
     return ("−" if target == "text" else "-") + body if signed and p.coef < 0 else body
 
 
-def product(p: Product, taken: Collection[str] = ()) -> Printed:
+def product(p: Product, taken: Collection[str] = (), letters: Letters | None = None) -> Printed:
     """One product of entries with its sum in front."""
-    return Printed(*(_product(p, t, taken, True) for t in ("text", "ascii", "latex")))
+    return Printed(*(_product(p, t, taken, True, letters) for t in ("text", "ascii", "latex")))
 
 
-def products_text(parts: Sequence[Product], taken: Collection[str] = ()) -> Printed:
+def products_text(parts: Sequence[Product], taken: Collection[str] = (), letters: Letters | None = None) -> Printed:
     """A sum of products of entries; 0 when there is none."""
     shown = []
     for target in ("text", "ascii", "latex"):
@@ -305,9 +324,9 @@ def products_text(parts: Sequence[Product], taken: Collection[str] = ()) -> Prin
         line = ""
         for n, p in enumerate(parts):
             line += (
-                _product(p, target, taken, True)
+                _product(p, target, taken, True, letters)
                 if not n
-                else (minus if p.coef < 0 else " + ") + _product(p, target, taken, False)
+                else (minus if p.coef < 0 else " + ") + _product(p, target, taken, False, letters)
             )
         shown.append(line or "0")
     return Printed(*shown)

@@ -176,7 +176,7 @@ class _Text:
                 yield line
             else:
                 lead = len(" " * part.indent) + sum(widths[:-1]) + part.gap * (columns - 1)
-                lead = min(lead, 40)
+                lead = lead if lead < _WIDTH - 30 else 40
                 yield from textwrap.wrap(
                     line,
                     _WIDTH,
@@ -203,6 +203,9 @@ class _Text:
         yield from self.formula(first, pad)
         for line in lines:
             sign = self.sign(line.relation)
+            if line.reason is None:
+                yield from self.formula(f"{sign} {self.of(line.right)}", pad + 3)
+                continue
             yield from self.reasoned(sign, line.reason, pad + 3)
             yield from self.formula(self.of(line.right), pad + 5)
 

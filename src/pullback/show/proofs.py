@@ -13,12 +13,12 @@ from ..calculus.roles import Letters
 from ..proof.equality import LEVELS, Verdict
 from ..proof.search import Counterexample
 from .document import Calc, Cell, Document, Head, Line, Para, Reason, Sentence, Table, join, math, plain, said
+from .evidence import evidence_of
 from .indices import indexed
 from .names import ascii_text, latex_name
 from .notation import Printed, show
 from .numbers import array, nested, number, place
 from .prose import fill, prose_latex
-from .record import evidence_of
 from .styles.common import mixed, shape
 
 __all__ = ["PROOF_FORMAT", "Asked", "document", "proof_record"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..algebra.expr import Expr
 from ..algebra.op import ATOM, POSTFIX, PRODUCT, TIMES
-from ..calculus.roles import Entry, Product
+from ..calculus.roles import Entry, Letters, Product
 from ..step import Increment
 from .indices import entry, product
 from .names import GREEK, ascii_text, latex_name, marked
@@ -34,19 +34,21 @@ def _least(before: str, after: str) -> int:
     return TIMES if re.search(r"−$|− $", before) else 0
 
 
-def _shown(value: Any, taken: Collection[str], least: int) -> Printed:
+def _shown(value: Any, taken: Collection[str], least: int, letters: Letters | None) -> Printed:
     if isinstance(value, Expr | Increment):
         return show(value, taken, least)
     if isinstance(value, Entry):
-        return entry(value, taken)
+        return entry(value, taken, letters)
     if isinstance(value, Product):
-        return product(value, taken)
+        return product(value, taken, letters)
     word = str(value)
     name = re.fullmatch(r"[^\W\d]\w*", word) is not None
     return Printed(word, ascii_text(word), latex_name(word) if name else rf"\text{{{_escape(word)}}}")
 
 
-def fill(template: str, bind: Mapping[str, Any], taken: Collection[str] = ()) -> Printed:
+def fill(
+    template: str, bind: Mapping[str, Any], taken: Collection[str] = (), letters: Letters | None = None
+) -> Printed:
     """The sentence in all three notations."""
     values: dict[str, Printed] = {}
     text, plain, tex = [], [], []
@@ -55,7 +57,7 @@ def fill(template: str, bind: Mapping[str, Any], taken: Collection[str] = ()) ->
         if found[1] not in bind:
             continue
         least = _least(template[: found.start()], template[found.end() :])
-        shown = _shown(bind[found[1]], taken, least)
+        shown = _shown(bind[found[1]], taken, least, letters)
         before = template[at : found.start()]
         at = found.end()
         mark = f"\x00{len(values)}\x00"
@@ -113,10 +115,14 @@ _FUNCTIONS = ("diagvec", "rvec", "vec", "diag", "tr", "exp", "log", "tanh", "cos
 _PLAIN = {"exp", "log", "tanh", "cosh", "sinh", "sin", "cos"}
 _TOKEN = re.compile(
     r"""(?P<mark>\x00\d+\x00)
+    |(?P<owned>[A-Za-z]{2,}'[a-z]+\b)
+    |(?P<ones>1_(?:[A-Za-z][A-Za-z0-9]*|\([^()]*\)))
+    |(?P<range>Σ_\{[^{}=]+=[^{}]*?\.\.[^{}]*\})
+    |(?P<tiny>\d+(?:\.\d+)?e[-+]?\d+\b)
     |(?P<sup>[ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᵉᵗ⁺]+)
     |(?P<sub>[₀-₉ᵢⱼₖ]+)
-    |(?P<grad>∇_?[^\W\d_]\w*)
-    |(?P<name>[A-Za-zͰ-Ͽ][A-Za-z0-9]*_\w+|[^\W\d_]\w*)
+    |(?P<grad>∇_?[^\W\d_]\w*[⁻⁺¹²³]*)
+    |(?P<name>[A-Za-zͰ-Ͽ][A-Za-z0-9]*_\w+|[^\W\d_]\w*[⁻⁺¹²³]*)
     |(?P<number>\d+(?:\.\d+)?)
     |(?P<power>\^\((?:[^()]*)\)|\^∘?[-−]?\w+)
     |(?P<prime>[′″‴']+)
@@ -176,6 +182,10 @@ def _word(word: str, after: str, taken: Collection[str]) -> str | None:
     base, tail = _split_name(word)
     if base[0] in "Σ" and len(base) == 1:
         return r"\sum" + _scripts(tail) + " "
+    entry = re.fullmatch(r"([A-Za-zΑ-ω])_([a-z]{1,4})", base)
+    if entry is not None and base not in taken:
+        name = r"\sum" if entry[1] == "Σ" else latex_name(entry[1])
+        return f"{name}_{{{entry[2]}}}{_scripts(tail)} "
     if base in ("a", "A", "I") and not tail and _article(after, taken):
         return None
     if base in taken:
@@ -191,7 +201,7 @@ def _word(word: str, after: str, taken: Collection[str]) -> str | None:
         return rf"\operatorname{{{base}}}" + _scripts(tail)
     if len(base) == 1 and base.isascii() and base not in "aAI":
         return base + _scripts(tail)
-    if all(c in GREEK for c in base) or "_" in base:
+    if all(c in GREEK for c in base) or "_" in base or re.fullmatch(r"[A-Za-z]\d+", base):
         return latex_name(base) + _scripts(tail)
     if len(base) == 2 and base[0] == "d" and base.isascii() and base not in ("do",):
         return rf"\mathrm{{d}}{base[1]}" + _scripts(tail)
@@ -216,6 +226,18 @@ def prose_latex(sentence: str, taken: Collection[str] = (), marks: Mapping[str, 
         elif kind == "name":
             maths = _word(piece, after, taken)
             tokens.append(("p", _escape(piece)) if maths is None else ("m", maths))
+        elif kind == "owned":  # the user's
+            tokens.append(("p", _escape(piece)))
+        elif kind == "ones":
+            sizes = [latex_name(s.strip()) for s in piece[2:].strip("()").split(",")]
+            tokens.append(("m", r"\mathbf{1}_{" + r"\times ".join(sizes) + "}"))
+        elif kind == "range":
+            letter, first, last = re.split(r"=|\.\.", piece[3:-1])
+            tokens.append(("m", rf"\sum_{{{letter}={first}}}^{{{last}}} "))
+        elif kind == "tiny":
+            number, exponent = piece.split("e")
+            power = rf"10^{{{int(exponent)}}}"
+            tokens.append(("m", power if number == "1" else rf"{number} \cdot {power}"))
         elif kind == "number":
             tokens.append(("m", piece))
         elif kind == "power":

@@ -16,12 +16,14 @@ from ..algebra.ops.series import series_ranges, without_sums
 from ..algebra.ranges import Range
 from ..calculus.derivation import Backward, Derivation
 from ..calculus.recurrence import Recurrence, users_of
-from ..calculus.roles import Letters, Roles, Said, roles
+from ..calculus.roles import Letters, Roles, roles
 from ..errors import CheckFailed
-from ..step import Evidence, Increment, Step
+from ..step import Increment, Said, Step
 from .blocks import blocks
+from .constants import constants
+from .evidence import as_json, checks, evidence_of
 from .graph import diagram, program_graph
-from .indices import indexed, indexed_text, product, products_text
+from .indices import indexed, indexed_text, products_text
 from .names import Taken, ascii_text, latex_name
 from .naming import chosen, spellings, with_gradients
 from .neurons import neurons
@@ -29,11 +31,12 @@ from .notation import Printed, show
 from .prose import fill
 from .ranges import given_member, ranges_shown, reach
 from .readings import READINGS, readings_record
+from .roles import roles_record
 from .small import default_sizes, entries
 from .uses import used_where, users
 from .whynots import why_not_record
 
-__all__ = ["ALL", "FORMAT", "dumps", "evidence_of", "record"]
+__all__ = ["ALL", "FORMAT", "dumps", "record"]
 
 FORMAT = "pullback/1"
 # What a record may leave out when nobody will look at it.
@@ -69,6 +72,7 @@ class _Recorder:
         self.given = {given_member(d, m) for ms in web.given.values() for m in ms} if web else set()
         self.variables += [v for v in sorted(self.given, key=lambda v: str(v.attrs[0])) if v not in self.variables]
         self.reach = reach(d) if web else {}
+        self.expanded = {(s.about, s.left): s.evidence for s in d.expansions}
 
     # ---- printing
 
@@ -86,7 +90,7 @@ class _Recorder:
         if self.taken.scheme == "delta":
             template = template.replace("δᵢⱼ", "[i=j]")
         if bind:
-            return fill(template, bind, self.taken).as_dict()
+            return fill(template, bind, self.taken, self.letters).as_dict()
         if template not in self.sentences:
             self.sentences[template] = fill(template, {}, self.taken).as_dict()
         return self.sentences[template]
@@ -214,7 +218,7 @@ class _Recorder:
                     ("teach", s.why.teach),
                 )
             },
-            "conditions": [self.prose(c) for c in s.conditions],
+            "conditions": [self.said(c) for c in s.conditions],
             "premises": list(s.premises),
             "ranges": ranges_shown(s.ranges),
             "claim": s.claim.kind,
@@ -256,20 +260,14 @@ class _Recorder:
             return plain
         users = users_of(self.d, b) if isinstance(self.d, Recurrence) else self.users.get(b.of, [])
         used = used_where(self.d, b.of, users, self.letters, self.objective)
-        found = roles(b.of, without_sums(b.value), self.letters, used)
-        legs = self.letters.outs(b.of.shape)
-        heavy = sum(1 for _ in postorder(b.value)) > _CHEAP
+        value = b.closed
+        found = roles(b.of, without_sums(value), self.letters)
         return {
             **plain,
-            "index": None
-            if heavy
-            else {
-                "left": indexed(gradient(b.of), legs, self.taken).as_dict(),
-                "right": indexed(b.value, legs, self.taken, self.letters).as_dict(),
-            },
-            "roles": None if found is None else self.roles(found),
+            "index": self.index(b, value, found),
+            "roles": None if found is None else roles_record(found, self.taken, self.said),
             "used": [self.said(s) for s in used],
-            **(self.entries(b, sizes) if "entries" in self.parts and not series_ranges(b.value) else {}),
+            **(self.entries(b, sizes) if "entries" in self.parts and not series_ranges(value) else {}),
         }
 
     def why_not(self, v: Expr) -> Json:
@@ -285,39 +283,26 @@ class _Recorder:
             "why_not_like": found if like else None,
         }
 
+    def index(self, b: Backward, value: Expr, found: Roles | None) -> Json | None:
+        """The entry of the gradient, from the very products that the role table speaks of."""
+        legs = self.letters.outs(b.of.shape)
+        left = indexed(gradient(b.of), legs, self.taken)
+        evidence = self.expanded.get((b.of.attrs[0], without_sums(value)))
+        if not evidence:  # not compared with the matrix form: not shown
+            return None
+        if found is not None and not found.left_out and not series_ranges(value):
+            right = products_text([t.product for t in found.terms], self.taken, self.letters)
+        elif sum(1 for _ in postorder(value)) <= _CHEAP:
+            right = indexed(value, legs, self.taken, self.letters)
+        else:
+            return None
+        return {"left": left.as_dict(), "right": right.as_dict(), "evidence": [evidence_of(e) for e in evidence]}
+
     def diagrams(self) -> list[Json]:
         return [diagram(g, self.taken, self.math, self.said) for g in self.d.diagrams]
 
-    def roles(self, r: Roles) -> Json:
-        return {
-            "legs": list(r.legs),
-            "terms": [
-                {
-                    "product": product(t.product, self.taken).as_dict(),
-                    "factors": [
-                        show(x.atom if x.power == 1 else x.atom**x.power, self.taken).as_dict() for x in t.factors
-                    ],
-                    "axes": [
-                        {
-                            "letter": a.letter,
-                            "size": a.size,
-                            "places": [list(p) for p in a.places],
-                            "open": list(a.open_at),
-                            "role": a.role,
-                            "meaning": a.meaning,
-                        }
-                        for a in t.axes
-                    ],
-                    "conclusion": [self.said(s) for s in t.conclusion],
-                }
-                for t in r.terms
-            ],
-            "left_out": r.left_out,
-            "order": [self.said(s) for s in r.order],
-        }
-
     def entries(self, b: Backward, sizes: Mapping[str, int]) -> Json:
-        rows = entries(b.value, sizes, most=_LINES) or []
+        rows = entries(b.closed, sizes, most=_LINES) or []
         shown = []
         for index, parts in rows[:_LINES]:
             at = ("," if any(len(x) > 1 for x in index) else "").join(index)
@@ -350,34 +335,6 @@ def _plain(e: Expr) -> Expr:
     return rebuild(e, change)
 
 
-def evidence_of(e: Evidence) -> Json:
-    """Evidence as plain data."""
-    return {"level": e.level, "detail": e.detail, "data": {str(k): _json(v) for k, v in e.data.items()}}
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(k): _json(v) for k, v in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_json(v) for v in value]
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    return str(value)
-
-
-def _checks(steps: Sequence[Json]) -> list[Json]:
-    """How many steps rest on which kind of evidence."""
-    found: dict[str, Json] = {}
-    for s in steps:
-        for e in s["evidence"]:
-            one = found.setdefault(
-                e["level"], {"level": e["level"], "steps": [], "detail": e["detail"], "data": e["data"]}
-            )
-            if s["id"] not in one["steps"]:
-                one["steps"].append(s["id"])
-    return list(found.values())
-
-
 def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[str] = ALL) -> Json:
     """Everything that is shown of a proved derivation. Raises CheckFailed if a step has no evidence.
 
@@ -391,6 +348,7 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
     named = (x for b in derivation.backward for x in (b.of, *filter(is_name, postorder(b.value))))
     sizes = derivation.readings.get("sizes") or default_sizes([*r.variables, *named])
     steps = [r.step(s) for s in derivation.steps]
+    index = [r.index_step(s) for s in derivation.index_steps] if "index" in parts else []
     user, core = r.forward()
     kept = [s for s in derivation.steps if s.kind in ("readoff", "collect", "simplify", "inline")]
     target = derivation.target
@@ -406,6 +364,7 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
                 {"name": str(k), "ascii": ascii_text(str(k)), "latex": latex_name(str(k)), "kind": str(v)}
                 for k, v in dict(header.get("functions", {})).items()
             ],
+            "constants": [r.said(s) for s in constants(derivation)],
             "objective": {
                 "name": r.objective,
                 "latex": latex_name(r.objective),
@@ -438,16 +397,18 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
             for b in derivation.recurrences
         ],
         "blocks": blocks(derivation, r.math),
-        "index_steps": [r.index_step(s) for s in derivation.index_steps] if "index" in parts else [],
+        "index_steps": index,
         **readings_record(r, parts),
         "backward": [r.backward(b, sizes) for b in derivation.backward],
         "graph": program_graph(derivation, r.math) if "graph" in parts else None,
         "neurons": neurons(derivation, header["sizes"], r.taken, r.math) if "neurons" in parts else None,
         "diagrams": r.diagrams() if "diagrams" in parts else [],
         "diagram_steps": [r.step(s) for g in derivation.diagrams for s in g.steps] if "diagrams" in parts else [],
-        "checks": _checks(steps),
+        "checks": checks(steps),
+        "index_checks": checks(index),
         "final": [
-            {"level": f["level"], "detail": str(f["detail"]), "data": _json(f["data"])} for f in header.get("final", ())
+            {"level": f["level"], "detail": str(f["detail"]), "data": as_json(f["data"])}
+            for f in header.get("final", ())
         ],
         "versions": {"pullback": __version__},
         "counts": {"steps": len(steps), "results": len(kept)},

@@ -14,17 +14,20 @@ __all__ = ["default_sizes", "entries"]
 
 
 def default_sizes(variables: Iterable[Expr]) -> dict[str, int]:
-    """2, 3, 4, 2, … for the size symbols in order: different for different axes, and small."""
+    """2, 3, 4, … for the size symbols in order: different for different axes, and small."""
     symbols = dict.fromkeys(s for v in variables for d in v.shape for s in sorted(d.symbols()))
-    return {s: 2 + k % 3 for k, s in enumerate(symbols)}
+    return {s: 2 + k for k, s in enumerate(symbols)}
 
 
 def entries(
     e: Expr, sizes: Mapping[str, int], *, most: int = 6, longest: int = 12
 ) -> list[tuple[tuple[str, ...], list[Product]]] | None:
     """Each entry of `e` written out at these sizes: (index, terms); None if too long."""
-    terms = index_terms(e)
+    terms = index_terms(e, split=lambda x: True, cut=False)
     if terms is None:
+        return None
+    known = all(s in sizes for t in terms for d in (*t.sizes, *t.dims.values()) for s in d.symbols())
+    if not known:  # the length of a loop, used as a number
         return None
     found = []
     for index in product(*(range(d.value(sizes)) for d in e.shape)):

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 
+from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
 from ..algebra.indexed import letters_of
 from ..algebra.network import Factor, Term
-from ..algebra.ops.free import gradient, is_var
+from ..algebra.ops.free import gradient, increment, is_var
+from ..algebra.ops.structure import place, slice_of, take, unit
 from ..calculus.core import Equation
 from ..calculus.derivation import Derivation
-from ..calculus.roles import Bind, Entry, Letters, Product, Said, index_terms, ordinal
+from ..calculus.products import product_of
+from ..calculus.roles import Bind, Entry, Letters, Product, index_terms, ordinal
+from ..step import Said
 
 __all__ = ["used_where", "users"]
 
@@ -29,17 +35,15 @@ def users(d: Derivation) -> dict[Expr, list[Equation]]:
 
 def used_where(d: Derivation, v: Expr, equations: Sequence[Equation], letters: Letters, objective: str) -> list[Said]:
     """One sentence for each place where `v` enters a forward equation: the neighbours of the removed node."""
-    uses: list[tuple[Expr, Term, Factor]] = []
+    uses: list[tuple[Equation, Term, Factor]] = []
     for q in equations:
         if v not in set(postorder(q.value)) or q.var is v:
             continue
-        terms = index_terms(q.value)
+        terms = index_terms(q.value, split=lambda e: v in set(postorder(e)), cut=False)
         if terms is None:
             return [Said(f"$v enters {objective} through $q", {"v": v, "q": q.var})]
         for t in terms:
-            for f in t.factors:
-                if v in set(postorder(f.atom)):
-                    uses.append((q.var, t, f))
+            uses += [(q, t, f) for f in t.factors if v in set(postorder(f.atom))]
     if not uses:
         return []
     said = []
@@ -54,86 +58,233 @@ def used_where(d: Derivation, v: Expr, equations: Sequence[Equation], letters: L
                 {"v": v},
             )
         )
-    only = "only " if count == 1 else ""
-    for to, t, f in uses[:SHOWN]:
-        said.append(_use(v, to, t, f, letters, objective, only, to is d.target and not to.order))
+    # our own gradients that no shown equation speaks of are written out
+    closed = {b.of: b.closed for b in d.backward if b.auxiliary}
+    for q, t, f in uses[:SHOWN]:
+        last = q.var is d.target and not q.var.order and d.seed is None
+        said.append(_Use(v, q, t, f, letters, objective, "only " if count == 1 else "", last, closed).said())
     if len(uses) > SHOWN:
         said.append(Said(f"and {len(uses) - SHOWN} more uses, each adding its term"))
     return said
 
 
-def _use(v: Expr, q: Expr, t: Term, f: Factor, letters: Letters, E: str, only: str, last: bool) -> Said:
-    b = Bind()
-    names: dict[int, str] = {}
-    for i in (*f.legs, *t.outs, *t.dims):
-        if i not in names:
-            names[i] = letters.fresh(t.dims[i], names.values())
-    through = b.put(Entry(q, tuple(names[i] for i in t.outs)))
-    me = Entry(f.atom, tuple(names[i] for i in f.legs), 1)
-    if f.atom is not v:
-        if f.atom.op.entrywise and not f.legs:
-            return b.said(f"{b.put(v)} is a number, and reaches {E} {only}through {b.put(f.atom)}")
-        if f.atom.op.entrywise:
-            mine = b.put(Entry(v, me.legs))
-            way = through if len(t.factors) == 1 and set(t.outs) == set(f.legs) else b.put(me)
-            return b.said(
-                f"the function acts entry by entry: {mine} reaches {E} {only}through {way}; "
-                "no other index is involved, so nothing is summed"
-            )
-        return b.said(
-            f"every entry of {b.put(v)} is an argument of {b.put(f.atom)}: "
-            f"what it does to {E} per unit is its partial derivative"
+@dataclass
+class _Use:
+    """One occurrence of `v`: the factor `f` of the term `t` of the equation `q`."""
+
+    v: Expr
+    q: Equation
+    t: Term
+    f: Factor
+    letters: Letters
+    E: str
+    only: str
+    last: bool  # the equation is E itself
+    closed: Mapping[Expr, Expr]
+
+    def __post_init__(self) -> None:
+        self.b = Bind()
+        self.names: dict[int, str] = {}
+        for i in (*self.f.legs, *self.t.outs, *self.t.dims):
+            if i not in self.names:
+                self.names[i] = self.letters.fresh(self.t.dims[i], self.names.values())
+        self.others = [g for g in self.t.factors if g is not self.f]
+        self.me = self.f.atom
+        self.my_legs = self.f.legs
+        self.out = self.q.var
+        self.back_atom = gradient(self.out)
+        self.out_legs = self.t.outs
+        self.block = self._cut()
+
+    def _cut(self) -> str:
+        """Placements of blocks taken away: the entry is one of the block, in the name or in the equation. What the block is."""
+        said: dict[str, None] = {}
+        for g in list(self.others):
+            if g.atom.op not in (place, unit):
+                continue
+            i = g.legs[0]
+            small = g.legs[1] if g.atom.op is place else None
+            if i in self.my_legs and i not in self.t.outs:
+                whole, axis = self.me, self.my_legs.index(i)
+                self.me = _block(whole, axis, g.atom)
+                self.my_legs = _other(self.my_legs, axis, small)
+                said[f"of {self.b.put(whole)} only the block {self.b.put(self.me)} enters here"] = None
+            elif i in self.out_legs and i not in self.my_legs:
+                axis = self.out_legs.index(i)
+                self.out = _block(self.out, axis, g.atom)
+                self.back_atom = _block(self.back_atom, axis, g.atom)
+                self.out_legs = _other(self.out_legs, axis, small)
+                said[f"{self.b.put(self.v)} goes into the block {self.b.put(self.out)}"] = None
+            elif i not in self.out_legs and i not in self.my_legs and all(o.power == 1 for o in self.others):
+                self.others = [
+                    Factor(_block(o.atom, o.legs.index(i), g.atom), _other(o.legs, o.legs.index(i), small))
+                    if o is not g and o.legs.count(i) == 1
+                    else o
+                    for o in self.others
+                ]
+            else:
+                continue
+            self.others.remove(g)
+        return "; ".join(said) + ": " if said else ""
+
+    # ---- what is printed
+
+    def entry(self, atom: Expr, legs: Sequence[int], power: int = 1) -> Entry:
+        return Entry(atom, tuple(self.names[i] for i in legs), power)
+
+    def product(self, entries: Sequence[Entry], coef: Fraction, kept: Sequence[str],
+                sizes: Sequence[tuple[Dim, int]] = ()) -> Product:  # fmt: skip
+        """coef · sizes · Σ entries, summed over every letter that is not kept."""
+        held = tuple(dict.fromkeys(c for x in entries for c in x.legs if c not in kept))
+        powers = dict(self.t.sizes)
+        for d, p in sizes:
+            powers[d] = powers.get(d, 0) + p
+        return Product(coef, tuple(sorted(((d, p) for d, p in powers.items() if p), key=str)), held, tuple(entries))
+
+    def named(self, *legs: int) -> list[str]:
+        return [self.names[i] for i in legs]
+
+    def back(self) -> tuple[list[Entry], Fraction, tuple[tuple[Dim, int], ...]]:
+        """What comes back from the equation: ∇q, or what it stands for if the name is ours; with a number and sizes."""
+        if self.last:
+            return [], Fraction(1), ()
+        closed = self.closed.get(self.q.var) if self.out is self.q.var else None
+        terms = index_terms(closed) if closed is not None else None
+        if terms is not None and len(terms) == 1 and len(terms[0].factors) <= 3:
+            [t] = terms
+            names = dict(zip(t.outs, (self.names[i] for i in self.out_legs), strict=True))
+            for i, d in t.dims.items():
+                if i not in names:
+                    names[i] = self.letters.fresh(d, [*self.names.values(), *names.values()])
+            p = product_of(t, names)
+            return list(p.entries), p.coef, p.sizes
+        return [self.entry(self.back_atom, self.out_legs)], Fraction(1), ()
+
+    def beside(self) -> list[Entry]:
+        return [self.entry(g.atom, g.legs, g.power) for g in self.others]
+
+    def through(self) -> str:
+        return "" if self.last else f" {self.only}through {self.b.put(self.entry(self.out, self.out_legs))}"
+
+    def effect(self, entries: Sequence[Entry], coef: Fraction) -> str:
+        """What one unit of the entry does to E, as a sum over everything in between."""
+        back, number, sizes = self.back()
+        return self.b.put(self.product([*back, *entries], coef * number, self.named(*self.my_legs), sizes))
+
+    # ---- the sentence
+
+    def said(self) -> Said:
+        return self.b.said(self.block + (self.factor() if self.f.atom is self.v else self.function()))
+
+    def free(self) -> list[int]:
+        """The axes of the equation that the entry does not have: it is used once for each of their values."""
+        return [i for i in self.out_legs if i not in self.my_legs]
+
+    def factor(self) -> str:
+        """`v` itself is a factor."""
+        b, power, free = self.b, self.f.power, self.free()
+        mine = b.put(self.entry(self.me, self.my_legs))
+        beside, coef = self.beside(), self.t.coef
+        plain = not beside and coef == 1 and not self.t.sizes
+        per = self.effect(
+            [*([self.entry(self.me, self.my_legs, power - 1)] if power != 1 else []), *beside], coef * power
         )
-    others = [g for g in t.factors if g is not f]
-    beside = [Entry(g.atom, tuple(names[i] for i in g.legs), g.power) for g in others]
-    coef = t.coef
-    if f.power != 1:
-        coef *= f.power
-        beside.insert(0, Entry(v, me.legs, f.power - 1))
-    sizes = tuple(sorted(t.sizes.items(), key=str))
-    inner = tuple(names[i] for i in t.dims if i not in t.outs and i not in f.legs)
-    free = tuple(names[i] for i in t.outs if i not in f.legs)
-    factor = Product(coef, sizes, inner, tuple(beside))
-    plain = not beside and coef == 1 and not sizes and not inner
-    back = () if last else (Entry(gradient(q), tuple(names[i] for i in t.outs)),)
-    effect = b.put(Product(coef, sizes, (*free, *inner), (*back, *beside)))
-    mine = b.put(me)
-    per = f"; so {E} changes by {effect} per unit of {mine}"
-    if last:
-        if f.power != 1:
+        if power != 1:
+            kept = self.my_legs if not self.last else ()
             whole = b.put(
-                Product(
-                    t.coef,
-                    sizes,
-                    (*inner, *(names[i] for i in f.legs if i not in t.outs)),
-                    (*beside[1:], Entry(v, me.legs, f.power)),
+                self.product(
+                    [*beside, self.entry(self.me, self.my_legs, power)], coef, self.named(*kept, *self.out_legs)
                 )
             )
-            return b.said(f"{mine} enters {E} in {whole}{per}")
-        return b.said(f"{mine} enters {E} {only}" + ("as it is" if plain else f"multiplied by {b.put(factor)}") + per)
-    times = "" if plain or f.power != 1 else f", multiplied by {b.put(factor)}"
-    if not beside and coef == -1 and not sizes and not inner:
-        times = ", with a minus sign"
-    raised = b.put(Entry(v, me.legs, f.power)) if f.power != 1 else mine
-    if free:
-        alls = ", ".join(free)
-        return b.said(
-            f"{raised} enters {E} {only}through {through}, once for every {alls}{times}; "
-            f"so its effects add: {effect}" + _forth_and_back(b, t, f, others, names)
-        )
-    return b.said(f"{raised} enters {E} {only}through {through}{times}{per}")
+            slope = b.put(self.product([self.entry(self.me, self.my_legs, power - 1), *beside], coef * power,
+                                       self.named(*self.my_legs, *self.out_legs)))  # fmt: skip
+            how = f"enters {self.E}{self.through()} as {whole}, whose slope is {slope}"
+            return f"{mine} {how}; so {self.E} changes by {per} per unit of {mine}"
+        factor = b.put(self.product(beside, coef, self.named(*self.my_legs, *self.out_legs)))
+        minus = coef == -1 and not beside and not self.t.sizes
+        times = "" if plain else " with a minus sign" if minus else f" multiplied by {factor}"
+        if self.last:
+            return (f"{mine} enters {self.E} {self.only}" + (times.strip() or "as it is")
+                    + f"; so {self.E} changes by {per} per unit of {mine}")  # fmt: skip
+        if free:
+            alls = ", ".join(self.names[i] for i in free)
+            return (f"{mine} enters {self.E}{self.through()}, once for every {alls}{',' * bool(times)}{times}; "
+                    f"so its effects add: {per}" + self.forth_and_back())  # fmt: skip
+        return f"{mine} enters {self.E}{self.through()}{',' * bool(times)}{times}; so {self.E} changes by {per} per unit of {mine}"
+
+    def function(self) -> str:
+        """`v` is an argument of a function."""
+        b, atom, v = self.b, self.f.atom, self.v
+        slope = _slope(atom, v, self.q)
+        if slope is None or self.f.power != 1:
+            return f"{b.put(v)} enters {self.E} {self.only}through {b.put(self.q.var)}"
+        if atom.op.entrywise:
+            mine = b.put(self.entry(v, self.f.legs))
+            per = self.effect([self.entry(slope, self.f.legs), *self.beside()], self.t.coef)
+            value = b.put(self.entry(atom, self.f.legs))
+            acts = "" if not v.order else "the function acts entry by entry: "
+            return (
+                f"{acts}{mine} enters {self.E} {self.only}in {value}; so {self.E} changes by {per} per unit of {mine}"
+            )
+        fresh: list[str] = []
+        for d in v.shape:
+            fresh.append(self.letters.fresh(d, [*self.names.values(), *fresh]))
+        legs = tuple(fresh)
+        partial = Entry(slope, (*(self.names[i] for i in self.f.legs), *legs))
+        mine = b.put(Entry(v, legs))
+        back, number, sizes = self.back()
+        per = b.put(self.product([*back, partial, *self.beside()], self.t.coef * number, legs, sizes))
+        every = f"every entry of {b.put(v)} is" if v.order else f"{b.put(v)} is"
+        return (f"{every} an argument of {b.put(atom)}, with the partial derivative {b.put(partial)}; "
+                f"so {self.E} changes by {per} per unit of {mine}")  # fmt: skip
+
+    def forth_and_back(self) -> str:
+        """Over which axis a matrix beside `v` is summed forward, and over which backward."""
+        for g in self.others:
+            if len(g.legs) == 2 and g.legs[0] != g.legs[1]:
+                forth = [k for k in (0, 1) if g.legs[k] not in self.out_legs and g.legs[k] in self.my_legs]
+                back = [k for k in (0, 1) if g.legs[k] in self.out_legs and g.legs[k] not in self.my_legs]
+                if forth and back:
+                    k, j = forth[0], back[0]
+                    return (f". Forward, {self.b.put(g.atom)} is summed over its {ordinal(k)} axis {self.names[g.legs[k]]}; "
+                            f"back, over its {ordinal(j)} axis {self.names[g.legs[j]]}")  # fmt: skip
+        return ""
 
 
-def _forth_and_back(b: Bind, t: Term, f: Factor, others: Sequence[Factor], names: Mapping[int, str]) -> str:
-    """Over which axis a matrix beside `f` is summed forward, and over which backward."""
-    for g in others:
-        if len(g.legs) == 2 and g.legs[0] != g.legs[1]:
-            forth = [k for k in (0, 1) if g.legs[k] not in t.outs and g.legs[k] in f.legs]
-            back = [k for k in (0, 1) if g.legs[k] in t.outs and g.legs[k] not in f.legs]
-            if forth and back:
-                k, j = forth[0], back[0]
-                return (
-                    f". Forward, {b.put(g.atom)} is summed over its {ordinal(k)} axis {names[g.legs[k]]}; "
-                    f"back, over its {ordinal(j)} axis {names[g.legs[j]]}"
-                )
-    return ""
+def _other(legs: Sequence[int], axis: int, small: int | None) -> tuple[int, ...]:
+    return (*legs[:axis], *((small,) if small is not None else ()), *legs[axis + 1 :])
+
+
+def _block(whole: Expr, axis: int, placement: Expr) -> Expr:
+    """The entries of `whole` that the placement puts in or takes out."""
+    if placement.op is place:
+        return slice_of(whole, axis, placement.attrs[1], placement.attrs[2])
+    return take(whole, axis=axis, start=placement.attrs[1])
+
+
+def _slope(atom: Expr, v: Expr, q: Equation) -> Expr | None:
+    """The factor of dv in the differential of a function of `v`; None if `v` is no argument of it."""
+    if atom.args.count(v) != 1 or atom.op.linear:
+        return None
+    increments = [increment(v) if a is v else None for a in atom.args]
+    [term] = atom.op.differentiate(atom, increments)
+    minus = term.op.linear == "joint" and len(term.args) == 1  # −(slope · dv)
+    inner = term.args[0] if minus else term
+    if inner.op.linear != "each" or len(inner.args) != 2 or inner.args[1] is not increment(v):
+        return None
+    slope = inner.args[0]
+    if any(is_var(x, "d") for x in postorder(slope)):
+        return None
+    if slope.shape != (atom.shape if atom.op.entrywise else atom.shape + v.shape):
+        return None
+    found = -slope if minus else slope
+    return _named(found, q) if q.value is atom else found
+
+
+def _named(e: Expr, q: Equation) -> Expr:
+    """The forward value by its name."""
+    done: dict[Expr, Expr] = {}
+    for x in postorder(e):
+        args = tuple(done[a] for a in x.args)
+        done[x] = q.var if x is q.value else x if args == x.args else Expr.make(x.op, args, x.attrs, x.shape)
+    return done[e]

@@ -5,7 +5,7 @@ from functools import cache
 from xml.etree import ElementTree
 
 import pytest
-from _pictures import ALL, SIZED
+from _pictures import ALL, NETWORKS, RECURRENCES, SIZED
 
 import pullback as pb
 from pullback.pictures import format_of, read_sizes
@@ -23,18 +23,19 @@ each = pytest.mark.parametrize("name", ALL)
 
 @cache
 def derived(name: str) -> pb.Derived:
-    return pb.derive(ALL[name])
+    return pb.derive(NETWORKS[name])
 
 
 def scene(name: str, what: str) -> Scene:
     d = derived(name)
     if what == "neurons":
-        return columns(d._record({"neurons"}, SIZED[name]))
+        return columns(d._record({"neurons"}, sizes=SIZED[name]))
     return boxes(d.record) if what == "network" else diagrams(d.record)
 
 
 def pictures() -> list[tuple[str, str]]:
-    return [(n, w) for n in ALL for w in ("network", "diagrams", "neurons") if w != "neurons" or n in SIZED]
+    kinds = [(n, w) for n in ALL for w in ("network", "diagrams", "neurons") if w != "neurons" or n in SIZED]
+    return [*kinds, *((n, "network") for n in NETWORKS if n not in ALL)]
 
 
 @pytest.mark.parametrize(("name", "what"), pictures())
@@ -78,7 +79,7 @@ def test_nothing_overlaps_as_far_as_we_can_tell(name: str, what: str) -> None:
             assert apart, f"{said} overlaps {other}"
 
 
-@each
+@pytest.mark.parametrize("name", NETWORKS)
 def test_network_shows_every_name_and_gradient(name: str) -> None:
     d = derived(name)
     shown = {t.words.text for t in scene(name, "network").things if isinstance(t, Text)}
@@ -110,7 +111,7 @@ def test_data_gets_no_backward_arrow() -> None:
 )
 def test_neurons_are_joined_as_the_program_says(name: str, full: list, single: list, label: str) -> None:
     """Every entry to every entry through a matrix, entry to entry through a function."""
-    data = derived(name)._record({"neurons"}, SIZED[name])["neurons"]
+    data = derived(name)._record({"neurons"}, sizes=SIZED[name])["neurons"]
     sizes = {v["name"]: len(v["entries"]) for v in data["layers"]}
     uses = {(*u["from"], *u["to"]) for u in data["uses"] if not u["bias"]}
     for x, v in full:
@@ -125,18 +126,35 @@ def test_neurons_are_joined_as_the_program_says(name: str, full: list, single: l
 def test_weights_stand_in_the_order_of_their_axes() -> None:
     """z = W a: the line from a_3 to z_2 carries W_23; with indices (from, to) it carries W_32."""
     for name, label in (("layer", "W_23"), ("layer_index", "W_32")):
-        data = derived(name)._record({"neurons"}, {"m": 2, "n": 3})["neurons"]
+        data = derived(name)._record({"neurons"}, sizes={"m": 2, "n": 3})["neurons"]
         [use] = [u for u in data["uses"] if u["from"] == ["a", 2] and u["to"] == ["z", 1]]
         assert use["label"]["text"] == label
 
 
 def test_the_bias_is_a_dummy_neuron() -> None:
-    data = derived("layer")._record({"neurons"}, {"m": 2, "n": 3})["neurons"]
+    data = derived("layer")._record({"neurons"}, sizes={"m": 2, "n": 3})["neurons"]
     assert [u["label"]["text"] for u in data["uses"] if u["bias"]] == ["b_1", "b_2"]
     assert "b" not in {v["name"] for v in data["layers"]}
-    folded = derived("bias_folded")._record({"neurons"}, {"m": 2, "n": 2})["neurons"]
+    folded = derived("bias_folded")._record({"neurons"}, sizes={"m": 2, "n": 2})["neurons"]
     [c] = [v for v in folded["layers"] if v["name"] == "c"]
     assert [e["text"] for e in c["entries"]] == ["c_1", "c_2", "1"]
+
+
+@pytest.mark.parametrize("name", RECURRENCES)
+def test_one_step_of_a_recurrence(name: str) -> None:
+    """One step is drawn as boxes, with its ranges, and everything that is computed has its gradient coming back."""
+    d = derived(f"{name}_k")
+    graph = d.record["graph"]
+    asked = [e for e in graph["edges"] if not e["from"].startswith(("x[", "y["))]
+    assert asked and all(e["back"] for e in asked)
+    shown = {t.words.text for t in scene(f"{name}_k", "network").things if isinstance(t, Text)}
+    assert sum(s.startswith("for ") for s in shown) == len(
+        {q["ranges"]["text"] for q in d.record["core"] if q["ranges"]}
+    )
+    for wrong, code in (({"what": "diagrams"}, "U035"), ({"sizes": {"n": 2}}, "U034")):
+        with pytest.raises(pb.UnsupportedError) as caught:
+            d.draw(**wrong)
+        assert caught.value.code == code
 
 
 def test_sizes_that_are_numbers_give_neurons() -> None:
@@ -179,7 +197,7 @@ def test_a_batch_has_no_columns_of_neurons(name: str) -> None:
 def test_sizes_that_cannot_be_read(text: str) -> None:
     with pytest.raises(pb.ParseError) as caught:
         read_sizes(text)
-    assert caught.value.code == "P030"
+    assert caught.value.code == "P032"
 
 
 def test_sizes_and_formats_are_read() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+from ...errors import UnsupportedError
 from ..dims import Dim, Shape
 from ..expr import OPERATORS, Expr
 from ..op import NEG, POSTFIX, PRODUCT, SUM, TIMES, Meaning, leaf_op, linear_op, op
+from ..op import rational as exact
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -139,8 +141,8 @@ def neg(G: Expr, X: Expr) -> Expr:
 def smul(G: Expr, s: Expr, X: Expr) -> tuple[Expr, Expr]:
     """⟨G, s X⟩ = s ⟨G, X⟩: a scalar factor may stand anywhere.
 
-    s M-SCALAR: ⟨$G, $ds $X⟩ = ⟨$G, $X⟩ · $ds | Σ $G ($ds $X) = (Σ $G $X) $ds, entry by entry
-    X M-SCALE: ⟨$G, $s $dX⟩ = ⟨$s $G, $dX⟩ | Σ $G ($s $dX) = Σ ($s $G) $dX, entry by entry
+    s M-SCALAR: ⟨$G, $ds $X⟩ = ⟨$G, $X⟩ · $ds | the number $ds is a factor of every term of the sum over all entries
+    X M-SCALE: ⟨$G, $s $dX⟩ = ⟨$s $G, $dX⟩ | the number $s is a factor of every term of the sum over all entries
     """
     return OPERATORS["inner"](G, X), s * G
 
@@ -155,13 +157,12 @@ def smul(G: Expr, s: Expr, X: Expr) -> tuple[Expr, Expr]:
     token="*",
     entrywise=True,
     code="$X * $Y",
-    lifts="HAD",
 )
 def hadamard(G: Expr, X: Expr, Y: Expr) -> tuple[Expr, Expr]:
     """⟨G, X ⊙ Y⟩ = ⟨G ⊙ Y, X⟩ = ⟨G ⊙ X, Y⟩: in a sum over entries, three factors may be grouped at will.
 
-    X M-HAD: ⟨$G, $dX ⊙ $Y⟩ = ⟨$G ⊙ $Y, $dX⟩ | Σ $G ($dX $Y) = Σ ($G $Y) $dX, entry by entry: no index is summed alone
-    Y M-HAD: ⟨$G, $X ⊙ $dY⟩ = ⟨$G ⊙ $X, $dY⟩ | Σ $G ($X $dY) = Σ ($G $X) $dY, entry by entry: no index is summed alone
+    X M-HAD: ⟨$G, $dX ⊙ $Y⟩ = ⟨$G ⊙ $Y, $dX⟩ | Σ $G ⊙ ($dX ⊙ $Y) = Σ ($G ⊙ $Y) ⊙ $dX, summed over all entries: the same products
+    Y M-HAD: ⟨$G, $X ⊙ $dY⟩ = ⟨$G ⊙ $X, $dY⟩ | Σ $G ⊙ ($X ⊙ $dY) = Σ ($G ⊙ $X) ⊙ $dY, summed over all entries: the same products
     """
     return G * Y, G * X
 
@@ -252,6 +253,13 @@ def _fill(scalar: Expr, shape: Shape) -> Expr:
     return constant if scalar.op is const and scalar.attrs[0] == 1 else smul(scalar, constant)
 
 
+def _raised(X: Expr, exponent: Any) -> Expr:
+    if isinstance(exponent, Expr):
+        raise UnsupportedError("U001", "an exponent must be a number", expected="an integer, a float or a Fraction",
+                               hint="write a ** b with a variable exponent as exp(b * log(a))")  # fmt: skip
+    return power(X, exponent=exact(exponent))
+
+
 def rational(value: Any) -> Expr:
     """A number as an expression."""
     return const(value=Fraction(value))
@@ -262,5 +270,5 @@ def size_of(dim: Dim) -> Expr:
     return const(value=Fraction(dim.constant)) if dim.constant is not None else size(dim=dim)
 
 
-OPERATORS["**"] = lambda X, e: power(X, exponent=Fraction(e))
+OPERATORS["**"] = _raised
 OPERATORS["fill"] = _fill

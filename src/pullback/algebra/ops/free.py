@@ -70,7 +70,8 @@ def _entrywise_shape(attrs: tuple[str, tuple[int, ...]], *shapes: Shape) -> Shap
 
 @op("X[*s] -> [*s]", name="free_map", attrs=("name", "orders"), shape=_entrywise_shape, entrywise=True,
     text=lambda e: "@" + _primes(*e.attrs) + "@" + _args(e), latex=_free_latex,
-    needs=lambda e: f"{_primes(*e.attrs)} is differentiable at every entry of $0")  # fmt: skip
+    needs=lambda e: f"{_primes(*e.attrs)} is differentiable at " + ("every entry of $0" if len(e.args) == 1 else "every tuple of entries of "
+                    + _point(e)))  # fmt: skip
 def _free_map(Y: Expr, *both: Expr, name: str, orders: tuple[int, ...]) -> tuple[Expr, ...]:
     """f(t + dt) = f(t) + f′(t) dt + o(|dt|) in every entry, which is what differentiable means: the linear part is kept.
 
@@ -127,12 +128,21 @@ def _function_latex(e: Expr) -> str:
     return f"{mark}{power}{which} @{name}@" + _args(e)
 
 
-@op("X[*s] -> [*t]", name="free_function", attrs=("name", "slots", "out"), shape=_jacobian_shape, text=_function_text,
-    latex=_function_latex, needs=lambda e: f"{e.attrs[0]} is differentiable at $0")  # fmt: skip
-def _free_function(Y: Expr, *both: Expr, name: str, slots: tuple[int, ...], out: Shape) -> tuple[Expr, ...]:
-    """The derivative of an unknown function is a linear map; its entries are the partial derivatives.
+def _point(e: Expr) -> str:
+    """Where a function of several arguments must be differentiable: in all of them together."""
+    return (
+        "$0"
+        if len(e.args) == 1
+        else "(" + ", ".join(f"${k}" for k in range(len(e.args))) + "), in all arguments jointly"
+    )
 
-    X D-FUN: $name is differentiable at $0: its change is linear in $dX, with the partial derivatives $slope as coefficients
+
+@op("X[*s] -> [*t]", name="free_function", attrs=("name", "slots", "out"), shape=_jacobian_shape, text=_function_text,
+    latex=_function_latex, needs=lambda e: f"{e.attrs[0]} is differentiable at {_point(e)}")  # fmt: skip
+def _free_function(Y: Expr, *both: Expr, name: str, slots: tuple[int, ...], out: Shape) -> tuple[Expr, ...]:
+    """g(x + dx) = g(x) + L dx + o(‖dx‖), L linear, which is what differentiable means; the entries of L are the partial derivatives.
+
+    X D-FUN: the linear part of the change of $name has its partial derivatives $slope as coefficients of $dX
     """
     args, increments = both[: len(both) // 2], both[len(both) // 2 :]
     terms = []

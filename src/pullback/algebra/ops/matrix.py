@@ -21,7 +21,7 @@ def eye() -> None:
 
 
 @linear_op("A[m,k], B[k,n] -> [m,n]", linear="each", means="ik,kj->ij", text="$A $B", latex=r"$A\, $B",
-           fix=PRODUCT, token="@", lifts="MUL", code="$A @ $B", cite="giles2008:2.1")  # fmt: skip
+           fix=PRODUCT, token="@", code="$A @ $B", cite="giles2008:2.1")  # fmt: skip
 def matmul(G: Expr, A: Expr, B: Expr) -> tuple[Expr, Expr]:
     """⟨G, A B⟩ = tr(Gᵀ A B): the trace may be rotated.
 
@@ -32,7 +32,7 @@ def matmul(G: Expr, A: Expr, B: Expr) -> tuple[Expr, Expr]:
 
 
 @linear_op("A[m,n], x[n] -> [m]", linear="each", means="ij,j->i", text="$A $x", latex=r"$A\, $x",
-           fix=PRODUCT, token="@", lifts="MUL", code="$A @ $x", cite="giles2008:2.1")  # fmt: skip
+           fix=PRODUCT, token="@", code="$A @ $x", cite="giles2008:2.1")  # fmt: skip
 def matvec(G: Expr, A: Expr, x: Expr) -> tuple[Expr, Expr]:
     """⟨G, A x⟩ = Gᵀ A x: one number, which may be bracketed either way.
 
@@ -43,7 +43,7 @@ def matvec(G: Expr, A: Expr, x: Expr) -> tuple[Expr, Expr]:
 
 
 @linear_op("x[n], y[n] -> []", linear="each", means="i,i->", text="$x:30ᵀ $y:20", latex=r"$x:30^{\top} $y:20",
-           fix=PRODUCT, token="@", lifts="MUL", code="$x @ $y")  # fmt: skip
+           fix=PRODUCT, token="@", code="$x @ $y")  # fmt: skip
 def dot(G: Expr, x: Expr, y: Expr) -> tuple[Expr, Expr]:
     """xᵀ y = yᵀ x = Σᵢ xᵢ yᵢ is one number, linear in each vector.
 
@@ -65,7 +65,7 @@ def inner(G: Expr, X: Expr, Y: Expr) -> tuple[Expr, Expr]:
 
 
 @linear_op("u[m], v[n] -> [m,n]", linear="each", means="i,j->ij", text="$u $v:30ᵀ", latex=r"$u\, $v:30^{\top}",
-           fix=PRODUCT, calls=("outer",), lifts="OUTER", code="xp.outer($u, $v)")  # fmt: skip
+           fix=PRODUCT, calls=("outer",), code="xp.outer($u, $v)")  # fmt: skip
 def outer(G: Expr, u: Expr, v: Expr) -> tuple[Expr, Expr]:
     """⟨G, u vᵀ⟩ = uᵀ G v: every pair (i, j) contributes uᵢ Gᵢⱼ vⱼ.
 
@@ -76,7 +76,7 @@ def outer(G: Expr, u: Expr, v: Expr) -> tuple[Expr, Expr]:
 
 
 @linear_op("A[m,n] -> [n,m]", linear="joint", means="ij->ji", text="$A:30ᵀ", latex=r"$A:30^{\top}", fix=POSTFIX,
-           token="T", lifts="T", code="$A:30.T")  # fmt: skip
+           token="T", code="$A:30.T")  # fmt: skip
 def transpose(G: Expr, A: Expr) -> Expr:
     """⟨G, Aᵀ⟩ = ⟨Gᵀ, A⟩: the same products of entries, read in the other order.
 
@@ -86,7 +86,7 @@ def transpose(G: Expr, A: Expr) -> Expr:
 
 
 @linear_op("A[n,n] -> []", linear="joint", means="ii->", text="tr($A:0)", latex=r"\operatorname{tr}($A:0)",
-           calls=("tr", "trace"), lifts="TR", code="xp.trace($A)")  # fmt: skip
+           calls=("tr", "trace"), code="xp.trace($A)")  # fmt: skip
 def trace(G: Expr, A: Expr) -> Expr:
     """tr A = ⟨I, A⟩: the sum of the diagonal entries.
 
@@ -96,7 +96,7 @@ def trace(G: Expr, A: Expr) -> Expr:
 
 
 @linear_op("x[n] -> [n,n]", linear="joint", means="i->ii", text="diag($x:0)", latex=r"\operatorname{diag}($x:0)",
-           calls=("diag",), lifts="DIAG", code="xp.diag($x)")  # fmt: skip
+           calls=("diag",), code="xp.diag($x)")  # fmt: skip
 def diag(G: Expr, x: Expr) -> Expr:
     """diag(x) has x on its diagonal and zeros elsewhere.
 
@@ -106,7 +106,7 @@ def diag(G: Expr, x: Expr) -> Expr:
 
 
 @linear_op("A[n,n] -> [n]", linear="joint", means="ii->i", text="diagvec($A:0)", latex=r"\operatorname{diagvec}($A:0)",
-           calls=("diagvec", "diag"), lifts="DIAG", code="xp.diagonal($A)")  # fmt: skip
+           calls=("diagvec", "diag"), code="xp.diagonal($A)")  # fmt: skip
 def diagvec(G: Expr, A: Expr) -> Expr:
     """diagvec(A) is the diagonal of A as a vector.
 

@@ -55,7 +55,7 @@ _mean_text, _mean_latex = _axes_text("mean")
 
 @linear_op("X[*s] -> [*t]", linear="joint", attrs=("axes",), shape=_drop,
            means=lambda e: Meaning(f"{same(e.args[0])}->{_kept(e.args[0], e.attrs[0])}", [0]),
-           text=_sum_text, latex=_sum_latex, calls=("sum",), lifts="SUM", code="xp.sum($X, axis=$axes)")  # fmt: skip
+           text=_sum_text, latex=_sum_latex, calls=("sum",), code="xp.sum($X, axis=$axes)")  # fmt: skip
 def sum_over(G: Expr, X: Expr, *, axes: tuple[int, ...]) -> Expr:
     """A sum pairs every entry with 1: its adjoint repeats G along the summed axes.
 
@@ -67,7 +67,7 @@ def sum_over(G: Expr, X: Expr, *, axes: tuple[int, ...]) -> Expr:
 @linear_op("X[*s] -> [*t]", linear="joint", attrs=("axes",), shape=_drop,
            means=lambda e: Meaning(f"{same(e.args[0])}->{_kept(e.args[0], e.attrs[0])}", [0],
                                    over=tuple(e.args[0].shape[i] for i in e.attrs[0])),
-           text=_mean_text, latex=_mean_latex, calls=("mean",), lifts="SUM", code="xp.mean($X, axis=$axes)")  # fmt: skip
+           text=_mean_text, latex=_mean_latex, calls=("mean",), code="xp.mean($X, axis=$axes)")  # fmt: skip
 def mean_over(G: Expr, X: Expr, *, axes: tuple[int, ...]) -> Expr:
     """A mean is a sum divided by the number of entries.
 

@@ -16,7 +16,7 @@ def _ones_text(e: Expr) -> str:
     return f"1_{inside}" if plain else f"1_({inside})"
 
 
-@leaf_op(name="ones", attrs=("dims",), shape=lambda attrs: attrs[0], entry=lambda attrs, index, sizes: 1, uniform=1, lifts="SUM", text=_ones_text,
+@leaf_op(name="ones", attrs=("dims",), shape=lambda attrs: attrs[0], entry=lambda attrs, index, sizes: 1, uniform=1, text=_ones_text,
          latex=lambda e: r"\mathbf{1}_{" + r"\times ".join(str(d) for d in e.shape) + "}", code="xp.ones($dims)")  # fmt: skip
 def _ones() -> None:
     """Every entry is 1."""

@@ -39,6 +39,36 @@ def transpose_of_outer(u: Expr, v: Expr) -> Pair:
     return outer(u, v).T, outer(v, u)
 
 
+@law("A[m,n], B[n,p]")
+def transpose_of_product(A: Expr, B: Expr) -> Pair:
+    """((A B)ᵀ)_ij = Σ_k A_jk B_ki = (Bᵀ Aᵀ)_ij: the factors change places."""
+    return (A @ B).T, B.T @ A.T
+
+
+@law("A[m,n]")
+def sum_of_transpose(A: Expr) -> Pair:
+    """Aᵀ has the entries of A."""
+    return total(A.T), total(A)
+
+
+@law("A[m,n]")
+def sum_of_row_sums(A: Expr) -> Pair:
+    """A 1 holds the sums of the rows: its sum is that of all entries."""
+    return total(A @ ones((A.shape[1],))), total(A)
+
+
+@law("x[n]")
+def ones_dot_last(x: Expr) -> Pair:
+    """xᵀ 1 is the sum of the entries of x."""
+    return dot(x, ones(x.shape)), total(x)
+
+
+@law("X[*s]")
+def inner_with_ones(X: Expr) -> Pair:
+    """⟨X, 1⟩ is the sum of the entries of X."""
+    return inner(X, ones(X.shape)), total(X)
+
+
 @law("A[n,n]")
 def trace_of_transpose(A: Expr) -> Pair:
     """Aᵀ has the diagonal of A."""

@@ -31,8 +31,10 @@ def shape_words(node: Json) -> str:
     return f"({', '.join(node['shape'])})"
 
 
-def equation(left: Json, right: Json) -> Words:
+def equation(left: Json, right: Json | None) -> Words:
     """`∇z = ∇y ⊙ f′(z)`, or only its left side where the right is too long for a label."""
+    if right is None:
+        return formula(left)
     words = written(f"{left['text']} = {right['text']}")
     return words if words.width(14) <= _WIDE else formula(left)
 
@@ -213,7 +215,7 @@ class _Boxes:
         users, x, r = self.users.get(n, []), self.trunk[n], plan.rank[n]
         start, end = self.middle(r) + self.height(n) / 2, self.bottom[r] + _TRUNK
         backs = [self.back[n, m] for m in users]
-        up = any(backs) or (not users and self.nodes[n]["target"] and self.nodes[n]["gradient"] is not None)
+        up = any(backs) or (not users and self.nodes[n]["value"] is not None and self.nodes[n]["gradient"] is not None)
         lanes = (x - _LANE, x + _LANE) if up else (x, x)
         if self.nodes[n]["value"] is not None:
             self.scene.add(Text(lanes[0] - 8, end - 19, _trunk_label(self.nodes[n]), 14, "end", "forward"))
@@ -267,11 +269,24 @@ class _Boxes:
         self.scene.add(Line(tuple(points), "forward" if forward else "backward", arrow, not forward, rounded=True))
 
 
+def _ranges(scene: Scene, core: Sequence[Json]) -> None:
+    """Below the boxes, for which values of an index each equation stands."""
+    found: dict[str, list[str]] = {}
+    for q in core:
+        if q.get("ranges"):
+            found.setdefault(q["ranges"]["text"], []).append(q["left"]["text"])
+    left, _, _, y = scene.extent()
+    for ranges, names in found.items():
+        y += 22
+        scene.add(Text(left, y, plain("for ") + written(f"{ranges}: {', '.join(names)}"), 13, "start", "soft"))
+
+
 def boxes(record: Json) -> Scene:
     """The network of the program as boxes."""
     drawn = _Boxes(record["graph"])
     scene = drawn.draw()
     names = ", ".join(q["left"]["text"] for q in record["core"])
+    _ranges(scene, record["core"])
     scene.title = f"The network of the program: {names}"[:300]
     forward = "; ".join(q["equation"]["text"] for q in record["core"])
     backward = "; ".join(f"{b['left']['text']} = {b['value']['text']}" for b in record["backward"])

@@ -37,7 +37,7 @@ def returned(node: Json, several: bool) -> str:
 def boxed(node: Json) -> list[str]:
     """The lines in the box of a node."""
     found = [carried(node) if node["value"] is None else f"{node['label']['text']} = {node['value']['text']}"]
-    if node["gradient"]:
+    if node["gradient"] and node["gradient"]["right"]:
         found.append(f"{node['gradient']['left']['text']} = {node['gradient']['right']['text']}")
     return found
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..document import Calc, Cell, Head, Item, Line, Para, Reason, Sentence, Table, join, math, plain, said
-from ..names import ascii_name, ascii_text
+from ..names import ascii_name, ascii_text, latex_name
 from ..prose import prose_latex
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "notes",
     "other_axes",
     "own_checks",
+    "regrouping",
     "results",
     "shape",
     "small_sizes",
@@ -40,10 +42,8 @@ def shape(sizes: list[str]) -> Cell:
 
 
 def _size_latex(size: str) -> str:
-    found = prose_latex(size).replace("$", "")
-    return (
-        found if (size.replace("_", "").isalpha() and len(size) == 1) or not size.isalpha() else rf"\mathit{{{size}}}"
-    )
+    named = re.sub(r"[^\W\d]\w*(?:\[[^\]]*\])?", lambda m: latex_name(m[0]), size)
+    return named.replace("*", r"\, ")
 
 
 def _taken(record: Json) -> frozenset[str]:
@@ -84,15 +84,12 @@ def given(record: Json, level: int) -> Iterator[Part]:
     yield Head(plain("NOTATION"))
     x = next((n["name"] for n in record["names"] if n["wrt"]), "x")
     yield Para(mixed("⟨A, B⟩ is the sum over all entries of A ⊙ B: for columns aᵀ b, for matrices tr(Aᵀ B)."))
-    yield Para(
-        mixed(
-            f"d{x} is an arbitrary increment of {x}, of the same shape. d of a computed name is the part of "
-            "its "
-            "change that is linear in the increments; what is left is of second order.",
-            taken,
-        )
-    )
+    yield Para(mixed(f"d{x} is an arbitrary increment of {x}, of the same shape. d of a computed name is the part of its "
+                     "change that is linear in the increments; what is left is o(‖increments‖), and only one linear map "
+                     "leaves so little.", taken))  # fmt: skip
     yield from _gradients(header["naming"], x, E, taken)
+    for c in header["constants"]:
+        yield Para(said(c))
     if header["seed"] is not None:
         yield Para(mixed(f"{E} is the scalar, not written here, whose gradient is given.", taken | {E}))
     if level >= 3:
@@ -126,6 +123,16 @@ def _gradients(naming: Json, x: str, E: str, taken: frozenset[str]) -> Iterator[
         yield Para(said(naming["note"]))
 
 
+def regrouping(record: Json) -> Iterator[Part]:
+    """What moving a factor rests on, once: one finite sum, grouped in another way."""
+    rules = {r for s in record["steps"] if s["kind"] == "move" for r in s["rules"]}
+    if rules & {"M-LEFT", "M-RIGHT", "M-BCAST", "M-T"}:
+        yield Para(mixed("To move a factor to the other side of a pairing is to regroup one finite sum: Σ_ij g_i M_ij d_j is "
+                         "Σ_j (Σ_i M_ij g_i) d_j, summed over the first axis of M and not the second, which is written Mᵀ g: "
+                         "that is all a transpose is. A trace may be rotated for the same reason: "
+                         "tr(A B) = Σ_ij A_ij B_ji = Σ_ji B_ji A_ij = tr(B A).", _taken(record)))  # fmt: skip
+
+
 def _name(n: Json) -> Cell:
     return Cell(n["name"], n["ascii"], n["latex"])
 
@@ -145,18 +152,14 @@ def _why(s: Json, level: int) -> Reason | None:
 def why(record: Json) -> Iterator[Part]:
     """The role table of every backward equation, read off its index sums, and where the name is used."""
     yield Head(plain("WHY THE EQUATIONS LOOK LIKE THIS"))
-    yield Para(
-        mixed(
-            "Written with indices, each gradient is a finite sum of products. Where an index is left decides "
-            "the "
-            "notation: in two factors and not kept, it is summed (matrix product); in two factors and kept, "
-            "⊙; in one factor and kept, a free axis; in one factor and not kept, a sum."
-        )
-    )
+    yield Para(mixed("Written with indices, each gradient is a finite sum of products. Where an index is left decides the "
+                     "notation: in two factors and not kept, it is summed (matrix product); in two factors and kept, ⊙; in "
+                     "one factor and kept, a free axis; in one factor and not kept, a sum."))  # fmt: skip
+    yield from _same(record)
     for b in record["backward"]:
-        if b["trivial"]:
+        if not _explained(b):
             continue
-        yield Head(join([b["left"], "=", b["value"]]), 3)
+        yield Head(join([b["left"], "=", b["closed"]]), 3)
         if b["index"]:
             yield Calc(join([b["index"]["left"], "=", b["index"]["right"]]))
         if b["roles"] is None:
@@ -165,6 +168,33 @@ def why(record: Json) -> Iterator[Part]:
             yield from _roles(b)
         for u in b["used"]:
             yield Para(said(u), bullet="– ")
+
+
+def _same(record: Json) -> Iterator[Part]:
+    """That the index forms are the matrix forms, and that the chain rule on single numbers gives the same."""
+    shown = [b for b in record["backward"] if _explained(b)]
+    forms = [{e["level"] for e in b["index"]["evidence"]} for b in shown if b["index"]]
+    said = ""
+    if forms and all("PROVED-CANON" in f for f in forms):
+        said = "Each index form below has the same canonical network as its matrix form (I-EXPAND: PROVED-CANON)."
+    elif forms:
+        said = (
+            "Each index form below was compared with its matrix form (I-EXPAND: "
+            + ", ".join(sorted(set().union(*forms)))
+            + ")."
+        )
+    ends = ("lift",) if any(q["ranges"] for q in record["core"]) else ("lift", "collect")
+    derived = {s["about"] for s in record["index_steps"] if s["kind"] in ends}
+    if shown and all(b["name"] in derived for b in shown):
+        said += (" The chain rule on single numbers (style index) gives the same equations: there, too, the last step of each "
+                 "is a checked equation with the matrix form.")  # fmt: skip
+    if said:
+        yield Para(mixed(said.strip()))
+
+
+def _explained(b: Json) -> bool:
+    """Whether RESULT shows the equation."""
+    return not b["trivial"] and (not b["auxiliary"] or b["needed"])
 
 
 def _roles(b: Json) -> Iterator[Part]:
@@ -237,9 +267,9 @@ def small_sizes(record: Json) -> Iterator[Part]:
     shown = ", ".join(f"{k} = {v}" for k, v in sizes.items())
     yield Head(plain("ENTRY BY ENTRY" + (f", {shown}" if shown else "")))
     for b in record["backward"]:
-        if not b["entries"] or b["trivial"]:
+        if not b["entries"] or not _explained(b):
             continue
-        yield Head(join([b["left"], "=", b["value"]]), 3)
+        yield Head(join([b["left"], "=", b["closed"]]), 3)
         rows = [(join([e["left"]]), join(["=", e["right"]])) for e in b["entries"]]
         if b["entries_left_out"]:
             rows.append((join(["…"]), Cell("", "", "")))
@@ -295,25 +325,32 @@ def own_checks(steps: list[Json]) -> Iterator[Part]:
         yield Para(mixed(f"this reading, {level}, {which}: {detail}"), bullet="– ")
 
 
-def notes(record: Json, level: int) -> Iterator[Part]:
-    """Conventions, and what the derivation rests on."""
+def notes(record: Json, level: int, checks: str = "checks") -> Iterator[Part]:
+    """Conventions, and what the derivation rests on; `checks` names those of the steps that the page shows."""
     taken = _taken(record)
     lines = [s for s in record["steps"] if s["kind"] in ("note", "convention")]
     if lines or record["header"]["conventions"]:
         yield Head(plain("CONVENTIONS"))
         yield from (Para(said(c), bullet="– ") for c in record["header"]["conventions"])
+        told: set[str] = set()
         for s in lines:
-            yield Para(said(s["why"]["terse"]), bullet="– ")
+            if s["why"]["terse"]["text"] not in told:
+                yield Para(said(s["why"]["terse"]), bullet="– ")
             for k in ("explain", "teach"):
-                if s["why"][k] and level >= (2 if k == "explain" else 3):
+                if s["why"][k] and level >= (2 if k == "explain" else 3) and s["why"][k]["text"] not in told:
                     yield Para(said(s["why"][k]), indent=6)
+            told.update(w["text"] for w in s["why"].values() if w)
     if record["checks"]:
         yield Head(plain("CHECKS"))
         for f in record["final"]:
             name = f"FINAL, {f['level']}" if f["level"].startswith("TESTED") else f["level"]
             yield Para(mixed(f"{name}: {f['detail']}", taken), bullet="– ")
-        total = record["counts"]["steps"]
-        for c in record["checks"]:
+        if level >= 3:
+            yield Para(plain("FINAL does not look at the derivation: it compares the gradients with the program. How often a wrong "
+                             "one passes is measured by tools/mutants.py (table in README.md); every step is in the record, "
+                             "--format json (docs/record.md)."), indent=6)  # fmt: skip
+        total = len(record["index_steps"]) if checks == "index_checks" else record["counts"]["steps"]
+        for c in record[checks]:
             n = len(c["steps"])
             which = f"all {total} steps" if n == total else f"{n} of {total} steps"
             yield Para(mixed(f"{c['level']}, {which}: {c['detail']}", taken), bullet="– ")

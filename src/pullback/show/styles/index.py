@@ -86,5 +86,5 @@ def index(record: Json, level: int) -> Document:
     doc.parts += other_axes(record, level)
     doc.parts += results(record)
     doc.parts += conditions(record)
-    doc.parts += notes(record, level)
+    doc.parts += notes(record, level, "index_checks")
     return doc

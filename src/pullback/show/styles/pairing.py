@@ -21,7 +21,7 @@ from ..document import (
     said,
 )
 from ..whynots import why_nots
-from .common import conditions, for_all, given, mixed, notes, other_axes, results, small_sizes, why
+from .common import conditions, for_all, given, mixed, notes, other_axes, regrouping, results, small_sizes, why
 from .induction import induction
 
 __all__ = ["pairing", "written_out"]
@@ -100,8 +100,10 @@ class _Writer:
                 Line("=", self.reason(substitute, "terse", "teach"), _plus([math(substitute["right"]), *rest]))
             )
         moved = [self.moves(c) for c in b["chains"]]
+        last = _plus([*(self.final(c) for c in b["chains"]), *rest])
+        whole = join([self.d, "=", last]) if b["frontier"] else last
         if self.level < 2:
-            yield Calc(first, (Line("=", None, _plus([*(self.final(c) for c in b["chains"]), *rest])),))
+            yield Calc(first, (Line("=", None, last),) if first.text != whole.text else ())
         elif len(moved) == 1 and not rest:
             if lines or moved[0]:
                 yield Calc(first, (*lines, *moved[0]))
@@ -111,8 +113,27 @@ class _Writer:
             for c, steps in zip(b["chains"], moved, strict=True):
                 if steps:
                     yield Calc(math(c["term"]), steps)
+            if b["frontier"] and any(moved):  # dE with every increment of this equation bare
+                yield Calc(whole)
         for done in b["concluded"]:
             yield from self.conclusion(done)
+
+    def order(self) -> Iterator[Para]:
+        """Why the last computed increment is eliminated first: cost, and nothing else."""
+        shapes = {n["name"]: n["shape"] for n in self.r["names"]}
+        pairs = [(b["name"], c["of"]) for b in self.r["blocks"] for c in b["chains"]
+                 if shapes.get(b["name"]) and shapes.get(c["of"]) and "D-FUN" not in self.steps[b["differential"]]["rules"]]  # fmt: skip
+        said = (
+            "The increment computed last is eliminated first. Any order gives the same gradients, since they are unique"
+        )
+        if pairs:
+            v, x = max(pairs, key=lambda p: len(shapes[p[0]] + shapes[p[1]]))
+            jacobian, gradient = (" · ".join(f"({s})" if " " in s else s for s in sizes)
+                                  for sizes in (shapes[v] + shapes[x], shapes[x]))  # fmt: skip
+            said += (
+                f"; this one is cheap: ∂{v}/∂{x}, with {jacobian} entries, is never formed, only ∇{x}, with {gradient}"
+            )
+        yield Para(mixed(said + ".", frozenset(shapes)))
 
     def final(self, chain: Json) -> Cell:
         return math(self.steps[chain["moves"][-1]]["right"]) if chain["moves"] else math(chain["term"])
@@ -207,6 +228,8 @@ def pairing(record: Json, level: int) -> Document:
     doc = Document(mixed(record["header"]["title"] or "Backward equations, by differentials and pairings"))
     doc.parts += given(record, level)
     doc.parts.append(Head(plain("DERIVATION")))
+    if level >= 3:
+        doc.parts += [*w.order(), *regrouping(record)]
     for n, b in enumerate(record["blocks"], 1):
         doc.parts += w.block(n, b)
     doc.parts += w.written_out()

@@ -30,7 +30,7 @@ class _Writer:
         yield Head(Cell(f"({number})  {shown['text']}", f"({number})  {shown['ascii']}", tex), 3)
         for s in steps:
             if s["kind"] == "entries":
-                if s["array"]:
+                if s["array"] or s["rows"][0]["right"]["text"] != self.core[home]["right"]["text"]:
                     yield from self.rows(s, False)
                 continue
             yield from self.rows(s, True)

@@ -1,0 +1,87 @@
+"""LIFT: every printed gradient, read back by the parser, has the meaning that was proved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from .algebra.canonical import equal
+from .algebra.dims import Dim
+from .algebra.expr import Expr, postorder
+from .algebra.indexed import family_of
+from .algebra.ops.arithmetic import rational
+from .algebra.ops.free import is_free_function, is_free_map, is_name, var
+from .algebra.ops.structure import zeros
+from .calculus.derivation import Derivation
+from .errors import CheckFailed, PullbackError
+from .language.program import FunctionKind, Program
+from .language.text import parse_expression
+from .proof.claim import modular_equal
+from .proof.sizes import symbols_of
+from .show import notation
+from .show.names import ascii_name
+from .step import Evidence
+
+__all__ = ["kinds_of", "read_back"]
+
+
+def read_back(d: Derivation, program: Program) -> Evidence:
+    """The evidence that every printed gradient is read as what was proved. Raises CheckFailed C006."""
+    kinds = kinds_of(program)
+    count = 0
+    for b in d.backward:
+        for e in dict.fromkeys((b.value, b.closed)):
+            for write, spell in ((notation.text, str), (notation.ascii, ascii_name)):
+                try:
+                    again = parse_expression(write(e), _scope(e, kinds, write), spell)
+                except PullbackError as why:  # the text is ours, and so is the mistake
+                    raise _misprinted(b.of, write(e)) from why
+                if again is rational(0):  # a zero of any shape is written 0; the shape stands beside it
+                    again = zeros(e.shape) if e.shape else again
+                if again is not e and not _same(again, e):
+                    raise _misprinted(b.of, write(e))
+                count += 1
+    return Evidence(
+        "LIFT",
+        f"{count} printed gradients, Unicode and ASCII, read back by the parser mean what was proved",
+        {"count": count},
+    )
+
+
+def _misprinted(v: Expr, text: str) -> CheckFailed:
+    return CheckFailed("C006", f"internal error: ∇{v.attrs[0]} is printed as {text}, which reads differently",
+                       hint="please report this program: the result is withheld")  # fmt: skip
+
+
+def _same(a: Expr, b: Expr) -> bool:
+    """Whether two expressions mean the same: equal modulo p, or where there is no point to test it at, by canonical form."""
+    tested = modular_equal(a, b, {}) if a.shape == b.shape else None
+    return tested is not None and (bool(tested) or equal(a, b))
+
+
+def _scope(e: Expr, kinds: Mapping[str, FunctionKind], write: Callable[[Expr], str]) -> dict[str, Expr | FunctionKind]:
+    """The names that `e` is written with, as the parser must read them; sizes are known through shapes."""
+    scope: dict[str, Expr | FunctionKind] = {"·": var("·", tuple(map(Dim.symbol, sorted(symbols_of([e])))))}
+    for x in postorder(e):
+        if is_name(x):
+            scope[write(x)] = x
+        elif is_free_map(x) or is_free_function(x):
+            name = x.attrs[0]
+            scope[name] = kinds.get(name) or next(k for n, k in kinds.items() if family_of(n) == family_of(name))
+    return scope
+
+
+def kinds_of(program: Program) -> dict[str, FunctionKind]:
+    """What the program's unknown functions are, from their use."""
+    found: dict[str, FunctionKind] = {}
+    for q in program.equations:
+        for e in postorder(q.rhs):
+            if is_free_map(e):
+                found[e.attrs[0]] = FunctionKind("entrywise")
+            elif is_free_function(e):
+                shapes = tuple(a.shape for a in e.args)
+                known = found.get(e.attrs[0])
+                if known is not None and known.args != shapes:  # one function of arguments of every size
+                    found[e.attrs[0]] = FunctionKind("tensor", e.attrs[2])
+                else:
+                    found[e.attrs[0]] = FunctionKind("tensor", e.attrs[2], shapes)
+    return found
