@@ -265,3 +265,16 @@ def test_every_format(text: str) -> None:
 def test_the_same_question_has_the_same_answer() -> None:
     texts = [pb.prove("tr(A B C) = tr(A C B)").text() for _ in range(2)]
     assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "W[k] : (n[k+1], n[k]); a[1] : n[1]; z[k+1] = W[k] a[k] for k = 1..L-1; prove z[2] = W[1] a[1]",
+        "x[t] : n for t = 1..T; prove sum_{t=1..T} x[t] = 0",
+    ],
+)
+def test_equations_for_every_value_of_an_index_are_refused(text: str) -> None:
+    with pytest.raises(pb.UnsupportedError) as caught:
+        pb.prove(text)
+    assert caught.value.code == "U036"

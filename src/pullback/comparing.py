@@ -12,7 +12,7 @@ from .algebra.expr import Expr, substitute
 from .algebra.ops.arithmetic import rational
 from .algebra.ops.structure import zeros
 from .api import Derived, derive
-from .errors import ParseError, ShapeError
+from .errors import ParseError, ShapeError, UnsupportedError
 from .language.program import FunctionKind
 from .language.text import parse_expression
 from .proof.related import SECOND, Side, related, renamed
@@ -65,6 +65,9 @@ def compare(first: str | Derived, second: str | Derived, where: str = "") -> Com
     """
     one = first if isinstance(first, Derived) else derive(first)
     two = second if isinstance(second, Derived) else derive(second)
+    if one.program.ranges or two.program.ranges:
+        raise UnsupportedError("U036", "programs with equations for every value of an index cannot be compared",
+                               hint="number the layers: z2 = W1 a1")  # fmt: skip
     given, fixed = _given(one, two, where)
     sizes: dict[str, Dim] = {}
     for v in two.derivation.inputs:

@@ -6,6 +6,8 @@ import json
 from functools import cached_property
 from typing import Any
 
+from .algebra.expr import postorder
+from .errors import UnsupportedError
 from .language.claims import Claims, parse_claims
 from .proof.equality import Question, decide
 from .proof.search import Counterexample
@@ -97,6 +99,10 @@ def prove(source: str, *, name: str = "<text>", dialect: str | None = None) -> P
     """
     claims = parse_claims(source, name=name, dialect=dialect)
     p = claims.program
+    sides = [e for c in claims.claims for e in (c.left, c.right)] + [q.rhs for q in p.equations]
+    if p.ranges or any(e.op.binder for e in postorder(*sides)):
+        raise UnsupportedError("U036", "claims about equations for every value of an index are not supported",
+                               hint="number the names: z2 = W1 a1")  # fmt: skip
     where = {q.var: q.rhs for q in p.equations}
     answers = []
     for c in claims.claims:

@@ -11,11 +11,11 @@ from pullback.algebra.ops.free import is_name, var
 from pullback.calculus import laws
 from pullback.calculus.law import LAWS, NOT_LAWS, Law
 from pullback.errors import PullbackError
-from pullback.proof.claim import symbols_of
 from pullback.proof.equality import Question, decide
 from pullback.proof.field import OutOfDomain, Real
 from pullback.proof.jets import Point
 from pullback.proof.mutants import mutants
+from pullback.proof.sizes import symbols_of
 
 assert laws.basic, "importing the laws declares them"
 SLOW = os.environ.get("PULLBACK_SLOW")
