@@ -388,7 +388,8 @@ def test_bash_completes() -> None:
     assert "examples" in completes("pullback derive exam")
     assert completes("pullback completion ") == {"bash", "zsh", "fish"}
     assert completes("pullback derive --style = i") == {"index"}
-    assert completes("pullback derive --style=") == {"--style=pairing", "--style=index"}
+    assert completes("pullback draw --format=d") == {"--format=dot"}
+    assert completes("pullback derive --style=p") == {"--style=pairing"}
     options = run("completion", "fish").stdout.decode()
     assert options.count("-l help") == 1
     assert "-l target -r" in options

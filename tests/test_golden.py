@@ -85,7 +85,12 @@ def test_rendering_is_the_golden(name: str, kind: str) -> None:
     compare(f"{name}.{kind}", RENDERINGS[kind](derived(name)))
 
 
-INDEXED = ("feedforward", "rnn", "residual", "encoder_decoder")  # what their gradients are: tests/calculus/test_recurrence.py
+INDEXED = (
+    "feedforward",
+    "rnn",
+    "residual",
+    "encoder_decoder",
+)  # what their gradients are: tests/calculus/test_recurrence.py
 
 
 @pytest.mark.parametrize("name", INDEXED)

@@ -144,6 +144,11 @@ def typed(rng: random.Random) -> bytes:
         lines += ["u = " + expression("n", 3), "given grad u as q"]
     if rng.random() < 0.2:
         lines.insert(rng.randrange(len(lines)), rng.choice(LINES))
+    if rng.random() < 0.03:  # a circle, anywhere
+        lines[1:1] = [
+            "c1 = " + rng.choice(["f(c2)", "c2 + x", "X c2"]),
+            "c2 = " + rng.choice(["f(c1)", "c1 + x", "X c1"]),
+        ]
     return rng.choice(["\n", "; "]).join(lines).encode()
 
 

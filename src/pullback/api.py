@@ -134,7 +134,8 @@ class Derived:
     ) -> str:
         readable(self.derivation, style)
         parts = set(PARTS.get(style, ())) | ({"numbers"} if numbers else set())
-        parts |= {"why", "index"} if level >= 3 else set()
+        parts |= {"why"} if level >= 3 else set()
+        parts |= {"index"} if level >= 3 and names != "delta" else set()  # δ is Kronecker's in the index derivation
         parts |= {"why", "entries", "why_not"} if level >= 4 else set()
         found = self._record(parts, names, sizes)
         return render(found, style=style, format=format, level=level, numbers=numbers, **view)

@@ -4,7 +4,7 @@ import pullback as pb
 
 
 def said(text: str) -> set[str]:
-    return {c for s in pb.derive(text).steps for c in s.conditions}
+    return {c["text"] for s in pb.derive(text).record["steps"] for c in s["conditions"]}
 
 
 def test_a_number_has_no_entries() -> None:

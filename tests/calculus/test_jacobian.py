@@ -29,7 +29,7 @@ class Reader:
     """Matrices as they are printed: sums, juxtaposition, ⊗, ᵀ, vec( ), diag( ), f′( ), I_n, 1_n, blocks, names."""
 
     TOKEN = re.compile(
-        r"\s*([+−]|⊗|⊙|[()\[\];,]|ᵀ|\^∘?\d|diagvec|rvec|vec|diag|∇loss|f′|f|[I1]_[A-Za-z]\d*|∇?[A-Za-z]\d*|\d+)"
+        r"\s*([+−]|⊗|⊙|[()\[\];,]|ᵀ|\^∘?\d|zeros|diagvec|rvec|vec|diag|∇loss|f′|f|[I1]_[A-Za-z]\d*|∇?[A-Za-z]\d*|\d+)"
     )
 
     def __init__(self, text: str, names: dict[str, Any]) -> None:
@@ -113,6 +113,14 @@ class Reader:
                 "diag": lambda x: np.diag(x[:, 0]), "f": f, "diagvec": lambda x: np.diag(x)[:, None], "f′": slope, "∇loss": lambda x: self.names["∇loss"],
             }  # fmt: skip
             return table[token](inside)
+        if token == "zeros":
+            self.take("(")
+            extents = [self.take()]
+            while self.peek() == ",":
+                self.take()
+                extents.append(self.take())
+            self.take(")")
+            return np.zeros([int(x) if x.isdigit() else SIZES[x] for x in extents])
         if re.fullmatch(r"[I1]_\w+", token):
             n = self.names.get(token[2:], SIZES.get(token[2:]))
             return np.eye(n) if token[0] == "I" else np.ones((n, 1))
@@ -168,7 +176,7 @@ CASES = {
     "quadratic": ("z = xᵀ A x", {"x": "n", "A": "nn"}, lambda x, A, **_: x.T @ A @ x, {"x": "(A x + Aᵀ x)ᵀ", "A": "xᵀ ⊗ xᵀ"}),
     "trace": ("z = tr(A X)", {"A": "mn", "X": "nm"}, lambda A, X, **_: np.trace(A @ X).reshape(1, 1), {"X": "vec(Aᵀ)ᵀ"}),
     "scalar times": ("Z = s X", {"s": "", "X": "mn"}, lambda s, X, **_: s * X, {"s": "vec(X)", "X": "s (I_n ⊗ I_m)"}),
-    "folded": ("z = [a; 1]", {"a": "n"}, lambda a, **_: np.vstack([a, [[1.0]]]), {"a": "[I_n; 0]"}),
+    "folded": ("z = [a; 1]", {"a": "n"}, lambda a, **_: np.vstack([a, [[1.0]]]), {"a": "[I_n; zeros(1, n)]"}),
 }  # fmt: skip
 
 

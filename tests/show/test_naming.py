@@ -77,7 +77,6 @@ def test_the_legend_has_every_other_spelling(layer: pb.Derived, scheme: str) -> 
     ("scheme", "text", "name"),
     [
         ("bar", "z_bar : m; z = W a + z_bar; E = loss(z)", "z_bar"),
-        ("grad", "z = grad_z(W a); E = loss(z)", "grad_z"),
         ("delta", "δz : m; z = W a + δz; E = loss(z)", "δz"),
         ("delta", "delta_z : m; z = W a + delta_z; E = loss(z)", "delta_z"),
         ("delta", "δ : scalar; z = δ a; E = loss(z)", "δ"),

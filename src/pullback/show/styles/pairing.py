@@ -130,9 +130,7 @@ class _Writer:
             v, x = max(pairs, key=lambda p: len(shapes[p[0]] + shapes[p[1]]))
             jacobian, gradient = (" · ".join(f"({s})" if " " in s else s for s in sizes)
                                   for sizes in (shapes[v] + shapes[x], shapes[x]))  # fmt: skip
-            said += (
-                f"; this one is cheap: ∂{v}/∂{x}, with {jacobian} entries, is never formed, only ∇{x}, with {gradient}"
-            )
+            said += f"; this one is cheap: ∂{v}/∂{x}, with {jacobian} entries, is never formed, only the gradient of {x}, with {gradient}"
         yield Para(mixed(said + ".", frozenset(shapes)))
 
     def final(self, chain: Json) -> Cell:
