@@ -271,7 +271,7 @@ def test_the_same_question_has_the_same_answer() -> None:
     "text",
     [
         "W[k] : (n[k+1], n[k]); a[1] : n[1]; z[k+1] = W[k] a[k] for k = 1..L-1; prove z[2] = W[1] a[1]",
-        "x[t] : n for t = 1..T; prove sum_{t=1..T} x[t] = 0",
+        "h[0] : n; h[t] = f(h[t-1]) for t = 1..T; x[t] : n; s = sum_{t=1..T} x[t]; prove s = s + s",
     ],
 )
 def test_equations_for_every_value_of_an_index_are_refused(text: str) -> None:
