@@ -155,6 +155,8 @@ def test_the_ends_may_be_numbers() -> None:
 REFUSED = [
     ("h[t] = tanh(W h[t-1]) for t = 1..T; E = loss(h[T])", "P044", "h[0]"),
     ("h[0] : n; h[t] = tanh(W h[t-1]) for t = 1..T; E = loss(h[T+1])", "P044", "h[T+1]"),
+    ("h[0] : n; W : (n, n); s[t] = W h[t-1] for t = 1..T; m[t] = tanh(s[t]) for t = 1..T; E = loss(m[T])", "P044", "h[1]"),
+    ("x[1] : n; W[k] : (n, n); z[k] = W[k] x[k] for k = 1..L; E = loss(z[L])", "P044", "x[2]"),
     ("h[0] : n; h[t] = tanh(W h[2*t]) for t = 1..T; E = loss(h[T])", "U030", "2*t"),
     ("h[0] : n; h[t] = tanh(W h[T-t]) for t = 1..T; E = loss(h[T])", "U030", "T - t"),
     ("h[0] : n; h[t] = tanh(W h[s]) for t = 1..T; E = loss(h[T])", "P043", "s"),

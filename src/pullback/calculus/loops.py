@@ -89,15 +89,19 @@ def web(equations: Sequence[Equation], members: Sequence[str]) -> Web:
                 for entry in index_of(x):
                     _readable(x, entry, scope, symbols)
             found.uses.setdefault(family(x), []).append(Use(x, n, tuple(r for r in scope if _speaks(x, r))))
-    for name in members:
-        m = ref(name)
-        if m is not None and m.family in found.makers:
-            found.given.setdefault(m.family, []).append(m)
+    inputs: dict[str, list[Ref]] = {}
+    for m in filter(None, map(ref, members)):
+        of = found.given if m.family in found.makers else inputs
+        of.setdefault(m.family, []).append(m)
     _alike(found)
     for f in found.makers:
         with _about(equations, found.makers[f][-1]):
             _once(found, f)
-            _inside(found, f)
+            _inside(found, f, known_boxes(found, f))
+    for f, given in inputs.items():  # declared one by one: there are no others
+        if f in found.uses and all(_closed(m, found) for m in given):
+            with _about(equations, found.uses[f][0].by):
+                _inside(found, f, adjoin([_given_box(m, found, f) for m in given], Order()))
     _advances(found)
     return found
 
@@ -171,7 +175,7 @@ def _left(q: Equation) -> None:
 
 def made_boxes(w: Web, f: str) -> list[Box]:
     """The members that equations define."""
-    return [box_of(index_of(w.equations[n].var), w.equations[n].ranges) for n in w.makers[f]]
+    return [box_of(index_of(w.equations[n].var), w.equations[n].ranges) for n in w.makers.get(f, ())]
 
 
 def _shown(f: str, box: Box) -> str:
@@ -235,9 +239,8 @@ def known_boxes(w: Web, f: str) -> list[Box]:
     return adjoin([*made_boxes(w, f), *given], Order())
 
 
-def _inside(w: Web, f: str) -> None:
-    """Every use of a defined family reaches only members that exist."""
-    known = known_boxes(w, f)
+def _inside(w: Web, f: str, known: Sequence[Box]) -> None:
+    """Every use of the family reaches only the members that there are. Raises ParseError P044."""
     for use in w.uses.get(f, ()):
         box = box_of(index_of(use.of), use.ranges)
         if not box:

@@ -108,7 +108,7 @@ def derive_recurrence(
         _eliminate(sweep, d, n, q, moving)
         for f in [f for f, k in last.items() if k == n and f in moving]:
             _collect(sweep, d, f, any(e.auxiliary for e in core.equations if family(e.var) == f))
-    for f in moving & reached:
+    for f in sorted(moving & reached):  # in an order that does not change from run to run
         if (
             f not in {family(b.of) for b in d.backward}
             and f in d.web.makers
