@@ -16,14 +16,14 @@ from ..algebra.ops.arithmetic import rational
 from ..algebra.ops.free import gradient, increment, is_var, var
 from ..algebra.ops.series import series, series_ranges
 from ..algebra.ops.structure import zeros
-from ..algebra.ranges import Box, Cells, Order, Range, adjoin
+from ..algebra.ranges import Box, Cells, Order, Range
 from ..step import Claim, Step, Why
 from .axes import axes_notes
 from .conventions import other_axes
 from .core import Definition, Equation, elaborate
 from .derivation import Backward, Derivation
 from .derive import Sweep, added, shortened, start
-from .loops import Web, box_of, family, index_of, made_boxes, web
+from .loops import Web, box_of, family, index_of, known_boxes, web
 from .simplify import simplify
 from .transpose import bare, pairing
 
@@ -180,7 +180,7 @@ def _collect(sweep: _Sweep, d: Recurrence, f: str, auxiliary: bool) -> None:
     if mine and not mine[0].box:
         _region(sweep, d, mine, (), (), auxiliary)
         return
-    defined = adjoin(made_boxes(d.web, f), Order()) if f in d.web.makers else []
+    defined = known_boxes(d.web, f) if f in d.web.makers else []
     boxes = [*(c.box for c in mine), *defined]
     unused = frozenset({-1})
 
