@@ -152,6 +152,19 @@ def test_a_declared_member_that_reaches_nothing_has_gradient_zero() -> None:
     assert "∇h[t] = 0  (t = 0..T−1)" in rows(d)
 
 
+def test_a_member_of_an_undeclared_family_has_its_own_size() -> None:
+    d = pb.derive(
+        "W[k] : (n[k], n[k-1]); a[0] : n[0]; a[k] = f(W[k] a[k-1] + b[k]) for k = 1..L; E = loss(a[L]) + ‖b[L]‖²"
+    )
+    [last] = [v for v in d.program.inputs if v.attrs[0] == "b[L]"]
+    assert str(last.shape[0]) == "n[L]"
+
+
+def test_an_input_that_reaches_nothing_has_gradient_zero() -> None:
+    d = pb.derive("a[0] : n[0]; W[k] : (n[k], n[k-1]); a[k] = f(W[k] a[k-1] + b[k]) for k = 1..L; E = loss(b[L])")
+    assert "∇b[k] = 0  (k = 1..L−1)" in rows(d)
+
+
 def test_the_ends_may_be_numbers() -> None:
     d = pb.derive("h[0] : n; h[t] = tanh(W h[t-1]) for t = 1..5; E = loss(h[5])")
     assert rows(d)[1] == "∇h[5] = ∇loss(h[5])"

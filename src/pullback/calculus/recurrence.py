@@ -180,7 +180,9 @@ def _collect(sweep: _Sweep, d: Recurrence, f: str, auxiliary: bool) -> None:
     if mine and not mine[0].box:
         _region(sweep, d, mine, (), (), auxiliary)
         return
-    defined = known_boxes(d.web, f) if f in d.web.makers else []
+    defined = known_boxes(d.web, f)
+    if f not in d.web.makers:  # an input: its members are those that are used at all
+        defined += [box_of(index_of(u.of), u.ranges) for u in d.web.uses[f]]
     boxes = [*(c.box for c in mine), *defined]
     unused = frozenset({-1})
 
@@ -350,9 +352,10 @@ def _why_collected(name: str, active: Sequence[Contribution], rests: Sequence[tu
 
 
 def _zero(sweep: _Sweep, d: Recurrence, f: str, cell: Box) -> None:
-    """Members that are computed and not used: their gradient is 0."""
+    """Members that reach nothing: their gradient is 0."""
     assert d.web is not None
-    like = d.web.equations[d.web.makers[f][0]].var
+    made = [d.web.equations[n].var for n in d.web.makers.get(f, ())]
+    like = [*made, *(u.of for u in d.web.uses.get(f, ()) if u.ranges), *(u.of for u in d.web.uses.get(f, ()))][0]
     letters = [next(iter(x.symbols()), "k") for x in index_of(like)]
     index = [a if a == b else Dim.symbol(x) for (a, b), x in zip(cell, letters, strict=True)]
     ranges = tuple(Range(x, a, b) for (a, b), x in zip(cell, letters, strict=True) if a != b)

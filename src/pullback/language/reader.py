@@ -297,6 +297,10 @@ class Reader:
         self.scope = {n: v for n, v in self.scope.items() if n not in self.scan.defined}
         for name, value in self.scope.items():
             shape = self.sizes.shape(value.shape)
+            member = ref(name)
+            told = self.guessed_families.get(member.family) if member is not None else None
+            if member is not None and told is not None:  # its size was not known yet when this member was first met
+                shape = self.sizes.shape(Family(told.like, self.sizes.shape(told.shape)).at(member))
             self.scope[name] = Val(shape, free.var(name, shape))
 
     # ---- the result
