@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..algebra.canonical import equal
@@ -13,10 +14,11 @@ from ..algebra.ops.free import increment, is_name, is_var
 from ..algebra.ops.series import series_ranges, write_out
 from ..algebra.ops.structure import zeros
 from ..errors import CheckFailed, UnsupportedError
-from ..step import Evidence, Step
+from ..step import Claim, Evidence, Step
 from .field import Modular, OutOfDomain, P
 from .jets import Point, sizes_for
 from .sizes import TRIALS, Rounds, Sizes, rounds
+from .standins import Standins, standins
 
 __all__ = ["Memo", "check", "degree", "modular_equal", "nowhere"]
 
@@ -53,7 +55,12 @@ def degree(exprs: Iterable[Expr], cells: int, known: dict[Expr, int] | None = No
 
 def modular_equal(left: Expr, right: Expr, where: Mapping[Expr, Expr]) -> list[Sizes] | None:
     """The sizes at which left = right was confirmed modulo p at random points, or None if it is false."""
-    found = _compared((substitute_all(left, where), substitute_all(right, where)), proved=False)
+    sides = substitute_all(left, where), substitute_all(right, where)
+    for small in standins(sides):
+        found = _compared((small.expr(sides[0]), small.expr(sides[1])), proved=False)
+        if found is not None and found.sizes:
+            return found.sizes
+    found = _compared(sides, proved=False)
     return None if found is None else found.sizes
 
 
@@ -120,9 +127,29 @@ def check(step: Step, memo: Memo) -> Step:
     key = (claim.kind, *_pattern(claim.left, claim.right, claim.where))
     found = memo.get(key)
     if found is None:
+        for small in standins(_expressions(claim)):
+            try:
+                found = check(replace(step, claim=_in_general(claim, small)), memo).evidence
+            except (CheckFailed, UnsupportedError):  # the numbers may matter
+                continue
+            memo[key] = found
+            return step.proved(found)
         found = tuple(_equation(step) if claim.kind == "EQ" else _differential(step))
         memo[key] = found
     return step.proved(found)
+
+
+def _expressions(claim: Claim) -> list[Expr]:
+    sides = [claim.left, claim.right] if claim.kind == "EQ" else [claim.left.var, claim.left.value, claim.right]
+    return [*sides, *(e for pair in claim.where.items() for e in pair)]
+
+
+def _in_general(claim: Claim, small: Standins) -> Claim:
+    """The claim for any sizes in the place of large numbers."""
+    left = claim.left
+    moved = small.expr(left) if claim.kind == "EQ" else replace(left, var=small.expr(left.var), value=small.expr(left.value))
+    where = {small.expr(k): small.expr(v) for k, v in claim.where.items()}
+    return Claim(claim.kind, moved, small.expr(claim.right), where)
 
 
 def _pattern(left: Any, right: Any, where: Mapping[Any, Any]) -> tuple[Any, ...]:

@@ -38,6 +38,29 @@ class Problem:
         """Everything whose sizes a test must choose."""
         return [*self.inputs, *(v for _, v in self.forward), *(v for _, v in self.backward)]
 
+    def everything(self) -> list[Expr]:
+        """Every expression there is, names included."""
+        pairs = [*self.forward, *self.helpers, *self.backward, *((a, b) for a, b, _ in self.facts)]
+        seed = [self.seed] if self.seed is not None else []
+        return [*(e for pair in pairs for e in pair), self.target, *seed, *self.inputs, *self.probed]
+
+    def mapped(self, change: Callable[[Expr], Expr]) -> Problem:
+        """The same problem about other expressions."""
+
+        def pairs(of: Sequence[tuple[Expr, Expr]]) -> list[tuple[Expr, Expr]]:
+            return [(change(a), change(b)) for a, b in of]
+
+        return Problem(
+            forward=pairs(self.forward),
+            helpers=pairs(self.helpers),
+            backward=pairs(self.backward),
+            target=change(self.target),
+            seed=None if self.seed is None else change(self.seed),
+            inputs=[change(e) for e in self.inputs],
+            probed=[change(e) for e in self.probed],
+            facts=[(change(a), change(b), where) for a, b, where in self.facts],
+        )
+
     def definitions(self) -> list[tuple[Expr, Expr]]:
         """Every equation, the user's and the claimed ones, in order of computation."""
         return [*self.forward, *self.helpers, *((gradient(v), g) for v, g in self.backward)]
