@@ -124,19 +124,20 @@ def check(step: Step, memo: Memo) -> Step:
         return step  # by proof.recur, which has the written-out programs; without evidence it is not shown
     if claim.kind == "DEFINITION":
         return step.proved([Evidence("DEFINITION", "nothing to prove: it gives a name or states a convention")])
+    for small in standins(_expressions(claim)):
+        try:
+            return step.proved(_evidence(replace(step, claim=_in_general(claim, small)), memo))
+        except (CheckFailed, UnsupportedError):  # the numbers may matter
+            continue
+    return step.proved(_evidence(step, memo))
+
+
+def _evidence(step: Step, memo: Memo) -> tuple[Evidence, ...]:
+    claim = step.claim
     key = (claim.kind, *_pattern(claim.left, claim.right, claim.where))
-    found = memo.get(key)
-    if found is None:
-        for small in standins(_expressions(claim)):
-            try:
-                found = check(replace(step, claim=_in_general(claim, small)), memo).evidence
-            except (CheckFailed, UnsupportedError):  # the numbers may matter
-                continue
-            memo[key] = found
-            return step.proved(found)
-        found = tuple(_equation(step) if claim.kind == "EQ" else _differential(step))
-        memo[key] = found
-    return step.proved(found)
+    if key not in memo:
+        memo[key] = tuple(_equation(step) if claim.kind == "EQ" else _differential(step))
+    return memo[key]
 
 
 def _expressions(claim: Claim) -> list[Expr]:
@@ -147,7 +148,11 @@ def _expressions(claim: Claim) -> list[Expr]:
 def _in_general(claim: Claim, small: Standins) -> Claim:
     """The claim for any sizes in the place of large numbers."""
     left = claim.left
-    moved = small.expr(left) if claim.kind == "EQ" else replace(left, var=small.expr(left.var), value=small.expr(left.value))
+    moved = (
+        small.expr(left)
+        if claim.kind == "EQ"
+        else replace(left, var=small.expr(left.var), value=small.expr(left.value))
+    )
     where = {small.expr(k): small.expr(v) for k, v in claim.where.items()}
     return Claim(claim.kind, moved, small.expr(claim.right), where)
 
