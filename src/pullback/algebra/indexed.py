@@ -135,12 +135,13 @@ def at(e: Expr, bind: Mapping[str, Dim]) -> Expr:
 
 
 def letters_of(e: Expr) -> frozenset[str]:
-    """The letters in the indices of names and sizes under `e`, those that a sum binds among them."""
-    found: set[str] = set()
+    """The letters in the indices of names and sizes under `e`, without those that a sum inside it binds."""
+    done: dict[Expr, frozenset[str]] = {}
     for x in postorder(e):
-        for a in x.attrs:
-            found |= _letters(a)
-    return frozenset(found)
+        inner = frozenset().union(*(done[a] for a in x.args))
+        own = frozenset().union(*map(_letters, x.attrs))
+        done[x] = own | (inner - {x.attrs[0]} if x.op.binder else inner)
+    return done[e]
 
 
 def _letters(a: object) -> set[str]:

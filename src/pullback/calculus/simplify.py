@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from ..algebra.expr import Expr, postorder, substitute
+from ..algebra.indexed import letters_of
 from ..algebra.lift import NotLiftable, as_einsum, cost, lift
 from ..algebra.network import TooLarge
 from ..algebra.ops.arithmetic import add, const, neg, power, rational, sdiv, smul, sub
@@ -99,10 +100,10 @@ def _numbers(e: Expr) -> tuple[Expr, str] | None:
             if c != 1 and rest is not None and c != 0 and not _long(c):
                 args = (*e.args[:k], rest, *e.args[k + 1 :])
                 return scaled(c, Expr.make(e.op, args, e.attrs, e.shape)), "S-LINEAR"
-            if a.op is smul and e.op.linear == "each":
+            if a.op is smul and e.op.linear == "each" and not _bound(e, a.args[0]):
                 args = (*e.args[:k], a.args[1], *e.args[k + 1 :])
                 return smul(a.args[0], Expr.make(e.op, args, e.attrs, e.shape)), "S-LINEAR"
-            if a.op is sdiv and e.op.linear == "each" and e.op is not smul:
+            if a.op is sdiv and e.op.linear == "each" and e.op is not smul and not _bound(e, a.args[1]):
                 args = (*e.args[:k], a.args[0], *e.args[k + 1 :])
                 return sdiv(Expr.make(e.op, args, e.attrs, e.shape), a.args[1]), "S-LINEAR"
     if e.op is add and e.args[1].op is neg:
@@ -110,6 +111,11 @@ def _numbers(e: Expr) -> tuple[Expr, str] | None:
     if e.op is sub and e.args[1].op is neg:
         return e.args[0] + e.args[1].args[0], "S-NUMBERS"
     return None
+
+
+def _bound(e: Expr, factor: Expr) -> bool:
+    """Whether the factor differs from term to term of the sum over an index `e`."""
+    return e.op.binder and e.attrs[0] in letters_of(factor)
 
 
 def tidy(e: Expr) -> tuple[Expr, Rules]:

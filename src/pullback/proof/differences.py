@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from random import Random
 from typing import Any
 
@@ -70,10 +70,12 @@ def _refused(what: str, error: float) -> CheckFailed:
 
 @dataclass(frozen=True, slots=True)
 class _Difference:
-    """An estimate of a slope, and how far it may be off."""
+    """An estimate of a slope, how far it may be off, and the largest slope that these steps can see: value / step
+    where they do not agree."""
 
     slope: float
     error: float
+    reach: float
 
 
 def _differences(at: Any, noise: float) -> Iterator[_Difference]:
@@ -81,13 +83,16 @@ def _differences(at: Any, noise: float) -> Iterator[_Difference]:
     last: tuple[float, float] | None = None
     for h in _STEPS:
         try:
-            slope = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h)
+            ahead, behind, far, back = at(h), at(-h), at(2 * h), at(-2 * h)
         except OutOfDomain:
             last = None
             continue
+        slope = (8 * (ahead - behind) - (far - back)) / (12 * h)
         if last is not None:
             fine = slope if h < last[0] else last[1]
-            yield _Difference(fine, abs(slope - last[1]) + 2 * noise / min(h, last[0]))
+            apart, rounding = abs(slope - last[1]), 2 * noise / min(h, last[0])
+            reach = max(map(abs, (ahead, behind, far, back))) / max(h, last[0]) if apart > rounding else inf
+            yield _Difference(fine, apart + rounding, reach)
         last = h, slope
 
 
@@ -105,7 +110,8 @@ def _relative(at: Any, noise: float, claimed: float, size: float) -> tuple[float
     distance = abs(found.slope - claimed)
     if scale == 0:
         return 0.0, True
-    if found.error > _USEFUL * scale:
+    # A program that oscillates within a step has differences far smaller than its slope, at every step.
+    if found.error > _USEFUL * max(abs(found.slope), min(abs(claimed), found.reach)):
         return None
     return distance / scale, distance <= _TOLERANCE * scale + 4 * found.error + 64 * _ULP * size
 
