@@ -28,10 +28,10 @@ from .language.operators import program_of
 from .language.program import Program, choose_target
 from .language.text import parse_program
 from .pictures import picture
-from .proof.claim import check
+from .proof.claim import Memo, check
 from .proof.final import Problem, confirm
 from .proof.problem import sampled
-from .proof.recur import confirm_all, prove_induction, write_all
+from .proof.recur import confirm_all, prove_induction, within_reach, write_all
 from .proof.sizes import symbols_of
 from .proof.whynot import WhyNot, why_not
 from .readback import kinds_of, read_back
@@ -280,8 +280,10 @@ def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr,
         raise UnsupportedError("U033", "an assumption about values cannot be used together with an index",
                                hint="leave the `assume` line out")  # fmt: skip
     families = _families(program, wrt)
+    rows = [(q.var, q.rhs, program.ranges.get(q.name, ())) for q in program.equations]
     try:
         derivation = derive_recurrence(definitions, program.inputs, program.members, goal, families, seed=seed)
+        within_reach(rows, derivation.least)
     except PullbackError as error:
         equation = program.equation(error.about)
         raise error.at(equation.span if equation else None) from None
@@ -291,7 +293,6 @@ def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr,
     induction(derivation, add)
     derivation.steps = list(_checked(derivation.steps, progress))
     printed = read_back(derivation, program)
-    rows = [(q.var, q.rhs, program.ranges.get(q.name, ())) for q in program.equations]
     helpers = [(q.var, q.value, q.ranges) for q in derivation.core.equations if q.auxiliary]
     written = write_all(rows, helpers, derivation.backward, goal, seed, program.members, derivation.least)
     found = confirm_all(written)
@@ -318,7 +319,7 @@ def _families(program: Program, wrt: Sequence[str] | None) -> list[str]:
 
 def _checked(steps: Sequence[Step], progress: Callable[[str, float], None] | None) -> Iterator[Step]:
     """The steps with their evidence; `progress` hears of every hundredth."""
-    memo: dict[Any, Any] = {}
+    memo = Memo()
     for k, s in enumerate(steps):
         if progress is not None and k % 100 == 0:
             progress("checking steps", k / len(steps))

@@ -54,8 +54,9 @@ def _misprinted(v: Expr, text: str) -> CheckFailed:
 
 def _same(a: Expr, b: Expr) -> bool:
     """Whether two expressions mean the same: equal modulo p, or where there is no point to test it at, by canonical form."""
-    tested = modular_equal(a, b, {}) if a.shape == b.shape else None
-    return tested is not None and (bool(tested) or equal(a, b))
+    proved = a.shape == b.shape and equal(a, b)
+    tested = modular_equal(a, b, {}, proved=proved) if a.shape == b.shape else None
+    return tested is not None and (proved or bool(tested))
 
 
 def _scope(e: Expr, kinds: Mapping[str, FunctionKind], write: Callable[[Expr], str]) -> dict[str, Expr | FunctionKind]:

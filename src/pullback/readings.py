@@ -43,7 +43,7 @@ def _checked(steps: Iterable[Step], memo: Memo) -> list[Step]:
 
 def _index(d: Derivation) -> None:
     if not d.index_steps:
-        d.index_steps = _checked(index_steps(d), {})
+        d.index_steps = _checked(index_steps(d), Memo())
 
 
 def _jacobian(d: Derivation) -> None:
@@ -78,7 +78,7 @@ def _diagrams(d: Derivation) -> None:
         numbered = count(1)
         for g in diagrams(d):
             steps = [replace(s, id=f"d{next(numbered)}") for s in g.steps]
-            d.diagrams.append(replace(g, steps=tuple(_checked(steps, {}))))
+            d.diagrams.append(replace(g, steps=tuple(_checked(steps, Memo()))))
 
 
 def _agreement(d: Derivation) -> None:

@@ -15,7 +15,7 @@ from pullback.algebra.ops.series import series
 from pullback.algebra.ops.structure import ones
 from pullback.calculus.core import Equation
 from pullback.errors import CheckFailed, UnsupportedError
-from pullback.proof.claim import check
+from pullback.proof.claim import Memo, check
 from pullback.step import Claim, Step, Why
 
 k, m, n = (Dim.symbol(s) for s in "kmn")
@@ -32,8 +32,8 @@ def differential(q: Equation, right: Expr, *moving: Expr) -> Step:
     return step(q, right, {v: v for v in moving}, "DIFF")
 
 
-def levels(s: Step, memo: dict[Any, Any] | None = None) -> list[str]:
-    return [e.level for e in check(s, {} if memo is None else memo).evidence]
+def levels(s: Step, memo: Memo | None = None) -> list[str]:
+    return [e.level for e in check(s, Memo() if memo is None else memo).evidence]
 
 
 # ---- claims alike are proved once, and only those ------------------------------------------------------------
@@ -49,7 +49,7 @@ SAME = [
 
 @pytest.mark.parametrize(("one", "other"), SAME)
 def test_claims_that_differ_in_names_are_one(one: Step, other: Step) -> None:
-    memo: dict[Any, Any] = {}
+    memo = Memo()
     check(one, memo)
     check(other, memo)
     assert len(memo) == 1
@@ -79,9 +79,9 @@ DIFFERENT = {
 
 @pytest.mark.parametrize(("good", "bad"), DIFFERENT.values(), ids=DIFFERENT)
 def test_a_false_claim_fails_alone_and_after_a_true_one_like_it(good: Step, bad: Step) -> None:
-    memo: dict[Any, Any] = {}
+    memo = Memo()
     check(good, memo)
-    for seen in ({}, memo):
+    for seen in (Memo(), memo):
         with pytest.raises(CheckFailed) as why:
             check(bad, seen)
         assert why.value.code == "C001"
@@ -109,7 +109,7 @@ FALSE = {
 @pytest.mark.parametrize("claim", FALSE.values(), ids=FALSE)
 def test_a_false_claim_is_refused(claim: Step) -> None:
     with pytest.raises(CheckFailed) as why:
-        check(claim, {})
+        check(claim, Memo())
     assert why.value.code == "C001"
     assert any("increment" in x for x in why.value.notes) == any(claim is c for k, c in FALSE.items() if "LINEAR" in k)
 
@@ -124,5 +124,5 @@ def test_each_kind_of_evidence_is_given() -> None:
 
 def test_an_equation_that_is_defined_nowhere_is_refused() -> None:
     with pytest.raises(UnsupportedError) as why:
-        check(step((a - a) ** -1, a), {})
+        check(step((a - a) ** -1, a), Memo())
     assert why.value.code == "U012"

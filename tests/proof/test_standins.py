@@ -12,7 +12,7 @@ from pullback.algebra.ops.arithmetic import rational
 from pullback.algebra.ops.free import var
 from pullback.algebra.ops.reduction import mean_over
 from pullback.errors import CheckFailed, ShapeError
-from pullback.proof.claim import check, modular_equal
+from pullback.proof.claim import Memo, check, modular_equal
 from pullback.proof.standins import standins
 from pullback.step import Claim, Step, Why
 
@@ -51,7 +51,7 @@ def test_what_holds_for_one_number_only_is_confirmed_for_that_number() -> None:
 def test_what_is_false_is_refuted() -> None:
     assert modular_equal(mean_over(x, axes=(0,)), rational(Fraction(1, 65)) * pb.ops.sum(x), {}) is None
     with pytest.raises(CheckFailed):
-        check(claim(pb.ops.sum(x), rational(2) * pb.ops.sum(x)), {})
+        check(claim(pb.ops.sum(x), rational(2) * pb.ops.sum(x)), Memo())
 
 
 def test_numbers_that_depend_on_each_other_are_written_by_each_other() -> None:

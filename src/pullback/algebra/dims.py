@@ -16,13 +16,14 @@ _Monomial = tuple[str, ...]  # sorted symbols, with repetition: ("h", "d"), () f
 class Dim:
     """One axis size in normal form; immutable, compared by value."""
 
-    __slots__ = ("_hash", "terms")
+    __slots__ = ("_hash", "_text", "terms")
 
     terms: tuple[tuple[_Monomial, int], ...]
 
     def __init__(self, terms: Mapping[_Monomial, int]) -> None:
         self.terms = tuple(sorted((m, c) for m, c in terms.items() if c))
         self._hash = hash(self.terms)
+        self._text = ""
 
     @staticmethod
     def symbol(name: str) -> Dim:
@@ -106,6 +107,11 @@ class Dim:
         return total
 
     def __str__(self) -> str:
+        if not self._text:
+            self._text = self._written()
+        return self._text
+
+    def _written(self) -> str:
         parts: list[str] = []
         for m, c in sorted(self.terms, key=lambda t: (-len(t[0]), t[0])):
             body = "*".join(m) if m else ""

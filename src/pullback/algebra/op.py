@@ -12,6 +12,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from numbers import Rational
 from typing import Any
 
@@ -69,6 +70,11 @@ class Meaning:
         self.slots, self.extra = tuple(slots), extra
         self.inputs = tuple(left.split(",")) if self.slots or extra else ()
         self.scale, self.times, self.over, self.power = Fraction(scale), times, over, power
+
+
+@lru_cache(maxsize=256)
+def _plain(spec: str, slots: int) -> Meaning:
+    return Meaning(spec, range(slots))
 
 
 class Reason:
@@ -194,7 +200,7 @@ class Op:
         if self._means is None:
             return None
         if isinstance(self._means, str):
-            return [Meaning(self._means, range(len(e.args)))]
+            return [_plain(self._means, len(e.args))]
         found = self._means(e)
         return found if isinstance(found, list) or found is None else [found]
 

@@ -68,7 +68,7 @@ def _colon(piece: str) -> tuple[str, str, str]:
 def member_pattern(families: frozenset[str]) -> str:
     """The members of these families, with the indices of their entries, as one group `member`."""
     words = "|".join(sorted(map(re.escape, families), key=len, reverse=True))
-    return rf"(?P<member>(?<![^\W])(?:1_)?(?:{words}){_BRACKET}(?:_(?:\{{[A-Za-z, ]*\}}|[A-Za-z]+))?)"
+    return rf"(?P<member>(?<![^\W\d])(?:1_)?(?:{words}){_BRACKET}(?:_(?:\{{[A-Za-z, ]*\}}|[A-Za-z]+))?)"
 
 
 def spelling(token: str) -> str | None:

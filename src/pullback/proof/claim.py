@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from ..algebra.canonical import equal
@@ -23,9 +24,26 @@ from .standins import Standins, standins
 __all__ = ["Memo", "check", "degree", "modular_equal", "nowhere"]
 
 _MOST = 10**17  # a degree beyond which the bound says nothing
+_KEPT, _POINTS = 4096, 16  # arrays that a point keeps, and points
 _TRIES = 32  # new random points when one falls outside a domain
 
-Memo = dict[tuple[Any, ...], tuple[Evidence, ...]]
+
+class Memo:
+    """What one run has confirmed, and the points at which it did: claims share their parts."""
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[Any, ...], tuple[Evidence, ...]] = {}
+        self.points: dict[tuple[Any, ...], Point] = {}
+
+    def point(self, k: int, attempt: int, sizes: Sizes) -> Point:
+        """The point number `attempt` of round k."""
+        key = (k, attempt, *sizes.items())
+        found = self.points.get(key)
+        if found is None or len(found.values) > _KEPT:
+            if len(self.points) > _POINTS:
+                self.points.clear()
+            found = self.points[key] = Point(Modular(f"claim{k}", attempt), sizes)
+        return found
 
 
 def degree(exprs: Iterable[Expr], cells: int, known: dict[Expr, int] | None = None) -> int:
@@ -53,18 +71,21 @@ def degree(exprs: Iterable[Expr], cells: int, known: dict[Expr, int] | None = No
     return total
 
 
-def modular_equal(left: Expr, right: Expr, where: Mapping[Expr, Expr]) -> list[Sizes] | None:
-    """The sizes at which left = right was confirmed modulo p at random points, or None if it is false."""
+def modular_equal(left: Expr, right: Expr, where: Mapping[Expr, Expr], *, proved: bool = False) -> list[Sizes] | None:
+    """The sizes at which left = right was confirmed modulo p at random points, or None if it is false.
+
+    What is `proved` otherwise is tested at the least sizes."""
     sides = substitute_all(left, where), substitute_all(right, where)
+    memo = Memo()
     for small in standins(sides):
-        found = _compared((small.expr(sides[0]), small.expr(sides[1])), proved=False)
+        found = _compared((small.expr(sides[0]), small.expr(sides[1])), memo, proved=proved)
         if found is not None and found.sizes:
             return found.sizes
-    found = _compared(sides, proved=False)
+    found = _compared(sides, memo, proved=proved)
     return None if found is None else found.sizes
 
 
-def _compared(sides: tuple[Expr, ...], *, proved: bool) -> Rounds | None:
+def _compared(sides: tuple[Expr, ...], memo: Memo, *, proved: bool) -> Rounds | None:
     """The rounds in which both sides were equal, None if they differ."""
     left, right = sides
     if left.shape != right.shape:
@@ -74,7 +95,7 @@ def _compared(sides: tuple[Expr, ...], *, proved: bool) -> Rounds | None:
         planned = rounds([(left, "value"), (right, "value")], proved=proved)
         for k, sizes in enumerate(planned.sizes):
             for attempt in range(_TRIES):
-                point = Point(Modular(f"claim{k}", attempt), sizes)
+                point = memo.point(k, attempt, sizes)
                 try:
                     if point.value(left) != point.value(right):
                         return None
@@ -135,9 +156,9 @@ def check(step: Step, memo: Memo) -> Step:
 def _evidence(step: Step, memo: Memo) -> tuple[Evidence, ...]:
     claim = step.claim
     key = (claim.kind, *_pattern(claim.left, claim.right, claim.where))
-    if key not in memo:
-        memo[key] = tuple(_equation(step) if claim.kind == "EQ" else _differential(step))
-    return memo[key]
+    if key not in memo.found:
+        memo.found[key] = tuple(_equation(step, memo) if claim.kind == "EQ" else _differential(step))
+    return memo.found[key]
 
 
 def _expressions(claim: Claim) -> list[Expr]:
@@ -175,6 +196,7 @@ def _pattern(left: Any, right: Any, where: Mapping[Any, Any]) -> tuple[Any, ...]
     rows: list[Any] = []
     index: dict[Expr, int] = {}
 
+    @cache
     def dim(d: Dim) -> str:
         for s in sorted(d.symbols()):
             sizes.setdefault(s, Dim.symbol(f"#{len(sizes)}"))
@@ -200,13 +222,13 @@ def _pattern(left: Any, right: Any, where: Mapping[Any, Any]) -> tuple[Any, ...]
     return tuple(rows)
 
 
-def _equation(step: Step) -> list[Evidence]:
+def _equation(step: Step, memo: Memo) -> list[Evidence]:
     left, right, where = step.claim.left, step.claim.right, step.claim.where
     full = (substitute_all(left, where), substitute_all(right, where))
     evidence = []
     if equal(*full):
         evidence.append(Evidence("PROVED-CANON", "both sides have the same canonical form"))
-    tested = _compared(full, proved=bool(evidence))
+    tested = _compared(full, memo, proved=bool(evidence))
     if tested is None:
         raise failure(step, "the two sides differ modulo p at a random point")
     if tested.sizes:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..algebra.expr import Expr
-from ..errors import CheckFailed
+from ..errors import CheckFailed, UnsupportedError
 from ..step import Evidence
 from .claim import degree, nowhere
 from .differences import confirm_by_differences
@@ -29,7 +29,7 @@ def confirm(problem: Problem) -> list[Evidence]:
     for small in standins(problem.everything()):
         try:
             return _confirm(problem.mapped(small.expr))
-        except CheckFailed:  # the numbers may matter
+        except (CheckFailed, UnsupportedError):  # the numbers may matter
             continue
     return _confirm(problem)
 

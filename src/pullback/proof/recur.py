@@ -21,9 +21,10 @@ from .final import Problem, confirm
 from .jets import Point
 from .sizes import sizes_of
 
-__all__ = ["Program", "confirm_all", "prove_induction", "write_all"]
+__all__ = ["Program", "confirm_all", "prove_induction", "within_reach", "write_all"]
 
 _ROUNDS = 3
+_LONGEST = 24  # members of a family that are written out
 _TRIES = 32
 
 Program = Sequence[tuple[Expr, Expr, Sequence[Range]]]  # name, value, and for which values of its index
@@ -35,6 +36,24 @@ def ends(program: Program, backward: Sequence[Backward]) -> list[str]:
     for _, value, ranges in (*program, *((b.of, b.value, b.ranges) for b in backward)):
         found |= ends_of((*ranges, *series_ranges(value)))
     return sorted(found)
+
+
+def within_reach(program: Program, least: dict[str, int]) -> None:
+    """Whether ranges that are right for this result can be written out. Raises UnsupportedError U037."""
+    for s, n in least.items():
+        if n > _LONGEST:
+            raise _far(f"this needs {s} ≥ {n}")
+    for name, value, ranges in program:
+        for r in (*ranges, *series_ranges(value)):
+            length = (r.last - r.first).constant
+            if length is not None and length >= _LONGEST:
+                raise _far(f"{r} has {length + 1} values").of(family_of(name.attrs[0]))
+
+
+def _far(what: str) -> UnsupportedError:
+    return UnsupportedError("U037", f"{what}, and a result is confirmed by writing it out",
+                            expected=f"numbers up to {_LONGEST} in indices and ranges",
+                            hint="a letter in the place of the number is derived for all its values")  # fmt: skip
 
 
 def choices(symbols: Sequence[str], least: dict[str, int]) -> Iterator[dict[str, int]]:

@@ -89,7 +89,7 @@ class _Comparison:
         self.known: dict[Expr, Expr] = dict(inputs)  # a name of the second program -> what it is in the first
         self.values = {v: self.plain(value) for v, value in first.equations}
         self.gradients = {v: self.plain(value) for v, value in first.backward}
-        self.memo: Memo = {}
+        self.memo = Memo()
         self.count = 0
         self.defined: dict[Expr, Expr] = {}  # a function of the second program -> the function of the first that it is
         self.partner: dict[Expr, Expr] = {}  # a name of the second program -> v or vᵀ with v in the first

@@ -17,6 +17,7 @@ from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
 from ..algebra.network import expanded
 from ..algebra.op import Meaning
+from ..errors import UnsupportedError
 from .field import P
 from .jets import pairwise, sizes_for
 
@@ -33,6 +34,7 @@ _CUTS = (4, 6, 8, 10, 12)  # where sizes are cut that would cost too much, the l
 _MOST = 12  # rounds
 _BUDGET = 100_000  # points of index sums that the rounds may walk, or as many again as the least test walks
 _FAR = 10**6
+_FARTHEST = 1000  # entries that an axis is short of before no test is tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,12 @@ class Rounds:
 
     def cells(self, exprs: Iterable[Expr]) -> int:
         """No tensor has more entries at these sizes."""
-        most = {s: max(z[s] for z in self.sizes) for s in self.sizes[0]} if self.sizes else {}
+        most: Sizes = {}
+        for s, n in (entry for sizes in self.sizes for entry in sizes.items()):  # a longer range has more symbols
+            most[s] = max(n, most.get(s, n))
+        largest = max(most.values(), default=1)  # of n[k] in a sum over k the members were tested
         shapes = {e.shape for root in exprs for e in postorder(root)}
+        most = {s: most.get(s, largest) for shape in shapes for d in shape for s in d.symbols()}
         return max((prod(d.value(most) for d in shape) for shape in shapes), default=1)
 
     def chance(self, D: int, false: str, false_here: str) -> tuple[str, str]:
@@ -87,20 +93,27 @@ def sizes_of(exprs: Iterable[Expr], round_: int) -> Sizes:
 
 
 def grown(sizes: Mapping[str, int], exprs: Iterable[Expr], fixed: Collection[str] = ()) -> Sizes:
-    """The sizes grown until every part that is cut out of an axis lies within it; those in `fixed` stay."""
+    """The sizes grown until every part that is cut out of an axis lies within it; those in `fixed` stay.
+
+    Raises UnsupportedError U038."""
     sizes = dict(sizes)
     nodes = {e for root in exprs for e in postorder(root)}
-    atoms = [x for e in nodes for m in e.op.meaning(e) or () for x in m.extra if len(x.attrs) > 1]
+    made = [x for e in nodes for m in e.op.meaning(e) or () for x in m.extra]
+    atoms = [x for x in (*made, *nodes) if len(x.attrs) > 1 and all(isinstance(a, Dim) for a in x.attrs)]
     fits = [(x.shape[0], x.attrs[1] + (x.shape[1] if x.order > 1 else Dim.number(1))) for x in atoms]
     for _ in range(64):
         short = [(t, e) for t, e in fits if t.value(sizes) < e.value(sizes)]
         if not short:
             break
         total, end = short[0]
+        by = max(1, (end.value(sizes) - total.value(sizes)) // 2)
+        if by > _FARTHEST:
+            raise UnsupportedError("U038", f"the end {end} of a part is too far from the start of its axis for a test",
+                                   expected=f"numbers up to {_FARTHEST}", hint="a letter in its place stands for any number")  # fmt: skip
         # the size that helps most: one that the whole has and the part has not
         grow = (total.symbols() - end.symbols()) or total.symbols()
         if grow:
-            sizes = {s: n + (s in grow and s not in fixed) for s, n in sizes.items()}
+            sizes = {s: n + by * (s in grow and s not in fixed) for s, n in sizes.items()}
         else:  # the whole is a number: the part must be small
             sizes = {s: max(1, n - (s in end.symbols() and s not in fixed)) for s, n in sizes.items()}
     return sizes
