@@ -52,7 +52,7 @@ def test_claims_that_differ_in_names_are_one(one: Step, other: Step) -> None:
     memo = Memo()
     check(one, memo)
     check(other, memo)
-    assert len(memo) == 1
+    assert len(memo.found) == 1
 
 
 _Z, _Y = var("z", (m,)), var("y", (m,))
