@@ -142,7 +142,7 @@ class _Text:
             pieces[-1] += c
         lines = [pad + pieces[0]]
         for piece in pieces[1:]:
-            if len(lines[-1]) + len(piece) <= _WIDTH:
+            if len(lines[-1]) + len(piece) <= _WIDTH or len(lines[-1]) < indent + 12:  # `E` alone is no line
                 lines[-1] += piece
             else:
                 lines.append(pad + "  " + piece)
@@ -171,21 +171,26 @@ class _Text:
         for row in rows:
             line = " " * part.indent
             for k, cell in enumerate(row):
-                line += cell + " " * (widths[k] - _wide(cell) + part.gap) if k + 1 < len(row) else cell
-            if len(line.rstrip()) <= _WIDTH:
-                yield line
+                line += cell + " " * (max(widths[k] - _wide(cell), 0) + part.gap) if k + 1 < len(row) else cell
+            yield from [line] if _wide(line.rstrip()) <= _WIDTH else self.tall(row, widths, part)
+
+    def tall(self, row: list[str], widths: list[int], part: Table) -> list[str]:
+        """A row that is too wide: each cell broken within its own column, the next one behind its last line."""
+        lines = [" " * part.indent]
+        for k, cell in enumerate(row):
+            column = part.indent + sum(widths[:k]) + part.gap * k
+            column = column if column < _WIDTH - 30 else part.indent + 4
+            here = lines[-1] + " " * (max(part.gap, column - _wide(lines[-1])) if k else 0)
+            if _wide(here + cell) <= _WIDTH:
+                lines[-1] = here + cell
+                continue
+            words = k > 0 and k + 1 == len(row) and not cell.startswith("=")
+            broken = self.wrapped(cell, column) if words else self.formula(cell, column)
+            if _wide(here) > column:
+                lines += broken
             else:
-                lead = len(" " * part.indent) + sum(widths[:-1]) + part.gap * (columns - 1)
-                lead = lead if lead < _WIDTH - 30 else 40
-                yield from textwrap.wrap(
-                    line,
-                    _WIDTH,
-                    subsequent_indent=" " * lead,
-                    break_long_words=False,
-                    break_on_hyphens=False,
-                    drop_whitespace=True,
-                    replace_whitespace=False,
-                )
+                lines[-1:] = [here + broken[0].lstrip(), *broken[1:]]
+        return lines
 
     def calc(self, part: Calc) -> Iterator[str]:
         first, pad = self.of(part.first), part.indent
