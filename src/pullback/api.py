@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 from .algebra.dims import Shape
-from .algebra.expr import Expr
+from .algebra.expr import Expr, postorder
 from .algebra.indexed import family_of
 from .algebra.ops.free import is_name, var
 from .algebra.ops.series import series_ranges
@@ -302,14 +302,19 @@ def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr,
 
 def _families(program: Program, wrt: Sequence[str] | None) -> list[str]:
     """What to differentiate with respect to: families, by their own name or by that of a member."""
-    inputs = dict.fromkeys(family_of(n) for n in (*(v.attrs[0] for v in program.inputs), *program.members))
+    used = {family_of(e.attrs[0]) for q in program.equations for e in (q.var, *postorder(q.rhs)) if is_name(e)}
+    named = dict.fromkeys(family_of(n) for n in (*(v.attrs[0] for v in program.inputs), *program.members))
+    inputs = {f: None for f in named if f in used}  # what is declared only, nothing depends on
     defined = dict.fromkeys(family_of(q.name) for q in program.equations)
     given = {family_of(m) for m in program.members}
     constant = {family_of(c) for c in program.constants}
     names = list(wrt) if wrt else list(program.wrt)
     if not names:
-        return [f for f in inputs if f not in constant and (f not in defined or f in given)]
+        found = [f for f in inputs if f not in constant and (f not in defined or f in given)]
+        return found or _nothing_free()
     for n in names:
+        if family_of(n) in named and family_of(n) not in inputs | defined:
+            raise ParseError("P003", f"{n} is declared, but no equation uses it", hint="leave it out")
         if family_of(n) not in inputs | defined:
             close = nearest(family_of(n), list(inputs | defined))
             hint = f"did you mean {close}?" if close else f"the names are {', '.join(inputs | defined)}"
@@ -328,13 +333,17 @@ def _checked(steps: Sequence[Step], progress: Callable[[str, float], None] | Non
         progress("checking steps", 1.0)
 
 
+def _nothing_free() -> NoReturn:
+    raise ParseError("P010", "there is nothing to differentiate with respect to: the equations have no free input",
+                     hint="use a name that is not defined, as in E = ‖x‖², or name one with --wrt")  # fmt: skip
+
+
 def _wanted(program: Program, wrt: Sequence[str] | None, goal: Expr) -> list[Expr]:
     names = list(wrt) if wrt else list(program.wrt)
     if not names:
         names = [v.attrs[0] for v in program.inputs if v.attrs[0] not in program.constants]
         if not names:
-            raise ParseError("P010", "there is nothing to differentiate with respect to: the equations have no free input",
-                             hint="use a name that is not defined, as in E = ‖x‖², or name one with --wrt")  # fmt: skip
+            _nothing_free()
     found = []
     functions = kinds_of(program)
     for n in dict.fromkeys(names):

@@ -23,7 +23,7 @@ from .loops import box_of, family, index_of
 from .recurrence import Recurrence, member, within
 from .simplify import simplify
 
-__all__ = ["eliminate_between", "inline_own"]
+__all__ = ["eliminate_between", "inline_own", "value_at"]
 
 Add = Callable[[Step], str]
 
@@ -147,7 +147,7 @@ def _joined(b: Backward, name: Expr, c: Backward) -> Iterator[tuple[Backward, St
         before, g = at(b.closed, bind), at(name, bind)
         put = at(c.closed, _bind(c.of, index_of(g)))
         after = write(before, g, put)
-        shorter, _ = simplify(after) if not series_ranges(after) else (after, ())
+        shorter, _ = simplify(after)
         found = Backward(member(b.of, index), shorter, shorter, False, ranges)
         yield found, _step(found, before, shorter, {g: put})
 

@@ -142,7 +142,7 @@ def _scope(q: Equation) -> tuple[Range, ...]:
     letters = [r.letter for r in scope]
     twice = next((x for x in letters if letters.count(x) > 1), None)
     if twice is not None:
-        raise ParseError("P006", f"in the equation of {q.var.attrs[0]} the index {twice} has two ranges",
+        raise ParseError("P006", f"the index {twice} has two ranges in this equation",
                          hint="give one of them another letter")  # fmt: skip
     return scope
 

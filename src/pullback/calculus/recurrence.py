@@ -100,6 +100,9 @@ def derive_recurrence(
     first = sweep.add(start(target, seed))
     if seed is not None:
         d.contributions.append(Contribution(target, seed, first, -1, ()))
+    elif family(target) in wrt:
+        sweep.read_off(target, rational(1), pairing(rational(1), increment(target)), (first,), others=False)
+        d.backward.append(Backward(target, rational(1), rational(1)))
     live = [n for n, q in enumerate(core.equations)
             if family(q.var) in reached and any(is_var(a) and family(a) in moving for a in postorder(q.value))]  # fmt: skip
     last = {f: min((u.by for u in uses if u.by in live), default=-1) for f, uses in d.web.uses.items()}
@@ -108,12 +111,9 @@ def derive_recurrence(
         _eliminate(sweep, d, n, q, moving)
         for f in [f for f, k in last.items() if k == n and f in moving]:
             _collect(sweep, d, f, any(e.auxiliary for e in core.equations if family(e.var) == f))
-    for f in sorted(moving & reached):  # in an order that does not change from run to run
-        if (
-            f not in {family(b.of) for b in d.backward}
-            and f in d.web.makers
-            and (f != family(target) or seed is not None)
-        ):
+    made = sorted(f for f in moving & reached if f in d.web.makers)  # in an order that does not change from run to run
+    for f in dict.fromkeys([*made, *wrt]):
+        if f not in {family(b.of) for b in d.backward} and (f != family(target) or seed is not None):
             _collect(sweep, d, f, False)
     d.wrt = tuple(b.of for b in d.backward if family(b.of) in wrt)
     derived = {family(b.of) for b in d.backward}
@@ -175,14 +175,15 @@ def _collect(sweep: _Sweep, d: Recurrence, f: str, auxiliary: bool) -> None:
     """The gradient of every member of the family, one backward equation for each range of its index."""
     assert d.web is not None
     mine = [c for c in d.contributions if family(c.of) == f]
-    if not mine and f not in d.web.makers:
-        return
     if mine and not mine[0].box:
         _region(sweep, d, mine, (), (), auxiliary)
         return
     defined = known_boxes(d.web, f)
     if f not in d.web.makers:  # an input: its members are those that are used at all
-        defined += [box_of(index_of(u.of), u.ranges) for u in d.web.uses[f]]
+        defined += [box_of(index_of(u.of), u.ranges) for u in d.web.uses.get(f, ())]
+    if not defined or not defined[0]:
+        _zero(sweep, d, f, ())
+        return
     boxes = [*(c.box for c in mine), *defined]
     unused = frozenset({-1})
 
@@ -331,8 +332,8 @@ def _region(sweep: _Sweep, d: Recurrence, active: Sequence[Contribution], index:
             id="", kind="collect", about=name, left=gradient(v), relation="=", right=whole, rules=rules,
             why=_why_collected(name, active, [rest for _, rest in moved]), claim=Claim("EQ", paired, pairing(whole, increment(v))),
             premises=premises, ranges=ranges))  # fmt: skip
-    value, laws = (whole, ()) if any(rest for _, rest in moved) else simplify(whole)
-    if value is not whole and len(active) > 1:
+    value, laws = simplify(whole)
+    if value is not whole and (len(active) > 1 or moved[0][1]):
         sweep.add(Step(
             id="", kind="simplify", about=name, left=whole, relation="=", right=value, rules=laws,
             why=shortened(whole, value), claim=Claim("EQ", whole, value),
@@ -355,7 +356,12 @@ def _zero(sweep: _Sweep, d: Recurrence, f: str, cell: Box) -> None:
     """Members that reach nothing: their gradient is 0."""
     assert d.web is not None
     made = [d.web.equations[n].var for n in d.web.makers.get(f, ())]
-    like = [*made, *(u.of for u in d.web.uses.get(f, ()) if u.ranges), *(u.of for u in d.web.uses.get(f, ()))][0]
+    used = d.web.uses.get(f, ())
+    like = [*made, *(u.of for u in used if u.ranges), *(u.of for u in used), *(v for v in d.inputs if family(v) == f)][
+        0
+    ]
+    if not cell and index_of(like):
+        cell = tuple((x, x) for x in index_of(like))  # a family that nothing uses, for every value of its index
     letters = [next(iter(x.symbols()), "k") for x in index_of(like)]
     index = [a if a == b else Dim.symbol(x) for (a, b), x in zip(cell, letters, strict=True)]
     ranges = tuple(Range(x, a, b) for (a, b), x in zip(cell, letters, strict=True) if a != b)

@@ -12,9 +12,10 @@ from functools import lru_cache
 from ..algebra.indexed import ref as member
 from ..algebra.indexed import spelled
 
-__all__ = ["SERIES", "families_of", "member_pattern", "spelling"]
+__all__ = ["NOT_IN_NAMES", "SERIES", "families_of", "member_pattern", "spelling"]
 
-_NAME = r"[^\W\d_][^\W]*?"
+NOT_IN_NAMES = "ᵀ⁰¹²³⁴⁵⁶⁷⁸⁹ⁿ½⅓¼¾"
+_NAME = rf"[^\W\d_{NOT_IN_NAMES}₀-₉][^\W{NOT_IN_NAMES}]*?"
 _BRACKET = r"(?:\[[^\[\]\n]*\]|\^\([^()\n]*\))"
 _HEAD = re.compile(rf"({_NAME}){_BRACKET}")
 _LEFT = re.compile(rf"\s*(?:{_NAME}(?:{_BRACKET})?(?:_\w+|_\{{[^}}]*\}})?\s*,\s*)*?({_NAME}){_BRACKET}")
@@ -68,7 +69,7 @@ def _colon(piece: str) -> tuple[str, str, str]:
 def member_pattern(families: frozenset[str]) -> str:
     """The members of these families, with the indices of their entries, as one group `member`."""
     words = "|".join(sorted(map(re.escape, families), key=len, reverse=True))
-    return rf"(?P<member>(?<![^\W\d])(?:1_)?(?:{words}){_BRACKET}(?:_(?:\{{[A-Za-z, ]*\}}|[A-Za-z]+))?)"
+    return rf"(?P<member>(?:1_)?(?:{words}){_BRACKET}(?:_(?:\{{[A-Za-z, ]*\}}|[A-Za-z]+))?)"
 
 
 def spelling(token: str) -> str | None:

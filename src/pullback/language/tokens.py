@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from ..errors import ParseError, Span
-from .families import SERIES, families_of, member_pattern, spelling
+from .families import NOT_IN_NAMES, SERIES, families_of, member_pattern, spelling
 
 __all__ = ["MINUS", "NAME", "Source", "Statement", "Token", "read_statements"]
 
@@ -16,8 +16,7 @@ MAX_TOKEN = 200
 MAX_DIGITS = 2000
 MAX_DEPTH = 100
 
-_NOT_IN_NAMES = "ᵀ⁰¹²³⁴⁵⁶⁷⁸⁹ⁿ½⅓¼¾"
-_NAME = rf"[^\W\d_{_NOT_IN_NAMES}₀-₉](?:[^\W{_NOT_IN_NAMES}]|[\u0300-\u036f])*"
+_NAME = rf"[^\W\d_{NOT_IN_NAMES}₀-₉](?:[^\W{NOT_IN_NAMES}]|[\u0300-\u036f])*"
 NAME = re.compile(_NAME)
 _SUBSCRIPT = r"\{[A-Za-z, ]*\}"
 _TOKEN = re.compile(

@@ -164,7 +164,7 @@ class _Text:
 
     def table(self, part: Table) -> Iterator[str]:
         rows = [[self.of(c) for c in row] for row in part.rows]
-        columns = max(map(len, rows))
+        columns = max(map(len, rows), default=0)
         widths = [max(_wide(r[k]) for r in rows if k < len(r)) for k in range(columns)]
         if sum(widths) + part.gap * columns + part.indent > _WIDTH:
             widths = [min(w, 44) for w in widths]
@@ -398,7 +398,7 @@ def _md(latex: str) -> str:
 
 def _markdown_table(part: Table) -> str:
     rows = [[(_md(_inline(c)) if c.latex else "").replace("|", r"\|") for c in row] for row in part.rows]
-    columns = max(map(len, rows))
+    columns = max(map(len, rows), default=0)
     sentences = any(isinstance(c, Sentence) for c in part.rows[0])
     head = rows.pop(0) if sentences else [""] * columns
     lines = [head, ["---"] * columns, *rows]

@@ -14,7 +14,9 @@ from ..algebra.ops.free import gradient, increment, is_var
 from ..algebra.ops.structure import place, slice_of, take, unit
 from ..calculus.core import Equation
 from ..calculus.derivation import Derivation
+from ..calculus.eliminated import value_at
 from ..calculus.products import product_of
+from ..calculus.recurrence import Recurrence
 from ..calculus.roles import Bind, Entry, Letters, Product, index_terms, ordinal
 from ..step import Said
 
@@ -60,6 +62,9 @@ def used_where(d: Derivation, v: Expr, equations: Sequence[Equation], letters: L
         )
     # our own gradients that no shown equation speaks of are written out
     closed = {b.of: b.closed for b in d.backward if b.auxiliary}
+    if isinstance(d, Recurrence):  # those of a member at the end of a range
+        mine = {q.var: value_at(d, gradient(q.var), q.ranges) for q in equations if q.auxiliary}
+        closed |= {x: g for x, g in mine.items() if g is not None}
     for q, t, f in uses[:SHOWN]:
         last = q.var is d.target and not q.var.order and d.seed is None
         said.append(_Use(v, q, t, f, letters, objective, "only " if count == 1 else "", last, closed).said())
