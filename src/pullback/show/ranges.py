@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..algebra.expr import Expr
-from ..algebra.indexed import Ref
+from ..algebra.indexed import Ref, letters_of
 from ..algebra.ranges import Order, Range, adjoin
 from ..calculus.derivation import Derivation
 from ..calculus.loops import box_of, family, index_of
 from ..calculus.recurrence import Recurrence, member
+from ..step import Said
 from .names import latex_name
 
-__all__ = ["given_member", "ranges_shown", "reach"]
+__all__ = ["given_member", "holding", "ranges_shown", "reach"]
+
+
+def holding(shown: dict[str, str], said: Said, ranges: Sequence[Range]) -> dict[str, str]:
+    """A sentence in the three notations, and for which values of the index that it speaks of it holds."""
+    letters = {x for e in said.bind.values() if isinstance(e, Expr) for x in letters_of(e)}
+    found = ranges_shown([r for r in ranges if r.letter in letters])
+    if found is None:
+        return shown
+    return {k: f"{text}, ${found[k]}$" if k == "latex" else f"{text}, {found[k]}" for k, text in shown.items()}
 
 
 def ranges_shown(ranges: Sequence[Range]) -> dict[str, str] | None:

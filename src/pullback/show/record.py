@@ -29,7 +29,7 @@ from .naming import chosen, spellings, with_gradients
 from .neurons import neurons
 from .notation import Printed, show
 from .prose import fill
-from .ranges import given_member, ranges_shown, reach
+from .ranges import given_member, holding, ranges_shown, reach
 from .readings import READINGS, readings_record
 from .roles import roles_record
 from .small import default_sizes, entries
@@ -218,7 +218,7 @@ class _Recorder:
                     ("teach", s.why.teach),
                 )
             },
-            "conditions": [self.said(c) for c in s.conditions],
+            "conditions": [holding(self.said(c), c, s.ranges) for c in s.conditions],
             "premises": list(s.premises),
             "ranges": ranges_shown(s.ranges),
             "claim": s.claim.kind,
