@@ -36,6 +36,8 @@ PROGRAMS = {
     "tensor": 'T : (m, n, p)\nx : n\ny : (m, p)\ny = ein("abc,b->ac", T, x)\nE = loss(y)',
     "scalars": "s : scalar\nt : scalar\nE = s t + f(s)",
     "softmax": "z : n\np = exp(z) / sum(exp(z))\nL = -yᵀ log(p)\nassume sum(y) = 1",
+    "assumed": "x : n\ny : n\nassume sum(y) = 1\nE = (1_nᵀ y) ‖x‖² + loss(x)",
+    "assumed in a function": "x : n\ny : n\nassume sum(y) = 1\nE = sum(y) log(sum(exp(x))) − yᵀ x",
     "gram": "X : (m, n)\nZ = X Xᵀ\nE = loss(Z)",
 }
 _WORDS = ("ONE", "TWO", "THREE", "FOUR", "FIVE")

@@ -146,3 +146,11 @@ def test_assumptions_that_cannot_be_sampled_are_refused(assumed: list[str]) -> N
             )
         )
     assert why.value.code == "U011"
+
+
+def test_a_program_that_oscillates_within_every_step_is_no_counterexample() -> None:
+    """Its differences are far smaller than its slope, at each step: they test nothing (found by fuzzing)."""
+    pb.derive(
+        "h[0] : n; W : (n, n); b : n; s[t] = W h[t-1] + b for t = 1..T; h[t] = 1e3 f(s[t]) for t = 1..T\n"
+        "E = sum_{t=1..T} loss(h[t])"
+    )

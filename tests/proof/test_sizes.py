@@ -14,11 +14,11 @@ from pullback.algebra.ops.entrywise import exp
 from pullback.algebra.ops.free import free_map, var
 from pullback.algebra.ops.matrix import eye, trace
 from pullback.algebra.ops.reduction import mean_over, norm, total
-from pullback.algebra.ops.structure import concat, ones
-from pullback.errors import CheckFailed
+from pullback.algebra.ops.structure import concat, ones, unit, zeros
+from pullback.errors import CheckFailed, UnsupportedError
 from pullback.proof.claim import modular_equal
 from pullback.proof.final import Problem, confirm, survives
-from pullback.proof.sizes import rounds
+from pullback.proof.sizes import rounds, sizes_of
 
 m, n = Dim.symbol("m"), Dim.symbol("n")
 A, B, W = var("A", (n, n)), var("B", (n, n)), var("W", (m, n))
@@ -114,3 +114,12 @@ def test_a_test_that_would_cost_too_much_says_what_it_was() -> None:
     chain = "A : (n, n)\nx0 : n\n" + "\n".join(f"x{k + 1} = A x{k}" for k in range(20)) + "\nE = ‖x20‖²"
     long = derive(chain).evidence[0]
     assert "wrong at each of these sizes passes" in long.detail and not long.data["whole"]
+
+
+def test_the_one_of_a_unit_vector_lies_within_its_axis() -> None:
+    """Beyond the end of a short axis a unit vector is zero, and every claim about it is a claim about zero."""
+    far = unit(total=Dim.symbol("m"), start=Dim.number(24))
+    assert modular_equal(far, zeros(far.shape), {}) is None
+    assert modular_equal(far + far, rational(2) * far, {})
+    with pytest.raises(UnsupportedError, match="too far"):
+        sizes_of([unit(total=Dim.symbol("m"), start=Dim.number(10**9))], 0)

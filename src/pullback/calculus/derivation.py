@@ -11,7 +11,7 @@ from ..step import Step
 from .core import Core
 from .graph import Diagram
 
-__all__ = ["Backward", "Derivation"]
+__all__ = ["Backward", "Derivation", "assumed_of", "unassumed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +51,23 @@ class Derivation:
     def names(self) -> list[Expr]:
         """Every input and every computed name, ours with the user's."""
         return [*self.inputs, *(q.var for q in self.core.equations)]
+
+
+def assumed_of(d: Derivation) -> dict[str, dict[Expr, Expr]]:
+    """What the sweep assumed of the user's facts, by name."""
+    found: dict[str, dict[Expr, Expr]] = {}
+    for s in d.steps:
+        if "S-ASSUME" in s.rules:
+            found.setdefault(s.about, {}).update(s.claim.where)
+    return found
+
+
+def unassumed(d: Derivation) -> dict[Expr, Expr]:
+    """The gradients before an assumption of the user was used."""
+    plain = {b.of: b.value for b in d.backward}
+    named = {b.of.attrs[0]: b for b in d.backward}
+    for s in d.steps:
+        b = named.get(s.about)
+        if "S-ASSUME" in s.rules and b is not None and plain[b.of] is b.value:
+            plain[b.of] = s.left
+    return plain

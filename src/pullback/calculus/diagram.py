@@ -16,7 +16,7 @@ from ..algebra.ops.matrix import inner
 from ..algebra.ops.structure import zeros
 from ..step import Claim, Step, Why
 from .core import Equation
-from .derivation import Backward, Derivation
+from .derivation import Backward, Derivation, assumed_of, unassumed
 from .differential import differential
 from .graph import Diagram, Graph, Node, after, before
 from .roles import Letters
@@ -57,8 +57,12 @@ def _merged(graphs: Sequence[Graph]) -> list[Graph]:
     return [g for g in found.values() if g.coef]
 
 
-def _of(b: Backward, uses: Sequence[tuple[Expr, Expr, Expr]], letters: Letters, where: Mapping[Expr, Expr]) -> Diagram:
-    """The diagram of one backward equation; `uses` are (equation, pairing, cotangent) with d(of) in them."""
+def _of(
+    b: Backward, uses: Sequence[tuple[Expr, Expr, Expr]], letters: Letters, plain: Expr, assumed: Mapping[Expr, Expr]
+) -> Diagram:
+    """The diagram of one backward equation; `uses` are (equation, pairing, cotangent) with d(of) in them.
+
+    `plain` is the gradient before an assumption of the user was used."""
     x, d = b.of, increment(b.of)
     graphs = [_graph(t, x, q, letters) for q, p, _ in uses for t in network(p).terms]
     graphs = _merged(graphs)
@@ -69,7 +73,7 @@ def _of(b: Backward, uses: Sequence[tuple[Expr, Expr, Expr]], letters: Letters, 
     def step(kind: str, left: Expr, right: Expr, rule: str, why: Why, claim: Claim, relation: str = "=") -> Step:
         return Step(id="", kind=kind, about=name, left=left, relation=relation, right=right, rules=(rule,), why=why, claim=claim)  # fmt: skip
 
-    steps = (
+    steps = [
         step("network", paired, closed, "I-EXPAND",
              Why("the pairing as a network", "a node for each tensor, a line for each index that is summed",
                  "every op means an index sum; a product of sums is one sum over all their indices"),
@@ -78,11 +82,15 @@ def _of(b: Backward, uses: Sequence[tuple[Expr, Expr, Expr]], letters: Letters, 
              Why(f"remove the node d{name}", f"group the finite sum by the entries of d{name}: what they are multiplied by is the rest of the network",
                  "distributivity: nothing else is used, no op is asked for its adjoint"),
              Claim("EQ", closed, inner(opened, d))),
-        step("read", opened, b.value, "I-LIFT",
+        step("read", opened, plain, "I-LIFT",
              Why("the rest in matrix notation", "where each line ends decides the notation"),
-             Claim("EQ", opened, b.value, where)),
-    )  # fmt: skip
-    return Diagram(x, b.value, tuple(graphs), steps)
+             Claim("EQ", opened, plain)),
+    ]  # fmt: skip
+    if plain is not b.value:
+        steps.append(
+            step("read", plain, b.value, "S-ASSUME", Why("with what is assumed"), Claim("EQ", plain, b.value, assumed))
+        )
+    return Diagram(x, b.value, tuple(graphs), tuple(steps))
 
 
 def _uses(d: Derivation) -> dict[Expr, list[tuple[Expr, Expr, Expr]]]:
@@ -105,23 +113,14 @@ def _named(term: Expr, q: Equation) -> Expr:
     return substitute(term, {q.value: q.var}) if q.value.args else term
 
 
-def _assumed(d: Derivation) -> dict[str, dict[Expr, Expr]]:
-    """What the sweep assumed of the user's facts, by name."""
-    found: dict[str, dict[Expr, Expr]] = {}
-    for s in d.steps:
-        if "S-ASSUME" in s.rules:
-            found.setdefault(s.about, {}).update(s.claim.where)
-    return found
-
-
 def diagrams(d: Derivation) -> Iterator[Diagram]:
     """The networks of every backward equation, in their order; steps have no ids and are not checked yet."""
     letters = Letters([*d.inputs, *(q.var for q in d.core.equations)])
-    uses, assumed = _uses(d), _assumed(d)
+    uses, plain, assumed = _uses(d), unassumed(d), assumed_of(d)
     for b in d.backward:
         if b.of is d.target or b.of not in uses:
             continue
         try:
-            yield _of(b, uses[b.of], letters, assumed.get(b.of.attrs[0], {}))
+            yield _of(b, uses[b.of], letters, plain[b.of], assumed.get(b.of.attrs[0], {}))
         except TooLarge:
             yield Diagram(b.of, b.value, (), ())

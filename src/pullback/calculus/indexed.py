@@ -5,7 +5,7 @@ Built from networks alone, without the adjoints of any op: a second derivation o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from itertools import count
 from string import ascii_letters
@@ -20,7 +20,7 @@ from ..algebra.ops.matrix import eye
 from ..algebra.ops.structure import einsum, ones, zeros
 from ..step import Claim, Step, Why
 from .core import Equation
-from .derivation import Derivation
+from .derivation import Derivation, assumed_of, unassumed
 from .differential import differential
 from .loops import family
 from .products import Letters, index_terms
@@ -148,6 +148,8 @@ def _of(
     alone: dict[tuple[Expr, Expr], Expr],
     letters: Letters,
     target: Expr,
+    plain: Mapping[Expr, Expr],
+    assumed: Mapping[str, Mapping[Expr, Expr]],
 ) -> Iterator[Step]:
     terms = differential(q.value, cotangent.keys())
     G = cotangent[q.var]
@@ -157,6 +159,10 @@ def _of(
             out, of = _open(letters, q.var, x)
             jacobian, holes = jacobian_of(q.var, x, mine, letters, (out, of))
         except (TooLarge, StopIteration):
+            yield Step(
+                id=f"i{next(numbered)}", kind="note", about=x.attrs[0], left=gradient(x), relation="from", right=q.var, rules=("I-EXPAND",),
+                why=Why("too many terms or indices to be written out; the same contribution is derived with pairings"),
+                claim=Claim("DEFINITION"), premises=(q.var.attrs[0],), ranges=q.ranges)  # fmt: skip
             continue
         partial = var(f"∂{q.var.attrs[0]}/∂{x.attrs[0]}", q.var.shape + x.shape, "partial")
         moved = einsum(f"{out}{of},{of}->{out}", jacobian, increment(x))
@@ -197,8 +203,12 @@ def _of(
         value = alone.get((q.var, x))
         if value is not None:
             rules, moves = _lifted(short)
-            yield step("lift", short, value, rules, Why("back in matrix notation", moves),
-                       Claim("EQ", short, value))  # fmt: skip
+            before = plain.get(x, value)  # before an assumption of the user was used
+            yield step("lift", short, before, rules, Why("back in matrix notation", moves),
+                       Claim("EQ", short, before))  # fmt: skip
+            if before is not value:
+                yield step("lift", before, value, ("S-ASSUME",), Why("with what is assumed"),
+                           Claim("EQ", before, value, assumed.get(x.attrs[0], {})))  # fmt: skip
 
 
 def _each(v: Expr) -> str:
@@ -266,14 +276,15 @@ def index_steps(d: Derivation) -> list[Step]:
         cotangent |= {q.var: gradient(q.var) for q in d.core.equations if q.var not in cotangent and _moves(d, q.var)}
         for q in reversed(d.core.equations):
             if q.var in cotangent:
-                steps += _of(q, numbered, cotangent | _moving(d, q), alone(d), letters, d.target)
+                steps += _of(q, numbered, cotangent | _moving(d, q), alone(d), letters, d.target, {}, {})
         return [*steps, *_joined(d, numbered)]
     known = {b.of: b for b in d.backward}
+    plain, assumed = unassumed(d), assumed_of(d)
     users = users_of(d)
     single = {(used[0].var, x): known[x].value for x, used in users.items() if len(used) == 1}
     for q in reversed(d.core.equations):
         if q.var in cotangent:
-            steps += _of(q, numbered, cotangent, single, letters, d.target)
+            steps += _of(q, numbered, cotangent, single, letters, d.target, plain, assumed)
     parts: dict[str, list[Expr]] = {}
     for s in steps:
         if s.kind == "delta":
@@ -285,7 +296,12 @@ def index_steps(d: Derivation) -> list[Step]:
         if len(used) > 1 and len(found) >= len(used):
             steps.append(Step(
                 id=f"i{next(numbered)}", kind="collect", about=b.of.attrs[0], left=gradient(b.of), relation="=",
-                right=b.value, rules=("FANOUT",),
+                right=plain[b.of], rules=("FANOUT",),
                 why=Why(f"{b.of.attrs[0]} is used in {len(used)} equations: their contributions are added"),
-                claim=Claim("EQ", _sum(found), b.value, {})))  # fmt: skip
+                claim=Claim("EQ", _sum(found), plain[b.of], {})))  # fmt: skip
+            if plain[b.of] is not b.value:
+                steps.append(Step(
+                    id=f"i{next(numbered)}", kind="collect", about=b.of.attrs[0], left=plain[b.of], relation="=", right=b.value,
+                    rules=("S-ASSUME",), why=Why("with what is assumed"),
+                    claim=Claim("EQ", plain[b.of], b.value, assumed.get(b.of.attrs[0], {}))))  # fmt: skip
     return steps

@@ -20,7 +20,7 @@ from ..algebra.ops.structure import einsum
 from ..step import Claim, Said, Step, Why
 from .conditions import conditions
 from .core import Equation
-from .derivation import Backward, Derivation
+from .derivation import Backward, Derivation, assumed_of, unassumed
 from .differential import differential
 from .indexed import cotangents, jacobian_of, named, users_of
 from .inline import expand
@@ -139,6 +139,7 @@ class _Writer:
             if q.auxiliary:
                 self.own[q.var] = expand(q.value, self.own)[0]
         self.cotangent = cotangents(d)
+        self.plain, self.assumed = unassumed(d), assumed_of(d)
         self.users = users_of(d)
         self.numbered = count(1)
         self.letter = "j" if self.rows else "k"
@@ -204,8 +205,9 @@ class _Writer:
         if not start and all(t is not None for t in whole):
             self.add("chain", x, total, _sum(names), ("J-CHAIN", *fan), chain_why(x, [k.equation.var for k in used], self.rows, self.d.target),
                      self.chain_claim(x, pairs), home)  # fmt: skip
-        value = _transposed(b.value) if crossed else b.value
-        result = Claim("EQ", before, inner(b.value, increment(x)))
+        plain = self.plain[x]  # before an assumption of the user was used
+        value = _transposed(plain) if crossed else plain
+        result = Claim("EQ", before, inner(plain, increment(x)))
         if all(k.form is not None for k in used):
             # a product of Jacobians; in numerator layout a row that is transposed at the end
             put = _sum([self.put(k, g) for k, g in pairs])
@@ -231,7 +233,10 @@ class _Writer:
                 ("J-T",),
                 Why("in this layout the derivative is the column ∇ itself: nothing is left to transpose"),
             )
-        self.add("result", x, gradient(x), b.value, rule, why, result, home)
+        self.add("result", x, gradient(x), plain, rule, why, result, home)
+        if plain is not b.value:
+            facts = self.assumed.get(x.attrs[0], {})
+            self.add("result", x, gradient(x), b.value, ("S-ASSUME",), Why("with what is assumed"), Claim("EQ", plain, b.value, facts), home)  # fmt: skip
 
     def link_of(self, k: Link, g: Expr) -> Form:
         if g is ONE:

@@ -19,7 +19,7 @@ from ..algebra.ops.free import gradient, is_name, var
 from ..algebra.polynomial import Poly, Symbols
 from ..step import Claim, Step, Why
 from .core import Equation
-from .derivation import Derivation
+from .derivation import Derivation, unassumed
 from .indexed import cotangents, users_of
 from .roles import Entry
 
@@ -262,17 +262,6 @@ def _why(x: Expr, array: Array) -> Why:
         says += f"; so for every entry of {x.attrs[0]}"
     return Why(says, "the chain rule on single numbers: along a path slopes are multiplied, over all paths they are added",
                "each ∂E/∂· stands where its number stands in the array: grouped like this they are the entries of the formula", bind)  # fmt: skip
-
-
-def unassumed(d: Derivation) -> dict[Expr, Expr]:
-    """The gradients before an assumption of the user was used."""
-    plain = {b.of: b.value for b in d.backward}
-    named = {b.of.attrs[0]: b for b in d.backward}
-    for s in d.steps:
-        b = named.get(s.about)
-        if "S-ASSUME" in s.rules and b is not None and plain[b.of] is b.value:
-            plain[b.of] = s.left
-    return plain
 
 
 def scalar_steps(d: Derivation, sizes: Mapping[str, int]) -> Scalars:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from ..algebra.canonical import equal
 from ..algebra.expr import Expr
-from ..calculus.derivation import Derivation
+from ..calculus.derivation import Derivation, unassumed
 from ..calculus.graph import after
 from ..calculus.indexed import cotangents, users_of
 from ..calculus.jacobian import contraction, links
-from ..calculus.scalars import Scalars, unassumed
+from ..calculus.scalars import Scalars
 from ..errors import CheckFailed
 from .claim import modular_equal
 

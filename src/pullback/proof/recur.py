@@ -40,14 +40,20 @@ def ends(program: Program, backward: Sequence[Backward]) -> list[str]:
 
 def within_reach(program: Program, least: dict[str, int]) -> None:
     """Whether ranges that are right for this result can be written out. Raises UnsupportedError U037."""
-    for s, n in least.items():
-        if n > _LONGEST:
-            raise _far(f"this needs {s} ≥ {n}")
     for name, value, ranges in program:
         for r in (*ranges, *series_ranges(value)):
             length = (r.last - r.first).constant
             if length is not None and length >= _LONGEST:
-                raise _far(f"{r} has {length + 1} values").of(family_of(name.attrs[0]))
+                raise _far(f"{r} has {length + 1} values").of(name.attrs[0])
+    for s, n in least.items():
+        if n > _LONGEST:
+            raise _far(f"this needs {s} ≥ {n}").of(next((v.attrs[0] for v, value, _ in program if _is_far(value)), ""))
+
+
+def _is_far(value: Expr) -> bool:
+    """Whether a member stands in it whose index holds a large number."""
+    members = [m for x in postorder(value) if is_var(x) and (m := ref(x.attrs[0]))]
+    return any(abs(c) >= _LONGEST for m in members for d in m.index for _, c in d.terms)
 
 
 def _far(what: str) -> UnsupportedError:

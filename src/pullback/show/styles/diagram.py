@@ -39,7 +39,7 @@ class _Writer:
         if not d["drawn"]:
             yield Para(plain("too many networks to be drawn one by one"))
             return
-        network, remove, read = (self.steps[s] for s in d["steps"])
+        network, *rest = (self.steps[s] for s in d["steps"])
         if self.level >= 2:
             whole = math(d["closed"]) if d["closed"] else _BELOW
             yield Calc(math(network["left"]), (Line("=", self.reason(network), whole),))
@@ -57,7 +57,9 @@ class _Writer:
                         lead = f"network {k}: "
                         words = Sentence(lead + words.text, lead + words.ascii, lead + words.latex)
                     yield Para(words, bullet="– ")
-        rules = Reason((*remove["rules"], *read["rules"]), self.words(remove) + self.words(read)) if self.level >= 2 else None  # fmt: skip
+        rules = None
+        if self.level >= 2:
+            rules = Reason(tuple(r for s in rest for r in s["rules"]), tuple(w for s in rest for w in self.words(s)))
         yield Calc(join(["⇒"]), (Line("", rules, head),))
 
     def words(self, s: Json) -> tuple[Sentence, ...]:
