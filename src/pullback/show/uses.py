@@ -228,9 +228,9 @@ class _Use:
             per = self.effect([self.entry(slope, self.f.legs), *self.beside()], self.t.coef)
             value = b.put(self.entry(atom, self.f.legs))
             acts = "" if not v.order else "the function acts entry by entry: "
-            return (
-                f"{acts}{mine} enters {self.E} {self.only}in {value}; so {self.E} changes by {per} per unit of {mine}"
-            )
+            alone = ", and no other index is involved" if set(self.t.dims) == set(self.f.legs) and v.order else ""
+            return (f"{acts}{mine} enters {self.E} {self.only}in {value}{alone}; so {self.E} changes by {per} per unit "
+                    f"of {mine}" + (": nothing is summed" if alone else ""))  # fmt: skip
         fresh: list[str] = []
         for d in v.shape:
             fresh.append(self.letters.fresh(d, [*self.names.values(), *fresh]))

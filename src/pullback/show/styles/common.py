@@ -328,7 +328,8 @@ def own_checks(steps: list[Json]) -> Iterator[Part]:
 def notes(record: Json, level: int, checks: str = "checks") -> Iterator[Part]:
     """Conventions, and what the derivation rests on; `checks` names those of the steps that the page shows."""
     taken = _taken(record)
-    lines = [s for s in record["steps"] if s["kind"] in ("note", "convention")]
+    lines = [s for s in record["steps"] if s["kind"] in ("note", "convention")
+             and (level >= 2 or not {"V-AXES", "V-ROWS"} & set(s["rules"]))]  # fmt: skip
     if lines or record["header"]["conventions"]:
         yield Head(plain("CONVENTIONS"))
         yield from (Para(said(c), bullet="– ") for c in record["header"]["conventions"])
@@ -345,12 +346,12 @@ def notes(record: Json, level: int, checks: str = "checks") -> Iterator[Part]:
         for f in record["final"]:
             name = f"FINAL, {f['level']}" if f["level"].startswith("TESTED") else f["level"]
             yield Para(mixed(f"{name}: {f['detail']}", taken), bullet="– ")
-        if level >= 3:
-            yield Para(plain("FINAL does not look at the derivation: it compares the gradients with the program. How often a wrong "
-                             "one passes is measured by tools/mutants.py (table in README.md); every step is in the record, "
-                             "--format json (docs/record.md)."), indent=6)  # fmt: skip
         total = len(record["index_steps"]) if checks == "index_checks" else record["counts"]["steps"]
         for c in record[checks]:
             n = len(c["steps"])
             which = f"all {total} steps" if n == total else f"{n} of {total} steps"
             yield Para(mixed(f"{c['level']}, {which}: {c['detail']}", taken), bullet="– ")
+        if level >= 3:
+            yield Para(plain("FINAL does not look at the derivation: it compares the gradients with the program. How often wrong "
+                             "ones pass is measured by tools/mutants.py (table in README.md). Every step is in the record: "
+                             "--format json, docs/record.md."), bullet="– ")  # fmt: skip
