@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -17,14 +16,16 @@ from .language.program import FunctionKind
 from .language.text import parse_expression
 from .proof.related import SECOND, Side, related, renamed
 from .show.comparisons import comparison_record, document
-from .show.page import page
+from .shown import Shown
 from .step import Step
 
 __all__ = ["Comparison", "compare"]
 
 
-class Comparison:
+class Comparison(Shown):
     """The steps that relate two programs, each with its evidence; `steps` are shown by text(), markdown(), latex()."""
+
+    document = document
 
     def __init__(
         self, first: Derived, second: Derived, steps: Sequence[Step], shown: Sequence[tuple[Expr, Expr]]
@@ -36,19 +37,6 @@ class Comparison:
     def record(self) -> dict[str, Any]:
         """Everything that is shown, as plain data (docs/record.md)."""
         return comparison_record(_written(self.first), self._shown, self.steps)
-
-    def text(self, *, ascii: bool = False, color: bool = False) -> str:
-        return page(document(self.record), "text", ascii, color)
-
-    def markdown(self) -> str:
-        return page(document(self.record), "markdown")
-
-    def latex(self) -> str:
-        """A complete LaTeX document."""
-        return page(document(self.record), "latex")
-
-    def to_json(self, indent: int | None = 1) -> str:
-        return json.dumps(self.record, ensure_ascii=False, indent=indent)
 
 
 def compare(first: str | Derived, second: str | Derived, where: str = "") -> Comparison:

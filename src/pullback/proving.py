@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from typing import Any
 
@@ -11,19 +10,21 @@ from .errors import UnsupportedError
 from .language.claims import Claims, parse_claims
 from .proof.equality import Question, decide
 from .proof.search import Counterexample
-from .show.page import page
 from .show.proofs import Asked, document, proof_record
+from .shown import Shown
 from .step import Evidence
 
 __all__ = ["Proof", "prove"]
 
 
-class Proof:
+class Proof(Shown):
     """The answers to the claims of a text.
 
     `holds` is True if every claim holds, False if one is refuted, None if one could not be decided. `level` is the
     highest step of the equality tower that was needed (L0 to L5), "" where a claim is refuted.
     """
+
+    document = document
 
     def __init__(self, claims: Claims, answers: list[Asked]) -> None:
         self.claims = claims
@@ -65,19 +66,6 @@ class Proof:
                 "functions": dict(p.functions),
             },
         )
-
-    def text(self, *, ascii: bool = False, color: bool = False) -> str:
-        return page(document(self.record), "text", ascii, color)
-
-    def markdown(self) -> str:
-        return page(document(self.record), "markdown")
-
-    def latex(self) -> str:
-        """A complete LaTeX document."""
-        return page(document(self.record), "latex")
-
-    def to_json(self, indent: int | None = 1) -> str:
-        return json.dumps(self.record, ensure_ascii=False, indent=indent)
 
     def __repr__(self) -> str:
         words = {True: "holds", False: "does not hold", None: "not decided"}

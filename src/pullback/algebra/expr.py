@@ -11,9 +11,9 @@ from fractions import Fraction
 from typing import Any
 from weakref import WeakValueDictionary
 
-from .dims import Shape
+from .dims import Dim, Shape
 
-__all__ = ["OPERATORS", "Attrs", "Expr", "postorder", "rebuild", "substitute"]
+__all__ = ["OPERATORS", "Attrs", "Expr", "dims_in", "postorder", "rebuild", "substitute"]
 
 Attrs = tuple[Any, ...]
 
@@ -102,6 +102,16 @@ def postorder(*roots: Expr) -> Iterator[Expr]:
             seen.add(node)
             stack.append((node, True))
             stack.extend((a, False) for a in reversed(node.args) if a not in seen)
+
+
+def dims_in(e: Expr) -> Iterator[Dim]:
+    """The sizes in the shape and in the data of one node."""
+    yield from e.shape
+    for a in e.attrs:
+        if isinstance(a, Dim):
+            yield a
+        elif isinstance(a, tuple):
+            yield from (d for d in a if isinstance(d, Dim))
 
 
 def rebuild(root: Expr, change: Callable[[Expr, tuple[Expr, ...]], Expr]) -> Expr:

@@ -14,7 +14,7 @@ from itertools import product
 from math import prod
 
 from ..algebra.dims import Dim
-from ..algebra.expr import Expr, postorder
+from ..algebra.expr import Expr, dims_in, postorder
 from ..algebra.network import expanded
 from ..algebra.op import Meaning
 from ..errors import UnsupportedError
@@ -74,16 +74,7 @@ def bound(D: int, trials: int) -> str:
 
 def symbols_of(exprs: Iterable[Expr]) -> set[str]:
     """The size symbols that occur in the shapes of the expressions."""
-    return {s for root in exprs for e in postorder(root) for d in _dims(e) for s in d.symbols()}
-
-
-def _dims(e: Expr) -> Iterable[Dim]:
-    yield from e.shape
-    for a in e.attrs:
-        if isinstance(a, Dim):
-            yield a
-        elif isinstance(a, tuple):
-            yield from (d for d in a if isinstance(d, Dim))
+    return {s for root in exprs for e in postorder(root) for d in dims_in(e) for s in d.symbols()}
 
 
 def sizes_of(exprs: Iterable[Expr], round_: int) -> Sizes:

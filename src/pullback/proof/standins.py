@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 from ..algebra.dims import Dim, Shape
-from ..algebra.expr import Attrs, Expr, postorder
+from ..algebra.expr import Attrs, Expr, dims_in, postorder
 from ..algebra.ops.arithmetic import const, power, rational, size_of
 from ..errors import ShapeError
 
@@ -80,18 +80,9 @@ def _large(exprs: Iterable[Expr]) -> set[int]:
     found: set[int] = set()
     for root in exprs:
         for e in postorder(root):
-            for d in _dims(e):
+            for d in dims_in(e):
                 found |= {abs(c) for _, c in d.terms if abs(c) > _LARGE}
     return found
-
-
-def _dims(e: Expr) -> Iterator[Dim]:
-    yield from e.shape
-    for a in e.attrs:
-        if isinstance(a, Dim):
-            yield a
-        elif isinstance(a, tuple):
-            yield from (d for d in a if isinstance(d, Dim))
 
 
 def standins(exprs: Iterable[Expr]) -> Iterator[Standins]:

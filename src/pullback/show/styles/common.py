@@ -9,9 +9,12 @@ from typing import Any
 from ..document import Calc, Cell, Head, Item, Line, Para, Reason, Sentence, Table, join, math, plain, said
 from ..names import ascii_name, ascii_text, latex_name
 from ..prose import prose_latex
+from ..whynots import why_nots
 
 __all__ = [
+    "Reasons",
     "conditions",
+    "ending",
     "for_all",
     "given",
     "mixed",
@@ -306,6 +309,28 @@ def for_all(of: Json) -> Sentence | None:
     return Sentence(r["text"], r["ascii"], f"${r['latex']}$") if r else None
 
 
+class Reasons:
+    """The reasons of a record's steps at one level of detail, each given once."""
+
+    def __init__(self, record: Json, level: int) -> None:
+        self.level = level
+        self.told: set[str] = set()
+        self.core = {q["name"]: q for q in record["core"]}
+
+    def words(self, s: Json) -> list[Json]:
+        """What may be said of a step: the longer reasons at level 3."""
+        levels = ("terse",) if self.level < 3 else ("terse", "explain", "teach")
+        return [s["why"][k] for k in levels if s["why"][k]]
+
+    def reason(self, s: Json) -> Reason | None:
+        """The rules of a step, and what was not said yet."""
+        if self.level < 2:
+            return None
+        words = [w for w in self.words(s) if w["text"] not in self.told]
+        self.told.update(w["text"] for w in words)
+        return Reason(tuple(s["rules"]), tuple(said(w) for w in words))
+
+
 def conditions(record: Json) -> Iterator[Part]:
     found = {c["text"]: c for s in record["steps"] for c in s["conditions"]}
     if found:
@@ -355,3 +380,16 @@ def notes(record: Json, level: int, checks: str = "checks") -> Iterator[Part]:
             yield Para(plain("FINAL does not look at the derivation: it compares the gradients with the program. How often wrong "
                              "ones pass is measured by tools/mutants.py (table in README.md). Every step is in the record: "
                              "--format json, docs/record.md."), bullet="– ")  # fmt: skip
+
+
+def ending(record: Json, level: int, *, asides: bool = True, checks: str = "checks") -> Iterator[Part]:
+    """What stands below a derivation; `asides` are why nots and the other order of axes."""
+    if level >= 3:
+        yield from why(record)
+    if level >= 4:
+        yield from why_nots(record) if asides else ()
+        yield from small_sizes(record)
+    yield from other_axes(record, level) if asides else ()
+    yield from results(record)
+    yield from conditions(record)
+    yield from notes(record, level, checks)

@@ -9,7 +9,7 @@ from ..document import Calc, Cell, Document, Figure, Head, Line, Para, Reason, S
 from ..draw.lines import drawn
 from ..draw.tensors import panel
 from ..draw.tikz import tikz
-from .common import Part, conditions, given, mixed, notes, results, small_sizes, why
+from .common import Part, ending, given, mixed
 
 __all__ = ["diagram"]
 
@@ -157,11 +157,5 @@ def diagram(record: Json, level: int) -> Document:
         doc.parts += writer.equation(n, d)
     if record["diagram_steps"]:
         doc.parts.append(_rests(record))
-    if level >= 3:
-        doc.parts += why(record)
-    if level >= 4:
-        doc.parts += small_sizes(record)
-    doc.parts += results(record)
-    doc.parts += conditions(record)
-    doc.parts += notes(record, level)
+    doc.parts += ending(record, level, asides=False)
     return doc

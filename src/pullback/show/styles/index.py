@@ -6,31 +6,15 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from ..document import Calc, Cell, Document, Head, Line, Para, Reason, join, math, plain, said
-from ..whynots import why_nots
-from .common import conditions, given, mixed, notes, other_axes, results, small_sizes, why
+from ..document import Calc, Cell, Document, Head, Line, Para, join, math, plain
+from .common import Reasons, ending, given, mixed
 
 __all__ = ["index"]
 
 Json = Mapping[str, Any]
 
 
-class _Writer:
-    def __init__(self, record: Json, level: int) -> None:
-        self.level = level
-        self.told: set[str] = set()
-        self.core = {q["name"]: q for q in record["core"]}
-
-    def reason(self, s: Json) -> Reason | None:
-        """The rules of a step; its longer reasons once, at level 3."""
-        if self.level < 2:
-            return None
-        levels = ("terse",) if self.level < 3 else ("terse", "explain", "teach")
-        words = [s["why"][k] for k in levels if s["why"][k]]
-        words = [w for w in words if w["text"] not in self.told]
-        self.told.update(w["text"] for w in words)
-        return Reason(tuple(s["rules"]), tuple(said(w) for w in words))
-
+class _Writer(Reasons):
     def group(self, steps: list[Json]) -> Iterator[Head | Calc]:
         """One name through one equation: ∂v/∂x, the chain rule, δ, and the way back to matrices."""
         first = steps[0]
@@ -78,13 +62,5 @@ def index(record: Json, level: int) -> Document:
     writer = _Writer(record, level)
     for _, group in groupby(record["index_steps"], key=lambda s: (s["about"], s["premises"])):
         doc.parts += writer.group(list(group))
-    if level >= 3:
-        doc.parts += why(record)
-    if level >= 4:
-        doc.parts += why_nots(record)
-        doc.parts += small_sizes(record)
-    doc.parts += other_axes(record, level)
-    doc.parts += results(record)
-    doc.parts += conditions(record)
-    doc.parts += notes(record, level, "index_checks")
+    doc.parts += ending(record, level, checks="index_checks")
     return doc

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from ..document import Calc, Cell, Document, Head, Line, Para, Reason, Sentence, join, math, plain, said
-from .common import conditions, given, mixed, notes, own_checks, results, small_sizes, why
+from ..document import Calc, Cell, Document, Head, Line, Para, Sentence, join, math, plain
+from .common import Reasons, ending, given, mixed, own_checks
 from .pairing import written_out
 
 __all__ = ["jacobian"]
@@ -42,23 +42,9 @@ def _sentence(text: str, record: Json) -> Sentence:
     return mixed(text, frozenset(letters.values()) | {record["header"]["objective"]["name"]})
 
 
-class _Writer:
-    def __init__(self, record: Json, level: int) -> None:
-        self.level = level
-        self.told: set[str] = set()
-        self.core = {q["name"]: q for q in record["core"]}
-
-    def reason(self, s: Json) -> Reason | None:
-        """The rules of a step, its longer reasons once and at level 3."""
-        if self.level < 2:
-            return None
-        levels = ("terse",) if self.level < 3 else ("terse", "explain", "teach")
-        words = [s["why"][k] for k in levels if s["why"][k]]
-        if s["kind"] == "entries":
-            words = [s["why"]["terse"], s["why"]["explain"]]
-        words = [w for n, w in enumerate(words) if w["text"] not in self.told]
-        self.told.update(w["text"] for w in words)
-        return Reason(tuple(s["rules"]), tuple(said(w) for w in words))
+class _Writer(Reasons):
+    def words(self, s: Json) -> list[Json]:
+        return [s["why"]["terse"], s["why"]["explain"]] if s["kind"] == "entries" else super().words(s)
 
     def line(self, s: Json) -> Line:
         return Line("=", self.reason(s), math(s["right"]))
@@ -155,13 +141,7 @@ def jacobian(record: Json, level: int) -> Document:
         doc.parts += written_out(record, level)
         if level >= 2:
             doc.parts += _mistakes(record)
-    if level >= 3:
-        doc.parts += why(record)
-    if level >= 4:
-        doc.parts += small_sizes(record)
-    doc.parts += results(record)
-    doc.parts += conditions(record)
-    doc.parts += notes(record, level)
+    doc.parts += ending(record, level, asides=False)
     if record.get("jacobian"):
         doc.parts += own_checks(record["jacobian"][layout])
     return doc

@@ -20,8 +20,7 @@ from ..document import (
     plain,
     said,
 )
-from ..whynots import why_nots
-from .common import conditions, for_all, given, mixed, notes, other_axes, regrouping, results, small_sizes, why
+from .common import ending, for_all, given, mixed, regrouping
 from .induction import induction
 
 __all__ = ["pairing", "written_out"]
@@ -232,13 +231,5 @@ def pairing(record: Json, level: int) -> Document:
         doc.parts += w.block(n, b)
     doc.parts += w.written_out()
     doc.parts += induction(record, level)
-    if level >= 3:
-        doc.parts += why(record)
-    if level >= 4:
-        doc.parts += why_nots(record)
-        doc.parts += small_sizes(record)
-    doc.parts += other_axes(record, level)
-    doc.parts += results(record)
-    doc.parts += conditions(record)
-    doc.parts += notes(record, level)
+    doc.parts += ending(record, level)
     return doc
