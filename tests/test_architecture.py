@@ -334,6 +334,58 @@ def test_no_other_file_knows_an_op_by_name(name: str) -> None:
     assert not bad, "\n".join(bad)
 
 
+# Files that ask a node for one op by `is`, beside algebra/, where what an op is like is declared -> why they may.
+KNOWS_OPS: dict[str, str] = {
+    "pullback.calculus.stacked": "Kronecker notation: the transpose, the identity and diagonals have shorter forms there",
+    "pullback.calculus.kronecker": "Kronecker notation: a transpose is turned back",
+    "pullback.calculus.matrix_reasons": "reasons for diagonal Jacobians",
+    "pullback.calculus.axes": "which factor of a matrix product is summed over which axis: the two conventions of weights",
+    "pullback.calculus.products": "a sum that is a factor is kept whole: sums and differences",
+    "pullback.calculus.roles": "sentences about diagonal and padded factors",
+    "pullback.show.constants": "a sentence that says what pad means",
+    "pullback.proof.mutants": "⊙ for a product: a lost factor of ⊙ is not that of a sum",
+    "pullback.proof.functional": "identities of particular functions, as exp(a + b) = exp(a) exp(b), are about particular functions",
+    "pullback.proof.mistakes": "what people do wrong with diagonals and the identity",
+    "pullback.proof.adequacy": "constants whose index sums are sizes",
+}
+
+
+def asks_for_an_op(node: ast.AST) -> bool:
+    """`e.op is add`, `e.op in (add, sub)`, or a citation taken for a name; `e.op is f.op` asks for none."""
+    if isinstance(node, ast.Attribute):
+        return node.attr == "cite"
+    if not isinstance(node, ast.Compare):
+        return False
+
+    def is_op(e: ast.expr) -> bool:
+        return isinstance(e, ast.Attribute) and e.attr == "op"
+
+    sides = [node.left, *node.comparators]
+    return any(map(is_op, sides)) and not all(is_op(e) or getattr(e, "value", e) is None for e in sides)
+
+
+def test_what_an_op_is_like_is_declared_and_not_known_elsewhere() -> None:
+    found = {
+        name: [where(name, node) for node in ast.walk(tree) if asks_for_an_op(node)]
+        for name, tree in TREES.items() if not name.startswith("pullback.algebra.")
+    }  # fmt: skip
+    bad = [x for name, places in found.items() if name not in KNOWS_OPS for x in places]
+    assert not bad, "declare in Op what is asked for here:\n" + "\n".join(bad)
+    assert not [name for name in KNOWS_OPS if not found[name]], "an exception that is not needed"
+
+
+@pytest.mark.parametrize(
+    "source", ["e.op is add", "x if e.op in (add, sub) else y", "e.op is not f(1).value", "e.op.cite == 'a'"]
+)
+def test_an_op_asked_for_is_seen(source: str) -> None:
+    assert any(asks_for_an_op(node) for node in ast.walk(ast.parse(source)))
+
+
+@pytest.mark.parametrize("source", ["e.op is f.op", "e.op.sums", "e.op.places is None", "e.op is None"])
+def test_an_op_compared_with_that_of_another_node_is_not_asked_for(source: str) -> None:
+    assert not any(asks_for_an_op(node) for node in ast.walk(ast.parse(source)))
+
+
 # The door opens at once.
 
 

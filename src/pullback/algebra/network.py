@@ -15,7 +15,6 @@ from .dims import Dim, Shape
 from .expr import Expr
 from .op import Meaning
 from .ops.matrix import eye
-from .ops.structure import place, unit
 
 __all__ = ["Factor", "Network", "Term", "TooLarge", "expanded", "network"]
 
@@ -78,7 +77,7 @@ def _digits(c: Fraction) -> int:
 
 
 def _is_delta(f: Factor) -> bool:
-    return f.atom.op is eye
+    return bool(f.atom.op.delta)
 
 
 def _has_zeros(f: Factor) -> bool:
@@ -113,9 +112,8 @@ def _eliminate_delta(t: Term) -> bool:
 
 
 def _interval(f: Factor) -> tuple[Dim, Dim] | None:
-    if f.atom.op is place:
-        return f.atom.attrs[1], f.atom.attrs[2]
-    return (f.atom.attrs[1], Dim.number(1)) if f.atom.op is unit else None
+    found: tuple[Dim, Dim] | None = None if f.atom.op.places is None else f.atom.op.places(f.atom)
+    return found
 
 
 def _eliminate_placement(t: Term) -> bool | None:
@@ -159,7 +157,7 @@ def _tidy(t: Term) -> Iterator[Term]:
     merged: dict[tuple[Expr, tuple[int, ...]], int] = {}
     for f in t.factors:
         merged[f.atom, f.legs] = merged.get((f.atom, f.legs), 0) + f.power
-    t.factors = [Factor(a, legs, 1 if a.op is eye else p) for (a, legs), p in merged.items() if p]
+    t.factors = [Factor(a, legs, 1 if a.op.delta else p) for (a, legs), p in merged.items() if p]
     used = {i for f in t.factors for i in f.legs}
     for i in t.inner():
         if i not in used:

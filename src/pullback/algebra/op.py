@@ -119,6 +119,14 @@ class Op:
         self.token: str = data.get("token", "")  # spelling as an operator
         self.real: Callable[..., float] | None = data.get("real")  # the scalar function, for floats
         self.entry: Callable[..., bool | int] | None = data.get("entry")  # a constant's entries: (attrs, index, sizes)
+        self.sums: bool = data.get("sums", False)  # an index sum with letters of its own
+        self.pairing: bool = data.get("pairing", False)  # ⟨X, Y⟩, written as such
+        self.number: bool = data.get("number", False)  # a rational number, its one attribute
+        self.scales: bool = data.get("scales", False)  # a number times a tensor, in this order
+        self.delta: bool = data.get("delta", False)  # 1 where both indices are equal, else 0
+        self.places: Callable[[Expr], tuple[Dim, Dim]] | None = data.get(
+            "places"
+        )  # a 0/1 block: its first place, its width
         self.uniform: int | None = data.get("uniform")  # a constant's one value, where all its entries are equal
         self.exact: Callable[..., Any] | None = data.get("exact")  # the scalar function modulo p, where it has one
         self.root: bool = data.get("root", False)  # a square root: modulo p it is one where there is one

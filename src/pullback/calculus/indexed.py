@@ -14,7 +14,7 @@ from ..algebra.dims import Dim, Shape
 from ..algebra.expr import Expr, postorder
 from ..algebra.lift import NotLiftable, lift
 from ..algebra.network import Term, TooLarge
-from ..algebra.ops.arithmetic import neg, power, rational, size_of
+from ..algebra.ops.arithmetic import negated, power, rational, size_of
 from ..algebra.ops.free import gradient, increment, is_var, var
 from ..algebra.ops.matrix import eye
 from ..algebra.ops.structure import einsum, ones, zeros
@@ -82,7 +82,8 @@ def _sum(parts: list[Expr], shape: Shape = ()) -> Expr:
         return zeros(shape) if shape else rational(0)
     total = parts[0]
     for p in parts[1:]:
-        total = total - p.args[0] if p.op is neg else total + p
+        less = negated(p)
+        total = total + p if less is None else total - less
     return total
 
 

@@ -16,7 +16,7 @@ from ..algebra.network import Factor, Term, TooLarge, network
 from ..algebra.ops.arithmetic import rational
 from ..algebra.ops.free import increment
 from ..algebra.ops.matrix import eye, outer, transpose
-from ..algebra.ops.structure import concat, place, unit, zeros
+from ..algebra.ops.structure import concat, zeros
 from .indexed import einsum_of
 from .simplify import simplify
 from .stacked import Diag, Form, Leaf, Product, Scaled, Sum, Turned, kron, leaf, product, turned
@@ -109,21 +109,20 @@ def _plain(v: Expr, e: Expr) -> Form:
 def _matrix(e: Expr) -> Expr:
     """The expression in matrix notation, blocks of 0 and 1 written as blocks. Raises NoMatrix."""
     found, _ = simplify(e)
-    if any(x.op.cite == "laue2020" for x in postorder(found)):
+    if any(x.op.sums for x in postorder(found)):
         raise NoMatrix("its entries are an index sum that has no matrix notation")
     return rebuild(found, _blocks)
 
 
 def _blocks(e: Expr, args: tuple[Expr, ...]) -> Expr:
-    if e.op not in (place, unit):
+    if e.op.places is None:
         return e if args == e.args else Expr.make(e.op, args, e.attrs, e.shape)
-    total, start = e.attrs[0], e.attrs[1]
-    width = e.attrs[2] if e.op is place else Dim.number(1)
+    total, (start, width) = e.shape[0], e.op.places(e)
     rest = total - start - width
     if not (start.at_least(Dim.number(0)) and rest.at_least(Dim.number(0))):
         return e
     tail = e.shape[1:]
-    middle = eye(dim=width) if e.op is place else rational(1)
+    middle = eye(dim=width) if e.order > 1 else rational(1)
     blocks = [zeros((n, *tail)) for n in (start,) if n != Dim.number(0)]
     blocks += [middle, *(zeros((n, *tail)) for n in (rest,) if n != Dim.number(0))]
     if len(blocks) == 1:
@@ -169,7 +168,7 @@ def _diagonals(
     beside: tuple[list[Form], list[Form]] = ([], [])
     for f in t.factors:
         for side, legs in enumerate((rows, cols)):
-            full = len(legs) > 1 and len(set(legs)) == len(legs) and set(f.legs) == set(legs) and f.atom.op is not eye
+            full = len(legs) > 1 and len(set(legs)) == len(legs) and set(f.legs) == set(legs) and not f.atom.op.delta
             if full and len(f.legs) == len(legs) and _tied(t, rows, cols, f):
                 found = _oriented(f, legs)
                 if found is not None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
-from ..algebra.ops.structure import place, unit
 from .graph import Graph, Node
 from .roles import Bind, Said, ordinal
 
@@ -60,7 +59,7 @@ def _line(g: Graph, c: str, open_ends: int, value: Expr) -> Said | None:
         return b.said(f"{c} is open {open_ends} times: the open ends are tied by δ{rest} ⇒ diagonal")
     if not held:
         return b.said(f"{c} hangs on nothing that is left ⇒ the same number for every {c}: broadcast") if open_ends else None  # fmt: skip
-    blocks = [n for n in held if n.atom.op in (place, unit)]
+    blocks = [n for n in held if n.atom.op.places]
     if blocks:
         return _placed(b, c, blocks[0], [n for n in held if n is not blocks[0]], bool(open_ends))
     names = b.list([n.tensor for n in held])
@@ -79,8 +78,8 @@ def _line(g: Graph, c: str, open_ends: int, value: Expr) -> Said | None:
 
 def _placed(b: Bind, c: str, block: Node, others: Sequence[Node], is_open: bool) -> Said | None:
     """A line at a 0/1 block: entries are picked where its long side is summed, put in place where it is open."""
-    start = block.atom.attrs[1] + Dim.number(1)
-    last = start + block.atom.attrs[2] - Dim.number(1) if block.atom.op is place else start
+    first, width = block.atom.op.places(block.atom)
+    start, last = first + Dim.number(1), first + width
     where = f"{start}" if last == start else f"{start}..{last}"
     names = f" of {b.list([n.tensor for n in others])}" if others else ""
     if c == block.legs[0]:

@@ -14,8 +14,8 @@ from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
 from ..algebra.lift import NotLiftable, lift
 from ..algebra.network import Factor, Term, TooLarge
-from ..algebra.ops.matrix import diag, eye
-from ..algebra.ops.structure import pad, place, unit
+from ..algebra.ops.matrix import diag
+from ..algebra.ops.structure import pad
 from ..step import Said
 from .products import Entry, Letters, Product, index_terms, product_of
 
@@ -93,14 +93,14 @@ def ordinal(k: int) -> str:
 
 def _is_einsum(e: Expr) -> bool:
     """Whether a sum over an index is written with its letters somewhere in `e`."""
-    return any(x.op.cite == "laue2020" for x in postorder(e))
+    return any(x.op.sums for x in postorder(e))
 
 
 def _axis(t: Term, i: int, letter: str, value: Expr) -> Axis:
     places = tuple(tuple(k + 1 for k, x in enumerate(f.legs) if x == i) for f in t.factors)
     open_at = tuple(k + 1 for k, x in enumerate(t.outs) if x == i)
     held = [f for f, p in zip(t.factors, places, strict=True) if p]
-    if open_at and any(f.atom.op is eye for f in held):
+    if open_at and any(f.atom.op.delta for f in held):
         role, meaning = "diagonal", "only entries with equal indices are not zero"
     elif any(_is_placement(f.atom) for f in held):
         role, meaning = "placement", "entries are moved to their place in a block"
@@ -227,11 +227,12 @@ def _conclusion(t: Term, names: Mapping[int, str], axes: Sequence[Axis], value: 
 def _placed(t: Term) -> Iterator[Said]:
     """What the 0/1 factors and the paddings of a term do."""
     for atom in dict.fromkeys(f.atom for f in t.factors):
-        if atom.op is unit:
-            yield Said(f"$e is 1 at entry {atom.attrs[1] + Dim.number(1)} and 0 elsewhere ⇒ the other entries get nothing "
+        at = None if atom.op.places is None else atom.op.places(atom)[0] + Dim.number(1)
+        if at is not None and atom.order == 1:
+            yield Said(f"$e is 1 at entry {at} and 0 elsewhere ⇒ the other entries get nothing "
                        "from this term", {"e": atom})  # fmt: skip
-        elif atom.op is place:
-            yield Said(f"$e puts entry 1 at place {atom.attrs[1] + Dim.number(1)}, and so on ⇒ the entries outside this block "
+        elif at is not None:
+            yield Said(f"$e puts entry 1 at place {at}, and so on ⇒ the entries outside this block "
                        "get nothing from this term", {"e": atom})  # fmt: skip
         elif atom.op is pad:
             axis, start, _ = atom.attrs

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from ..algebra.dims import Dim, Shape
 from ..algebra.expr import Attrs, Expr, dims_in, postorder
-from ..algebra.ops.arithmetic import const, power, rational, size_of
+from ..algebra.ops.arithmetic import power, rational, size_of
 from ..errors import ShapeError
 
 __all__ = ["Standins", "standins"]
@@ -57,7 +57,7 @@ class Standins:
         for e in postorder(root):
             if e in self.done:
                 continue
-            if e.op is const:
+            if e.op.number:
                 self.done[e] = self.number(e.attrs[0])
                 continue
             args = tuple(self.done[a] for a in e.args)

@@ -8,7 +8,6 @@ from typing import Any
 
 from ..algebra.expr import Expr
 from ..algebra.ops.free import is_var
-from ..algebra.ops.matrix import inner
 from ..calculus.derivation import Derivation
 from ..calculus.recurrence import Recurrence
 from ..calculus.transpose import bare
@@ -26,7 +25,7 @@ def _pairings(e: Expr) -> Iterator[Expr]:
     stack = [e]
     while stack:
         x = stack.pop()
-        if x.op is inner:
+        if x.op.pairing:
             yield x
         else:
             stack.extend(reversed(x.args))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
-from ..algebra.ops.structure import pad, place, unit
+from ..algebra.ops.structure import pad
 from ..calculus.derivation import Derivation
 from ..step import Said
 
@@ -19,17 +19,14 @@ def constants(d: Derivation) -> Iterator[Said]:
     roots += [e for b in d.backward for e in (b.value, b.closed)]
     nodes = dict.fromkeys(postorder(*roots))
     for e in nodes:
-        if e.op is unit:
-            yield Said(
-                f"$e is the vector of size {e.shape[0]} with 1 at entry {e.attrs[1] + Dim.number(1)} and 0 elsewhere.",
-                {"e": e},
-            )
-        elif e.op is place:
-            first = e.attrs[1] + Dim.number(1)
-            yield Said(
-                f"$e is the matrix with the identity in the rows {first} to {e.attrs[1] + e.attrs[2]} and 0 elsewhere.",
-                {"e": e},
-            )
+        if e.op.places is None:
+            continue
+        start, width = e.op.places(e)
+        first, last = start + Dim.number(1), start + width
+        if e.order == 1:
+            yield Said(f"$e is the vector of size {e.shape[0]} with 1 at entry {first} and 0 elsewhere.", {"e": e})
+        else:
+            yield Said(f"$e is the matrix with the identity in the rows {first} to {last} and 0 elsewhere.", {"e": e})
     if any(e.op is pad for e in nodes):
         yield Said("pad(X, axis, start, size) is X between zeros: start entries before it, size entries in all along the axis, "
                    "axes counted from 0.")  # fmt: skip

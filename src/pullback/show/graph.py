@@ -11,7 +11,6 @@ from ..algebra.expr import Expr, postorder
 from ..algebra.indexed import family_of
 from ..algebra.ops.arithmetic import power, rational, size_of
 from ..algebra.ops.free import gradient, is_var
-from ..algebra.ops.structure import place, unit
 from ..calculus.derivation import Derivation
 from ..calculus.graph import Diagram, Graph, Node
 from ..calculus.removal import removal
@@ -162,10 +161,10 @@ def _node(n: Node, taken: Collection[str]) -> Json:
 
 def _block(n: Node) -> Printed | None:
     """A 0/1 block by the places that it picks, `[1..n]`; None for any other node."""
-    if n.atom.op not in (place, unit):
+    if n.atom.op.places is None:
         return None
-    first = n.atom.attrs[1] + Dim.number(1)
-    last = str(n.atom.attrs[1] + n.atom.attrs[2]) if n.atom.op is place else str(first)
+    start, width = n.atom.op.places(n.atom)
+    first, last = start + Dim.number(1), str(start + width)
     where = str(first) if last == str(first) else f"{first}..{last}"
     tex = prose_latex(where).replace("$", "").replace("..", "{..}")
     return Printed(f"[{where}]", f"[{ascii_text(where)}]", f"[{tex}]")

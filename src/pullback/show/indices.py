@@ -12,8 +12,6 @@ from ..algebra.expr import Expr
 from ..algebra.op import ATOM, NEG, POSTFIX, PRODUCT, SUM, TIMES, Meaning
 from ..algebra.ops.arithmetic import rational, size_of
 from ..algebra.ops.free import is_var
-from ..algebra.ops.matrix import eye
-from ..algebra.ops.structure import ones, place, unit
 from ..calculus.roles import Entry, Letters, Product
 from .names import Taken, ascii_text, gradient_name, latex_name, marked
 from .notation import Printed, ascii, binding, latex, precedence, text
@@ -22,7 +20,6 @@ __all__ = ["entry", "indexed", "indexed_text", "product", "products_text"]
 
 _SLOT = re.compile(r"\$([A-Za-z]+|\d+)(?::(\d+))?|@([^@]*)@")
 _PRINT = {"text": text, "ascii": ascii, "latex": latex}
-_ONES = ones(()).op
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -125,17 +122,18 @@ class _Walker:
         e, sub = part.node, subscript(part.legs, self.target)
         if is_var(e, "grad") and isinstance(self.taken, Taken) and self.taken.scheme != "nabla":
             return gradient_name(e.attrs[0], self.taken.scheme, self.target, self.taken.objective, sub)
-        if e.op is eye:
+        if e.op.delta:
             return self.kronecker(part.legs)
-        if e.op in (place, unit):  # 1 where the first index is the second, moved
-            at = e.attrs[1] + Dim.number(1) if e.op is unit else e.attrs[1]
-            shown = str(at) if e.op is unit else part.legs[1] + (f" + {at}" if at.terms else "")
+        if e.op.places is not None:  # 1 where the first index is the second, moved
+            start, single = e.op.places(e)[0], len(part.legs) == 1
+            at = start + Dim.number(1) if single else start
+            shown = str(at) if single else part.legs[1] + (f" + {at}" if at.terms else "")
             inside = f"{part.legs[0]}, {shown}" if " " in shown or len(shown) > 1 else part.legs[0] + shown
             delta = {"latex": r"\delta", "text": "δ", "ascii": "delta"}[self.target]
             if self.target == "latex":
                 return f"{delta}_{{{inside}}}"
             return f"{delta}_({inside})" if "," in inside else f"{delta}_{inside}"
-        if e.order and e.op is _ONES:
+        if _is_ones(e):
             return "1"
         if is_var(e, "partial"):
             return self.partial(part)
@@ -230,7 +228,7 @@ class _Walker:
         used = set(part.used)
         for c in dict.fromkeys("".join(m.inputs)):
             if c not in bind:
-                own = e.op.cite == "laue2020" and c not in used  # an index sum keeps the letters that it was given
+                own = e.op.sums and c not in used  # an index sum keeps the letters that it was given
                 bind[c] = c if own else self.letters.fresh(sizes[c], used)
                 used.add(bind[c])
                 summed.append(bind[c])
@@ -267,11 +265,11 @@ class _Walker:
 
 def _is_ones(e: Expr) -> bool:
     """Whether every entry is visibly 1: ones, and products of them in which nothing is summed."""
-    if e.op is _ONES:
+    if e.op.uniform == 1:
         return bool(e.order)
     [m] = e.op.meaning(e) or [None] if e.op.linear == "each" and e.args and e.order else [None]
     return (m is not None and not m.extra and m.scale == 1 and set("".join(m.inputs)) <= set(m.output)
-            and all(a.op is _ONES for a in e.args))  # fmt: skip
+            and all(a.op.uniform == 1 for a in e.args))  # fmt: skip
 
 
 def _one(e: Expr, legs: Sequence[str], target: str, taken: Collection[str], letters: Letters | None) -> str:
@@ -305,7 +303,7 @@ def entry(x: Entry, taken: Collection[str] = (), letters: Letters | None = None)
 def _product(p: Product, target: str, taken: Collection[str], signed: bool, letters: Letters | None) -> str:
     gap = r"\, " if target == "latex" else " "
     used = {c for x in p.entries for c in x.legs}
-    found = [_entry(x, target, taken, letters, used) for x in p.entries if not (x.atom.order and x.atom.op is _ONES)]
+    found = [_entry(x, target, taken, letters, used) for x in p.entries if not _is_ones(x.atom)]
     inside = _sum_sign(p.summed, target) + (gap.join(found) or "1") if p.summed else gap.join(found)
     body = gap.join([*_scales(p.coef, p.sizes, target), *([inside] if inside else [])]) or "1"
     return ("−" if target == "text" else "-") + body if signed and p.coef < 0 else body

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from ..algebra.expr import Expr, postorder
 from ..algebra.op import ATOM, NEG, POSTFIX, PRODUCT, SUM, TIMES
-from ..algebra.ops.arithmetic import smul
 from ..algebra.ops.free import is_var
 from ..algebra.ops.structure import ones, zeros
 from ..step import Increment
@@ -239,9 +238,9 @@ def _constant(e: Expr) -> Expr | None:
     """The scalar s if every entry of the tensor `e` is visibly s."""
     if not e.order:
         return None
-    if e.op is _ONES:
+    if e.op.uniform == 1:
         return ones(())
-    if e.op is smul and e.args[1].op is _ONES:
+    if e.op.scales and e.args[1].op.uniform == 1:
         return e.args[0]
     return None
 

@@ -11,7 +11,6 @@ from ..algebra.expr import Expr, postorder, rebuild, substitute
 from ..algebra.indexed import family_of
 from ..algebra.ops.arithmetic import rational
 from ..algebra.ops.free import gradient, increment, is_name, is_var, var
-from ..algebra.ops.matrix import inner
 from ..algebra.ops.series import series_ranges, without_sums
 from ..algebra.ranges import Range
 from ..calculus.derivation import Backward, Derivation
@@ -204,7 +203,7 @@ class _Recorder:
             "left": left,
             "relation": s.relation,
             "right": right,
-            "unit": s.left is not None and s.left.op is inner and s.left.args[0] is rational(1),
+            "unit": s.left is not None and s.left.op.pairing and s.left.args[0] is rational(1),
             "silent": left is not None and left == right and s.relation == "=",
             "net": {"left": self.net(s.left), "right": self.net(s.right)}
             if s.left is not None and s.right is not None and "net" in self.parts
@@ -250,7 +249,7 @@ class _Recorder:
             "left": left.as_dict(),
             "value": self.math(b.value),
             "closed": self.math(b.closed),
-            "trivial": b.value.op is rational(1).op,
+            "trivial": b.value.op.number,
             "ranges": ranges_shown(b.ranges),
             "needed": b.auxiliary and family_of(b.of.attrs[0]) in self.mentioned,  # a shown equation speaks of it
             "index": None, "roles": None, "used": [], "entries": [], "entries_left_out": False,
@@ -318,7 +317,7 @@ class _Recorder:
 def _open(e: Expr) -> Sequence[str] | None:
     """The open letters of an index sum are its own."""
     for x in postorder(e):
-        if x.shape == e.shape and x.op.cite == "laue2020":
+        if x.shape == e.shape and x.op.sums:
             return tuple(str(x.attrs[0]).split("->")[1])
     return None
 
@@ -328,7 +327,7 @@ def _plain(e: Expr) -> Expr:
     one = rational(1)
 
     def change(x: Expr, args: tuple[Expr, ...]) -> Expr:
-        if x.op is inner and not args[0].order:
+        if x.op.pairing and not args[0].order:
             return args[1] if args[0] is one else args[0] if args[1] is one else args[0] * args[1]
         return x if args == x.args else Expr.make(x.op, args, x.attrs, x.shape)
 

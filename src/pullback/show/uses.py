@@ -11,7 +11,7 @@ from ..algebra.expr import Expr, postorder
 from ..algebra.indexed import letters_of
 from ..algebra.network import Factor, Term
 from ..algebra.ops.free import gradient, increment, is_var
-from ..algebra.ops.structure import place, slice_of, take, unit
+from ..algebra.ops.structure import slice_of, take
 from ..calculus.core import Equation
 from ..calculus.derivation import Derivation
 from ..calculus.eliminated import value_at
@@ -105,10 +105,10 @@ class _Use:
         """Placements of blocks taken away: the entry is one of the block, in the name or in the equation. What the block is."""
         said: dict[str, None] = {}
         for g in list(self.others):
-            if g.atom.op not in (place, unit):
+            if g.atom.op.places is None:
                 continue
             i = g.legs[0]
-            small = g.legs[1] if g.atom.op is place else None
+            small = g.legs[1] if len(g.legs) > 1 else None
             if i in self.my_legs and i not in self.t.outs:
                 whole, axis = self.me, self.my_legs.index(i)
                 self.me = _block(whole, axis, g.atom)
@@ -262,9 +262,8 @@ def _other(legs: Sequence[int], axis: int, small: int | None) -> tuple[int, ...]
 
 def _block(whole: Expr, axis: int, placement: Expr) -> Expr:
     """The entries of `whole` that the placement puts in or takes out."""
-    if placement.op is place:
-        return slice_of(whole, axis, placement.attrs[1], placement.attrs[2])
-    return take(whole, axis=axis, start=placement.attrs[1])
+    start, width = placement.op.places(placement)
+    return slice_of(whole, axis, start, width) if placement.order > 1 else take(whole, axis=axis, start=start)
 
 
 def _slope(atom: Expr, v: Expr, q: Equation) -> Expr | None:

@@ -12,6 +12,7 @@ from .arithmetic import same
     attrs=("dim",),
     shape=lambda attrs: (attrs[0], attrs[0]),
     entry=lambda attrs, index, sizes: index[0] == index[1],
+    delta=True,
     text=lambda e: f"I_{e.attrs[0]}" if "[" not in (e.attrs[0].name or "[") else f"I_({e.attrs[0]})",
     latex=lambda e: f"I_{{{e.attrs[0]}}}",
     code="xp.eye($rows)",
@@ -54,7 +55,7 @@ def dot(G: Expr, x: Expr, y: Expr) -> tuple[Expr, Expr]:
 
 
 @linear_op("X[*s], Y[*s] -> []", linear="each", means=lambda e: Meaning(f"{same(e.args[0])},{same(e.args[0])}->", [0, 1]),
-           text="⟨$X:0, $Y:0⟩", latex=r"\langle $X:0, $Y:0\rangle", calls=("inner",), code="xp.vdot($X, $Y)")  # fmt: skip
+           text="⟨$X:0, $Y:0⟩", latex=r"\langle $X:0, $Y:0\rangle", calls=("inner",), pairing=True, code="xp.vdot($X, $Y)")  # fmt: skip
 def inner(G: Expr, X: Expr, Y: Expr) -> tuple[Expr, Expr]:
     """⟨X, Y⟩ is the sum over all entries of X ⊙ Y.
 

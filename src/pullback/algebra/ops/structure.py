@@ -44,14 +44,14 @@ def _offset(i: int, j: int, start: Dim, sizes: dict[str, int]) -> bool:
     return i == j + start.value(sizes)
 
 
-@leaf_op(attrs=("total", "start", "dim"), shape=lambda attrs: (attrs[0], attrs[2]),
+@leaf_op(attrs=("total", "start", "dim"), shape=lambda attrs: (attrs[0], attrs[2]), places=lambda e: (e.attrs[1], e.attrs[2]),
          entry=lambda attrs, index, sizes: _offset(index[0], index[1], attrs[1], sizes),
          text=lambda e: f"E_({', '.join(map(str, e.attrs))})", latex=lambda e: f"E_{{{', '.join(map(str, e.attrs))}}}")  # fmt: skip
 def place() -> None:
     """The 0/1 matrix that puts `dim` entries at positions start, start+1, … of `total`."""
 
 
-@leaf_op(attrs=("total", "start"), shape=lambda attrs: (attrs[0],),
+@leaf_op(attrs=("total", "start"), shape=lambda attrs: (attrs[0],), places=lambda e: (e.attrs[1], Dim.number(1)),
          entry=lambda attrs, index, sizes: _offset(index[0], 0, attrs[1], sizes),
          text=lambda e: f"e_({', '.join(map(str, e.attrs))})", latex=lambda e: f"e_{{{', '.join(map(str, e.attrs))}}}")  # fmt: skip
 def unit() -> None:
@@ -141,7 +141,7 @@ def _hole(spec: str, k: int, e: Expr, G: Expr) -> Expr:
 
 @linear_op("X[*s] -> [*t]", linear="each", attrs=("spec",), shape=_einsum_shape, name="einsum",
            means=lambda e: Meaning(e.attrs[0], range(len(e.args))), text=_einsum_text, latex=_einsum_latex,
-           code='xp.einsum("$spec", $args)', calls=("ein", "einsum"), cite="laue2020")  # fmt: skip
+           code='xp.einsum("$spec", $args)', calls=("ein", "einsum"), cite="laue2020", sums=True)  # fmt: skip
 def _einsum(G: Expr, *factors: Expr, spec: str) -> tuple[Expr, ...]:
     """A finite sum of products may be regrouped by any factor: remove the node, keep the rest.
 
