@@ -15,7 +15,7 @@ from .calculus.derivation import Derivation
 from .errors import CheckFailed, PullbackError
 from .language.program import FunctionKind, Program
 from .language.text import parse_expression
-from .proof.claim import modular_equal
+from .proof.claim import Memo, modular_equal
 from .proof.sizes import symbols_of
 from .show import notation
 from .show.names import ascii_name
@@ -27,7 +27,7 @@ __all__ = ["kinds_of", "read_back"]
 def read_back(d: Derivation, program: Program) -> Evidence:
     """The evidence that every printed gradient is read as what was proved. Raises CheckFailed C006."""
     kinds = kinds_of(program)
-    count = 0
+    count, memo = 0, Memo()
     for b in d.backward:
         for e in dict.fromkeys((b.value, b.closed)):
             for write, spell in ((notation.text, str), (notation.ascii, ascii_name)):
@@ -37,7 +37,7 @@ def read_back(d: Derivation, program: Program) -> Evidence:
                     raise _misprinted(b.of, write(e)) from why
                 if again is rational(0):  # a zero of any shape is written 0; the shape stands beside it
                     again = zeros(e.shape) if e.shape else again
-                if again is not e and not _same(again, e):
+                if again is not e and not _same(again, e, memo):
                     raise _misprinted(b.of, write(e))
                 count += 1
     return Evidence(
@@ -52,10 +52,10 @@ def _misprinted(v: Expr, text: str) -> CheckFailed:
                        hint="please report this program: the result is withheld")  # fmt: skip
 
 
-def _same(a: Expr, b: Expr) -> bool:
+def _same(a: Expr, b: Expr, memo: Memo) -> bool:
     """Whether two expressions mean the same: equal modulo p, or where there is no point to test it at, by canonical form."""
     proved = a.shape == b.shape and equal(a, b)
-    tested = modular_equal(a, b, {}, proved=proved) if a.shape == b.shape else None
+    tested = modular_equal(a, b, {}, proved=proved, memo=memo) if a.shape == b.shape else None
     return tested is not None and (proved or bool(tested))
 
 

@@ -93,15 +93,20 @@ class Expr:
 def postorder(*roots: Expr) -> Iterator[Expr]:
     """Every node under `roots` once, arguments before their node."""
     seen: set[Expr] = set()
-    stack: list[tuple[Expr, bool]] = [(r, False) for r in reversed(roots)]
+    stack: list[Expr | None] = list(reversed(roots))
     while stack:
-        node, ready = stack.pop()
-        if ready:
-            yield node
+        node = stack.pop()
+        if node is None:  # what stands below it has its arguments behind it
+            done = stack.pop()
+            assert done is not None
+            yield done
         elif node not in seen:
             seen.add(node)
-            stack.append((node, True))
-            stack.extend((a, False) for a in reversed(node.args) if a not in seen)
+            if node.args:
+                stack += (node, None)
+                stack += [a for a in node.args[::-1] if a not in seen]
+            else:
+                yield node
 
 
 def dims_in(e: Expr) -> Iterator[Dim]:

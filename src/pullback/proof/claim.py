@@ -34,6 +34,7 @@ class Memo:
     def __init__(self) -> None:
         self.found: dict[tuple[Any, ...], tuple[Evidence, ...]] = {}
         self.points: dict[tuple[Any, ...], Point] = {}
+        self.counts: dict[frozenset[str], Any] = {}
 
     def point(self, k: int, attempt: int, sizes: Sizes) -> Point:
         """The point number `attempt` of round k."""
@@ -71,12 +72,14 @@ def degree(exprs: Iterable[Expr], cells: int, known: dict[Expr, int] | None = No
     return total
 
 
-def modular_equal(left: Expr, right: Expr, where: Mapping[Expr, Expr], *, proved: bool = False) -> list[Sizes] | None:
+def modular_equal(
+    left: Expr, right: Expr, where: Mapping[Expr, Expr], *, proved: bool = False, memo: Memo | None = None
+) -> list[Sizes] | None:
     """The sizes at which left = right was confirmed modulo p at random points, or None if it is false.
 
     What is `proved` otherwise is tested at the least sizes."""
     sides = substitute_all(left, where), substitute_all(right, where)
-    memo = Memo()
+    memo = memo or Memo()
     for small in standins(sides):
         found = _compared((small.expr(sides[0]), small.expr(sides[1])), memo, proved=proved)
         if found is not None and found.sizes:
@@ -92,7 +95,7 @@ def _compared(sides: tuple[Expr, ...], memo: Memo, *, proved: bool) -> Rounds | 
         return None
     tested = Rounds([], True)
     for left, right in written_out(sides):
-        planned = rounds([(left, "value"), (right, "value")], proved=proved)
+        planned = rounds([(left, "value"), (right, "value")], proved=proved, counts=memo.counts)
         for k, sizes in enumerate(planned.sizes):
             for attempt in range(_TRIES):
                 point = memo.point(k, attempt, sizes)

@@ -34,6 +34,7 @@ _CUTS = (4, 6, 8, 10, 12)  # where sizes are cut that would cost too much, the l
 _MOST = 12  # rounds
 _BUDGET = 100_000  # points of index sums that the rounds may walk, or as many again as the least test walks
 _FAR = 10**6
+_KEPT = 10_000  # nodes whose bounds are kept
 _FARTHEST = 1000  # entries that an axis is short of before no test is tried
 
 
@@ -87,11 +88,22 @@ def grown(sizes: Mapping[str, int], exprs: Iterable[Expr], fixed: Collection[str
     """The sizes grown until every part that is cut out of an axis lies within it; those in `fixed` stay.
 
     Raises UnsupportedError U038."""
+    return _grown(sizes, _parts(postorder(*exprs)), fixed)
+
+
+def _parts(nodes: Iterable[Expr]) -> list[tuple[Dim, Dim]]:
+    """The axes of which the nodes cut out parts, each with where the part ends."""
+    atoms: dict[Expr, None] = {}
+    for e in nodes:
+        if e.args:
+            atoms.update((x, None) for m in e.op.meaning(e) or () for x in m.extra if x.op.places is not None)
+        elif e.op.places is not None:
+            atoms[e] = None
+    return [(x.shape[0], start + width) for x in atoms for start, width in [x.op.places(x)]]
+
+
+def _grown(sizes: Mapping[str, int], fits: Sequence[tuple[Dim, Dim]], fixed: Collection[str] = ()) -> Sizes:
     sizes = dict(sizes)
-    nodes = {e for root in exprs for e in postorder(root)}
-    made = [x for e in nodes for m in e.op.meaning(e) or () for x in m.extra]
-    atoms = [x for x in (*made, *nodes) if len(x.attrs) > 1 and all(isinstance(a, Dim) for a in x.attrs)]
-    fits = [(x.shape[0], x.attrs[1] + (x.shape[1] if x.order > 1 else Dim.number(1))) for x in atoms]
     for _ in range(64):
         short = [(t, e) for t, e in fits if t.value(sizes) < e.value(sizes)]
         if not short:
@@ -153,6 +165,7 @@ class _Count:
         self.bare: dict[
             Expr, tuple[frozenset[int], frozenset[int]]
         ] = {}  # axes along which some term, or all, are constant
+        self.inside: dict[Expr, _Vector] = {}  # what the comparisons of a function's arguments need
         self.need = self.none
 
     def indices(self, dims: Iterable[Dim], degree: bool = False) -> _Vector:
@@ -193,6 +206,8 @@ class _Count:
         for e in expanded(root):
             if e not in self.value:
                 self._node(e)
+            if e in self.inside:
+                self.need = _most([self.need, self.inside[e]])
 
     def bind(self, name: Expr, value: Expr, pushed: bool) -> None:
         self.run(value)
@@ -241,9 +256,9 @@ class _Count:
         self.value[e] = self.zero
         same = frozenset.intersection(*(self.bare[a][1] for a in e.args)) if entrywise and e.args else frozenset()
         self.bare[e] = same, same
+        self.inside[e] = _most([self.none, *(_plus(self.value[a].over, self.indices(a.shape)) for a in e.args)])
         tangents = []
         for a in e.args:
-            self.compare(self.value[a], a.shape)
             t = self.moved[a]
             if t is not None:
                 tangents.append(_Bound(_plus(t.over, self.indices(() if entrywise else a.shape)), t.under))
@@ -277,9 +292,9 @@ class _Count:
                 tangents.append(self.product([around, *args[:k], t, *args[k + 1 :]]))
         return self.product([around, *args]), tangents
 
-    def compare(self, bound: _Bound, shape: Iterable[Dim] = ()) -> None:
+    def compare(self, bound: _Bound) -> None:
         """Take note that a term of this kind occurs in an identity."""
-        self.need = _most([self.need, _plus(bound.over, self.indices(shape))])
+        self.need = _most([self.need, bound.over])
 
     def wanted(self) -> tuple[Sizes, Sizes]:
         """The least size and the degree for each symbol."""
@@ -330,29 +345,34 @@ def rounds(
     *,
     besides: Iterable[Expr] = (),
     proved: bool = False,
+    counts: dict[frozenset[str], _Count] | None = None,
 ) -> Rounds:
     """The sizes at which the sum of the closing terms is to be found zero, all names but those in `definitions` being free.
 
     Tangents are along the names in `moving`. What stands `besides` has a size too. What is `proved` otherwise is tested at the least sizes.
+    `counts` keeps what was counted for the next identity.
     """
     names = set(moving)
     roots = [*besides, *names, *(x for pair in definitions for x in pair), *(e for e, _ in closing)]
-    symbols = symbols_of(roots)
-    least = [grown(sizes_for(symbols, k), roots) for k in range(TRIALS)]
-    want, degree = _wanted(symbols, definitions, closing, names)
+    nodes = list(postorder(*roots))
+    symbols, parts = {s for e in nodes for d in dims_in(e) for s in d.symbols()}, _parts(nodes)
+    least = [_grown(sizes_for(symbols, k), parts) for k in range(TRIALS)]
+    want, degree = _wanted(symbols, definitions, closing, names, {} if counts is None else counts)
     enough = [z for z in least if all(z[s] >= n for s, n in want.items())]
     if not any(degree.values()) and len(enough) == len(least):
         return Rounds(least, True)
     if proved:
         return Rounds(least, False)
-    found = _grid(want, degree, roots) if max(want.values()) <= _LARGEST else None
+    found = _grid(want, degree, parts) if max(want.values()) <= _LARGEST else None
     nodes = list({e for root in roots for e in expanded(root)})
     budget = max(_BUDGET, sum(_cost(nodes, z) for z in least))
     if found is not None and sum(_cost(nodes, z) for z in found) <= budget:
         return Rounds([*least, *found], True)
     best = least
     for cut in _CUTS:  # as large as it may cost
-        tried = [grown({s: max(min(want[s], cut), n) for s, n in sizes_for(symbols, k).items()}, roots) for k in (2, 0)]
+        tried = [
+            _grown({s: max(min(want[s], cut), n) for s, n in sizes_for(symbols, k).items()}, parts) for k in (2, 0)
+        ]
         if sum(_cost(nodes, z) for z in tried) > budget:
             break
         best = [*least, *tried]
@@ -360,9 +380,17 @@ def rounds(
 
 
 def _wanted(symbols: set[str], definitions: Definitions, closing: Sequence[Closing],
-            moving: set[Expr]) -> tuple[Sizes, Sizes]:  # fmt: skip
-    """The number of indices of one term, and the degree of its coefficient, for each size symbol."""
-    count = _Count(symbols)
+            moving: set[Expr], counts: dict[frozenset[str], _Count]) -> tuple[Sizes, Sizes]:  # fmt: skip
+    """The number of indices of one term, and the degree of its coefficient, for each size symbol.
+
+    `counts` holds what was counted before, where nothing is defined and nothing moves."""
+    free = not definitions and not moving
+    count = counts.get(frozenset(symbols)) if free else None
+    if count is None or len(count.value) > _KEPT:
+        count = _Count(symbols)
+        if free:
+            counts[frozenset(symbols)] = count
+    count.need = count.none
     for v in moving:
         count.value[v], count.moved[v], count.bare[v] = count.zero, count.zero, (frozenset(), frozenset())
     for name, value in definitions:
@@ -377,15 +405,15 @@ def _wanted(symbols: set[str], definitions: Definitions, closing: Sequence[Closi
     return count.wanted()
 
 
-def _grid(want: Sizes, degree: Sizes, roots: Sequence[Expr]) -> list[Sizes] | None:
+def _grid(want: Sizes, degree: Sizes, parts: Sequence[tuple[Dim, Dim]]) -> list[Sizes] | None:
     """Rounds in which each size takes two values more than its degree, from the least on; None if these are too many."""
     some = [s for s in sorted(want) if degree[s]]
     if prod(min(degree[s], _MOST) + 2 for s in some) > _MOST:
         return None
-    plain = [grown({s: max(n, want[s]) for s, n in sizes_for(set(want), k).items()}, roots) for k in range(TRIALS)]
+    plain = [_grown({s: max(n, want[s]) for s, n in sizes_for(set(want), k).items()}, parts) for k in range(TRIALS)]
     if not some:
         return plain
     base = {s: max(z[s] for z in plain) for s in want}
     found = [{**base, **{s: base[s] + i for s, i in zip(some, steps, strict=True)}}
              for steps in product(*(range(degree[s] + 2) for s in some))]  # fmt: skip
-    return found if all(grown(z, roots) == z for z in found) else None
+    return found if all(_grown(z, parts) == z for z in found) else None
