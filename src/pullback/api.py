@@ -284,6 +284,8 @@ def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr,
     try:
         derivation = derive_recurrence(definitions, program.inputs, program.members, goal, families, seed=seed)
         within_reach(rows, derivation.least)
+        if not families:
+            _nothing_free()
     except PullbackError as error:
         equation = program.equation(error.about)
         raise error.at(equation.span if equation else None) from None
@@ -310,8 +312,7 @@ def _families(program: Program, wrt: Sequence[str] | None) -> list[str]:
     constant = {family_of(c) for c in program.constants}
     names = list(wrt) if wrt else list(program.wrt)
     if not names:
-        found = [f for f in inputs if f not in constant and (f not in defined or f in given)]
-        return found or _nothing_free()
+        return [f for f in inputs if f not in constant and (f not in defined or f in given)]
     for n in names:
         if family_of(n) in named and family_of(n) not in inputs | defined:
             raise ParseError("P003", f"{n} is declared, but no equation uses it", hint="leave it out")

@@ -22,6 +22,11 @@ PROGRAMS = [
     ("E = ½ tr(Σ' Σ)", "Σ", "Sigma"),
     ("y = tanh(W x); given grad y as u₁", "x", "W^T (u_1 .* (1 - y.^2))"),
     ("u_1 : scalar function; E = u_1(tanh(W x))", None, ""),
+    (
+        "E = ‖g([x; 1][1..n], X[:, 2])‖; x : n; X : (n, m)",
+        "x",
+        "(g([x; 1][1..n], X[:, 2]) .* d1_g([x; 1][1..n], X[:, 2])) / E",
+    ),
     ("grad_q = W x; y = f(grad_q); E = loss(y)", "x", "W^T grad_grad_q"),
 ]
 

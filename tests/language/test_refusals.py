@@ -24,6 +24,7 @@ REFUSALS = [
     ("P002", "given y as", None, "given grad y as g"),
     ("P002", "E = sum(x, axis=3)", "sum(x, axis=3)", "counted from 0"),
     ("P002", "x : n; E = x[0]", "x[0]", "counted from 1"),
+    ("S002", "E = loss([t; s] + s)", "[t; s] + s", "not known here"),
     ("P003", "z = W a\nderive grad weight", "weight", "occurs in no equation"),
     ("P003", "weight : (m, n); z = weight a\nderive grad weigt", "weigt", "did you mean weight?"),
     ("P003", "z = W a\ngiven grad q as g", "q", "occurs in no equation"),

@@ -7,6 +7,7 @@ of the left side, of a `for` or of a sum inside its brackets. It is found before
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 from ..algebra.indexed import ref as member
@@ -31,7 +32,7 @@ def families_of(text: str) -> frozenset[str]:
     found: set[str] = set()
     declared: set[str] = set()
     letters: dict[str, set[str]] = {}  # of the indices on the left of each equation
-    pieces = [p for line in text.split("\n") for p in line.split("#")[0].split(";") if len(p) < 20_000]
+    pieces = [p for line in text.split("\n") for p in _pieces(line.split("#")[0]) if len(p) < 20_000]
     for piece in pieces:
         left, colon, right = _colon(piece)
         if colon:
@@ -51,6 +52,20 @@ def families_of(text: str) -> frozenset[str]:
             inside = ((m[1], set(re.findall(r"[^\W\d]\w*", m[0][len(m[1]) :]))) for m in _HEAD.finditer(piece))
             found.update(name for name, words in inside if words & mine)
     return frozenset(found - declared)
+
+
+def _pieces(line: str) -> Iterator[str]:
+    """The line cut at each `;` that stands in no bracket."""
+    held: list[str] = []
+    depth = 0
+    for part in line.split(";"):
+        held.append(part)
+        depth += part.count("(") + part.count("[") - part.count(")") - part.count("]")
+        if depth <= 0:
+            yield ";".join(held)
+            held, depth = [], 0
+    if held:
+        yield ";".join(held)
 
 
 def _colon(piece: str) -> tuple[str, str, str]:

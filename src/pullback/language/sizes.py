@@ -77,6 +77,8 @@ class Sizes:
         for symbol, sign in candidates:
             if sum(symbol in m for m, _ in rest.terms) == 1:
                 value = (rest - Dim({(symbol,): sign})) * Dim.number(-sign)
+                if not any(c > 0 for _, c in value.terms):  # no axis has so few entries
+                    continue
                 below = any(c < 0 for _, c in value.terms)  # n + 1 is nicer than n - 1
                 solutions.append((below, -int(symbol[1:]), symbol, value))
         if not solutions:

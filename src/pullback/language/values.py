@@ -14,7 +14,7 @@ from ..algebra.expr import Expr
 from ..algebra.ops import arithmetic
 from ..errors import ParseError, PullbackError, ShapeError, Span
 from .program import FunctionKind
-from .sizes import Sizes
+from .sizes import Sizes, is_unknown
 from .tape import Node, Tape
 from .tokens import Statement
 
@@ -136,6 +136,8 @@ class Maker:
         named = x.name if x.name is not None else y.name
         other = y if x.name is not None else x
         hint = f"if they are the same size, write `assume {named} = {other}`" if named else ""
+        if is_unknown(x) or is_unknown(y):
+            hint = "declare the names: a size that is not known here is written ?"
         both = [v for v in values if v.order == 2]
         if what in ("the sum", "the entrywise ⊙", "the entrywise ⊘") and len(both) == 2:
             first, second = (self.sizes.shape(v.shape) for v in values)
