@@ -19,7 +19,7 @@ from pullback.algebra.expr import Expr, postorder
 from pullback.calculus.core import Definition
 from pullback.calculus.derivation import Derivation
 from pullback.calculus.derive import derive
-from pullback.proof.claim import check
+from pullback.proof.claim import Memo, check
 from pullback.proof.final import Problem, confirm
 
 SIZES = {"k": 2, "m": 3, "n": 4, "p": 5, "q": 6}
@@ -326,7 +326,7 @@ def prove(program: RandomProgram) -> Derivation:
     """Derived, every step checked, FINAL confirmed. Raises what the house raises."""
     definitions = [Definition(v, e) for v, e in program.equations]
     d = derive(definitions, program.inputs, program.target, program.wrt, seed=program.seed)
-    memo: dict[Any, Any] = {}
+    memo = Memo()
     d.steps = [check(s, memo) for s in d.steps]
     assert all(s.evidence for s in d.steps)
     stop = next(k for k, (v, _) in enumerate(program.equations) if v is program.target)
