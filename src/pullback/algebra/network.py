@@ -6,10 +6,11 @@ factor. δ, the 0/1 placements of blocks, and axes that nothing depends on are e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count, product
+from weakref import WeakKeyDictionary
 
 from .dims import Dim, Shape
 from .expr import Expr
@@ -20,6 +21,7 @@ __all__ = ["Factor", "Network", "Term", "TooLarge", "expanded", "network"]
 
 _LIMIT = 100  # terms or factors after which expansion is given up: the answer is then "unknown", never a guess
 _DIGITS = 4000  # binary digits of a coefficient, after which it is given up too
+_KEPT = 4096  # nodes whose terms are kept for the next expression
 _fresh = count()
 
 
@@ -261,32 +263,49 @@ def _raise(e: Expr, argument: list[Term], power: int) -> list[Term]:
 
 
 def network(root: Expr) -> Network:
-    """The sum of index networks that `root` stands for. Raises TooLarge."""
+    """The sum of index networks that `root` stands for, its indices new ones. Raises TooLarge."""
     done: dict[Expr, list[Term]] = {}
+    if len(_known) > _KEPT:
+        _known.clear()
     for e in expanded(root):
-        meanings = e.op.meaning(e)
-        if e.op.define is not None:
-            done[e] = done[e.op.define(e, *e.args)]
-        elif e.op.entry is not None:
-            done[e] = list(_constant(e))
-        elif meanings is None:
-            one = e.op.entrywise and len(e.args) == 1
-            done[e] = [_entrywise(e, done[e.args[0]]) if one else _opaque(e)]
-        elif meanings[0].power != 1:
-            done[e] = _raise(e, done[e.args[0]], meanings[0].power)
-        else:
-            terms: list[Term] = []
-            for m in meanings:
-                choices = [done[e.args[k]] for k in m.slots]
-                size = 1
-                for c in choices:
-                    size *= len(c)
-                if size + len(terms) > _LIMIT:
-                    raise TooLarge
-                for parts in product(*choices):
-                    terms += _product(e, m, parts)
-            done[e] = terms
-    return Network(root.shape, done[root])
+        found = _known.get(e)
+        if found is None:
+            found = _known[e] = _terms(e, done)
+        done[e] = found
+    terms = []
+    for t in done[root]:  # whoever asks may change them
+        names = [next(_fresh) for _ in t.outs]
+        factors, dims = t.instance(names)
+        terms.append(Term(t.coef, dict(t.sizes), factors, dims, tuple(names)))
+    return Network(root.shape, terms)
+
+
+_known: WeakKeyDictionary[Expr, list[Term]] = WeakKeyDictionary()  # what expressions share is expanded once
+
+
+def _terms(e: Expr, done: Mapping[Expr, list[Term]]) -> list[Term]:
+    """The terms of a node, given those of its arguments; nobody changes them. Raises TooLarge."""
+    meanings = e.op.meaning(e)
+    if e.op.define is not None:
+        return done[e.op.define(e, *e.args)]
+    if e.op.entry is not None:
+        return list(_constant(e))
+    if meanings is None:
+        one = e.op.entrywise and len(e.args) == 1
+        return [_entrywise(e, done[e.args[0]]) if one else _opaque(e)]
+    if meanings[0].power != 1:
+        return _raise(e, done[e.args[0]], meanings[0].power)
+    terms: list[Term] = []
+    for m in meanings:
+        choices = [done[e.args[k]] for k in m.slots]
+        size = 1
+        for c in choices:
+            size *= len(c)
+        if size + len(terms) > _LIMIT:
+            raise TooLarge
+        for parts in product(*choices):
+            terms += _product(e, m, parts)
+    return terms
 
 
 def _constant(e: Expr) -> Iterator[Term]:
