@@ -22,7 +22,7 @@ _ASCII = [
     67, 82, 75, 69, 67, 84, 72, 103, 72, 72, 69, 39, 34, 39, 84, 50, 50, 60, 64, 56, 64, 59, 37, 64,
     64, 32, 31, 61, 32, 95, 64, 60, 64, 64, 48, 51, 40, 64, 56, 86, 56, 56, 53, 64, 34, 64, 84,
 ]  # fmt: skip
-_OTHER = {"∇": 0.72, "⊙": 0.86, "′": 0.26, "″": 0.45, "‴": 0.6, "‖": 0.52, "⟨": 0.42, "⟩": 0.42, "·": 0.34, "−": 0.86, "\u00a0": 0.32}  # fmt: skip
+_OTHER = {"∇": 0.72, "∘": 0.6, "⊙": 0.86, "′": 0.26, "″": 0.45, "‴": 0.6, "‖": 0.52, "⟨": 0.42, "⟩": 0.42, "·": 0.34, "−": 0.86, "\u00a0": 0.32}  # fmt: skip
 _SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉ᵢⱼₖ", "0123456789ijk")
 _SUP = str.maketrans("ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᵉᵗ⁺⁽⁾", "T−0123456789et+()")
 
@@ -30,7 +30,7 @@ _TOKEN = re.compile(
     r"""(?P<slot>[∇D]+)(?P<slots>\d+)_(?=[^\W\d])
     |(?P<lower>[₀-₉ᵢⱼₖ]+)
     |(?P<upper>[ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᵉᵗ⁺⁽⁾]+)
-    |\^∘?(?:\((?P<group>[^()]*)\)|(?P<power>[−-]?[^\Wᵀ]+))
+    |\^(?P<each>∘?)(?:\((?P<group>[^()]*)\)|(?P<power>[−-]?[^\Wᵀ]+))
     |_(?:\{(?P<braced>[^{}]*)\}|\((?P<index>[^()]*)\)|(?P<under>[^\W_ᵀ²³]+))
     |(?P<quoted>"[^"]*")
     |(?P<name>(?:(?![½⅓¼¾ᵀᵉᵗᵢⱼₖ⁰¹²³⁴⁵⁶⁷⁸⁹₀-₉])[^\W\d_])+)(?P<digits>\d*)
@@ -113,7 +113,7 @@ def written(text: str) -> Words:
         elif m["upper"]:
             put(m["upper"].translate(_SUP), level=1)
         elif m["group"] is not None or m["power"]:
-            put((m["group"] or m["power"] or "").replace("-", "−"), level=1)
+            put(m["each"] + (m["group"] or m["power"] or "").replace("-", "−"), level=1)
         elif m["braced"] is not None or m["index"] is not None or m["under"]:
             inside = next(x for x in (m["braced"], m["index"], m["under"]) if x is not None)
             put("," if found and found[-1].level < 0 else "", level=-1)  # W1_23 is an entry of W₁, not W₁₂₃
