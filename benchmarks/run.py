@@ -34,7 +34,7 @@ PHASES = {
     "derive": "sweep",
     "check": "check",
     "FINAL": "confirm",
-    "read back": "_read_back",
+    "read back": "read_back",
 }
 
 
