@@ -108,12 +108,12 @@ class _Recorder:
 
     def names(self) -> list[Json]:
         defined = {q.var for q in self.d.core.equations}
-        families = {family_of(q.var.attrs[0]) for q in self.d.core.equations if q.ranges}
+        families = {family_of(v.attrs[0]) for v in (*(q.var for q in self.d.core.equations if q.ranges), *self.reach)}
         found = []
         for v in self.variables:
             role = "auxiliary" if v in self.auxiliary else "defined" if v in defined else "input"
-            if role == "input" and family_of(v.attrs[0]) in families and v not in self.given:
-                role = "member"  # of a family that equations define: no input
+            if role == "input" and family_of(v.attrs[0]) in families and v not in (*self.given, *self.reach):
+                role = "member"  # of a family that equations define, or that is listed for all its values
             name = v.attrs[0]
             found.append(
                 {
