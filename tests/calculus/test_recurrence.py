@@ -249,6 +249,21 @@ def test_what_reaches_nothing_has_gradient_zero_and_the_target_one() -> None:
         pb.derive("x : n; y[t] : n; z[t] = f(x) for t = 1..T; E = loss(z[T])", wrt=["y"])
 
 
+@pytest.mark.parametrize(("end", "proof"), [
+    ("E = loss(p[T])", ["order"]),
+    ("E = loss(p[T]) + loss(q[T])", ["order"]),
+    ("E = sum_{t=2..T-1} loss(p[t+1])", ["order"]),
+    ("y[t] = f(p[T]) for t = 1..T; E = sum_{t=1..T} ‖y[t]‖²", ["order"]),
+    ("E = sum_{t=1..T} loss(p[t])", ["P", "base", "step", "end"]),
+    ("r[0] : n; r[t] = f(W r[t-1] + p[t]) for t = 1..T; E = loss(r[T])", 2 * ["P", "base", "step", "end"]),
+])  # fmt: skip
+def test_a_member_that_its_own_step_uses_may_reach_the_target_otherwise_too(end: str, proof: list[str]) -> None:
+    """q[t] uses p[t]: when p[t] is eliminated, what others gave to it is no pairing of its own in the invariant."""
+    d = pb.derive("p[0] : n; q[0] : n; p[t] = tanh(W p[t-1] + V q[t-1]) for t = 1..T\n"
+                  "q[t] = tanh(W q[t-1] + p[t]) for t = 1..T\n" + end)  # fmt: skip
+    assert [s.relation for s in d.steps if s.kind == "induction"] == proof
+
+
 def test_conditions_say_for_which_values_they_hold() -> None:
     assert "f is differentiable at every entry of z[k+1], k = 1..L−1" in example("feedforward").text()
 
@@ -290,11 +305,13 @@ def recurrence(rng: random.Random) -> str:
             rng.choice(["E = sum_{t=1..T} loss(y[t])", "E = loss(y[T])", "E = (1/T) sum_{t=1..T} ½ ‖y[t] − x[t]‖²"])
         )
     else:
-        last = names[-1]
+        last = rng.choice(names)  # also one that others of the same step use
         body.append(
             rng.choice(
                 [
                     f"E = loss({last}[T])",
+                    f"E = loss({last}[T]) + sum_{{t=1..T}} loss({names[0]}[t])",
+                    f"E = loss({last}[T-1]) + ½ ‖{names[-1]}[T]‖²",
                     f"E = sum_{{t=1..T}} loss({last}[t], {last}[t-1]) + s²",
                     f"given grad {last}[T] as g",
                 ]

@@ -137,6 +137,11 @@ def _invariant(d: Recurrence, rows: Sequence[int], gone: set[str]) -> Invariant 
                 if early is None:
                     return None
                 complete += early
+                if high == up:  # the member that is eliminated has no pairing of its own: its part stands in that sum
+                    behind = [(e.attrs[1] - r.first).constant for e in early]
+                    if not early or any(b is None or b > up for b in behind):
+                        return None  # it is there for some values of the index only
+                    replaced += [at(e.args[0], {e.attrs[0]: k + Dim.number(up)}) for e in early]
     count = Counter(family(c.of) for c in d.contributions)
     settled = [_settled(c, r, k, count[family(c.of)] == 1) for c in mine if family(c.of) not in made]
     others = [c for c in d.contributions if c.by not in rows and family(c.of) not in made
@@ -195,7 +200,7 @@ def _early(c: Contribution, r: Range, complete: int, like: Expr, k: Dim) -> list
         return None
     if step[0] not in letters:  # one member: it must be among the last ones, which are complete from the start
         beyond = entry - r.last
-        return [] if beyond.constant is not None and beyond.constant >= complete else None
+        return [] if beyond.constant is not None and beyond.constant > complete else None
     if len(c.ranges) != 1 or step[0] is None:
         return None
     own = letters[step[0]]
