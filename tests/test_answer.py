@@ -34,7 +34,8 @@ def test_its_pictures_are_those_of_the_program(name: str, picture: dict) -> None
 
 def test_every_point_of_the_question_has_its_section(made: str) -> None:
     for k in range(1, 12):
-        assert f"| {k} | " in made and f"## {k}. " in made and f'<a id="{k}"></a>' in made
+        [title] = re.findall(rf"^## ({k}\. .*)$", made, re.M)
+        assert f"| {k} | " in made and f"[section {k}](#{answer.slug(title)})" in made
 
 
 def test_every_equation_of_the_page_is_a_derived_one(made: str) -> None:
@@ -56,3 +57,5 @@ def test_the_page_as_html(made: str) -> None:
     pytest.importorskip("markdown_it")
     page = answer.html(made)
     assert page.count("<svg") == 2 and "<table>" in page and "src=" not in page
+    links, places = set(re.findall(r'href="#([^"]+)"', page)), set(re.findall(r'<h2 id="([^"]+)"', page))
+    assert len(links) == 11 and links <= places

@@ -16,6 +16,7 @@ import json
 import os
 import re
 import sys
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -254,11 +255,22 @@ def page() -> str:
         "## What this rests on",
         block(two["CHECKS"]),
     ]  # fmt: skip
-    return "\n\n".join(parts) + "\n"
+    return linked("\n\n".join(parts) + "\n")
 
 
 def head(k: int, title: str) -> str:
-    return f'<a id="{k}"></a>\n\n## {k}. {title}'
+    return f"## {k}. {title}"
+
+
+def slug(title: str) -> str:
+    """What a heading is called in a link, by GitHub and by MyST."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def linked(text: str) -> str:
+    """`(#8)` as a link to the heading that begins with 8."""
+    found = {title.partition(".")[0]: slug(title) for title in re.findall(r"^## (.*)$", text, re.M)}
+    return re.sub(r"\(#(\d+)\)", lambda m: f"(#{found[m[1]]})", text)
 
 
 def spellings(d: pb.Derived) -> dict[str, list[str]]:
@@ -311,6 +323,7 @@ def html(markdown: str) -> str:
     from markdown_it import MarkdownIt
 
     body = MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown)
+    body = re.sub(r"<h2>(.*?)</h2>", lambda m: f'<h2 id="{slug(unescape(m[1]))}">{m[1]}</h2>', body)
     for name in ("answer_layer.svg", "answer_diagrams.svg"):
         picture = (DOCS / name).read_text(encoding="utf-8")
         picture = re.sub(r"<\?xml.*?\?>\s*", "", picture)
