@@ -22,4 +22,4 @@ def test_every_phase_is_a_function_that_derive_calls() -> None:
 def test_a_small_network_is_measured() -> None:
     run = benchmarks()
     found = run.measure(2, next(iter(run.FORMS)))
-    assert all(found[phase] > 0 for phase in (*run.PHASES, "record", "print", "whole"))
+    assert all(found[phase] > 0 for phase in (*run.PHASES, "text", "whole"))
