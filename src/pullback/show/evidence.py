@@ -34,13 +34,12 @@ def checks(steps: Sequence[Json]) -> list[Json]:
     for s in steps:
         for e in s["evidence"]:
             one = found.setdefault(
-                e["level"], {"level": e["level"], "steps": [], "detail": e["detail"], "data": e["data"]}
+                e["level"], {"level": e["level"], "steps": {}, "detail": e["detail"], "data": e["data"]}
             )
             if _chance(e) > _chance(one):
                 one["detail"], one["data"] = e["detail"], e["data"]
-            if s["id"] not in one["steps"]:
-                one["steps"].append(s["id"])
-    return list(found.values())
+            one["steps"][s["id"]] = None  # in order, and each once
+    return [{**one, "steps": list(one["steps"])} for one in found.values()]
 
 
 def _chance(e: Json) -> float:

@@ -131,8 +131,10 @@ def ascii_name(name: str) -> str:
 
 def ascii_text(text: str) -> str:
     """The text in ASCII; every symbol has one spelling."""
-    if not text.isascii():  # ŷ is y_hat where it stands alone, but not inside a word
-        text = re.sub(r"(?<![^\W\d_])[^\W\d_][\u0300-\u036f]*(?![^\W\d_])", _words, text)
+    if text.isascii():
+        return text
+    # ŷ is y_hat where it stands alone, but not inside a word
+    text = re.sub(r"(?<![^\W\d_])[^\W\d_][\u0300-\u036f]*(?![^\W\d_])", _words, text)
     text = re.sub("Σ([ᵢⱼₖ]+)", lambda m: "sum_" + m[1].translate(_LOW), text).replace("Σ_", "sum_")
     text = text.replace("^∘", ".^")
     text = re.sub(r"\be⁻ᵗ", "exp(-t)", text).replace("eᵗ", "exp(t)").replace("tᵉ⁻¹", "t^(e-1)")

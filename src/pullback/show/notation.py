@@ -21,7 +21,8 @@ __all__ = ["Printed", "ascii", "binding", "latex", "precedence", "show", "text"]
 
 _LIMIT = 1_000_000  # characters after which a printed form is cut: nobody reads it
 _SLOT = re.compile(r"\$([A-Za-z]+|\d+)(?::(\d+))?|@([^@]*)@")
-_ONES = ones(()).op
+_ONE = ones(())
+_ZEROS = zeros(()).op
 _NUMERAL = "0123456789½⅓¼¾"
 _RAISED = "^ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -239,7 +240,7 @@ def _constant(e: Expr) -> Expr | None:
     if not e.order:
         return None
     if e.op.uniform == 1:
-        return ones(())
+        return _ONE
     if e.op.scales and e.args[1].op.uniform == 1:
         return e.args[0]
     return None
@@ -253,11 +254,11 @@ def _increments_taken(e: Expr, taken: Collection[str]) -> Collection[str]:
 
 def _print(e: Expr, target: str, taken: Collection[str]) -> tuple[str, int]:
     printer = _Printer(target, _increments_taken(e, taken))
-    printer.forms[ones(())] = _Form(["1"], ATOM, number=True, ends_in_number=True)
+    printer.forms[_ONE] = _Form(["1"], ATOM, number=True, ends_in_number=True)
     printer.plan(e)
-    if e is ones(()):
+    if e is _ONE:
         return "1", ATOM
-    if e is zeros(e.shape):  # alone it is written 0; inside a formula its shape must be seen
+    if e.op is _ZEROS:  # alone it is written 0; inside a formula its shape must be seen
         return "0", ATOM
     return printer.emit(e), printer.forms[e].prec
 

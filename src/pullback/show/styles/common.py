@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..document import Calc, Cell, Head, Item, Line, Para, Reason, Sentence, Table, join, math, plain, said
@@ -59,10 +59,10 @@ def given(record: Json, level: int) -> Iterator[Part]:
     E = header["objective"]["name"]
     yield Head(plain("GIVEN"))
     forward = record["forward"]
-    yield Table(tuple(ranged(q, (math(q["equation"]), shape(q["shape"])), forward) for q in forward))
+    yield ranged(forward, lambda q: (math(q["equation"]), shape(q["shape"])))
     inputs = [n for n in record["names"] if n["role"] == "input"]
     if inputs:
-        yield Table(tuple(ranged(n, (_name(n), shape(n["shape"])), inputs) for n in inputs))
+        yield ranged(inputs, lambda n: (_name(n), shape(n["shape"])))
     for f in header["functions"]:
         sentence = f"{f['name']}: {f['kind']}"
         yield Para(Sentence(sentence, ascii_text(sentence), f"${f['latex']}$: {prose_latex(f['kind'])}"))
@@ -286,21 +286,17 @@ def results(record: Json) -> Iterator[Part]:
     others = [
         b for b in record["backward"] if not b["wrt"] and not b["trivial"] and (not b["auxiliary"] or b["needed"])
     ]
-    both = [*others, *asked]
-    yield Table(
-        tuple(ranged(b, (join([b["left"]]), join(["=", b["closed"]]), shape(b["shape"])), both) for b in both), gap=2
-    )
+    yield ranged([*others, *asked], lambda b: (join([b["left"]]), join(["=", b["closed"]]), shape(b["shape"])), gap=2)
     if record["recurrences"]:
         yield Head(plain("AS A RECURRENCE"), 3)
-        rows = record["recurrences"]
-        yield Table(tuple(ranged(b, (join([b["left"]]), join(["=", b["right"]])), rows) for b in rows), gap=2)
+        yield ranged(record["recurrences"], lambda b: (join([b["left"]]), join(["=", b["right"]])), gap=2)
 
 
-def ranged(of: Json, row: tuple[Item, ...], rows: Sequence[Json]) -> tuple[Item, ...]:
-    """The row with its ranges in a last column, where any row of the table has one."""
-    if not any(r["ranges"] for r in rows):
-        return row
-    return (*row, for_all(of) or plain(""))
+def ranged(found: Sequence[Json], row: Callable[[Json], tuple[Item, ...]], gap: int = 3) -> Table:
+    """A table with a row for each, and with their ranges in a last column where any has one."""
+    if not any(r["ranges"] for r in found):
+        return Table(tuple(map(row, found)), gap=gap)
+    return Table(tuple((*row(r), for_all(r) or plain("")) for r in found), gap=gap)
 
 
 def for_all(of: Json) -> Sentence | None:
