@@ -8,7 +8,6 @@ joined, has no K4 minor (T4). Transposes come from the direction in which an edg
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 from ..errors import UnsupportedError
 from .canonical import term_key
@@ -81,7 +80,7 @@ class _Graph:
         if f.atom.op is eye and set(f.legs) == set(self.outs):
             self.tied = True
             return
-        x = f.atom if f.power == 1 else power(f.atom, exponent=Fraction(f.power))
+        x = f.tensor
         if len(f.legs) > 2:
             raise NotLiftable(f"a factor has {len(f.legs)} axes: no matrix notation exists")
         if not f.legs:
@@ -247,8 +246,7 @@ def _coefficient(t: Term) -> list[Expr]:
     if abs(t.coef) != 1:
         parts.append(rational(abs(t.coef)))
     for d, p in sorted(t.sizes.items(), key=lambda item: str(item[0])):
-        s = size_of(d)
-        parts.append(s if p == 1 else power(s, exponent=Fraction(p)))
+        parts.append(size_of(d, p))
     return parts
 
 
@@ -305,7 +303,7 @@ def as_einsum(e: Expr) -> Expr:
         letters = {i: "abcdefghijklmnopqrstuvwxyz"[k % 26] for k, i in enumerate(t.dims)}
         if len(t.dims) > 26:
             raise TooLarge
-        factors = [(f.legs, f.atom if f.power == 1 else power(f.atom, exponent=Fraction(f.power))) for f in t.factors]
+        factors = [(f.legs, f.tensor) for f in t.factors]
         held = {i for legs, _ in factors for i in legs}
         factors += [((i,), ones((t.dims[i],))) for i in t.outs if i not in held]
         if len(factors) == 1 and factors[0][0] == t.outs:

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 from .dims import Dim, Shape
 from .expr import Expr
 from .op import Meaning
+from .ops.arithmetic import raised
 from .ops.matrix import eye
 
 __all__ = ["Factor", "Network", "Term", "TooLarge", "expanded", "network"]
@@ -36,6 +37,10 @@ class Factor:
     atom: Expr
     legs: tuple[int, ...]
     power: int = 1
+
+    @property
+    def tensor(self) -> Expr:
+        return raised(self.atom, self.power)
 
 
 @dataclass(slots=True)

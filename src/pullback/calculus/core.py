@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..algebra.dims import Dim
-from ..algebra.expr import Expr, postorder
+from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.indexed import letters_of, spelled
 from ..algebra.lift import NotLiftable, lift
 from ..algebra.network import TooLarge
@@ -46,6 +46,10 @@ class Equation:
     value: Expr
     auxiliary: bool = False
     ranges: tuple[Range, ...] = ()
+
+    def named(self, e: Expr) -> Expr:
+        """`e` with the value of this equation, where it occurs, by its name."""
+        return substitute(e, {self.value: self.var}) if self.value.args else e
 
 
 @dataclass(slots=True)

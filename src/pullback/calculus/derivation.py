@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..algebra.expr import Expr
+from ..algebra.expr import Expr, postorder
+from ..algebra.ops.arithmetic import rational
+from ..algebra.ops.free import gradient
 from ..algebra.ranges import Range
 from ..step import Step
-from .core import Core
+from .core import Core, Equation
 from .graph import Diagram
 
-__all__ = ["Backward", "Derivation", "assumed_of", "unassumed"]
+__all__ = ["Backward", "Derivation", "assumed_of", "cotangents", "unassumed", "users_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,24 @@ class Derivation:
     def names(self) -> list[Expr]:
         """Every input and every computed name, ours with the user's."""
         return [*self.inputs, *(q.var for q in self.core.equations)]
+
+
+def cotangents(d: Derivation) -> dict[Expr, Expr]:
+    """What the gradient of each name is called in later equations: 1, the given gradient, or its own name."""
+    one = rational(1)
+    return {b.of: b.value if b.value is one or b.value is d.seed else gradient(b.of) for b in d.backward}
+
+
+def users_of(d: Derivation) -> dict[Expr, list[Equation]]:
+    """The equations in which each name with a gradient is used, in order of computation."""
+    known = {b.of for b in d.backward}
+    users: dict[Expr, list[Equation]] = {}
+    for q in d.core.equations:
+        if q.var in known:
+            for x in postorder(q.value):
+                if x in known:
+                    users.setdefault(x, []).append(q)
+    return users
 
 
 def assumed_of(d: Derivation) -> dict[str, dict[Expr, Expr]]:

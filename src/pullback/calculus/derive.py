@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ..algebra.expr import Expr, postorder
+from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.lift import cost
-from ..algebra.ops.arithmetic import rational
+from ..algebra.ops.arithmetic import added, rational
 from ..algebra.ops.free import gradient, increment, is_var
 from ..algebra.ops.matrix import inner
 from ..algebra.ops.structure import zeros
@@ -26,7 +26,7 @@ from .inline import expand, inline
 from .simplify import simplify
 from .transpose import bare, move_all, pairing
 
-__all__ = ["Sweep", "added", "appender", "derive", "shortened", "start"]
+__all__ = ["Sweep", "appender", "derive", "shortened", "start"]
 
 
 def appender(d: Derivation) -> Callable[[Step], str]:
@@ -53,15 +53,6 @@ class Sweep:
         self.assumed = {left: right for left, right, _ in facts}
         self.together = False  # whether what is read off now stands beside other increments
         self.told: set[str] = set()  # rules whose remainder was written out
-        self.stands_for: dict[Expr, Expr] = {}  # name -> what its gradient is called in later equations
-
-    def frontier(self) -> Expr:
-        """dE as it stands now: the pairings with what is still pending."""
-        pairs = [pairing(self.stands_for.get(v, gradient(v)), increment(v)) for v in self.pending]
-        total = pairs[0]
-        for p in pairs[1:]:
-            total = total + p
-        return total
 
     def collect(self, v: Expr, auxiliary: bool = False) -> Expr:
         """∇v := the sum of its contributions, simplified; the name or value by which later steps refer to it."""
@@ -88,13 +79,12 @@ class Sweep:
         self.read_off(v, shorter, paired, premises, bool(self.pending) or self.together)
         self.d.backward.append(Backward(v, shorter, shorter, auxiliary))
         plain = shorter is rational(1) or shorter is self.d.seed
-        self.stands_for[v] = shorter if plain else gradient(v)
-        return self.stands_for[v]
+        return shorter if plain else gradient(v)
 
     def _assume(self, v: Expr, e: Expr, left: Expr, right: Expr, where: str) -> Expr:
         if left not in set(postorder(e)):
             return e
-        found, _ = simplify(_replace(e, left, right))
+        found, _ = simplify(substitute(e, {left: right}))
         self.add(Step(
             id="", kind="simplify", about=v.attrs[0], left=e, relation="=", right=found, rules=("S-ASSUME",),
             why=Why(f"assumed: {where}", "an assumption of the user, used here"),
@@ -121,7 +111,7 @@ class Sweep:
         v = q.var
         name = v.attrs[0]
         G = self.collect(v, q.auxiliary)
-        terms = [_folded(t, q) for t in differential(q.value, moving)]
+        terms = [DTerm(t.of, q.named(t.expr)) for t in differential(q.value, moving)]
         whole = added([t.expr for t in terms])
         rules, why = reasons(q.value, moving, self.told)
         first = self.add(Step(
@@ -150,33 +140,10 @@ class Sweep:
         return H, last
 
 
-def _folded(t: DTerm, q: Equation) -> DTerm:
-    """The value of the equation, where it occurs inside its own differential, by its name."""
-    return DTerm(t.of, _replace(t.expr, q.value, q.var)) if q.value.args else t
-
-
-def _replace(e: Expr, old: Expr, new: Expr) -> Expr:
-    done: dict[Expr, Expr] = {}
-    for x in postorder(e):
-        if x is old:
-            done[x] = new
-        else:
-            args = tuple(done[a] for a in x.args)
-            done[x] = x if args == x.args else Expr.make(x.op, args, x.attrs, x.shape)
-    return done[e]
-
-
 def shortened(total: Expr, shorter: Expr) -> Why:
     """What was done to a sum of contributions."""
     fewer = cost(shorter)[0] < cost(total)[0]
     return Why("equal terms collected" if fewer else "written shorter", "the same index sums")
-
-
-def added(parts: list[Expr]) -> Expr:
-    total = parts[0]
-    for p in parts[1:]:
-        total = total + p
-    return total
 
 
 def _moving(core: Core, wrt: Sequence[Expr]) -> set[Expr]:

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..algebra.expr import Expr, postorder, substitute
+from ..algebra.expr import Expr, postorder
 from ..algebra.network import Term, TooLarge, network
-from ..algebra.ops.arithmetic import rational
-from ..algebra.ops.free import gradient, increment, is_var
+from ..algebra.ops.arithmetic import added, rational
+from ..algebra.ops.free import increment, is_var
 from ..algebra.ops.matrix import inner
 from ..algebra.ops.structure import zeros
 from ..step import Claim, Step, Why
-from .core import Equation
-from .derivation import Backward, Derivation, assumed_of, unassumed
+from .derivation import Backward, Derivation, assumed_of, cotangents, unassumed
 from .differential import differential
-from .graph import Diagram, Graph, Node, after, before
-from .roles import Letters
+from .graph import Diagram, Graph, after, before
+from .products import Letters, entry_of
 
 __all__ = ["diagrams"]
 
@@ -31,19 +30,14 @@ def _graph(t: Term, x: Expr, q: Expr, letters: Letters) -> Graph:
     for i in (*node.legs, *sorted(order, key=lambda i: not any(i in f.legs for f in t.factors))):
         if i not in names:
             names[i] = letters.fresh(t.dims[i], names.values())
-    rest = tuple(Node(f.atom, tuple(names[i] for i in f.legs), f.power) for f in t.factors if f is not node)
-    removed = Node(node.atom, tuple(names[i] for i in node.legs))
+    rest = tuple(entry_of(f, names) for f in t.factors if f is not node)
+    removed = entry_of(node, names)
     sizes = tuple(sorted(t.sizes.items(), key=str))
     return Graph(t.coef, sizes, rest, removed, {names[i]: d for i, d in t.dims.items()}, q)
 
 
 def _sum(parts: Sequence[Expr], x: Expr | None = None) -> Expr:
-    if not parts:
-        return zeros(x.shape) if x is not None and x.order else rational(0)
-    total = parts[0]
-    for p in parts[1:]:
-        total = total + p
-    return total
+    return added(parts) if parts else zeros(x.shape) if x is not None and x.order else rational(0)
 
 
 def _merged(graphs: Sequence[Graph]) -> list[Graph]:
@@ -95,8 +89,7 @@ def _of(
 
 def _uses(d: Derivation) -> dict[Expr, list[tuple[Expr, Expr, Expr]]]:
     """For every name the pairings ⟨∇v, term of dv⟩ that hold its increment, and the equation of v."""
-    plain = rational(1)
-    cotangent = {b.of: b.value if b.value is plain or b.value is d.seed else gradient(b.of) for b in d.backward}
+    cotangent = cotangents(d)
     found: dict[Expr, list[tuple[Expr, Expr, Expr]]] = {}
     for q in reversed(d.core.equations):
         if q.var not in cotangent:
@@ -104,13 +97,8 @@ def _uses(d: Derivation) -> dict[Expr, list[tuple[Expr, Expr, Expr]]]:
         moving = {x for x in postorder(q.value) if is_var(x) and x in cotangent}
         for t in differential(q.value, moving):
             G = cotangent[q.var]
-            found.setdefault(t.of, []).append((q.var, inner(G, _named(t.expr, q)), G))
+            found.setdefault(t.of, []).append((q.var, inner(G, q.named(t.expr)), G))
     return found
-
-
-def _named(term: Expr, q: Equation) -> Expr:
-    """The forward value by its name."""
-    return substitute(term, {q.value: q.var}) if q.value.args else term
 
 
 def diagrams(d: Derivation) -> Iterator[Diagram]:

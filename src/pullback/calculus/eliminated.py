@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ..algebra.dims import Dim
-from ..algebra.expr import Expr, postorder
+from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.graph import components
 from ..algebra.indexed import at, steps_of
 from ..algebra.ops.free import gradient, is_var
@@ -18,7 +18,7 @@ from ..algebra.ranges import Box, Cells, Order, Range
 from ..errors import UnsupportedError
 from ..step import Claim, Step, Why
 from .derivation import Backward
-from .inline import expand, write
+from .inline import expand
 from .loops import box_of, family, index_of
 from .recurrence import Recurrence, member, within
 from .simplify import simplify
@@ -146,7 +146,7 @@ def _joined(b: Backward, name: Expr, c: Backward) -> Iterator[tuple[Backward, St
         bind = _bind(b.of, index)
         before, g = at(b.closed, bind), at(name, bind)
         put = at(c.closed, _bind(c.of, index_of(g)))
-        after = write(before, g, put)
+        after = substitute(before, {g: put})
         shorter, _ = simplify(after)
         found = Backward(member(b.of, index), shorter, shorter, False, ranges)
         yield found, _step(found, before, shorter, {g: put})

@@ -12,27 +12,15 @@ from fractions import Fraction
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr
 from ..algebra.network import TooLarge
-from ..algebra.ops.arithmetic import power, rational, size_of
+from ..algebra.ops.arithmetic import rational, scaled
 from ..algebra.ops.matrix import eye
 from ..algebra.ops.structure import einsum, ones
 from ..step import Step
+from .products import Entry
 
-__all__ = ["Diagram", "Graph", "Node", "after", "before"]
+__all__ = ["Diagram", "Graph", "after", "before"]
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A tensor, entry by entry to a power, with the letter of each of its axes."""
-
-    atom: Expr
-    legs: tuple[str, ...]
-    power: int = 1
-
-    @property
-    def tensor(self) -> Expr:
-        return self.atom if self.power == 1 else power(self.atom, exponent=Fraction(self.power))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +32,8 @@ class Graph:
 
     coef: Fraction
     sizes: tuple[tuple[Dim, int], ...]
-    nodes: tuple[Node, ...]
-    removed: Node
+    nodes: tuple[Entry, ...]
+    removed: Entry
     dims: Mapping[str, Dim]
     through: Expr
 
@@ -60,15 +48,7 @@ class Diagram:
     steps: tuple[Step, ...]
 
 
-def _scaled(g: Graph, body: Expr) -> Expr:
-    for d, p in g.sizes:
-        body = (size_of(d) if p == 1 else power(size_of(d), exponent=Fraction(p))) * body
-    if abs(g.coef) != 1:
-        body = rational(abs(g.coef)) * body
-    return -body if g.coef < 0 else body
-
-
-def _contracted(g: Graph, nodes: Sequence[Node], outs: Sequence[str]) -> Expr:
+def _contracted(g: Graph, nodes: Sequence[Entry], outs: Sequence[str]) -> Expr:
     """The graph as an index sum. A letter that is open twice is tied by δ; one that no node holds is constant."""
     names = dict(zip(g.dims, _ALPHABET, strict=False))
     if len(names) < len(g.dims) or len(g.dims) + len(outs) > len(_ALPHABET):
@@ -86,8 +66,8 @@ def _contracted(g: Graph, nodes: Sequence[Node], outs: Sequence[str]) -> Expr:
     held = {x for letters, _ in parts for x in letters}
     parts += [(names[c], ones((g.dims[c],))) for c in dict.fromkeys(outs) if names[c] not in held]
     if not parts:
-        return _scaled(g, rational(1))
-    return _scaled(g, einsum(",".join(p for p, _ in parts) + "->" + target, *(a for _, a in parts)))
+        return scaled(g.coef, g.sizes, rational(1))
+    return scaled(g.coef, g.sizes, einsum(",".join(p for p, _ in parts) + "->" + target, *(a for _, a in parts)))
 
 
 def before(g: Graph) -> Expr:

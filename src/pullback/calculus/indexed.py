@@ -6,7 +6,6 @@ Built from networks alone, without the adjoints of any op: a second derivation o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from fractions import Fraction
 from itertools import count
 from string import ascii_letters
 
@@ -14,19 +13,19 @@ from ..algebra.dims import Dim, Shape
 from ..algebra.expr import Expr, postorder
 from ..algebra.lift import NotLiftable, lift
 from ..algebra.network import Term, TooLarge
-from ..algebra.ops.arithmetic import negated, power, rational, size_of
+from ..algebra.ops.arithmetic import negated, rational, scaled
 from ..algebra.ops.free import gradient, increment, is_var, var
 from ..algebra.ops.matrix import eye
 from ..algebra.ops.structure import einsum, ones, zeros
 from ..step import Claim, Step, Why
 from .core import Equation
-from .derivation import Derivation, assumed_of, unassumed
+from .derivation import Derivation, assumed_of, cotangents, unassumed, users_of
 from .differential import differential
 from .loops import family
 from .products import Letters, index_terms
 from .recurrence import Recurrence, alone
 
-__all__ = ["cotangents", "einsum_of", "index_steps", "jacobian_of", "named", "users_of"]
+__all__ = ["einsum_of", "index_steps", "jacobian_of"]
 
 
 def _fresh(letters: Letters, dim: Dim, used: Iterable[str]) -> str:
@@ -56,18 +55,13 @@ def _letters(letters: Letters, t: Term, names: dict[int, str], taken: str) -> di
 
 
 def _scaled(t: Term, body: Expr) -> Expr:
-    for d, p in sorted(t.sizes.items(), key=lambda item: str(item[0])):
-        body = (size_of(d) if p == 1 else power(size_of(d), exponent=Fraction(p))) * body
-    if abs(t.coef) != 1:
-        body = rational(abs(t.coef)) * body
-    return -body if t.coef < 0 else body
+    return scaled(t.coef, sorted(t.sizes.items(), key=lambda item: str(item[0])), body)
 
 
 def einsum_of(t: Term, names: dict[int, str], target: str, extra: list[tuple[str, Expr]]) -> Expr:
     parts = [*extra]
     for f in t.factors:
-        atom = f.atom if f.power == 1 else power(f.atom, exponent=Fraction(f.power))
-        parts.append(("".join(names[i] for i in f.legs), atom))
+        parts.append(("".join(names[i] for i in f.legs), f.tensor))
     held = {c for letters, _ in parts for c in letters}
     dims = {names[i]: d for i, d in t.dims.items()}
     parts += [(c, ones((dims[c],))) for c in target if c not in held]
@@ -155,7 +149,7 @@ def _of(
     terms = differential(q.value, cotangent.keys())
     G = cotangent[q.var]
     for x in dict.fromkeys(t.of for t in terms):
-        mine = [named(t.expr, q) for t in terms if t.of is x]
+        mine = [q.named(t.expr) for t in terms if t.of is x]
         try:
             out, of = _open(letters, q.var, x)
             jacobian, holes = jacobian_of(q.var, x, mine, letters, (out, of))
@@ -216,15 +210,6 @@ def _each(v: Expr) -> str:
     return f"every entry of {v.attrs[0]}" if v.order else str(v.attrs[0])
 
 
-def named(term: Expr, q: Equation) -> Expr:
-    """The forward value by its name."""
-    done: dict[Expr, Expr] = {}
-    for x in postorder(term):
-        args = tuple(done[a] for a in x.args)
-        done[x] = q.var if x is q.value and x.args else x if args == x.args else Expr.make(x.op, args, x.attrs, x.shape)
-    return done[term]
-
-
 # ---- equations with an index of their own --------------------------------------------------------------
 
 
@@ -247,24 +232,6 @@ def _joined(d: Recurrence, numbered: Iterator[int]) -> Iterator[Step]:
             id=f"i{next(numbered)}", kind="collect", about=b.of.attrs[0], left=gradient(b.of), relation="=", right=b.value,
             rules=("FANOUT",), why=Why("the contributions of all uses, their indices moved to this member, are added"),
             claim=Claim("EQ", gradient(b.of), b.value, {gradient(b.of): b.value}), ranges=b.ranges)  # fmt: skip
-
-
-def cotangents(d: Derivation) -> dict[Expr, Expr]:
-    """What the gradient of each name is called in later equations: 1, the given gradient, or its own name."""
-    plain = rational(1)
-    return {b.of: b.value if b.value is plain or b.value is d.seed else gradient(b.of) for b in d.backward}
-
-
-def users_of(d: Derivation) -> dict[Expr, list[Equation]]:
-    """The equations in which each name with a gradient is used, in order of computation."""
-    known = {b.of for b in d.backward}
-    users: dict[Expr, list[Equation]] = {}
-    for q in d.core.equations:
-        if q.var in known:
-            for x in postorder(q.value):
-                if x in known:
-                    users.setdefault(x, []).append(q)
-    return users
 
 
 def index_steps(d: Derivation) -> list[Step]:

@@ -14,11 +14,11 @@ from ..algebra.dims import Dim
 from ..algebra.expr import Expr
 from ..algebra.graph import components, topological
 from ..algebra.indexed import at, letters_of, steps_of
+from ..algebra.ops.arithmetic import added
 from ..algebra.ops.free import gradient, increment, var
 from ..algebra.ops.series import series
 from ..algebra.ranges import Range
 from ..step import Claim, Step, Why
-from .derive import added
 from .loops import family, index_of
 from .recurrence import Contribution, Recurrence, member, summed
 from .transpose import pairing

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from ..algebra.expr import Expr, postorder
+from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.lift import cost
 from ..algebra.ops.free import gradient
 from ..step import Claim, Step, Why
 from .derivation import Backward, Derivation
 from .simplify import simplify
 
-__all__ = ["expand", "inline", "write"]
+__all__ = ["expand", "inline"]
 
 _SMALL, _LARGE = 4, 40  # atoms of a definition that may be repeated; nodes of a result that stays readable
 
@@ -73,7 +73,7 @@ def _agree(b: Backward, parts: dict[Expr, Expr], add: Callable[[Step], str]) -> 
 def _write_all(e: Expr, parts: dict[Expr, Expr]) -> Expr:
     for _ in range(2):  # a cotangent may refer to a block
         for name in [x for x in postorder(e) if x in parts]:
-            e = write(e, name, parts[name])
+            e = substitute(e, {name: parts[name]})
     return e
 
 
@@ -96,14 +96,6 @@ def expand(e: Expr, known: dict[Expr, Expr]) -> tuple[Expr, bool]:
         value = known[name]
         times = _uses(e, name)
         if (times == 1 or cost(value)[1] <= _SMALL) and cost(e)[-1] + times * cost(value)[-1] <= _LARGE:
-            e = write(e, name, value)
+            e = substitute(e, {name: value})
             changed = True
     return e, changed
-
-
-def write(e: Expr, name: Expr, value: Expr) -> Expr:
-    done: dict[Expr, Expr] = {}
-    for x in postorder(e):
-        args = tuple(done[a] for a in x.args)
-        done[x] = value if x is name else x if args == x.args else Expr.make(x.op, args, x.attrs, x.shape)
-    return done[e]

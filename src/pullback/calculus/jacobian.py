@@ -13,16 +13,16 @@ from itertools import count
 
 from ..algebra.expr import Expr
 from ..algebra.network import TooLarge
-from ..algebra.ops.arithmetic import rational
+from ..algebra.ops.arithmetic import added, rational
 from ..algebra.ops.free import gradient, increment, var
 from ..algebra.ops.matrix import inner
 from ..algebra.ops.structure import einsum
 from ..step import Claim, Said, Step, Why
 from .conditions import conditions
 from .core import Equation
-from .derivation import Backward, Derivation, assumed_of, unassumed
+from .derivation import Backward, Derivation, assumed_of, cotangents, unassumed, users_of
 from .differential import differential
-from .indexed import cotangents, jacobian_of, named, users_of
+from .indexed import jacobian_of
 from .inline import expand
 from .kronecker import NoMatrix, matrix_of
 from .matrix_reasons import chain_why, has_kron, letters_of, reason, turn_why, value_reason
@@ -94,7 +94,7 @@ def links(d: Derivation) -> dict[Expr, list[Link]]:
         if q.var in moving:
             terms = differential(q.value, moving)
             found[q.var] = [
-                _link(q, x, [named(t.expr, q) for t in terms if t.of is x]) for x in dict.fromkeys(t.of for t in terms)
+                _link(q, x, [q.named(t.expr) for t in terms if t.of is x]) for x in dict.fromkeys(t.of for t in terms)
             ]
     return _settled(found)
 
@@ -165,9 +165,7 @@ class _Writer:
     def map(self, k: Link) -> None:
         v, x, home = k.equation.var, k.of, k.equation.var.attrs[0]
         needs = tuple(conditions(k.equation.value, self.own))
-        whole = k.terms[0]
-        for t in k.terms[1:]:
-            whole = whole + t
+        whole = added(k.terms)
         if k.tensor is None:
             return
         out, of = _axes(v, x)
@@ -200,10 +198,10 @@ class _Writer:
         start = len(pairs) == 1 and pairs[0][1] is ONE  # the target itself: ∂E/∂x is the matrix
         names = [self.link_of(k, g) for k, g in pairs]
         fan = ("FANOUT",) if len(pairs) > 1 else ()
-        before = _pairing_sum([inner(g, t) for k, g in pairs for t in k.terms])
+        before = added([inner(g, t) for k, g in pairs for t in k.terms])
         whole = [k.tensor for k, _ in pairs]
         if not start and all(t is not None for t in whole):
-            self.add("chain", x, total, _sum(names), ("J-CHAIN", *fan), chain_why(x, [k.equation.var for k in used], self.rows, self.d.target),
+            self.add("chain", x, total, _sum(names), ("J-CHAIN", *fan), chain_why(x, [k.equation.var for k in used], self.rows, self.d.target if self.d.seed is None else None),
                      self.chain_claim(x, pairs), home)  # fmt: skip
         plain = self.plain[x]  # before an assumption of the user was used
         value = _transposed(plain) if crossed else plain
@@ -211,7 +209,7 @@ class _Writer:
         if all(k.form is not None for k in used):
             # a product of Jacobians; in numerator layout a row that is transposed at the end
             put = _sum([self.put(k, g) for k, g in pairs])
-            contracted = _pairing_sum([inner(contraction(k, g), increment(x)) for k, g in pairs])
+            contracted = added([inner(contraction(k, g), increment(x)) for k, g in pairs])
             if not start:
                 self.add("put", x, total, put, ("SUBST",), Why("put in"), Claim("EQ", before, contracted), home,
                          Equality("equal", _sum(names), put))  # fmt: skip
@@ -264,8 +262,8 @@ class _Writer:
             out, of = _axes(v, x)
             left.append(einsum(f"{out},{out}{of}->{of}", g, partial))
             right += [inner(g, t) for t in k.terms]
-        paired = inner(_pairing_sum(left), increment(x))
-        return Claim("EQ", paired, _pairing_sum(right), where)
+        paired = inner(added(left), increment(x))
+        return Claim("EQ", paired, added(right), where)
 
 
 def contraction(k: Link, g: Expr) -> Expr:
@@ -286,13 +284,6 @@ def _partial(v: Expr, x: Expr) -> Expr:
 
 def _as_einsum(out: str, of: str, tensor: Expr) -> Expr:
     return einsum(f"{out}{of}->{of}", tensor) if out + of != of else tensor
-
-
-def _pairing_sum(parts: list[Expr]) -> Expr:
-    total = parts[0]
-    for p in parts[1:]:
-        total = total + p
-    return total
 
 
 def _transposed(e: Expr) -> Expr:

@@ -13,7 +13,7 @@ from fractions import Fraction
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder, rebuild
 from ..algebra.network import Factor, Term, TooLarge, network
-from ..algebra.ops.arithmetic import rational
+from ..algebra.ops.arithmetic import added, rational
 from ..algebra.ops.free import increment
 from ..algebra.ops.matrix import eye, outer, transpose
 from ..algebra.ops.structure import concat, zeros
@@ -92,11 +92,8 @@ def _slopes(v: Expr, x: Expr, terms: list[Expr]) -> Expr | None:
             found.append(einsum_of(t, names, "".join(names[i] for i in t.outs), []))
     if len(found) < 2:
         return None
-    total = found[0]
-    for e in found[1:]:
-        total = total + e
     try:
-        return _matrix(total)
+        return _matrix(added(found))
     except NoMatrix:
         return None
 
@@ -193,7 +190,7 @@ def _tied(t: Term, rows: tuple[int, ...], cols: tuple[int, ...], f: Factor) -> b
 
 
 def _oriented(f: Factor, legs: tuple[int, ...]) -> Expr | None:
-    atom = f.atom if f.power == 1 else f.atom ** Fraction(f.power)
+    atom = f.tensor
     if f.legs == legs:
         return atom
     if len(legs) != 2:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from ..algebra.dims import Dim, Shape
-from ..algebra.expr import Expr, postorder
+from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.indexed import letters_of
 from ..algebra.lift import cut_blocks
 from ..algebra.network import Factor, Term, TooLarge, network
-from ..algebra.ops.arithmetic import add, neg, power, rational, size_of, sub
+from ..algebra.ops.arithmetic import add, added, neg, raised, rational, size_of, sub
 from ..algebra.ops.free import var
 from ..algebra.ops.structure import einsum, ones, zeros
 
-__all__ = ["Entry", "Letters", "Product", "index_terms", "product_of", "sum_of"]
+__all__ = ["Entry", "Letters", "Product", "entry_of", "index_terms", "product_of", "sum_of"]
 
 _POOL = "ijklpqrstuvwyhgcdoxabefmnz"
 _HEAVY = 80  # nodes above which an expression is not expanded for an explanation
@@ -29,6 +29,10 @@ class Entry:
     atom: Expr
     legs: tuple[str, ...]
     power: int = 1
+
+    @property
+    def tensor(self) -> Expr:
+        return raised(self.atom, self.power)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,29 +115,24 @@ def index_terms(e: Expr, split: Callable[[Expr], bool] = lambda x: False, cut: b
     kept = _kept_sums(e, split)
     back = {name: x for x, name in kept.items()}
     try:
-        terms = network(_put(e, kept)).terms
+        terms = network(substitute(e, kept)).terms
     except TooLarge:
         return None
     for t in terms:
         factors = cut_blocks(t).factors if cut else t.factors
-        t.factors = [Factor(_put(f.atom, back), f.legs, f.power) for f in factors]
+        t.factors = [Factor(substitute(f.atom, back), f.legs, f.power) for f in factors]
     return terms
 
 
-def _put(e: Expr, bind: Mapping[Expr, Expr]) -> Expr:
-    if not bind:
-        return e
-    done: dict[Expr, Expr] = {}
-    for x in postorder(e):
-        args = tuple(done[a] for a in x.args)
-        done[x] = bind[x] if x in bind else x if args == x.args else Expr.make(x.op, args, x.attrs, x.shape)
-    return done[e]
+def entry_of(f: Factor, names: Mapping[int, str]) -> Entry:
+    """A factor of a network with its letters."""
+    return Entry(f.atom, tuple(names[i] for i in f.legs), f.power)
 
 
 def product_of(t: Term, names: Mapping[int, str]) -> Product:
     """One term with its letters, numbers in front."""
     ordered = sorted(t.factors, key=lambda f: bool(f.legs))
-    found = tuple(Entry(f.atom, tuple(names[i] for i in f.legs), f.power) for f in ordered)
+    found = tuple(entry_of(f, names) for f in ordered)
     summed = tuple(names[i] for i in t.dims if i not in t.outs)
     return Product(t.coef, tuple(sorted(t.sizes.items(), key=str)), summed, found)
 
@@ -144,12 +143,7 @@ def product_of(t: Term, names: Mapping[int, str]) -> Product:
 def sum_of(found: Sequence[Product], legs: Sequence[str], shape: Shape) -> Expr:
     """The tensor whose entry at `legs` is this sum of products. Raises TooLarge when there are too many letters."""
     parts = [_tensor(p, legs, shape) for p in found]
-    if not parts:
-        return zeros(shape) if shape else rational(0)
-    total = parts[0]
-    for x in parts[1:]:
-        total = total + x
-    return total
+    return added(parts) if parts else zeros(shape) if shape else rational(0)
 
 
 def _tensor(p: Product, legs: Sequence[str], shape: Shape) -> Expr:
@@ -157,19 +151,14 @@ def _tensor(p: Product, legs: Sequence[str], shape: Shape) -> Expr:
     if len(named) > len(_LETTERS):
         raise TooLarge
     letter = dict(zip(named, _LETTERS, strict=False))
-    factors = [("".join(letter[c] for c in x.legs), x.atom if x.power == 1 else power(x.atom, exponent=Fraction(x.power)))
+    factors = [("".join(letter[c] for c in x.legs), x.tensor)
                for x in p.entries]  # fmt: skip
     held = {c for spec, _ in factors for c in spec}
     factors += [(letter[c], ones((d,))) for c, d in zip(legs, shape, strict=True) if letter[c] not in held]
     body = rational(p.coef)
-    for s in _scales(p):
-        body = s * body
+    for d, k in p.sizes:
+        body = size_of(d, k) * body
     if not factors:
         return body
     spec = ",".join(s for s, _ in factors) + "->" + "".join(letter[c] for c in legs)
     return body * einsum(spec, *(a for _, a in factors))
-
-
-def _scales(p: Product) -> Iterator[Expr]:
-    for d, k in p.sizes:
-        yield size_of(d) if k == 1 else power(size_of(d), exponent=Fraction(k))

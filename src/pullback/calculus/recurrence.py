@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
 from ..algebra.indexed import at, at_shape, letters_of, ref, spelled, steps_of
-from ..algebra.ops.arithmetic import rational
+from ..algebra.ops.arithmetic import added, rational
 from ..algebra.ops.free import gradient, increment, is_var, var
 from ..algebra.ops.series import series, series_ranges
 from ..algebra.ops.structure import zeros
@@ -22,7 +22,7 @@ from .axes import axes_notes
 from .conventions import other_axes
 from .core import Definition, Equation, elaborate
 from .derivation import Backward, Derivation
-from .derive import Sweep, added, shortened, start
+from .derive import Sweep, shortened, start
 from .loops import Web, box_of, family, index_of, known_boxes, web
 from .simplify import simplify
 from .transpose import bare, pairing

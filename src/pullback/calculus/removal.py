@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
-from .graph import Graph, Node
+from .graph import Graph
+from .products import Entry
 from .roles import Bind, Said, ordinal
 
 __all__ = ["pieces", "removal"]
@@ -16,10 +17,10 @@ def _listed(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
 
 
-def pieces(g: Graph) -> list[list[Node]]:
+def pieces(g: Graph) -> list[list[Entry]]:
     """The nodes that are left, grouped by the lines that still connect them; nodes without lines stand alone."""
     group: dict[str, int] = {}
-    found: dict[int, list[Node]] = {}
+    found: dict[int, list[Entry]] = {}
     for k, n in enumerate(g.nodes):
         joined = {group[c] for c in n.legs if c in group}
         found[k] = [x for j in sorted(joined) for x in found.pop(j)] + [n]
@@ -76,7 +77,7 @@ def _line(g: Graph, c: str, open_ends: int, value: Expr) -> Said | None:
     return b.said(f"{c} joins {names} and is not open ⇒ summed{_product(g, c, held)}" + _transposed(b, g, c, held, value))  # fmt: skip
 
 
-def _placed(b: Bind, c: str, block: Node, others: Sequence[Node], is_open: bool) -> Said | None:
+def _placed(b: Bind, c: str, block: Entry, others: Sequence[Entry], is_open: bool) -> Said | None:
     """A line at a 0/1 block: entries are picked where its long side is summed, put in place where it is open."""
     first, width = block.atom.op.places(block.atom)
     start, last = first + Dim.number(1), first + width
@@ -89,7 +90,7 @@ def _placed(b: Bind, c: str, block: Node, others: Sequence[Node], is_open: bool)
     return None
 
 
-def _product(g: Graph, c: str, held: Sequence[Node]) -> str:
+def _product(g: Graph, c: str, held: Sequence[Entry]) -> str:
     """What a sum over one line between two tensors is called; nothing where that depends on more than this line."""
     shared = set(held[0].legs) & set(held[1].legs)
     orders = [len(n.legs) for n in held]
@@ -98,7 +99,7 @@ def _product(g: Graph, c: str, held: Sequence[Node]) -> str:
     return ": inner product" if orders == [1, 1] else ": matrix product"
 
 
-def _transposed(b: Bind, g: Graph, c: str, held: Sequence[Node], value: Expr) -> str:
+def _transposed(b: Bind, g: Graph, c: str, held: Sequence[Entry], value: Expr) -> str:
     """Through which leg a matrix is entered, where that is what its transpose in the result stands for."""
     written = set(postorder(value))
     opened = g.removed.legs

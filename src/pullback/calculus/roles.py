@@ -17,7 +17,7 @@ from ..algebra.network import Factor, Term, TooLarge
 from ..algebra.ops.matrix import diag
 from ..algebra.ops.structure import pad
 from ..step import Said
-from .products import Entry, Letters, Product, index_terms, product_of
+from .products import Entry, Letters, Product, entry_of, index_terms, product_of
 
 __all__ = [
     "Axis",
@@ -83,10 +83,6 @@ def _is_placement(e: Expr) -> bool:
     return e.op.entry is not None and e.order > 0
 
 
-def _entries(t: Term, names: Mapping[int, str]) -> tuple[Entry, ...]:
-    return tuple(Entry(f.atom, tuple(names[i] for i in f.legs), f.power) for f in t.factors)
-
-
 def ordinal(k: int) -> str:
     return ("first", "second", "third", "fourth")[k] if k < 4 else f"{k + 1}th"
 
@@ -147,20 +143,16 @@ class Bind:
         return Said(template, self.values)
 
 
-def _atom(f: Factor) -> Expr:
-    return f.atom if f.power == 1 else f.atom**f.power
-
-
 def _conclusion(t: Term, names: Mapping[int, str], axes: Sequence[Axis], value: Expr) -> Iterator[Said]:
     """What the table says, in words; one sentence per kind of axis."""
     tensors = [f for f in t.factors if f.legs and not _is_placement(f.atom)]
-    shown = {id(f): _atom(f) for f in tensors}
+    shown = {id(f): f.tensor for f in tensors}
     where = {a.letter: [f for f, p in zip(t.factors, a.places, strict=True) if p and id(f) in shown] for a in axes}
     kinds = {a.role for a in axes}
     if not axes:
         b = Bind()
         if len(t.factors) > 1:
-            yield b.said(f"no axis at all: {b.list([_atom(f) for f in t.factors])} are numbers, and are multiplied")
+            yield b.said(f"no axis at all: {b.list([f.tensor for f in t.factors])} are numbers, and are multiplied")
         return
     if len(tensors) == 1 and kinds == {"free leg"}:
         [f] = tensors
@@ -304,7 +296,12 @@ def roles(of: Expr, value: Expr, letters: Letters) -> Roles | None:
         order = [*dict.fromkeys([*t.outs, *t.dims])]
         axes = tuple(_axis(t, i, names[i], value) for i in order)
         found.append(
-            TermRoles(product_of(t, names), _entries(t, names), axes, tuple(_conclusion(t, names, axes, value)))
+            TermRoles(
+                product_of(t, names),
+                tuple(entry_of(f, names) for f in t.factors),
+                axes,
+                tuple(_conclusion(t, names, axes, value)),
+            )
         )
     return Roles(
         of,

@@ -19,8 +19,7 @@ from ..algebra.ops.free import gradient, is_name, var
 from ..algebra.polynomial import Poly, Symbols
 from ..step import Claim, Step, Why
 from .core import Equation
-from .derivation import Derivation, unassumed
-from .indexed import cotangents, users_of
+from .derivation import Derivation, cotangents, unassumed, users_of
 from .roles import Entry
 
 __all__ = ["MOST", "Array", "Path", "Scalars", "scalar_steps", "unassumed"]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..algebra.expr import Expr, postorder
-from ..algebra.network import network
 from ..algebra.ops.free import is_var
 from ..algebra.ops.matrix import inner
 from ..errors import CheckFailed
@@ -15,7 +14,7 @@ from ..step import Claim, Step, Why
 from .reason import instantiate, reason_of
 from .simplify import simplify, tidy
 
-__all__ = ["LinearityError", "bare", "hole", "move_all", "pairing"]
+__all__ = ["LinearityError", "bare", "move_all", "pairing"]
 
 
 class LinearityError(CheckFailed):
@@ -90,16 +89,3 @@ def move_all(G: Expr, term: Expr, about: str, of: str) -> Iterator[Step]:
             why=Why(e.op.doc, statement, proof, bind), claim=Claim("EQ", left, right), premises=(of,),
         )  # fmt: skip
         here = _At(H, e.args[slot])
-
-
-def hole(G: Expr, term: Expr, d: Expr) -> list[tuple[Any, ...]]:
-    """⟨G, term⟩ as index sums with the one node `d` taken out of each: the gradient by T1. Raises TooLarge.
-
-    Returns (term, legs of the removed node) for every index sum; independent of the adjoints that ops declare.
-    """
-    found = []
-    for t in network(inner(G, term)).terms:
-        [node] = [f for f in t.factors if f.atom is d]
-        t.factors.remove(node)
-        found.append((t, node.legs))
-    return found

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from ..algebra.canonical import equal
 from ..algebra.expr import Expr
-from ..calculus.derivation import Derivation, unassumed
+from ..algebra.ops.arithmetic import added
+from ..calculus.derivation import Derivation, cotangents, unassumed, users_of
 from ..calculus.graph import after
-from ..calculus.indexed import cotangents, users_of
 from ..calculus.jacobian import contraction, links
 from ..calculus.scalars import Scalars
 from ..errors import CheckFailed
@@ -31,13 +31,6 @@ class Agreement:
     left_out: int  # names whose result this reading does not write
 
 
-def _sum(parts: list[Expr]) -> Expr:
-    total = parts[0]
-    for p in parts[1:]:
-        total = total + p
-    return total
-
-
 def _pairing(d: Derivation) -> dict[Expr, Expr]:
     """What each read-off says, before names are written out."""
     of = {b.of.attrs[0]: b.of for b in d.backward}
@@ -53,7 +46,7 @@ def _index(d: Derivation) -> dict[Expr, Expr]:
             parts.setdefault(s.about, []).append(s.right)
     users = users_of(d)
     names = {b.of.attrs[0]: b.of for b in d.backward}
-    return {names[n]: _sum(p) for n, p in parts.items() if len(p) == len({q.var for q in users[names[n]]})}
+    return {names[n]: added(p) for n, p in parts.items() if len(p) == len({q.var for q in users[names[n]]})}
 
 
 def _jacobian(d: Derivation) -> dict[Expr, Expr]:
@@ -63,12 +56,12 @@ def _jacobian(d: Derivation) -> dict[Expr, Expr]:
         for k in each:
             if k.tensor is not None:
                 parts.setdefault(k.of, []).append(contraction(k, cotangent[k.equation.var]))
-    return {x: _sum(p) for x, p in parts.items() if len(p) == len({q.var for q in users[x]})}
+    return {x: added(p) for x, p in parts.items() if len(p) == len({q.var for q in users[x]})}
 
 
 def _diagram(d: Derivation) -> dict[Expr, Expr]:
     """What is left of the networks when the node is removed."""
-    return {g.of: _sum([after(x) for x in g.graphs]) for g in d.diagrams if g.graphs}
+    return {g.of: added([after(x) for x in g.graphs]) for g in d.diagrams if g.graphs}
 
 
 # What each reading says each gradient is. A reading that has none is left out of the comparison.

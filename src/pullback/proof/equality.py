@@ -15,7 +15,7 @@ from typing import Any
 
 from ..algebra.canonical import equal
 from ..algebra.expr import Expr, postorder, substitute
-from ..algebra.ops.free import is_free_function, is_free_map
+from ..algebra.ops.free import is_free_function, is_free_map, is_name
 from ..errors import CheckFailed
 from ..step import Evidence
 from .adequacy import Adequate, adequate, is_known
@@ -96,7 +96,7 @@ class _Case:
         self.roots = roots
         used = {e for root in roots for e in postorder(root)}
         listed = [v for v in q.inputs if v in used]
-        self.names = listed or sorted((e for e in used if not e.args and _is_name(e)), key=lambda e: str(e.attrs[0]))
+        self.names = listed or sorted((e for e in used if is_name(e)), key=lambda e: str(e.attrs[0]))
         self.known = any(is_known(e) for e in used)
         self.adequate: Adequate = adequate(self.plain)
 
@@ -238,10 +238,6 @@ _HOLDS: Mapping[str, Callable[[Any, Any], bool]] = {
     "≤": lambda a, b: a <= b,
     "≠": lambda a, b: a != b,
 }
-
-
-def _is_name(e: Expr) -> bool:
-    return len(e.attrs) == 3
 
 
 def decide(q: Question) -> Verdict:

@@ -15,8 +15,7 @@ from ..algebra.dims import Dim, Shape
 from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import is_name
 from ..algebra.ops.matrix import diag, eye
-from ..calculus.derivation import Derivation
-from ..calculus.indexed import cotangents, users_of
+from ..calculus.derivation import Derivation, cotangents, users_of
 from ..calculus.jacobian import Link, links
 from ..calculus.stacked import Diag, Form, Kron, Leaf, Product, Turned, extent, turned
 from .field import Modular, OutOfDomain, P

@@ -14,7 +14,7 @@ from typing import Any
 from ..algebra.canonical import equal
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder, substitute
-from ..algebra.ops.arithmetic import rational
+from ..algebra.ops.arithmetic import added, rational
 from ..algebra.ops.free import free_function, gradient, increment, is_free_function, is_name, is_var
 from ..algebra.ops.structure import zeros
 from ..calculus.derivation import Derivation
@@ -228,12 +228,7 @@ class _Comparison:
             for term in differential(e, {v}):
                 shown.append(pairing(gradient(w), term.expr))
                 total.append(pairing(G, term.expr))
-        if not shown:
-            return rational(0), rational(0)
-        for side in (shown, total):
-            while len(side) > 1:
-                side[:2] = [side[0] + side[1]]
-        return shown[0], total[0]
+        return (added(shown), added(total)) if shown else (rational(0), rational(0))
 
 
 def _rules(name: Expr, partner: Expr) -> tuple[str, ...]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from fractions import Fraction
 from typing import Any
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
 from ..algebra.indexed import family_of
-from ..algebra.ops.arithmetic import power, rational, size_of
+from ..algebra.ops.arithmetic import rational, size_of
 from ..algebra.ops.free import gradient, is_var
 from ..calculus.derivation import Derivation
-from ..calculus.graph import Diagram, Graph, Node
+from ..calculus.graph import Diagram, Graph
 from ..calculus.removal import removal
 from ..calculus.roles import Entry, Product, Said, index_terms
 from .indices import entry, products_text
@@ -121,7 +120,7 @@ def _summed(found: Diagram, taken: Collection[str], removed: bool) -> Json | Non
         nodes = g.nodes if removed else (*g.nodes, g.removed)
         summed = tuple(c for c in g.dims if not removed or c not in g.removed.legs)
         ordered = sorted(nodes, key=lambda n: bool(n.legs))  # numbers in front
-        parts.append(Product(g.coef, g.sizes, summed, tuple(Entry(n.atom, n.legs, n.power) for n in ordered)))
+        parts.append(Product(g.coef, g.sizes, summed, tuple(ordered)))
     return products_text(parts, taken).as_dict()
 
 
@@ -140,8 +139,7 @@ def _term(g: Graph, taken: Collection[str], said: Callable[[Said], Json], value:
 def _coefficient(g: Graph, taken: Collection[str]) -> Json | None:
     """|coef| · Π sizes as a formula, None if it is 1."""
     parts = [rational(abs(g.coef))] if abs(g.coef) != 1 else []
-    for n, p in g.sizes:
-        parts.append(size_of(n) if p == 1 else power(size_of(n), exponent=Fraction(p)))
+    parts += [size_of(n, p) for n, p in g.sizes]
     if not parts:
         return None
     whole = parts[0]
@@ -150,16 +148,16 @@ def _coefficient(g: Graph, taken: Collection[str]) -> Json | None:
     return show(whole, taken).as_dict()
 
 
-def _node(n: Node, taken: Collection[str]) -> Json:
+def _node(n: Entry, taken: Collection[str]) -> Json:
     block = _block(n)
     return {
         "label": (block or show(n.tensor, taken)).as_dict(),
-        "entry": (block or entry(Entry(n.atom, n.legs, n.power), taken)).as_dict(),
+        "entry": (block or entry(n, taken)).as_dict(),
         "legs": list(n.legs),
     }
 
 
-def _block(n: Node) -> Printed | None:
+def _block(n: Entry) -> Printed | None:
     """A 0/1 block by the places that it picks, `[1..n]`; None for any other node."""
     if n.atom.op.places is None:
         return None

@@ -20,6 +20,7 @@ __all__ = ["entry", "indexed", "indexed_text", "product", "products_text"]
 
 _SLOT = re.compile(r"\$([A-Za-z]+|\d+)(?::(\d+))?|@([^@]*)@")
 _PRINT = {"text": text, "ascii": ascii, "latex": latex}
+_NO_LETTERS = Letters(())
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -273,7 +274,7 @@ def _is_ones(e: Expr) -> bool:
 
 
 def _one(e: Expr, legs: Sequence[str], target: str, taken: Collection[str], letters: Letters | None) -> str:
-    return _Walker(target, taken, letters or Letters([])).emit(e, tuple(legs))
+    return _Walker(target, taken, letters or _NO_LETTERS).emit(e, tuple(legs))
 
 
 def indexed_text(e: Expr, legs: Sequence[str], taken: Collection[str] = (), letters: Letters | None = None) -> str:
@@ -287,7 +288,7 @@ def indexed(e: Expr, legs: Sequence[str], taken: Collection[str] = (), letters: 
 
 
 def _entry(x: Entry, target: str, taken: Collection[str], letters: Letters | None, used: Collection[str] = ()) -> str:
-    walker = _Walker(target, taken, letters or Letters([]))
+    walker = _Walker(target, taken, letters or _NO_LETTERS)
     body = walker.emit(x.atom, x.legs, POSTFIX if x.power != 1 else PRODUCT, used)
     if x.power == 1:
         return body

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ..algebra.expr import Expr, postorder
 from ..algebra.op import ATOM, NEG, POSTFIX, PRODUCT, SUM, TIMES
 from ..algebra.ops.free import is_var
-from ..algebra.ops.structure import ones, zeros
+from ..algebra.ops.structure import ones
 from ..step import Increment
 from .names import Taken, ascii_name, ascii_text, latex_name, marked
 
@@ -22,7 +22,6 @@ __all__ = ["Printed", "ascii", "binding", "latex", "precedence", "show", "text"]
 _LIMIT = 1_000_000  # characters after which a printed form is cut: nobody reads it
 _SLOT = re.compile(r"\$([A-Za-z]+|\d+)(?::(\d+))?|@([^@]*)@")
 _ONE = ones(())
-_ZEROS = zeros(()).op
 _NUMERAL = "0123456789½⅓¼¾"
 _RAISED = "^ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -258,7 +257,7 @@ def _print(e: Expr, target: str, taken: Collection[str]) -> tuple[str, int]:
     printer.plan(e)
     if e is _ONE:
         return "1", ATOM
-    if e.op is _ZEROS:  # alone it is written 0; inside a formula its shape must be seen
+    if e.op.uniform == 0:  # alone it is written 0; inside a formula its shape must be seen
         return "0", ATOM
     return printer.emit(e), printer.forms[e].prec
 

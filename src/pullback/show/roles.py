@@ -22,7 +22,7 @@ def roles_record(r: Roles, taken: Taken, said: Callable[[Said], Json]) -> Json:
         "terms": [
             {
                 "product": product(t.product, taken).as_dict(),
-                "factors": [show(x.atom if x.power == 1 else x.atom**x.power, taken).as_dict() for x in t.factors],
+                "factors": [show(x.tensor, taken).as_dict() for x in t.factors],
                 "axes": [
                     {
                         "letter": a.letter,

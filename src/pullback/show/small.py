@@ -12,11 +12,13 @@ from ..calculus.roles import Entry, Product, index_terms
 
 __all__ = ["default_sizes", "entries"]
 
+_DIFFERENT = 8  # sizes; of more, no two that follow each other are equal
+
 
 def default_sizes(variables: Iterable[Expr]) -> dict[str, int]:
-    """2, 3, 4, … for the size symbols in order: different for different axes, and small."""
+    """2, 3, 4, … for the size symbols in order: different for different axes, and small; in turn where they are many."""
     symbols = dict.fromkeys(s for v in variables for d in v.shape for s in sorted(d.symbols()))
-    return {s: 2 + k for k, s in enumerate(symbols)}
+    return {s: 2 + k % _DIFFERENT for k, s in enumerate(symbols)}
 
 
 def entries(

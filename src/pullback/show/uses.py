@@ -282,13 +282,4 @@ def _slope(atom: Expr, v: Expr, q: Equation) -> Expr | None:
     if slope.shape != (atom.shape if atom.op.entrywise else atom.shape + v.shape):
         return None
     found = -slope if minus else slope
-    return _named(found, q) if q.value is atom else found
-
-
-def _named(e: Expr, q: Equation) -> Expr:
-    """The forward value by its name."""
-    done: dict[Expr, Expr] = {}
-    for x in postorder(e):
-        args = tuple(done[a] for a in x.args)
-        done[x] = q.var if x is q.value else x if args == x.args else Expr.make(x.op, args, x.attrs, x.shape)
-    return done[e]
+    return q.named(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -268,9 +269,31 @@ def rational(value: Any) -> Expr:
     return const(value=Fraction(value))
 
 
-def size_of(dim: Dim) -> Expr:
-    """The size of an axis as a scalar; a plain number when it is one."""
-    return const(value=Fraction(dim.constant)) if dim.constant is not None else size(dim=dim)
+def raised(X: Expr, exponent: int) -> Expr:
+    """Every entry to a power; X itself for 1."""
+    return X if exponent == 1 else power(X, exponent=Fraction(exponent))
+
+
+def size_of(dim: Dim, exponent: int = 1) -> Expr:
+    """The size of an axis as a scalar, to a power; a plain number when it is one."""
+    return raised(const(value=Fraction(dim.constant)) if dim.constant is not None else size(dim=dim), exponent)
+
+
+def scaled(coef: Fraction, sizes: Iterable[tuple[Dim, int]], body: Expr) -> Expr:
+    """coef · Π sizes · body, without a factor 1 and with a minus sign for a negative coefficient."""
+    for d, p in sizes:
+        body = size_of(d, p) * body
+    if abs(coef) != 1:
+        body = rational(abs(coef)) * body
+    return -body if coef < 0 else body
+
+
+def added(parts: Sequence[Expr]) -> Expr:
+    """The sum of one or more expressions of one shape, from left to right."""
+    total = parts[0]
+    for p in parts[1:]:
+        total = total + p
+    return total
 
 
 def negated(e: Expr) -> Expr | None:

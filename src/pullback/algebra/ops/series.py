@@ -38,10 +38,6 @@ def series(G: Expr, X: Expr, *, letter: str, first: Dim, last: Dim) -> Expr:
     return G
 
 
-def is_series(e: Expr) -> bool:
-    return e.op is series
-
-
 def series_ranges(root: Expr) -> tuple[Range, ...]:
     """The ranges of all sums over an index in `root`."""
     return tuple(dict.fromkeys(Range(*e.attrs) for e in postorder(root) if e.op is series))
