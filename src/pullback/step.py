@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-__all__ = ["Claim", "Evidence", "Increment", "Said", "Step", "Why"]
+__all__ = ["Claim", "Evidence", "Increment", "Note", "Said", "Step", "Why"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,14 @@ class Increment:
     """d(expr), for printing inside a reason."""
 
     expr: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What the reader of an equation put in, by which rule."""
+
+    text: str
+    rule: str
 
 
 @dataclass(frozen=True, slots=True)

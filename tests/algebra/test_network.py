@@ -274,3 +274,12 @@ def test_depth_is_the_users() -> None:
     for _ in range(40):
         x = free_map("f", x) * free_map("g", x)
     assert canonical(x) is None
+
+
+def test_three_open_axes_that_are_one_have_one_form() -> None:
+    I, s = eye(dim=n), var("s", (n,))
+    stars = ["ij,jk,i->ijk", "ij,ik,j->ijk", "ik,jk,k->ijk", "ji,kj,k->ijk", "ij,ik,i->ijk"]
+    assert len({canonical(einsum(spec, I, I, s)) for spec in stars}) == 1
+    four = ["ij,jk,kl->ijkl", "il,jl,kl->ijkl", "ij,kl,jk->ijkl", "ik,jl,il->ijkl"]
+    assert len({canonical(einsum(spec, I, I, I)) for spec in four}) == 1
+    assert canonical(einsum("ij,kl->ijkl", I, I)) != canonical(einsum("ik,jl->ijkl", I, I))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pullback.algebra.canonical import equal
 from pullback.errors import ParseError, PullbackError, ShapeError
 from pullback.language.claims import parse_claims
 from pullback.show import notation
@@ -26,6 +27,13 @@ def claims(text: str) -> list[str]:
         ("prove (A B)ᵀ = Bᵀ Aᵀ", ["(A B)ᵀ = Bᵀ Aᵀ"]),
         ("prove ‖x‖² = xᵀ x", ["‖x‖² = xᵀ x"]),
         ("prove = 2 x; prove prove = prove", ["prove = prove"]),  # also a name
+        ("x : scalar; prove sum_{t=1..T} x = x", ["sum_{t=1..T} x = x"]),
+        ("assume ⟨x, y⟩ = 1; prove ⟨y, x⟩ = 1", ["⟨y, x⟩ = 1"]),
+        ("x : scalar; assume -x < 0; prove x = x", ["x = x"]),
+        ("f : scalar function; s, t : scalar; assume ∂1_f(s, t) = 1; s + t = t + s", ["s + t = t + s"]),
+        ("p[t] : scalar; assume sum_{t=1..T} p[t] = 1; x = x", ["x = x"]),
+        ("given + x = x + given", ["given + x = x + given"]),
+        ("X : (m, n); X[:, 1] + b = b + X[:, 1]", ["X[:, 1] + b = b + X[:, 1]"]),
     ],
 )
 def test_what_is_a_claim(text: str, found: list[str]) -> None:
@@ -105,3 +113,32 @@ def test_odd_texts_are_answered_or_refused(text: str) -> None:
         parse_claims(text)
     except PullbackError as error:
         assert error.message and error.exit_code in (2, 3, 4)
+
+
+@pytest.mark.parametrize("text", ["prove A * B = B * A", "prove A * B x = A (B x)", "x * y = y * x"])
+def test_a_star_that_can_be_meant_in_two_ways_is_refused(text: str) -> None:
+    with pytest.raises(ShapeError) as caught:
+        parse_claims(text)
+    assert caught.value.code == "S005"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["prove (A * B)' = B' * A'", "A : (m, n); B : (n, p); (A * B)' = B'*A'", "dialect: matlab; prove A * B = B * A"],
+)
+def test_the_dialect_of_a_claim_is_recognised(text: str) -> None:
+    assert parse_claims(text).program.dialect == "matlab"
+
+
+def test_a_claim_is_read_as_an_equation_is() -> None:
+    [c] = parse_claims("x : n; prove sum(1/n x) = sum(x) / n").claims
+    assert equal(c.left, c.right)
+    [c] = parse_claims("A I = A").claims
+    assert equal(c.left, c.right)
+
+
+@pytest.mark.parametrize("text", ["y = W x + c; E2 = 2 c; prove y − c = W x", "prove W x + c = c + W x"])
+def test_claims_about_a_name_that_turns_out_to_be_a_vector_are_kept(text: str) -> None:
+    found = parse_claims(text)
+    assert len(found.claims) == 1
+    assert any(line.startswith("c : (m)") for line in found.program.assumptions)

@@ -4,8 +4,10 @@ import pytest
 
 import pullback as pb
 from pullback.algebra.canonical import equal
+from pullback.algebra.expr import postorder
 from pullback.errors import PullbackError
 from pullback.language.text import parse_program
+from pullback.show import notation
 
 
 def value(text: str, name: str = "E"):
@@ -300,3 +302,60 @@ def test_sizes_may_be_tied_by_several_assumptions(text: str, shape: str) -> None
     p = parse_program(text)
     assert {str(v.shape[0]) for v in p.inputs} == {shape}
     assert not any("assumed" in line for line in p.assumptions)
+
+
+@pytest.mark.parametrize(
+    ("text", "op"),
+    [
+        ("norm : scalar function; x : n; E = norm(x)^2", "power"),
+        ("norm : scalar function; x : n; E = ‖x‖", "norm"),
+        ("x : n; E = ‖x‖^2", "norm_sq"),
+        ("inner : (n), (n) -> scalar; x, y : n; E = ⟨x, y⟩", "inner"),
+        ("inner : (n), (n) -> scalar; x, y : n; E = inner(x, y)", "free_function"),
+    ],
+)
+def test_a_function_of_the_user_is_not_the_norm_and_the_norm_is_not_the_users(text: str, op: str) -> None:
+    assert value(text).op.name == op
+
+
+def test_a_gradient_acts_by_entries_in_an_index_equation() -> None:
+    assert equal(value("z_i = ∇loss(y_i) tanh(y_i); E = z'z"), value("z = ∇loss(y) ⊙ tanh(y); E = z'z"))
+
+
+def test_an_index_has_the_size_of_its_own_axis() -> None:
+    text = "x : n; y : m; E = (sum_i 1_i) (sum_i 1_i) (sum_i 1_i x_i) (sum_j 1_j) (sum_j 1_j y_j)"
+    assert {str(d) for v in parse_program(text).inputs for d in v.shape} == {"m", "n"}
+
+
+@pytest.mark.parametrize(
+    ("text", "needs"),
+    [
+        ("x : n; E = sum(x[1..m])", "m ≤ n"),
+        ("x : n; E = x[3]", "3 ≤ n"),
+        ("x : n; E = sum(x[n-1..n])", "2 ≤ n"),
+        ("x : n; E = sum(x[m..n])", "m ≤ n + 1"),
+        ("x : m; E = sum(pad(x, axis=0, start=1, size=n))", "m + 1 ≤ n"),
+        ("x : n; E = x' e_(n, m)", "m + 1 ≤ n"),
+        ("x : n; E = sum(x[2..n])", ""),
+        ("x : n; E = x[n]", ""),
+        ("x : n; y : m; E = sum([x; 1; y][2..n])", ""),
+    ],
+)
+def test_what_must_hold_of_the_sizes_for_a_part_to_be_there(text: str, needs: str) -> None:
+    found = [e.op.needs(e) for e in postorder(value(text)) if callable(e.op.needs)]
+    assert [x for x in found if x] == [needs] * bool(needs)
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        ("1e400/3", f"({10**400}/3)"),
+        ("0." + "3" * 350, f"({int('3' * 350)}/{10**350})"),
+        ("1" + "3" * 350 + ".5", f"({2 * int('1' + '3' * 350) + 1}/2)"),
+        ("1e-400", f"(1/{10**400})"),
+        ("2.5", "2.5"),
+    ],
+)
+def test_a_number_of_any_length_can_be_written(number: str, shown: str) -> None:
+    found = value(f"x : n; E = {number} * sum(x)")
+    assert notation.text(found.args[0]) == shown

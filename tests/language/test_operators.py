@@ -5,6 +5,7 @@ import math
 import pytest
 
 import pullback as pb
+from pullback.algebra.op import REGISTRY
 from pullback.errors import PullbackError
 from pullback.language.functions import KNOWN
 from pullback.language.text import parse_program
@@ -45,8 +46,10 @@ def test_an_expression_is_that_of_the_text(built, text: str) -> None:
 
 
 def test_every_known_function_is_there() -> None:
-    assert KNOWN.keys() <= vars(pb.ops).keys()
-    assert all(vars(pb.ops)[n].__doc__ for n in KNOWN)
+    spelled = {name for o in REGISTRY.values() for name in o.calls}
+    assert {"tanh", "sum", "ein", "norm", "tr", "diag", "pad", "concat"} < spelled == KNOWN.keys()
+    assert spelled | {"ones", "eye"} == vars(pb.ops).keys()
+    assert all(len(vars(pb.ops)[n].__doc__) > 10 for n in spelled)
 
 
 REFUSED = [
@@ -64,6 +67,21 @@ REFUSED = [
     (lambda: pb.ops.tr(x), "S001", "A[n,n]"),
     (lambda: pb.ops.sum(W, axis=2), "P002", "axis"),
     (lambda: pb.ops.tanh(x, axis=0), "P002", "option"),
+    (lambda: pb.ops.concat(), "S001", "nothing"),
+    (lambda: pb.ops.concat(axis=0), "S001", "nothing"),
+    (lambda: pb.ops.tanh(), "S001", "nothing"),
+    (lambda: pb.ops.concat(x, x, axis=()), "P002", "no axis"),
+    (lambda: pb.ops.sum(W, axis=()), "P002", "no axis"),
+    (lambda: pb.ops.ein("abc", W), "S003", "pattern"),
+    (lambda: pb.ops.ein("i1->i", W), "S003", "pattern"),
+    (lambda: pb.ops.ein("ij->ji", W, axis=0), "P002", "no option axis"),
+    (lambda: pb.ops.ein("a,b,c,d,e,f,g,h,i->abcdefghi", *[x] * 9), "S002", "at most 8 axes"),
+    (lambda: pb.ops.eye(), "P002", "one size"),
+    (lambda: pb.ops.eye("m", "n"), "P002", "one size"),
+    (lambda: pb.ops.ones("-n"), "S002", "a size of -n"),
+    (lambda: pb.tensor("q", "n); y : (3"), "P002", "no size"),
+    (lambda: pb.tensor("q", "-n"), "S002", "a size of -n"),
+    (lambda: pb.tensor("q", *"abcdefghi"), "S002", "at most 8 axes"),
     (lambda: pb.derive(3), "P010", "mapping"),
     (lambda: pb.derive("E = loss(x)", wrt=[3]), "P003", "3"),
 ]

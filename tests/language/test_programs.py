@@ -7,11 +7,12 @@ import pytest
 
 from pullback.algebra.dims import Dim
 from pullback.algebra.expr import postorder
-from pullback.algebra.ops import free, matrix, reduction, structure
+from pullback.algebra.ops import arithmetic, free, matrix, reduction, structure
 from pullback.errors import ShapeError, UnsupportedError
 from pullback.language.operators import function, functional, map_to, program_of, tensor
 from pullback.language.program import Program, choose_target
 from pullback.language.text import parse_program
+from pullback.step import Note
 
 
 def shapes(program: Program) -> dict[str, str]:
@@ -86,8 +87,8 @@ def test_a_bias_is_added_to_every_column_only_where_it_fits():
     p = parse_program("W : (m, n); A : (n, B); b : m\nZ = W A + b")
     W, A, b = (var(p, n) for n in "WAb")
     assert p.equations[0].rhs is W @ A + matrix.outer(b, structure.ones((Dim.symbol("B"),)))
-    assert p.equations[0].notes == ("b is added to every column of W A: b 1_Bᵀ",)
-    assert p.equations[0].notes[0] in p.assumptions
+    assert p.equations[0].notes == (Note("b is added to every column of W A: b 1_Bᵀ", "V-BCAST"),)
+    assert p.equations[0].notes[0].text in p.assumptions
     q = parse_program("W : (m, n); A : (n, B); b : B\nZ = W A - b")
     assert q.equations[0].rhs.args[1] is matrix.outer(structure.ones((Dim.symbol("m"),)), var(q, "b"))
 
@@ -158,15 +159,18 @@ def test_the_scalar_block_of_the_question():
         ("C_i,j = ∑_k A_i,k B_k,j", "ik,kj->ij"),
         ("d_i = sum_j A_ij A_ij", "ij,ij->i"),
         ("B_ji = sum_k A_ij c_k", "ij,k->ji"),
-        ("d_i = A_ii + b_i", None),
         ("E = sum_ij A_ij x_i y_j", "ij,i,j->"),
         ("E = sum_i x_i sum_j A_ij y_j", "i,ij,j->"),
     ],
 )
 def test_an_index_sum_is_one_einsum(text, spec):
-    rhs = parse_program(text).equations[0].rhs
-    if spec is not None:
-        assert rhs.attrs == (spec,)
+    assert parse_program(text).equations[0].rhs.attrs == (spec,)
+
+
+def test_a_sum_of_terms_is_a_sum_of_einsums():
+    rhs = parse_program("d_i = A_ii + b_i").equations[0].rhs
+    assert rhs.op is arithmetic.add
+    assert rhs.args[0].attrs == ("ii->i",)
 
 
 def test_one_letter_may_be_summed_twice_over_different_ranges():
@@ -178,7 +182,7 @@ def test_one_letter_may_be_summed_twice_over_different_ranges():
 def test_a_missing_index_is_filled_and_said():
     p = parse_program("Z_be = sum_i W_bi A_ie + b_b")
     assert p.equations[0].rhs.args[1] is matrix.outer(var(p, "b"), structure.ones((Dim.symbol("p"),)))
-    assert "b_b does not depend on e" in p.equations[0].notes[0]
+    assert "b_b does not depend on e" in p.equations[0].notes[0].text
 
 
 def test_names_with_an_underline_stay_names():

@@ -1,7 +1,8 @@
 """One normal form per meaning: the judge of equality (theory.md §6.1).
 
 Two expressions with the same canonical text are equal for all values and all sizes: a proof. The converse holds
-for polynomials (T3); where opaque functions or negative powers of sums stand inside, different texts mean "unknown".
+for polynomials (T3); where opaque functions, negative powers of sums or blocks that overlap in part stand inside, different
+texts mean "unknown".
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from weakref import WeakKeyDictionary
 from .expr import Expr
 from .network import Term, TooLarge, network
 
-__all__ = ["atom_key", "canonical", "equal", "term_key"]
+__all__ = ["canonical", "equal", "term_key"]
 
 _BRANCHES = 720  # labelings tried before giving up
 _LONGEST = 100_000  # characters of an argument's text: what is shared in the expression is repeated in its text
@@ -28,14 +29,10 @@ def _inside(atom: Expr) -> tuple[Expr, ...]:
     return atom.args
 
 
-def atom_key(e: Expr) -> str:
-    """A text that two opaque factors share exactly when they are the same function of equal arguments. Raises TooLarge."""
-    _settle(_inside(e))
-    return _atom_key(e)
-
-
 def _atom_key(e: Expr) -> str:
-    """The key of a factor whose inside has its texts already. Raises TooLarge where one of them has none."""
+    """A text that two opaque factors share exactly when they are the same function of equal arguments.
+
+    The inside has its texts already. Raises TooLarge where one of them has none."""
     texts = [_memo[a] for a in _inside(e)]
     inner = [t for t in texts if t is not None and len(t) <= _LONGEST]
     if len(inner) < len(texts):

@@ -7,8 +7,9 @@ Two sizes are equal when their normal forms are equal; nothing is unified becaus
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import prod
 
-__all__ = ["Dim", "Shape", "show_shape"]
+__all__ = ["Dim", "Shape", "entries_of", "show_shape"]
 
 _Monomial = tuple[str, ...]  # sorted symbols, with repetition: ("h", "d"), () for the constant
 
@@ -126,6 +127,11 @@ class Dim:
 
 
 Shape = tuple[Dim, ...]
+
+
+def entries_of(shape: Shape) -> Dim:
+    """How many entries an array of this shape has."""
+    return prod(shape, start=Dim.number(1))
 
 
 def show_shape(shape: Iterable[Dim]) -> str:

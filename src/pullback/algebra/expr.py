@@ -47,6 +47,10 @@ class Expr:
     def order(self) -> int:
         return len(self.shape)
 
+    def with_args(self, args: tuple[Expr, ...]) -> Expr:
+        """The node with other arguments of the same shapes."""
+        return self if args == self.args else Expr.make(self.op, args, self.attrs, self.shape)
+
     @property
     def T(self) -> Expr:
         return OPERATORS["T"](self)
@@ -135,6 +139,6 @@ def substitute(root: Expr, bind: Mapping[Expr, Expr]) -> Expr:
     def change(node: Expr, args: tuple[Expr, ...]) -> Expr:
         if node in bind:
             return bind[node]
-        return node if args == node.args else Expr.make(node.op, args, node.attrs, node.shape)
+        return node.with_args(args)
 
     return rebuild(root, change)

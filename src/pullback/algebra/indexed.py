@@ -1,7 +1,7 @@
 """Names with an index, `W[k]`, `h[l,t-1]`: one family of tensors, one member for each value of the index.
 
 A member is an ordinary name whose text holds its index, so that everything that knows names knows members; a size may be
-a member too, `n[k+1]`. Only this file reads the text in the brackets.
+a member too, `n[k+1]`. This file says what the text in the brackets means; before there are tokens, language/families.py looks for letters in it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from .dims import Dim, Shape
-from .expr import Attrs, Expr, postorder
+from .expr import Attrs, Expr, dims_in, postorder, rebuild
 
 __all__ = [
     "Ref",
@@ -24,6 +24,7 @@ __all__ = [
     "family_of",
     "letters_of",
     "ref",
+    "solved",
     "spelled",
     "steps_of",
 ]
@@ -85,6 +86,16 @@ def steps_of(d: Dim) -> tuple[str | None, int] | None:
     return None
 
 
+def solved(index: Sequence[Dim], wanted: Sequence[Dim]) -> dict[str, Dim]:
+    """The letters of `index` for which it is `wanted`."""
+    found = {}
+    for mine, entry in zip(index, wanted, strict=True):
+        step = steps_of(mine)
+        if step is not None and step[0] is not None:
+            found[step[0]] = entry - Dim.number(step[1])
+    return found
+
+
 def at_name(name: str, bind: Mapping[str, Dim]) -> str:
     """The name with the letters of its index replaced."""
     found = ref(name)
@@ -94,15 +105,7 @@ def at_name(name: str, bind: Mapping[str, Dim]) -> str:
 def at_dim(d: Dim, bind: Mapping[str, Dim]) -> Dim:
     """The size with letters replaced, also in the indices of its symbols: `n[k+1]` at k = 2 is `n[3]`."""
     moved = {s: bind[s] if s in bind else Dim.symbol(at_name(s, bind)) for s in d.symbols()}
-    if all(x.name == s for s, x in moved.items()):
-        return d
-    total = Dim({})
-    for m, c in d.terms:  # every symbol at once, so that none is replaced twice
-        product = Dim.number(c)
-        for s in m:
-            product = product * moved[s]
-        total = total + product
-    return total
+    return d.substitute({s: x for s, x in moved.items() if x.name != s})
 
 
 def at_shape(shape: Shape, bind: Mapping[str, Dim]) -> Shape:
@@ -121,17 +124,38 @@ def _at_attr(a: object, bind: Mapping[str, Dim]) -> object:
 
 
 def at(e: Expr, bind: Mapping[str, Dim]) -> Expr:
-    """`e` with the letters of all indices replaced, in names, sizes and functions."""
+    """`e` with the letters of all indices replaced, in names, sizes and functions; a sum's own letter steps out of the way."""
     if not bind:
         return e
-    done: dict[Expr, Expr] = {}
-    for x in postorder(e):
-        args = tuple(done[a] for a in x.args)
+    return _moved(_apart(e, {s for d in bind.values() for s in d.symbols()}), bind)
+
+
+def _moved(e: Expr, bind: Mapping[str, Dim]) -> Expr:
+    def change(x: Expr, args: tuple[Expr, ...]) -> Expr:
         attrs: Attrs = tuple(_at_attr(a, bind) for a in x.attrs)
         shape = at_shape(x.shape, bind)
         same = args == x.args and attrs == x.attrs and shape == x.shape
-        done[x] = x if same else Expr.make(x.op, args, attrs, shape)
-    return done[e]
+        return x if same else Expr.make(x.op, args, attrs, shape)
+
+    return rebuild(e, change)
+
+
+def _apart(e: Expr, taken: set[str]) -> Expr:
+    """`e` without a sum over one of these letters, which would capture what is put into it."""
+    if not taken or not any(x.op.binder and x.attrs[0] in taken for x in postorder(e)):
+        return e
+    words = taken | {s for x in postorder(e) for d in dims_in(x) for s in d.symbols()} | letters_of(e)
+
+    def change(x: Expr, args: tuple[Expr, ...]) -> Expr:
+        if not (x.op.binder and x.attrs[0] in taken):
+            return x.with_args(args)
+        letter = x.attrs[0]
+        while letter in words:
+            letter += "2"
+        words.add(letter)
+        return Expr.make(x.op, (_moved(args[0], {x.attrs[0]: Dim.symbol(letter)}),), (letter, *x.attrs[1:]), x.shape)
+
+    return rebuild(e, change)
 
 
 def letters_of(e: Expr) -> frozenset[str]:

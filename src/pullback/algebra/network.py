@@ -93,7 +93,7 @@ def _has_zeros(f: Factor) -> bool:
 
 
 def _eliminate_delta(t: Term) -> bool:
-    """One δ gone, or moved where it cannot be eliminated (both ends open); whether anything changed."""
+    """One δ gone, or those that cannot be eliminated (both ends open) put in order; whether anything changed."""
     for k, f in enumerate(t.factors):
         if not _is_delta(f):
             continue
@@ -102,20 +102,38 @@ def _eliminate_delta(t: Term) -> bool:
             del t.factors[k]
             return True
         if j in t.outs and i in t.outs:
-            first, second = sorted((i, j), key=t.outs.index)
-            changed = f.legs != (first, second) or f.power != 1
-            t.factors[k] = Factor(f.atom, (first, second))
-            for m, g in enumerate(t.factors):
-                if m != k and second in g.legs and not (_is_delta(g) and first not in g.legs):
-                    t.factors[m] = Factor(g.atom, tuple(first if x == second else x for x in g.legs), g.power)
-                    changed = True
-            if changed:
-                return True
             continue
         del t.factors[k]
         _rename(t, *((j, i) if j not in t.outs else (i, j)))
         return True
-    return False
+    return _tie(t)
+
+
+def _tie(t: Term) -> bool:
+    """Open legs that are one index: each tied by δ to the first of them, which alone stands in the other factors."""
+    ties = [f for f in t.factors if _is_delta(f)]
+    if not ties:
+        return False
+    root = {i: i for f in ties for i in f.legs}
+
+    def find(i: int) -> int:
+        while root[i] != i:
+            i = root[i]
+        return i
+
+    for f in ties:
+        first, second = sorted(map(find, f.legs), key=t.outs.index)
+        root[second] = first
+    tied = (Factor(eye(dim=t.dims[i]), (find(i), i)) for i in t.outs if i in root and find(i) != i)
+    found = []
+    for f in t.factors:
+        if not _is_delta(f):
+            found.append(Factor(f.atom, tuple(find(i) if i in root else i for i in f.legs), f.power))
+        elif (tie := next(tied, None)) is not None:
+            found.append(tie)
+    changed = found != t.factors
+    t.factors = found
+    return changed
 
 
 def _interval(f: Factor) -> tuple[Dim, Dim] | None:

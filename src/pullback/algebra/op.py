@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from numbers import Rational
-from typing import Any
+from typing import Any, Protocol
 
 from ..errors import ParseError, ShapeError
 from .dims import Dim, Shape, show_shape
@@ -29,6 +29,7 @@ __all__ = [
     "TIGHT",
     "Meaning",
     "Op",
+    "Ordered",
     "Reason",
     "leaf_op",
     "linear_op",
@@ -44,6 +45,13 @@ REGISTRY: dict[str, Op] = {}
 _RIVALS: dict[str, list[Op]] = {}  # the ops that share an operator, in order of declaration
 
 _Pattern = tuple[str, ...]  # ("m", "k"), or ("*s",) for any shape
+
+
+class Ordered(Protocol):
+    """What has a number of axes."""
+
+    @property
+    def order(self) -> int: ...
 
 
 class Meaning:
@@ -122,6 +130,7 @@ class Op:
         self.sums: bool = data.get("sums", False)  # an index sum with letters of its own
         self.pairing: bool = data.get("pairing", False)  # ⟨X, Y⟩, written as such
         self.number: bool = data.get("number", False)  # a rational number, its one attribute
+        self.squared: Callable[[Expr], Expr] | None = data.get("squared")  # a number whose square is an op: that square
         self.scales: bool = data.get("scales", False)  # a number times a tensor, in this order
         self.delta: bool = data.get("delta", False)  # 1 where both indices are equal, else 0
         self.places: Callable[[Expr], tuple[Dim, Dim]] | None = data.get(
@@ -165,8 +174,10 @@ class Op:
         values = tuple(attrs[k] for k in self.attr_names)
         return Expr.make(self, args, values, self.infer(args, values))
 
-    def accepts(self, args: Sequence[Expr]) -> bool:
+    def accepts(self, args: Sequence[Ordered]) -> bool:
         """Whether the orders (not the sizes) of the arguments fit the signature."""
+        if self.variadic:
+            return True
         if len(args) != len(self.slots):
             return False
         pairs = [(a.order, pattern) for a, (_, pattern) in zip(args, self.slots, strict=True)]
@@ -229,7 +240,7 @@ class Op:
                 continue
             if self.linear:
                 changed = (*e.args[:i], d, *e.args[i + 1 :])
-                terms.append(Expr.make(self, changed, e.attrs, e.shape))
+                terms.append(e.with_args(changed))
             else:
                 assert self.differential is not None
                 moved = [d if j == i else a for j, a in enumerate(e.args)]  # the others are placeholders

@@ -14,9 +14,14 @@ from typing import Any
 from ..errors import UnsupportedError
 from .dims import Dim
 
-__all__ = ["Box", "Cells", "Order", "Range", "adjoin"]
+__all__ = ["Box", "Cells", "Order", "Range", "adjoin", "shown_end"]
 
 _ONE = Dim.number(1)
+
+
+def shown_end(d: Dim) -> str:
+    """`L−1`."""
+    return str(d).replace(" ", "").replace("-", "−")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class Range:
 
     @property
     def ends(self) -> str:
-        first, last = (str(d).replace(" ", "").replace("-", "−") for d in (self.first, self.last))
+        first, last = map(shown_end, (self.first, self.last))
         return first if first == last else f"{first}..{last}"
 
 

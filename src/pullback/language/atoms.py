@@ -76,8 +76,7 @@ class Atoms:
                 span=self.span(token),
                 hint='ein("i j, j -> i", W, a)',
             )
-        shown = "end of the line" if token.kind == "end" else token.text
-        return ParseError("P002", f"unexpected {shown}", span=self.span(token), expected=expected, hint=hint)
+        return self.statement.unexpected(token, expected, hint)
 
     def number(self, token: Token) -> Fraction:
         if token.kind == "frac":

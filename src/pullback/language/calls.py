@@ -14,7 +14,7 @@ from .program import FunctionKind
 from .tape import Node
 from .values import Maker, Val, article
 
-__all__ = ["apply", "apply_free", "apply_op"]
+__all__ = ["apply", "apply_free", "apply_op", "axes_among"]
 
 _DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _Sum = (reduction.sum_over, reduction.mean_over)
@@ -23,7 +23,7 @@ _Sum = (reduction.sum_over, reduction.mean_over)
 def apply(maker: Maker, node: Node, name: str, args: list[Val]) -> Val:
     """`name(args)`. Raises UnsupportedError U001, ParseError P002, ShapeError."""
     _, token, options = node.value
-    kind = maker.functions.get(name)
+    kind = maker.functions.get(name) if token.kind == "name" else None  # ‖x‖ is the norm, whatever `norm` names
     if kind is not None:
         return apply_free(maker, node, name, kind, [a.column() for a in args], options, any(a.row for a in args))
     rivals = KNOWN.get(name)
@@ -53,14 +53,20 @@ def apply_op(
     if "sub" in options:
         _which_norm(maker, node, options.pop("sub"), args[0].order)
     if "spec" in options:
-        return _einsum(maker, node, options["spec"], args)
+        spec = options.pop("spec")
+        if options or first.attr_names != ("spec",):
+            wrong = f"{name} has no option {next(iter(options))}" if options else f"{name} takes no pattern"
+            raise maker.parse_error(
+                "P002", wrong, node, expected='a pattern and its factors, as in ein("ij,j->i", A, x)'
+            )
+        return _einsum(maker, node, spec, args)
     if not args:
         raise maker.parse_error("P002", f"{name} has no argument", node, expected=f"{name}(x)")
     if first in _Sum:
         return _total(maker, node, name, first, args, options)
     if first is structure.pad:
         return _pad(maker, node, args, options)
-    chosen = next((o for o in rivals if _fits(o, args)), None)
+    chosen = next((o for o in rivals if o.accepts(args)), None)
     if chosen is None:
         given = ", ".join(article(a.order) for a in args)
         takes = " or ".join(o.signature for o in rivals)
@@ -104,17 +110,6 @@ def _attribute(key: str, value: tuple[Dim, ...]) -> Any:
     return numbers if key == "axes" else numbers[0]
 
 
-def _fits(o: Op, args: Sequence[Val]) -> bool:
-    if o.variadic:
-        return True
-    if len(args) != len(o.slots):
-        return False
-    orders = {a.order for a, (_, p) in zip(args, o.slots, strict=True) if p == ("*s",)}
-    return len(orders) <= 1 and all(
-        (p and p[0].startswith("*")) or len(p) == a.order for a, (_, p) in zip(args, o.slots, strict=True)
-    )
-
-
 def _pattern_shape(maker: Maker, node: Node, o: Op, args: Sequence[Val]) -> Shape | None:
     """The result shape that the signature gives, sizes made equal; None if the signature leaves it open."""
     bound: dict[str, Dim] = {}
@@ -137,26 +132,30 @@ def _pattern_shape(maker: Maker, node: Node, o: Op, args: Sequence[Val]) -> Shap
     return tuple(bound[s] for s in o.result)
 
 
+def axes_among(wanted: Sequence[Any], order: int) -> tuple[int, ...] | None:
+    """The axes in order, those below 0 counted from the end; None if one of them is not there."""
+    if not all(isinstance(k, int) and -order <= k < order for k in wanted):
+        return None
+    return tuple(sorted(k % order for k in wanted))
+
+
 def _axes(maker: Maker, node: Node, name: str, order: int, options: dict[str, Any]) -> tuple[int, ...] | None:
     wanted = options.pop("axis", None) or options.pop("axes", None)
     if options:
         raise maker.parse_error("P002", f"{name} has no option {next(iter(options))}", node, expected="axis=0")
     if wanted is None:
         return None
-    numbers = tuple(d.constant for d in wanted)
-    found = []
-    for n in numbers:
-        if n is None or not -order <= n < order:
-            raise maker.parse_error(
-                "P002",
-                f"there is no axis {wanted[0]}",
-                node,
-                expected=f"an axis between 0 and {order - 1}: axes are counted from 0",
-            )
-        found.append(n % order)
+    found = axes_among([d.constant for d in wanted], order)
+    if found is None:
+        raise maker.parse_error(
+            "P002",
+            f"there is no axis {wanted[0]}",
+            node,
+            expected=f"an axis between 0 and {order - 1}: axes are counted from 0",
+        )
     if len(set(found)) != len(found):
         raise maker.parse_error("P002", "an axis is named twice", node)
-    return tuple(sorted(found))
+    return found
 
 
 def _total(maker: Maker, node: Node, name: str, o: Op, args: list[Val], options: dict[str, Any]) -> Val:
@@ -170,7 +169,7 @@ def _total(maker: Maker, node: Node, name: str, o: Op, args: list[Val], options:
         axes = tuple(range(x.order))
     elif maker.building:
         sizes = ", ".join(f"axis {i} (size {x.shape[i]})" for i in axes)
-        maker.note(f"{maker.surface(node)} runs over {sizes}, axes counted from 0")
+        maker.note(f"{maker.surface(node)} runs over {sizes}, axes counted from 0", "V-SUMAXIS")
     shape = tuple(d for i, d in enumerate(x.shape) if i not in axes)
     return maker.make(o, shape, x, axes=axes)
 
@@ -185,7 +184,7 @@ def _pad(maker: Maker, node: Node, args: list[Val], options: dict[str, Any]) -> 
     number = axis.constant
     if number is None or not 0 <= number < args[0].order or len(args) != 1 or options:
         raise maker.parse_error("P002", "this pad cannot be read", node, expected="pad(X, axis=0, start=0, size=n)")
-    start, total = maker.dims((start, total))
+    [start], [total] = maker.dims((start,)), maker.axes((total,))
     shape = (*args[0].shape[:number], total, *args[0].shape[number + 1 :])
     return maker.make(structure.pad, shape, args[0], axis=number, start=start, total=total)
 
@@ -218,7 +217,8 @@ def _einsum(maker: Maker, node: Node, spec: str, args: list[Val]) -> Val:
         for c, d in zip(slot, a.shape, strict=True):
             if not maker.sizes.agree(sizes.setdefault(c, d), d):
                 raise maker.differ(sizes[c], d, node, node.kids, args, f"the index {c} of ein")
-    return maker.make(lambda *f: structure.einsum(spec, *f), tuple(sizes[c] for c in right), *args)
+    shape = maker.axes([sizes[c] for c in right])
+    return maker.make(lambda *f: structure.einsum(spec, *f), shape, *args)
 
 
 def apply_free(
@@ -274,10 +274,11 @@ def apply_free(
         orders = (order,) if len(args) == 1 and order else tuple(slots.count(i) for i in range(len(args)))
         return maker.make(lambda *x: free.free_map(name, *x, orders=orders), args[0].shape, *args, row=row)
     slots = slots or (0,) * order
-    out = maker.dims(kind.out)
+    out = maker.axes(kind.out)
     shape = out
     for s in slots:
         shape = shape + args[s].shape
+    shape = maker.axes(shape)
     return maker.make(lambda *x: free.free_function(name, out, *x, slots=slots), shape, *args)
 
 

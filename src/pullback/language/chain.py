@@ -10,7 +10,7 @@ from ..algebra.expr import OPERATORS
 from ..algebra.ops import arithmetic, matrix
 from ..errors import ShapeError
 from .tape import Node
-from .values import Maker, Val, article
+from .values import Maker, Val, article, bracketed
 
 __all__ = ["chain_of", "lone_row"]
 
@@ -131,18 +131,14 @@ def _mismatch(maker: Maker, node: Node, left: _Factor, right: _Factor) -> ShapeE
     x, y = maker.surface(maker.tape[i]), maker.surface(maker.tape[j])
     shape_a, shape_b = sizes.shape(a.shape), sizes.shape(b.shape)
     if a.order == 2 and shape_a[0] == shape_b[0]:
-        options.append(f"{_bracket(x)}ᵀ {y}")
+        options.append(f"{bracketed(x)}ᵀ {y}")
     if b.order == 2 and a.order == 2 and shape_a[1] == shape_b[1]:
-        options.append(f"{x} {_bracket(y)}ᵀ")
+        options.append(f"{x} {bracketed(y)}ᵀ")
     if shape_a == shape_b and a.order == 2:
         options.append(f"{x} ⊙ {y}")
     if options:
         error.hint = "what would fit: " + " or ".join(options) + (f"; {error.hint}" if error.hint else "")
     return error
-
-
-def _bracket(text: str) -> str:
-    return text if text.isalnum() else f"({text})"
 
 
 def _two_readings(maker: Maker, node: Node, left: _Factor, right: _Factor) -> ShapeError:

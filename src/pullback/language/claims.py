@@ -8,21 +8,19 @@ from functools import partial
 
 from ..algebra.expr import Expr
 from ..algebra.ops.structure import zeros
-from ..errors import ParseError, PullbackError, ShapeError, Span
+from ..errors import ParseError, ShapeError, Span
 from .elaborate import elaborate
 from .index_mode import elaborate_index
-from .pratt import Parser
 from .program import Program
 from .reader import Reader
 from .tape import Bound, Tape, subscript, sum_letters
-from .tokens import Statement, Token, read_statements
+from .text import in_its_dialect
+from .tokens import Statement, Token, leads, read_statements
 from .values import Val
 
 __all__ = ["Claimed", "Claims", "parse_claims"]
 
 _COMPARED = {"<": "<", ">": ">", "<=": "≤", "≤": "≤", ">=": "≥", "≥": "≥", "!=": "≠", "≠": "≠"}
-_STARTS = ("name", "num", "frac", "nabla", "ones", "partial")
-_OPENING = ("(", "[", "⟨", "‖", "||", "-", "−")
 
 
 @dataclass(frozen=True)
@@ -75,79 +73,53 @@ def parse_claims(text: str, *, name: str = "<text>", dialect: str | None = None)
     """
     if dialect not in (None, "matrix", "matlab"):
         raise ParseError("P002", f"unknown dialect {dialect}", expected="matrix or matlab")
-    plain, claims = _split(read_statements(text, name))
-    try:
-        return _Reader(text, plain, claims, dialect).claims()
-    except ShapeError as error:
-        if error.code != "S005" or dialect is not None or any(s.tokens[0].text == "dialect" for s in plain):
-            raise
-        try:
-            return _Reader(text, plain, claims, "matlab", recognised=True).claims()
-        except PullbackError:
-            raise error from None
+    statements = read_statements(text, name)
+    return in_its_dialect(partial(_Reader, text, *_split(statements)), _Reader.claims, statements, dialect)
 
 
 # ---- which statements are claims
 
 
-def _is_prove(statement: Statement) -> bool:
-    first, second = statement.tokens[0], statement.tokens[1]
-    return first.text == "prove" and (second.kind in _STARTS or second.text in _OPENING)
-
-
 def _equals(statement: Statement, start: int = 0) -> int | None:
     """Where = stands outside brackets."""
-    depth = 0
-    for i, token in enumerate(statement.tokens):
-        if token.kind == "op":
-            depth += (token.text in ("(", "[", "⟨")) - (token.text in (")", "]", "⟩"))
-            if not depth and i >= start and token.text in ("=", "=="):
-                return i
-    return None
+    return next((i for i, token in statement.outside() if i >= start and token.text in ("=", "==")), None)
 
 
 def _colon(statement: Statement, equals: int | None) -> bool:
-    return any(t.text == ":" for t in statement.tokens[: equals if equals is not None else len(statement.tokens)])
+    return any(t.text == ":" and (equals is None or i < equals) for i, t in statement.outside())
 
 
 def _split(statements: list[Statement]) -> tuple[list[Statement], list[_Open]]:
     """Everything but the claims, and the claims."""
-    explicit = any(map(_is_prove, statements))
+    explicit = any(leads(s, "prove") for s in statements)
     plain: list[Statement] = []
     claims: list[_Open] = []
     seen: set[str] = set()
     for statement in statements:
-        first = statement.tokens[0].text
-        if _is_prove(statement):
+        if leads(statement, "prove"):
             claims.append(_opened(statement, 1))
             continue
         equals = _equals(statement)
-        led = first in ("assume", "given", "derive", "dialect") and statement.tokens[1].text != "="
+        led = any(leads(statement, word) for word in ("assume", "given", "derive"))
         if not explicit and not led and equals is not None and not _colon(statement, equals):
             if not _defines(statement, equals, seen):
                 claims.append(_opened(statement, 0))
                 seen |= _words(statement.tokens)
                 continue
         elif not led and equals is None and not _colon(statement, None):
-            raise ParseError(
-                "P016",
-                "an expression is not a claim",
-                span=statement.span(statement.tokens[0], statement.tokens[-2]),
-                expected="left = right",
-                hint="for example: prove (A B)ᵀ = Bᵀ Aᵀ",
+            raise _no_claim(
+                statement, "an expression is not a claim", "left = right", "for example: prove (A B)ᵀ = Bᵀ Aᵀ"
             )
         plain.append(statement)
         seen |= _words(statement.tokens)
     if not claims:
-        last = statements[-1]
-        raise ParseError(
-            "P016",
-            "there is nothing to prove: every equation defines a new name",
-            span=last.span(last.tokens[0], last.tokens[-2]),
-            expected="a claim: prove left = right",
-            hint="write `prove` in front of the claim",
-        )
+        raise _no_claim(statements[-1], "there is nothing to prove: every equation defines a new name",
+                        "a claim: prove left = right", "write `prove` in front of the claim")  # fmt: skip
     return plain, claims
+
+
+def _no_claim(statement: Statement, message: str, expected: str, hint: str = "") -> ParseError:
+    return ParseError("P016", message, span=statement.whole, expected=expected, hint=hint)
 
 
 def _words(tokens: list[Token]) -> set[str]:
@@ -177,12 +149,7 @@ def _opened(statement: Statement, start: int) -> _Open:
     tokens = statement.tokens
     equals = _equals(statement, start)
     if equals is None:
-        raise ParseError(
-            "P016",
-            "a claim without =",
-            span=statement.span(tokens[0], tokens[-2]),
-            expected="prove left = right",
-        )
+        raise _no_claim(statement, "a claim without =", "prove left = right")
     again = _equals(statement, equals + 1)
     if again is not None:
         raise ParseError(
@@ -208,13 +175,22 @@ class _Reader(Reader):
     """Reads a program together with claims about its names."""
 
     def __init__(
-        self, text: str, plain: list[Statement], claims: list[_Open], dialect: str | None, recognised: bool = False
+        self,
+        text: str,
+        plain: list[Statement],
+        claims: list[_Open],
+        dialect: str | None,
+        *,
+        recognised: bool = False,
+        star: str = "",
+        vectors: frozenset[str] = frozenset(),
     ) -> None:
         known = _orders(plain)
         for c in claims:
             c.indices = _indices(c, known)
         also = [(s, c.indices is not None) for c in claims for s in (c.left, c.right)]
-        super().__init__(text, plain, dialect, recognised, also)
+        super().__init__(text, plain, dialect, recognised, also, star, vectors)
+        self.with_vectors = partial(_Reader, text, plain, claims, dialect, recognised=recognised, star=star)
         self.open = claims
         self.halves: list[tuple[_Half, _Half]] = []
         self.compared: list[tuple[_Half, str, _Half]] = []
@@ -234,9 +210,16 @@ class _Reader(Reader):
         program = self.everything()
         return Claims(program, tuple(self.built), tuple(self.relations))
 
+    def _read_again(self, vectors: frozenset[str]) -> Program:
+        found = self.with_vectors(vectors=vectors).claims()
+        self.built, self.relations = list(found.claims), list(found.relations)
+        return found.program
+
     def _half(self, statement: Statement, indices: tuple[str, ...] | None) -> _Half:
         bound = None if indices is None else Bound(indices)
-        tape = Parser(statement, 0, self.scan.is_function, matlab=self.matlab, bound=bound).whole()
+        parser = self.scan.parser(statement, 0, bound)
+        tape = parser.whole()
+        self.scan.only_matrix = self.scan.only_matrix or parser.only_matrix
         self.also_used |= {n.value if n.tag == "name" else n.value[0] for n in tape if n.tag in ("name", "indexed")}
         return _Half(statement, tape)
 
@@ -256,7 +239,7 @@ class _Reader(Reader):
             self.current = first.statement.surface
             a, b = self._side(first, None), self._side(second, None)
             a, b = self._spread(a, b)
-            if a.order != b.order or not all(map(self.sizes.agree, a.shape, b.shape)):
+            if not self.sizes.agree_all(a.shape, b.shape):
                 raise ShapeError("S002", "the two sides of an assumption have different shapes",
                                  span=first.statement.span(first.statement.tokens[0], second.statement.tokens[-2]))  # fmt: skip
             if building:

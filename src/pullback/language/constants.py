@@ -7,7 +7,7 @@ from fractions import Fraction
 from ..algebra.dims import Dim, show_shape
 from ..algebra.expr import OPERATORS
 from ..algebra.ops import arithmetic, matrix, structure
-from .sizes import layer_index
+from .sizes import layer_index, no_entries
 from .tape import Node
 from .values import Maker, Val, article
 
@@ -17,7 +17,7 @@ _ONE = Dim.number(1)
 
 
 def ones_node(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
-    shape = maker.dims(node.value)
+    shape = maker.axes(node.value)
     return maker.leaf(lambda: structure.ones(shape), shape)
 
 
@@ -32,6 +32,7 @@ def structure_node(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
             node,
             expected="I_(n), e_(total, start), E_(total, start, size)",
         )
+    maker.axes(dims[::2])  # not the start
     if wanted == 1:
         return maker.leaf(lambda: matrix.identity(dims[0]), (dims[0], dims[0]))
     if wanted == 2:
@@ -49,12 +50,13 @@ def shaped_node(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
             raise maker.parse_error("P002", f"{name}(…) takes one number", node, expected=f"{name}(1)")
         shape = tuple(maker.hole(-100 * at - k) for k in range(1 if name == "vector" else 2))
         return maker.leaf(lambda: OPERATORS["fill"](arithmetic.rational(Fraction(value)), shape), shape)
+    maker.axes(dims)
     if name == "eye":
         if len(dims) > 1 and (len(dims) > 2 or not maker.sizes.agree(*dims)):
             raise maker.parse_error("P002", "eye takes one size", node, expected="eye(n)")
         size = dims[0] if dims else maker.hole(-100 * at)
         if not dims:
-            maker.note(f"{maker.surface(node)} is the identity matrix I_{size}")
+            maker.note(f"{maker.surface(node)} is the identity matrix I_{size}", "V-CONST")
         return maker.leaf(lambda: matrix.identity(size), (size, size))
     one = Fraction(name == "ones")
     return maker.leaf(lambda: OPERATORS["fill"](arithmetic.rational(one), dims), dims)
@@ -94,7 +96,7 @@ def slice_node(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
             x = maker.make(structure.take, shape, x, axis=axis, start=start)
             continue
         size = maker.dims((last,))[0] - start
-        if (size.constant or 1) < 1:
+        if no_entries(size):
             raise maker.parse_error("P002", "an empty slice", node, expected="first..last, counted from 1")
         shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
         x = maker.make(lambda e, k=axis, s=start, d=size: structure.slice_of(e, k, s, d), shape, x)

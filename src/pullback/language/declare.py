@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..algebra.dims import Dim, Shape
 from ..errors import ParseError, UnsupportedError
 from .program import FunctionKind
-from .sizes import read_dim
+from .sizes import no_shape, read_dim
 from .sorted_lines import Declared, Lines, check_name, name_once
 from .tokens import Statement, Token
 
@@ -39,13 +39,7 @@ def declare(statement: Statement, colon: int, found: Lines) -> None:
             break
         i += 1
     if i != colon:
-        raise ParseError(
-            "P002",
-            f"unexpected {t[i].text}",
-            span=statement.span(t[i]),
-            expected="name : shape",
-            hint="for example W : (m, n)",
-        )
+        raise statement.unexpected(t[i], "name : shape", "for example W : (m, n)")
     kind = _type(statement, colon + 1, found)
     for name in names:
         name_once(statement, name, found)
@@ -114,12 +108,7 @@ def _shape(statement: Statement, i: int, found: Lines) -> tuple[Shape, int]:
                 i += 1
                 break
         if t[i].text != ")":
-            raise ParseError(
-                "P002",
-                f"unexpected {t[i].text or 'end of the line'} in a shape",
-                span=statement.span(t[i]),
-                expected=", or )",
-            )
+            raise statement.unexpected(t[i], ", or )", where=" in a shape")
         i += 1
     else:
         _no_size(statement, i)
@@ -134,11 +123,9 @@ def _shape(statement: Statement, i: int, found: Lines) -> tuple[Shape, int]:
             )
         dim, i = read_dim(statement, i)
         dims.append(dim)
-    for dim in dims:
-        value = dim.constant
-        if value is not None and value < 1:
-            raise ParseError("P002", f"a size of {value}", span=statement.span(t[i - 1]), expected="a positive size")
-        found.dims |= dim.symbols()
+    if (error := no_shape(tuple(dims))) is not None:
+        raise error.at(statement.span(t[i - 1]))
+    found.dims |= {s for d in dims for s in d.symbols()}
     return tuple(dims), i
 
 
@@ -179,23 +166,13 @@ def _end_of_type(statement: Statement, i: int) -> None:
     if t[i].kind == "end":
         return
     if t[i].text != "where":
-        raise ParseError(
-            "P002",
-            f"unexpected {t[i].text}",
-            span=statement.span(t[i]),
-            expected="the end of the line, or `where const`",
-        )
+        raise statement.unexpected(t[i], "the end of the line, or `where const`")
     i += 1
     while True:
         token = t[i]
         if token.text not in _CONSTANT | _HARMLESS:
             if token.kind != "name":
-                raise ParseError(
-                    "P002",
-                    "unexpected " + (token.text or "end of the line"),
-                    span=statement.span(token),
-                    expected="an attribute such as const",
-                )
+                raise statement.unexpected(token, "an attribute such as const")
             raise UnsupportedError(
                 "U004",
                 f"the attribute {token.text} is not supported",
@@ -209,6 +186,4 @@ def _end_of_type(statement: Statement, i: int) -> None:
             break
         i += 1
     if t[i].kind != "end":
-        raise ParseError(
-            "P002", f"unexpected {t[i].text}", span=statement.span(t[i]), expected=", or the end of the line"
-        )
+        raise statement.unexpected(t[i], ", or the end of the line")

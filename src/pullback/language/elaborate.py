@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..algebra.expr import OPERATORS, Expr
-from ..algebra.ops import arithmetic, matrix, reduction, structure
+from ..algebra.ops import arithmetic, matrix, structure
 from ..algebra.ops.series import series
 from ..errors import PullbackError
 from .blocks import block_of
 from .calls import apply
 from .chain import chain_of, lone_row
 from .constants import ones_node, shaped_node, slice_node, structure_node
-from .functions import KNOWN, refuse
+from .functions import refuse
 from .tape import Node, Tape, is_one
 from .tokens import Statement
 from .values import Maker, Val, article
@@ -100,7 +100,7 @@ def _filled(maker: Maker, value: Val, at: int, wide: Val) -> Val:
         return value
     if value.number is None:
         maker.filled |= _names_under(maker.tape, at)
-        maker.note(f"the scalar {maker.surface(maker.tape[at])} is added to every entry")
+        maker.note(f"the scalar {maker.surface(maker.tape[at])} is added to every entry", "V-BCAST")
     return maker.make(lambda s: OPERATORS["fill"](s, wide.shape), wide.shape, value, row=wide.row)
 
 
@@ -129,7 +129,7 @@ def _broadcast(maker: Maker, node: Node, vector: tuple[Val, int], wide: tuple[Va
     d, (rows, columns) = v.shape[0], w.shape
     if d == rows and d != columns:
         ones = structure.ones((columns,))
-        maker.note(f"{name} is added to every column of {big}: {name} 1_{columns}ᵀ")
+        maker.note(f"{name} is added to every column of {big}: {name} 1_{columns}ᵀ", "V-BCAST")
         return maker.make(lambda x: matrix.outer(x, ones), w.shape, v)
     if d == columns and d != rows:
         return _in_every_row(maker, v, w, name)
@@ -156,7 +156,7 @@ def _broadcast(maker: Maker, node: Node, vector: tuple[Val, int], wide: tuple[Va
 
 def _in_every_row(maker: Maker, v: Val, w: Val, name: str) -> Val:
     rows = w.shape[0]
-    maker.note(f"{name.removesuffix('ᵀ')} is added to every row: 1_{rows} {name.removesuffix('ᵀ')}ᵀ")
+    maker.note(f"{name.removesuffix('ᵀ')} is added to every row: 1_{rows} {name.removesuffix('ᵀ')}ᵀ", "V-BCAST")
     return maker.make(lambda x: matrix.outer(structure.ones((rows,)), x), w.shape, v.column())
 
 
@@ -182,7 +182,7 @@ def _with_ones(maker: Maker, factors: list[Val], places: tuple[int, ...]) -> lis
 
 def _ones(maker: Maker, at: int, row: bool = False) -> Val:
     size = maker.hole(-100 * at - 50)
-    maker.note(f"1 is a column of ones, 1_{size}")
+    maker.note(f"1 is a column of ones, 1_{size}", "V-CONST")
     found = maker.leaf(lambda: structure.ones((size,)), (size,))
     return Val(found.shape, found.expr, row)
 
@@ -301,14 +301,11 @@ def _pow(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
             "P002", "an exponent too large to work with", node, expected=f"at most {_LARGEST_POWER}"
         )
     if not x.order or dotted:
-        inner = maker.tape[node.kids[0]]
-        if exponent == 2 and not dotted and inner.tag == "call" and reduction.norm in KNOWN.get(inner.value[0], ()):
-            return maker.make(lambda n: reduction.norm_sq(n.args[0]), (), x)
+        if exponent == 2 and not dotted and x.expr is not None and x.expr.op.squared is not None:
+            return maker.make(x.expr.op.squared, (), x)
         return maker.make(lambda e: arithmetic.power(e, exponent=exponent), x.shape, x, row=x.row)
     if x.order == 2 and exponent.denominator == 1:
         if exponent == -1:
-            if "inv" in KNOWN:
-                return maker.make(KNOWN["inv"][0], x.shape, x)
             raise refuse("inv", maker.span(node))
         if 1 <= exponent <= 16:
             if not maker.sizes.agree(*x.shape):

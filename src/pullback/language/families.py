@@ -19,7 +19,8 @@ NOT_IN_NAMES = "ᵀ⁰¹²³⁴⁵⁶⁷⁸⁹ⁿ½⅓¼¾"
 _NAME = rf"[^\W\d_{NOT_IN_NAMES}₀-₉][^\W{NOT_IN_NAMES}]*?"
 _BRACKET = r"(?:\[[^\[\]\n]*\]|\^\([^()\n]*\))"
 _HEAD = re.compile(rf"({_NAME}){_BRACKET}")
-_LEFT = re.compile(rf"\s*(?:{_NAME}(?:{_BRACKET})?(?:_\w+|_\{{[^}}]*\}})?\s*,\s*)*?({_NAME}){_BRACKET}")
+_LEFT = re.compile(rf"\s*(?:{_NAME}(?:{_BRACKET}(?:_\w+)?)?(?:_\{{[^}}]*\}})?\s*,\s*)*?({_NAME}){_BRACKET}")
+_TAIL = re.compile(r"(?:\w,)*(\w*)")  # of a text that is read from its end
 _LETTER = re.compile(r"\bfor\s+([^\W\d]\w*)\s*=|(?:sum|Σ|∑)_\{\s*([^\W\d]\w*)\s*=|,\s*([^\W\d]\w*)\s*=[^=;]*\.\.")
 _PLAIN = re.compile(rf"\s*((?:{_NAME}\s*,\s*)*{_NAME})\s*:")
 SERIES = r"(?:sum|Σ|∑)_\{\s*[^\W\d]\w*\s*=[^{}\n]*\}(?:\^(?:\{[^{}\n]*\}|\w+))?"
@@ -42,7 +43,7 @@ def families_of(text: str) -> frozenset[str]:
             declared.update(n.strip() for n in plain[1].split(",")) if plain and not heads else None
         else:
             before = piece.split("=")[0]
-            whole = _LEFT.fullmatch(re.sub(r"(?:_\{[^}]*\}|_\w+(?:,\w)*)?\s*$", "", before))
+            whole = _LEFT.fullmatch(_without_index(before))
             if whole and "=" in piece:
                 found.add(whole[1])
                 letters[piece] = set(re.findall(r"[^\W\d]\w*", before[whole.end(1) :].split("_")[0]))
@@ -52,6 +53,19 @@ def families_of(text: str) -> frozenset[str]:
             inside = ((m[1], set(re.findall(r"[^\W\d]\w*", m[0][len(m[1]) :]))) for m in _HEAD.finditer(piece))
             found.update(name for name, words in inside if words & mine)
     return frozenset(found - declared)
+
+
+def _without_index(left: str) -> str:
+    """A left side without the indices of an entry at its end: `_{i j}`, `_ij`, `_i,j`. Linear in its length."""
+    left = left.rstrip()
+    if left.endswith("}"):
+        brace = left.rfind("_{")
+        return left[:brace] if brace >= 0 and left.find("}", brace) == len(left) - 1 else left
+    tail = _TAIL.match(left[::-1])
+    assert tail is not None
+    start = len(left) - tail.end()
+    bar = left.find("_", start, start + len(tail[1]) - 1)
+    return left[:bar] if bar >= 0 else left
 
 
 def _pieces(line: str) -> Iterator[str]:

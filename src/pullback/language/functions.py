@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
-from ..algebra.op import REGISTRY, Op
-from ..algebra.ops import arithmetic
+from ..algebra.op import Op
+from ..algebra.ops import REGISTRY
 from ..errors import Span, UnsupportedError
 
 __all__ = ["KNOWN", "SCALAR_FUNCTIONS", "SHAPED", "derivative_of", "is_known", "places", "refuse"]
@@ -20,7 +20,7 @@ def _calls() -> dict[str, tuple[Op, ...]]:
     return found
 
 
-KNOWN = _calls() if arithmetic else {}
+KNOWN = _calls()
 
 # Functions whose arguments are sizes or text, read by the parser itself.
 SHAPED = frozenset({"ones", "zeros", "eye", "vector", "matrix"})
@@ -108,7 +108,6 @@ _REFUSED_PLAIN = frozenset(
         "sqrtm",
         "sinm",
         "cosm",
-        "gelu",
         "norm_nuc",
         "normnuc",
         "normspec",
@@ -167,7 +166,6 @@ _REFUSED_PLAIN = frozenset(
         "real",
         "imag",
         "conj",
-        "complex",
         "cross",
         "rot",
         "fft",

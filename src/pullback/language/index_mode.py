@@ -11,8 +11,9 @@ from fractions import Fraction
 
 from ..algebra.dims import Dim
 from ..algebra.ops import arithmetic, matrix, structure
-from ..errors import PullbackError
+from ..errors import ParseError, PullbackError
 from .calls import apply
+from .functions import KNOWN
 from .tape import Node, Tape
 from .tokens import Statement
 from .values import Maker, Val
@@ -64,7 +65,10 @@ def elaborate_index(maker: Maker, statement: Statement, tape: Tape, left: Labels
             expected="every index of the left side on the right",
             hint=f"write 1_{missing[0]} as a factor to repeat the value along {missing[0]}",
         )
-    return reader.whole(node, last, left)
+    try:
+        return reader.whole(node, last, left)
+    except PullbackError as error:
+        raise error.at(maker.span(node)) from None
 
 
 class _Indices:
@@ -94,7 +98,8 @@ class _Indices:
             name = maker.surface(node)
             maker.note(
                 f"{name} does not depend on {', '.join(lacking)}: it is repeated along "
-                + ", ".join(f"{x} (1_{maker.sizes.resolve(self.size[x])})" for x in lacking)
+                + ", ".join(f"{x} (1_{maker.sizes.resolve(self.size[x])})" for x in lacking),
+                "V-BCAST",
             )
         if not factors:
             value = term.scalars[-1] if term.scalars else maker.constant(Fraction(1))
@@ -103,7 +108,7 @@ class _Indices:
 
     def contract(self, factors: Sequence[tuple[Val, Labels]], order: Labels) -> Val:
         maker = self.maker
-        shape = tuple(self.size[x] for x in order)
+        shape = maker.axes([self.size[x] for x in order])
         if len(factors) == 1 and factors[0][1] == order:
             return factors[0][0]
         if [labels for _, labels in factors] == [order[:1], order[1:]] and len(order) == 2:
@@ -112,8 +117,15 @@ class _Indices:
         for _, labels in factors:
             for x in labels:
                 if x not in letters:
-                    spare = (c for c in (x[0], *"abcdefghijklmnopqrstuvwxyz") if c not in letters.values())
-                    letters[x] = next(spare)
+                    spare = (c for c in (x[0], *arithmetic.LETTERS) if c not in letters.values())
+                    letters[x] = next(spare, "")
+        if not all(letters.values()):
+            raise ParseError(
+                "P008",
+                f"more than {len(arithmetic.LETTERS)} indices in one product",
+                expected=f"at most {len(arithmetic.LETTERS)}",
+                hint="give some of the sums names of their own",
+            )
         spec = ",".join("".join(letters[x] for x in labels) for _, labels in factors)
         spec += "->" + "".join(letters[x] for x in order)
         return maker.make(lambda *f: structure.einsum(spec, *f), shape, *(v for v, _ in factors))
@@ -179,8 +191,7 @@ class _Indices:
 
     def ones_index(self, node: Node, kids: list[Term]) -> Term:
         label = node.value
-        key = sum(map(ord, label)) + 1
-        self.size.setdefault(label, self.maker.hole(-key))
+        self.size.setdefault(label, self.maker.hole(label))
         return Term([(self.ones(label), (label,))])
 
     def product(self, kids: list[Term]) -> Term:
@@ -249,16 +260,25 @@ class _Indices:
     def call(self, node: Node, kids: list[Term]) -> Term:
         """A function of entries acts entry by entry: f(z_j) is f(z) on the whole tensor."""
         maker = self.maker
+        name, token, _ = node.value
         values, labels = self.together(node, kids)
-        value = apply(maker, node, node.value[0], values)
-        if len(value.shape) != len(labels):
-            raise maker.parse_error(
-                "P002",
-                f"{node.value[0]} does not act entry by entry, so it cannot stand in an index equation",
-                node,
-                hint=f"write this line in matrix notation: {node.value[0]}(y) without indices",
-            )
+        free = token.kind == "name" and name in maker.functions
+        if labels and not free and not all(o.entrywise for o in KNOWN.get(name, ())):
+            raise self.not_by_entries(node)
+        value = apply(maker, node, name, values)
+        if not maker.sizes.agree_all(value.shape, tuple(self.size[x] for x in labels)):
+            raise self.not_by_entries(node)
         return self.as_term(value, labels)
+
+    def not_by_entries(self, node: Node) -> ParseError:
+        name, token, _ = node.value
+        shown, whole = (name, f"{name}(y)") if token.kind == "name" else (self.maker.surface(node), "‖y‖, xᵀ y")
+        return self.maker.parse_error(
+            "P002",
+            f"{shown} does not act entry by entry, so it cannot stand in an index equation",
+            node,
+            hint=f"write this line in matrix notation: {whole} without indices",
+        )
 
 
 _HANDLERS: dict[str, Callable[[_Indices, Node, list[Term]], Term]] = {

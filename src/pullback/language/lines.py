@@ -10,19 +10,11 @@ from .declare import declare
 from .loops import for_clause, series_symbols
 from .sorted_lines import Definition, Lines, Relation, check_name, defined_twice, name_once
 from .tape import subscript, sum_letters
-from .tokens import Statement, Token
+from .tokens import Statement, Token, leads
 
-__all__ = ["Definition", "Lines", "Relation", "read_lines", "starts_word"]
+__all__ = ["Definition", "Lines", "Relation", "read_lines"]
 
 _RELATIONS = frozenset({"=", "==", "!=", "≠", ">", "<", ">=", "<=", "≥", "≤"})
-
-
-def starts_word(statement: Statement, word: str) -> bool:
-    """Whether the statement is led by a keyword rather than by a name of that spelling."""
-    first, second = statement.tokens[0], statement.tokens[1]
-    return first.text == word and (
-        second.kind in ("name", "num", "frac", "nabla", "ones") or second.text in ("‖", "||", "(")
-    )
 
 
 def read_lines(statements: list[Statement]) -> Lines:
@@ -31,11 +23,11 @@ def read_lines(statements: list[Statement]) -> Lines:
     for statement in statements:
         first = statement.tokens[0]
         second = statement.tokens[1]
-        if first.text == "given" and starts_word(statement, "given"):
+        if leads(statement, "given"):
             _given(statement, found)
-        elif first.text == "derive" and starts_word(statement, "derive"):
+        elif leads(statement, "derive"):
             _derive(statement, found)
-        elif first.text == "assume" and starts_word(statement, "assume"):
+        elif leads(statement, "assume"):
             _assume(statement, found)
         elif first.text == "dialect" and second.text in (":", "="):
             found.dialect = _dialect(statement)
@@ -51,32 +43,12 @@ def read_lines(statements: list[Statement]) -> Lines:
 def _separators(statement: Statement) -> tuple[int | None, int | None]:
     """Where `:` and `=` stand outside brackets."""
     colon = equals = None
-    depth = 0
-    for i, token in enumerate(statement.tokens):
-        if token.kind != "op":
-            continue
-        text = token.text
-        if text in "([⟨":
-            depth += 1
-        elif text in ")]⟩":
-            depth -= 1
-        elif depth:
-            continue
-        elif text == ":" and colon is None:
+    for i, token in statement.outside():
+        if token.text == ":" and colon is None:
             colon = i
-        elif text in _RELATIONS and equals is None:
-            if text != "=":
-                if text == "<":  # ⟨A, B⟩ in ASCII
-                    continue
-                if text == ">":
-                    continue
-                raise ParseError(
-                    "P002",
-                    f"unexpected {text}",
-                    span=statement.span(token),
-                    expected="name = expression",
-                    hint="write `assume x > 0` for a condition",
-                )
+        elif token.text in _RELATIONS - {"<", ">"} and equals is None:  # <A, B> is ⟨A, B⟩ in ASCII
+            if token.text != "=":
+                raise statement.unexpected(token, "name = expression", "write `assume x > 0` for a condition")
             equals = i
     return colon, equals
 
@@ -115,12 +87,8 @@ def _define(statement: Statement, equals: int | None, found: Lines) -> None:
         letters += t[i + 1].text
         i += 2
     if i != equals:
-        raise ParseError(
-            "P002",
-            f"unexpected {t[i].text} on the left side",
-            span=statement.span(t[i]),
-            expected="name = expression",
-            hint="the left side of an equation is one name",
+        raise statement.unexpected(
+            t[i], "name = expression", "the left side of an equation is one name", " on the left side"
         )
     split = subscript(t[0].text)
     name, indices = _indices(statement, split, letters, equals, found)
@@ -241,22 +209,14 @@ def _derive(statement: Statement, found: Lines) -> None:
             break
         i += 1
     if t[i].kind != "end":
-        raise ParseError(
-            "P002",
-            f"unexpected {t[i].text}",
-            span=statement.span(t[i]),
-            expected=", or the end of the line",
-            hint="derive grad W, b",
-        )
+        raise statement.unexpected(t[i], ", or the end of the line", "derive grad W, b")
 
 
 def _assume(statement: Statement, found: Lines) -> None:
-    depth = 0
-    for i, token in enumerate(statement.tokens):
-        depth += (token.text in "([⟨") - (token.text in ")]⟩") if token.kind == "op" else 0
-        if not depth and token.kind == "op" and token.text in _RELATIONS:
-            found.relations.append(Relation(statement, i))
-            return
+    middle = next((i for i, token in statement.outside() if token.text in _RELATIONS), None)
+    if middle is not None:
+        found.relations.append(Relation(statement, middle))
+        return
     raise ParseError(
         "P002",
         "an assumption without a relation",

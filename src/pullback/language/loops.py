@@ -44,12 +44,8 @@ def for_clause(statement: Statement, at: int) -> tuple[Statement, tuple[Range, .
 
 
 def _unclear(statement: Statement, token: Token) -> ParseError:
-    return ParseError(
-        "P002",
-        f"unexpected {token.text or 'end of the line'} in the range of an index",
-        span=statement.span(token),
-        expected="for k = 1..L-1, or for l = 1..D, t = 1..T",
-    )
+    expected = "for k = 1..L-1, or for l = 1..D, t = 1..T"
+    return statement.unexpected(token, expected, where=" in the range of an index")
 
 
 def _range(statement: Statement, token: Token, letter: str, first: Dim, last: Dim) -> Range:

@@ -36,24 +36,16 @@ class Family:
                 shift.append(entry - mine)
         shape = self.shape
         if len(shift) == 1 and shift[0].terms:  # a[1] : n[1] says a[k] : n[k]
-            shape = tuple(_shifted(d, shift[0]) for d in shape)
+            shape = tuple(d.substitute({s: _shifted(s, shift[0]) for s in d.symbols()}) for d in shape)
         return at_shape(shape, bind)
 
 
-def _shifted(d: Dim, by: Dim) -> Dim:
-    """Numbers in the indices of the symbols moved: n[1] by k − 1 is n[k]."""
-    total = Dim({})
-    for m, c in d.terms:
-        product = Dim.number(c)
-        for s in m:
-            found = ref(s)
-            if found is not None:
-                index = [i + by if i.constant is not None else i for i in found.index]
-                product = product * Dim.symbol(spelled(found.family, index))
-            else:
-                product = product * Dim.symbol(s)
-        total = total + product
-    return total
+def _shifted(symbol: str, by: Dim) -> Dim:
+    """Numbers in the index of a size moved: n[1] by k − 1 is n[k]."""
+    found = ref(symbol)
+    if found is None:
+        return Dim.symbol(symbol)
+    return Dim.symbol(spelled(found.family, [i + by if i.constant is not None else i for i in found.index]))
 
 
 def families_declared(declared: Mapping[str, Declared]) -> dict[str, Family]:

@@ -11,9 +11,10 @@ from ..algebra.expr import Expr, postorder
 from ..algebra.op import Op, rational
 from ..algebra.ops import arithmetic, free, matrix, structure
 from ..errors import ParseError, ShapeError
+from .calls import axes_among
 from .functions import KNOWN
 from .program import Equation, Program
-from .sizes import read_dim
+from .sizes import no_shape, read_dim
 from .tokens import read_statements
 
 __all__ = ["function", "functional", "map_to", "ops", "program_of", "tensor"]
@@ -26,9 +27,9 @@ def _dim(size: Any) -> Dim:
     if isinstance(size, int) and not isinstance(size, bool):
         return Dim.number(size)
     if isinstance(size, str):
-        [statement] = read_statements(f"size : ({size})", "<size>")[:1]
-        dim, end = read_dim(statement, 3)
-        if [t.kind for t in statement.tokens[end:]] == ["op", "end"]:
+        statements = read_statements(f"size : ({size})", "<size>")
+        dim, end = read_dim(statements[0], 2)
+        if len(statements) == 1 and statements[0].tokens[end].kind == "end":
             return dim
     raise ParseError(
         "P002", f"{size!r:.80} is no size", expected='a name, a positive whole number, or a text such as "n+1"'
@@ -43,9 +44,8 @@ def _checked(name: Any) -> str:
 
 def _shape(dims: Sequence[Dim | int | str]) -> Shape:
     found = tuple(map(_dim, dims))
-    for d in found:
-        if d.constant is not None and d.constant < 1:
-            raise ShapeError("S002", f"a size of {d}", expected="positive sizes")
+    if (error := no_shape(found)) is not None:
+        raise ShapeError("S002", error.message, expected=error.expected)
     return found
 
 
@@ -106,9 +106,13 @@ def _known(name: str) -> Callable[..., Expr]:
         args = [_tensor(a) for a in raw[len(spec) :]]
         for o in rivals:
             if spec and o.attr_names == ("spec",):
-                return structure.einsum("".join(spec[0].split()), *args)
-            if not spec and o.attr_names != ("spec",) and (o.variadic or o.accepts(args)):
-                return o(*args, **_options(name, o, args, options)) if args else o()
+                if options:
+                    raise ParseError("P002", f"{name} has no option {min(options)}")
+                found = structure.einsum(spec[0], *args)
+                _shape(found.shape)
+                return found
+            if args and not spec and o.attr_names != ("spec",) and o.accepts(args):
+                return o(*args, **_options(name, o, args, options))
         takes = " or ".join(o.signature for o in rivals)
         raise ShapeError("S001", f"{name} does not take {', '.join(map(_described, raw)) or 'nothing'}", expected=takes)
 
@@ -134,7 +138,7 @@ def _options(name: str, o: Op, args: Sequence[Expr], given: Mapping[str, Any]) -
         else:
             raise ParseError("P002", f"{name} needs {option}=…")
         if key in ("axes", "axis"):
-            value = _axes(value, args[0].order)
+            value = _axes(value, args[0].order, least=1 if key == "axis" else min(args[0].order, 1))
         found[key] = value if key == "axes" else value[0] if key == "axis" else _dim(value)
     wrong = given.keys() - {known.get(k, k) for k in o.attr_names}
     if wrong:
@@ -146,11 +150,14 @@ def _options(name: str, o: Op, args: Sequence[Expr], given: Mapping[str, Any]) -
     return found
 
 
-def _axes(value: Any, order: int) -> tuple[int, ...]:
+def _axes(value: Any, order: int, least: int) -> tuple[int, ...]:
     axes = value if isinstance(value, tuple) else (value,)
-    if not all(isinstance(k, int) and -order <= k < order for k in axes) or len({k % order for k in axes}) != len(axes):
+    if len(axes) < least:
+        raise ParseError("P002", "no axis is named", expected=f"axes between 0 and {order - 1}")
+    found = axes_among(axes, order)
+    if found is None or len(set(found)) != len(found):
         raise ParseError("P002", f"there is no axis {value!r:.40}", expected=f"axes between 0 and {order - 1}")
-    return tuple(sorted(k % order for k in axes))
+    return found
 
 
 def _ones(*dims: Dim | int | str) -> Expr:
@@ -158,9 +165,11 @@ def _ones(*dims: Dim | int | str) -> Expr:
     return structure.ones(_shape(dims))
 
 
-def _eye(size: Dim | int | str) -> Expr:
+def _eye(*size: Dim | int | str) -> Expr:
     """The identity matrix."""
-    return matrix.identity(_shape([size])[0])
+    if len(size) != 1:
+        raise ParseError("P002", f"eye takes one size, not {len(size)}", expected="eye(n)")
+    return matrix.identity(_shape(size)[0])
 
 
 # Every function that the text knows, as a Python function: ops.tanh(x), ops.sum(X, axis=0), ops.ein("ij,j->i", A, x).
@@ -180,7 +189,7 @@ def _renamed(root: Expr, done: dict[Expr, Expr]) -> Expr:
             stack.extend(reversed(waiting))
             continue
         args = tuple(done[a] for a in node.args)
-        done[node] = node if args == node.args else Expr.make(node.op, args, node.attrs, node.shape)
+        done[node] = node.with_args(args)
         stack.pop()
     return done[root]
 

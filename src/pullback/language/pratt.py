@@ -14,13 +14,12 @@ from .atoms import PRIMES, Atoms
 from .functions import KNOWN
 from .sizes import read_dim
 from .tape import Node, Tape, superscript
-from .tokens import MAX_DEPTH, MINUS, Token
+from .tokens import FACTOR_KINDS, FACTOR_OPENS, MAX_DEPTH, MINUS, Token
 
 __all__ = ["Parser"]
 
 _TIMES = {"⊙": "⊙", ".*": "⊙", "⊘": "⊘", "./": "⊘", "*": "*", "·": "*", "/": "/"}
 _TRANSPOSE = frozenset({"ᵀ", "⊤", ".'"})
-_STARTS = frozenset({"name", "num", "frac", "ones", "nabla", "partial", "series"})
 
 
 class Parser(Atoms):
@@ -177,11 +176,9 @@ class Parser(Atoms):
     def starts_factor(self, token: Token) -> bool:
         if self.block and token.spaced:
             return False
-        if token.kind in _STARTS:
-            return True
         if token.text in ("‖", "||"):
             return not self.norms
-        return token.kind == "op" and token.text in ("(", "[", "⟨")
+        return token.kind in FACTOR_KINDS or (token.kind == "op" and token.text in FACTOR_OPENS)
 
     # ---- postfix
 

@@ -13,6 +13,7 @@ from ..algebra.indexed import at_name, ref
 from ..algebra.ops.free import is_free_map
 from ..algebra.ranges import Range
 from ..errors import ParseError, ShapeError, Span, nearest
+from ..step import Note
 
 __all__ = ["Equation", "FunctionKind", "Program", "choose_target"]
 
@@ -50,7 +51,7 @@ class Equation:
     surface: str
     span: Span | None
     index_form: Expr | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence, Set
 from functools import partial
 from types import MappingProxyType
 
-from ..algebra.dims import Dim, show_shape
+from ..algebra.dims import Dim, Shape, show_shape
 from ..algebra.expr import Expr
 from ..algebra.indexed import Ref, family_of, ref, spelled
 from ..algebra.ops import arithmetic, free, matrix
@@ -19,7 +19,7 @@ from .members import Family, families_declared
 from .mistakes import explain, glued, one_name, without_marks
 from .program import Equation, Program
 from .scan import Parsed, Scan, clip
-from .sizes import Sizes, sizes_tied, two_dims
+from .sizes import Sizes, no_shape, sizes_tied, two_dims
 from .tape import Node, Tape
 from .tokens import Statement
 from .values import Maker, Val
@@ -33,7 +33,7 @@ def constant(maker: Maker, name: str, dims: set[str]) -> Val | None:
         return maker.leaf(arithmetic.pi, ())
     if name.startswith("I_") and len(name) > 2:
         raw = Dim.number(int(name[2:])) if name[2:].isdecimal() and name.isascii() else Dim.symbol(name[2:])
-        size = maker.sizes.resolve(raw)
+        [size] = maker.axes((raw,))
         return maker.leaf(lambda: matrix.identity(size), (size, size))
     if name in dims:
         return maker.size(maker.sizes.resolve(Dim.symbol(name)))
@@ -68,7 +68,6 @@ class Reader:
         self.scope: dict[str, Val] = {}
         self.guesses: dict[str, Guess] = {}
         self.notes: dict[str, None] = dict.fromkeys(self.scan.notes)
-        self.building = False
         self.current = ""
         self.maker = Maker(self.sizes, self.scan.functions, self._lookup, matlab=self.matlab)
         self.maker.facts = self.notes
@@ -104,9 +103,10 @@ class Reader:
     def _passes(self) -> Program:
         lines, scan = self.lines, self.scan
         self._relations()
-        for name, declared in lines.declared.items():
+        for name in lines.declared:
+            shape = self._declared(name)
             if name not in scan.defined:
-                self.scope[name] = Val(self.sizes.shape(declared.shape))
+                self.scope[name] = Val(shape)
         if self._has_unknowns():
             try:
                 self._pass(building=False)
@@ -128,9 +128,12 @@ class Reader:
         if not soft:
             return None
         try:
-            return self.again(vectors=self.vectors | soft).read()
+            return self._read_again(self.vectors | soft)
         except PullbackError:
             return None
+
+    def _read_again(self, vectors: frozenset[str]) -> Program:
+        return self.again(vectors=vectors).read()
 
     # ---- assumptions about sizes
 
@@ -151,7 +154,7 @@ class Reader:
                 right = Statement(statement.source, tokens[middle + 1 : -1])
                 tapes = [self.scan.parser(s, 0).whole() for s in (left, right)]
                 self.conditions.append((relation, tapes[0], left, tapes[1], right))
-            elif self.sizes.assume(*both):
+            elif self.sizes.assume(*both, span=statement.span(tokens[1], tokens[-2])):
                 self.notes.setdefault(f"{both[0]} = {both[1]} (line {statement.source.line})")
             else:
                 raise ShapeError(
@@ -161,15 +164,22 @@ class Reader:
                     expected="assume n = m + 1",
                 )
 
+    def _declared(self, name: str) -> Shape:
+        """The declared shape with what is assumed about its sizes. Raises ParseError P002."""
+        d = self.lines.declared[name]
+        shape = self.sizes.shape(d.shape)
+        if (error := no_shape(shape)) is not None:
+            raise error.at(d.statement.span(d.token))
+        return shape
+
     def _two_sizes(self, statement: Statement, middle: int) -> tuple[Dim, Dim] | None:
         """Both sides if they are sizes; None if they are expressions."""
         both = two_dims(statement, middle)
         if both is None:
             return None
-        left, right = both
-        symbols = left.symbols() | right.symbols()
+        symbols = both[0].symbols() | both[1].symbols()
         variables = self.lines.declared.keys() | self.scan.defined.keys()
-        return (left, right) if symbols and symbols <= self.scan.dims and not symbols & variables else None
+        return both if symbols and symbols <= self.scan.dims and not symbols & variables else None
 
     # ---- passes
 
@@ -199,7 +209,7 @@ class Reader:
         for relation, left, first, right, second in self.conditions:
             self.current = relation.text
             a, b = elaborate(maker, first, left), elaborate(maker, second, right)
-            if a.order != b.order or not all(map(self.sizes.agree, a.shape, b.shape)):
+            if not self.sizes.agree_all(a.shape, b.shape):
                 shapes = f"{show_shape(self.sizes.shape(a.shape))} and {show_shape(self.sizes.shape(b.shape))}"
                 raise ShapeError(
                     "S002",
@@ -223,7 +233,7 @@ class Reader:
         """A name may be both declared and defined; then both shapes must be the same."""
         declared = self.lines.declared[e.name]
         shape = self.sizes.shape(declared.shape)
-        if len(shape) != value.order or not all(map(self.sizes.agree, shape, value.shape)):
+        if not self.sizes.agree_all(shape, value.shape):
             token = e.definition.token or e.statement.tokens[0]
             found = show_shape(self.sizes.shape(value.shape))
             raise ShapeError(
@@ -242,7 +252,7 @@ class Reader:
             return
         token = e.definition.token or e.statement.tokens[0]
         shape = self.sizes.shape(known.at(member, e.statement.span(token)))
-        if len(shape) != value.order or not all(map(self.sizes.agree, shape, value.shape)):
+        if not self.sizes.agree_all(shape, value.shape):
             found, wanted = show_shape(self.sizes.shape(value.shape)), show_shape(self.sizes.shape(shape))
             of = spelled(known.like.family, known.like.index)
             raise ShapeError(

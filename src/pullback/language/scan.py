@@ -9,6 +9,7 @@ from itertools import pairwise
 from ..algebra.graph import components, topological
 from ..algebra.indexed import family_of, ref
 from ..errors import ParseError
+from ..step import Note
 from .functions import SCALAR_FUNCTIONS, derivative_of, is_known
 from .lines import Definition, Lines
 from .pratt import Parser
@@ -34,7 +35,7 @@ class Parsed:
     definition: Definition
     tape: Tape
     uses: list[str]
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     value: Val | None = None
 
     @property

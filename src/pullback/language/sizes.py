@@ -12,7 +12,19 @@ from ..algebra.dims import Dim, Shape
 from ..errors import ParseError, PullbackError, Span, UnsupportedError
 from .tokens import MAX_DEPTH, MINUS, Statement
 
-__all__ = ["Sizes", "is_unknown", "layer_index", "read_dim", "sizes_tied", "two_dims"]
+__all__ = [
+    "MAX_AXES",
+    "Sizes",
+    "is_unknown",
+    "layer_index",
+    "no_entries",
+    "no_shape",
+    "read_dim",
+    "sizes_tied",
+    "two_dims",
+]
+
+MAX_AXES = 8
 
 _ZERO = Dim({})
 _PREFERRED = ("m", "n", "p", "q", "r", "s", "k", "d", "h", "l", "t", "u", "v")
@@ -20,6 +32,21 @@ _PREFERRED = ("m", "n", "p", "q", "r", "s", "k", "d", "h", "l", "t", "u", "v")
 
 def is_unknown(dim: Dim) -> bool:
     return any(s.startswith("?") for s in dim.symbols())
+
+
+def no_entries(dim: Dim) -> bool:
+    """Whether an axis of that size has no entry, whatever its symbols stand for."""
+    return not any(c > 0 for _, c in dim.terms)
+
+
+def no_shape(shape: Shape) -> ParseError | None:
+    """The refusal of a tensor with an axis that has no entries, or with too many axes."""
+    empty = next((d for d in shape if no_entries(d)), None)
+    if empty is not None:
+        return ParseError("P002", f"a size of {empty}", expected="a positive size")
+    if len(shape) > MAX_AXES:
+        return ParseError("P008", f"a tensor with {len(shape)} axes", expected=f"at most {MAX_AXES} axes")
+    return None
 
 
 class Sizes:
@@ -77,7 +104,7 @@ class Sizes:
         for symbol, sign in candidates:
             if sum(symbol in m for m, _ in rest.terms) == 1:
                 value = (rest - Dim({(symbol,): sign})) * Dim.number(-sign)
-                if not any(c > 0 for _, c in value.terms):  # no axis has so few entries
+                if no_entries(value):
                     continue
                 below = any(c < 0 for _, c in value.terms)  # n + 1 is nicer than n - 1
                 solutions.append((below, -int(symbol[1:]), symbol, value))
@@ -86,6 +113,10 @@ class Sizes:
         _, _, symbol, value = min(solutions, key=lambda s: s[:2])
         self.bound[symbol] = value
         return True
+
+    def agree_all(self, a: Shape, b: Shape) -> bool:
+        """The same for all axes of two tensors."""
+        return len(a) == len(b) and all(map(self.agree, a, b))
 
     def settle(self, sums: Sequence[tuple[Dim, Dim, Dim]]) -> None:
         """A vector of size d beside a matrix (rows, columns) of which one size is unknown, the other not d: that one is d."""
@@ -103,14 +134,16 @@ class Sizes:
                 return
             waiting = rest
 
-    def assume(self, a: Dim, b: Dim) -> bool:
-        """Makes two sizes equal because the user said so; False if neither is a symbol alone."""
+    def assume(self, a: Dim, b: Dim, span: Span | None = None) -> bool:
+        """Makes two sizes equal because the user said so; False if neither is a symbol alone. Raises ParseError P002."""
         a, b = self.resolve(a), self.resolve(b)
         if a == b:
             return True
         for one, other in ((b, a), (a, b)):
             name = one.name
             if name is not None and name not in other.symbols():
+                if (error := no_shape((other,))) is not None:
+                    raise error.at(span)
                 self.bound[name] = other
                 return True
         return False
@@ -188,12 +221,7 @@ def read_dim(statement: Statement, at: int) -> tuple[Dim, int]:
             if t[i].text == "+" or t[i].text in MINUS:
                 break
             if stack:
-                raise ParseError(
-                    "P002",
-                    f"unexpected {t[i].text or 'end of the line'} in a size",
-                    span=statement.span(t[i]),
-                    expected=")",
-                )
+                raise statement.unexpected(t[i], ")", where=" in a size")
             return total, i
 
 
@@ -206,12 +234,7 @@ def _atom(statement: Statement, i: int) -> Dim:
         if after.text == "[" and after.start == token.end:
             raise layer_index(statement.span(token, after))
         return Dim.symbol(token.text)
-    raise ParseError(
-        "P002",
-        f"unexpected {token.text or 'end of the line'} where a size is needed",
-        span=statement.span(token),
-        expected="a size such as n, 3, n+1 or h*d",
-    )
+    raise statement.unexpected(token, "a size such as n, 3, n+1 or h*d", where=" where a size is needed")
 
 
 def two_dims(statement: Statement, middle: int) -> tuple[Dim, Dim] | None:

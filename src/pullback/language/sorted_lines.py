@@ -67,12 +67,7 @@ class Lines:
 def check_name(statement: Statement, i: int) -> None:
     token, after = statement.tokens[i], statement.tokens[min(i + 1, len(statement.tokens) - 1)]
     if token.kind != "name":
-        raise ParseError(
-            "P002",
-            f"unexpected {token.text or 'end of the line'}",
-            span=statement.span(token),
-            expected="a name",
-        )
+        raise statement.unexpected(token, "a name")
     if after.text == "[" and after.start == token.end:
         raise layer_index(statement.span(token, after))
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
+from typing import TypeVar
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr
@@ -20,7 +22,10 @@ from .tape import Node
 from .tokens import Statement, read_statements
 from .values import Maker, Val
 
-__all__ = ["FunctionKind", "decode", "parse_expression", "parse_program"]
+__all__ = ["FunctionKind", "decode", "in_its_dialect", "parse_expression", "parse_program"]
+
+_R = TypeVar("_R", bound=Reader)
+_T = TypeVar("_T")
 
 _MARK = re.compile(r"^(?:(?:grad_)+(?:\d+_)*|D+(?:\d+_)*|(?:d\d+)+_)")  # of a derivative, in ASCII
 _DIALECT_CALLS = frozenset({"norm2", "vector", "matrix"})
@@ -56,19 +61,32 @@ def parse_program(text: str, *, name: str = "<text>", dialect: str | None = None
     if dialect not in (None, "matrix", "matlab"):
         raise ParseError("P002", f"unknown dialect {dialect}", expected="matrix or matlab")
     statements = read_statements(text, name)
-    reader = Reader(text, statements, dialect)
+    return in_its_dialect(partial(Reader, text, statements), Reader.read, statements, dialect)
+
+
+def in_its_dialect(
+    reader: Callable[..., _R], read: Callable[[_R], _T], statements: Sequence[Statement], dialect: str | None
+) -> _T:
+    """What `read` makes of the reader of a dialect; where none is chosen, of that in which `*` can have one meaning only.
+
+    Raises PullbackError; ShapeError S005 where `*` can have several."""
+    first = reader(dialect)
     try:
-        return reader.read()
+        return read(first)
     except ShapeError as error:
-        if error.code != "S005" or reader.chosen is not None or reader.scan.only_matrix:
+        if error.code != "S005" or first.chosen is not None or first.scan.only_matrix:
             raise
         try:
-            found = Reader(text, statements, "matlab", recognised=True).read()
+            found = read(reader("matlab", recognised=True))
         except PullbackError:
             raise error from None
-        if not _shows_dialect(statements) and _reads_entrywise(text, statements):
-            raise
-        return found
+        if _shows_dialect(statements):
+            return found
+        try:
+            read(reader("matrix", star="⊙"))
+        except PullbackError:
+            return found
+        raise
 
 
 def _shows_dialect(statements: Sequence[Statement]) -> bool:
@@ -81,15 +99,6 @@ def _shows_dialect(statements: Sequence[Statement]) -> bool:
             if token.kind == "name" and token.text in (_DIALECT_CALLS if called else _DIALECT_NAMES):
                 return True
     return False
-
-
-def _reads_entrywise(text: str, statements: list[Statement]) -> bool:
-    """Whether the text has a meaning too if every `*` between tensors is the entrywise product."""
-    try:
-        Reader(text, statements, "matrix", star="⊙").read()
-    except PullbackError:
-        return False
-    return True
 
 
 def _sizes_of(scope: Mapping[str, Expr | FunctionKind]) -> set[str]:

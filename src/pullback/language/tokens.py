@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 from ..errors import ParseError, Span
 from .families import NOT_IN_NAMES, SERIES, families_of, member_pattern, spelling
 
-__all__ = ["MINUS", "NAME", "Source", "Statement", "Token", "read_statements"]
+__all__ = ["FACTOR_KINDS", "FACTOR_OPENS", "MINUS", "NAME", "Source", "Statement", "Token", "leads", "read_statements"]
 
 MAX_TEXT = 64 * 1024 * 1024
 MAX_LINE = 20_000
@@ -40,6 +41,9 @@ _TOKEN = re.compile(
 _OPEN = {"(": ")", "[": "]", "⟨": "⟩"}
 _CLOSE = {")", "]", "⟩"}
 MINUS = frozenset({"-", "−"})
+# What the first token of a factor can be: its kind, or its text.
+FACTOR_KINDS = frozenset({"name", "num", "frac", "ones", "nabla", "partial", "series"})
+FACTOR_OPENS = frozenset({"(", "[", "⟨", "‖", "||"})
 _WAITING = frozenset({"+", "-", "−", "*", "·", "⊙", "⊘", "/", ".*", "./", "@", "=", ",", "->", "→"})
 _STATEMENT = re.compile(
     r"\s*(?!(?:axis|axes|start|size)\s*=)(?:[^\W\d][\w,]*(?:\[[^\]]*\])?\s*(?:=(?!=)|:)|given\b|derive\b|assume\b)"
@@ -96,6 +100,29 @@ class Statement:
 
     def span(self, first: Token, last: Token | None = None) -> Span:
         return self.source.span(first.start, (last or first).end)
+
+    @property
+    def whole(self) -> Span:
+        return self.span(self.tokens[0], self.tokens[-2])
+
+    def outside(self) -> Iterator[tuple[int, Token]]:
+        """The operators outside of all brackets, with their places."""
+        depth = 0
+        for i, token in enumerate(self.tokens):
+            if token.kind == "op":
+                depth += (token.text in _OPEN) - (token.text in _CLOSE)
+                if not depth:
+                    yield i, token
+
+    def unexpected(self, token: Token, expected: str, hint: str = "", where: str = "") -> ParseError:
+        shown = token.text or "end of the line"
+        return ParseError("P002", f"unexpected {shown}{where}", span=self.span(token), expected=expected, hint=hint)
+
+
+def leads(statement: Statement, word: str) -> bool:
+    """Whether the statement is led by a keyword rather than by a name of that spelling."""
+    first, second = statement.tokens[0], statement.tokens[1]
+    return first.text == word and (second.kind in FACTOR_KINDS or second.text in FACTOR_OPENS | MINUS)
 
 
 def _control(text: str, name: str) -> None:

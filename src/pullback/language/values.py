@@ -5,7 +5,7 @@ Elaboration runs twice with the same code: first to find the unknown sizes, then
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -13,18 +13,24 @@ from ..algebra.dims import Dim, Shape, show_shape
 from ..algebra.expr import Expr
 from ..algebra.ops import arithmetic
 from ..errors import ParseError, PullbackError, ShapeError, Span
+from ..step import Note
 from .program import FunctionKind
-from .sizes import Sizes, is_unknown
+from .sizes import Sizes, is_unknown, no_shape
 from .tape import Node, Tape
 from .tokens import Statement
 
-__all__ = ["Maker", "Val", "article"]
+__all__ = ["Maker", "Val", "article", "bracketed"]
 
 _KINDS = ("a scalar", "a vector", "a matrix")
 
 
 def article(order: int) -> str:
     return _KINDS[order] if order < 3 else f"a tensor with {order} axes"
+
+
+def bracketed(text: str) -> str:
+    """The text of a factor as a postfix may stand behind it."""
+    return text if text.isalnum() else f"({text})"
 
 
 class Val:
@@ -77,9 +83,9 @@ class Maker:
         self.star = ""  # ⊙ if `*` between tensors is tried as the entrywise product
         self.inferred: set[str] = set()  # size letters that the reader chose
         self.known_sizes: set[str] | None = None  # the size symbols of the text, if there is one
-        self.holes: dict[tuple[int, int], Dim] = {}  # sizes that a node leaves to its surroundings
+        self.holes: dict[tuple[int, Hashable], Dim] = {}  # sizes that a node leaves to its surroundings
         self.uses: dict[str, tuple[int, str]] = {}  # of each unknown function: how many arguments, and where first
-        self.notes: list[str] = []
+        self.notes: list[Note] = []
         self.facts: dict[str, None] = {}  # assumptions, in order, each once
         self.statement: Statement
         self.tape: Tape
@@ -115,7 +121,14 @@ class Maker:
         """Sizes that stand in the text, with what was assumed about them."""
         return self.sizes.shape(tuple(shape))
 
-    def hole(self, at: int) -> Dim:
+    def axes(self, shape: Sequence[Dim]) -> Shape:
+        """The same for the axes of a tensor. Raises ParseError P002, P008."""
+        found = self.dims(shape)
+        if not self.printed and (error := no_shape(found)) is not None:
+            raise error
+        return found
+
+    def hole(self, at: Hashable) -> Dim:
         """A size that the node leaves open, the same in both passes."""
         key = id(self.statement), at
         if key not in self.holes:
@@ -142,8 +155,7 @@ class Maker:
         if what in ("the sum", "the entrywise ⊙", "the entrywise ⊘") and len(both) == 2:
             first, second = (self.sizes.shape(v.shape) for v in values)
             if first == second[::-1]:
-                part = self.surface(self.tape[kids[1]])
-                part = part if part.isalnum() else f"({part})"
+                part = bracketed(self.surface(self.tape[kids[1]]))
                 hint = f"{part}ᵀ would fit" + (f"; {hint}" if hint else "")
         if any(what.startswith(w) for w in ("the matrix product",)) and both and not hint:
             hint = "did you mean a transpose (ᵀ) of one factor?"
@@ -196,11 +208,11 @@ class Maker:
     def parse_error(self, code: str, message: str, node: Node, hint: str = "", expected: str = "") -> ParseError:
         return ParseError(code, message, span=self.span(node), hint=hint, expected=expected)
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, rule: str) -> None:
         """Something the reader put in or decided: kept with the equation and with the program."""
         if self.building:
-            if text not in self.notes:
-                self.notes.append(text)
+            if (note := Note(text, rule)) not in self.notes:
+                self.notes.append(note)
             self.facts.setdefault(text)
 
     def located(self, error: PullbackError, node: Node, kids: Sequence[int], values: Sequence[Val]) -> PullbackError:

@@ -28,7 +28,7 @@ def number(value: Fraction) -> str:
         return special[value]
     if value.denominator == 1:
         return str(value.numerator)
-    decimal = repr(float(value))
+    decimal = repr(float(value)) if abs(value.numerator) < 10**9 * value.denominator else "e"
     exact = "e" not in decimal and Fraction(decimal) == value and len(decimal) <= 8
     return decimal if exact else f"({value.numerator}/{value.denominator})"
 
@@ -380,13 +380,13 @@ def numbers_in_front(e: Expr) -> tuple[Expr, str] | None:
             c, rest = _split_number(a)
             if c != 1 and rest is not None and c != 0 and not _long(c):
                 args = (*e.args[:k], rest, *e.args[k + 1 :])
-                return _scaled(c, Expr.make(e.op, args, e.attrs, e.shape)), "S-LINEAR"
+                return _scaled(c, e.with_args(args)), "S-LINEAR"
             if a.op is smul and e.op.linear == "each" and not _bound(e, a.args[0]):
                 args = (*e.args[:k], a.args[1], *e.args[k + 1 :])
-                return smul(a.args[0], Expr.make(e.op, args, e.attrs, e.shape)), "S-LINEAR"
+                return smul(a.args[0], e.with_args(args)), "S-LINEAR"
             if a.op is sdiv and e.op.linear == "each" and e.op is not smul and not _bound(e, a.args[1]):
                 args = (*e.args[:k], a.args[0], *e.args[k + 1 :])
-                return sdiv(Expr.make(e.op, args, e.attrs, e.shape), a.args[1]), "S-LINEAR"
+                return sdiv(e.with_args(args), a.args[1]), "S-LINEAR"
     if e.op is add and e.args[1].op is neg:
         return e.args[0] - e.args[1].args[0], "S-NUMBERS"
     if e.op is sub and e.args[1].op is neg:

@@ -90,7 +90,7 @@ def norm_sq(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 
 @op("X[*s] -> []", define=lambda e, X: sqrt(pair(X, X)), text="‖$X:0‖", latex=r"\lVert $X:0\rVert",
-    calls=("norm", "norm2"), needs="$X ≠ 0", code="xp.sqrt(xp.sum($X ** 2))")  # fmt: skip
+    squared=lambda e: norm_sq(e.args[0]), calls=("norm", "norm2"), needs="$X ≠ 0", code="xp.sqrt(xp.sum($X ** 2))")  # fmt: skip
 def norm(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """Differentiate ‖X‖ ‖X‖ = ⟨X, X⟩: 2 ‖X‖ d‖X‖ = 2 ⟨X, dX⟩, and solve.
 

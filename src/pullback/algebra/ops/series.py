@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..dims import Dim
-from ..expr import Expr, postorder
+from ..expr import Expr, postorder, rebuild
 from ..indexed import at
 from ..op import NEG, TIMES, linear_op
 from ..ranges import Range
@@ -45,24 +45,19 @@ def series_ranges(root: Expr) -> tuple[Range, ...]:
 
 def without_sums(root: Expr) -> Expr:
     """One term of every sum over an index."""
-    done: dict[Expr, Expr] = {}
-    for e in postorder(root):
-        args = tuple(done[a] for a in e.args)
-        done[e] = args[0] if e.op is series else e if args == e.args else Expr.make(e.op, args, e.attrs, e.shape)
-    return done[root]
+    return rebuild(root, lambda e, args: args[0] if e.op is series else e.with_args(args))
 
 
 def write_out(root: Expr, sizes: Mapping[str, int]) -> Expr:
     """`root` with every sum over an index written out, the ends of its range having these values."""
-    done: dict[Expr, Expr] = {}
-    for e in postorder(root):
-        args = tuple(done[a] for a in e.args)
+
+    def change(e: Expr, args: tuple[Expr, ...]) -> Expr:
         if e.op is not series:
-            done[e] = e if args == e.args else Expr.make(e.op, args, e.attrs, e.shape)
-            continue
+            return e.with_args(args)
         letter, first, last = e.attrs
         terms = [at(args[0], {letter: Dim.number(k)}) for k in range(first.value(sizes), last.value(sizes) + 1)]
         while len(terms) > 1:  # in a balanced tree, so that its depth stays small
             terms = [a + b for a, b in zip(terms[::2], terms[1::2], strict=False)] + terms[len(terms) & ~1 :]
-        done[e] = terms[0] if terms else zeros(e.shape) if e.shape else rational(0)
-    return done[root]
+        return terms[0] if terms else zeros(e.shape) if e.shape else rational(0)
+
+    return rebuild(root, change)

@@ -9,6 +9,8 @@ from ..op import POSTFIX, Meaning, leaf_op, linear_op
 from .arithmetic import LETTERS, same
 from .matrix import eye
 
+_ONE = Dim.number(1)
+
 
 def _ones_text(e: Expr) -> str:
     inside = ", ".join(str(d) for d in e.shape)
@@ -44,14 +46,36 @@ def _offset(i: int, j: int, start: Dim, sizes: dict[str, int]) -> bool:
     return i == j + start.value(sizes)
 
 
-@leaf_op(attrs=("total", "start", "dim"), shape=lambda attrs: (attrs[0], attrs[2]), places=lambda e: (e.attrs[1], e.attrs[2]),
+def _inside(axis: int, total: Dim, start: Dim, dim: Dim) -> None:
+    """Raises ShapeError where the entries lie outside the axis whatever the sizes are."""
+    if start.at_least(total + _ONE - dim) or Dim({}).at_least(start + _ONE):
+        first, last = start + _ONE, start + dim
+        which = f"entry {first} lies" if first == last else f"entries {first} to {last} lie"
+        raise ShapeError("S003", f"{which} outside axis {axis} of size {total}", expected=f"entries 1 to {total}")
+
+
+def _there(total: Dim, start: Dim, dim: Dim) -> str:
+    """What must hold of the sizes for these entries to be there, where that does not hold for all sizes: "m ≤ n"."""
+    found = [d for d in (start, dim, total - start - dim) if not d.at_least(Dim({}))]
+    sides = [(Dim({m: -c for m, c in d.terms if c < 0}), Dim({m: c for m, c in d.terms if c > 0})) for d in found]
+    return " and ".join(f"{low} ≤ {high}" for low, high in dict.fromkeys(sides))
+
+
+def _placed(attrs: tuple[Dim, ...]) -> Shape:
+    """The shape of a place or a unit. Raises ShapeError."""
+    total, start, *dim = attrs
+    _inside(0, total, start, dim[0] if dim else _ONE)
+    return (total, *dim)
+
+
+@leaf_op(attrs=("total", "start", "dim"), shape=_placed, places=lambda e: (e.attrs[1], e.attrs[2]), needs=lambda e: _there(*e.attrs),
          entry=lambda attrs, index, sizes: _offset(index[0], index[1], attrs[1], sizes),
          text=lambda e: f"E_({', '.join(map(str, e.attrs))})", latex=lambda e: f"E_{{{', '.join(map(str, e.attrs))}}}")  # fmt: skip
 def place() -> None:
     """The 0/1 matrix that puts `dim` entries at positions start, start+1, … of `total`."""
 
 
-@leaf_op(attrs=("total", "start"), shape=lambda attrs: (attrs[0],), places=lambda e: (e.attrs[1], Dim.number(1)),
+@leaf_op(attrs=("total", "start"), shape=_placed, places=lambda e: (e.attrs[1], _ONE), needs=lambda e: _there(e.attrs[0], e.attrs[1], _ONE),
          entry=lambda attrs, index, sizes: _offset(index[0], 0, attrs[1], sizes),
          text=lambda e: f"e_({', '.join(map(str, e.attrs))})", latex=lambda e: f"e_{{{', '.join(map(str, e.attrs))}}}")  # fmt: skip
 def unit() -> None:
@@ -62,7 +86,10 @@ def unit() -> None:
 
 
 def _einsum_shape(attrs: tuple[str], *shapes: Shape) -> Shape:
-    left, right = attrs[0].split("->")
+    left, arrow, right = attrs[0].partition("->")
+    letters = left.replace(",", "") + right or "a"
+    if not (arrow and letters.isalpha() and letters.isascii()):
+        raise ShapeError("S003", f"{attrs[0]!r:.80} is not a pattern", expected='letters for the axes, as in "ij,j->i"')
     found: dict[str, Dim] = {}
     slots = left.split(",")
     if len(slots) != len(shapes):
@@ -86,14 +113,6 @@ def _axis(axis: int, shape: Shape) -> Dim:
     return shape[axis]
 
 
-def _inside(axis: int, total: Dim, start: Dim, dim: Dim) -> None:
-    if start.at_least(total + Dim.number(1) - dim):
-        raise ShapeError(
-            "S003",
-            f"entries {start + Dim.number(1)} to {start + dim} lie outside axis {axis} of size {total}",
-        )
-
-
 def _sliced(attrs: tuple[int, Dim, Dim], shape: Shape) -> Shape:
     axis, start, dim = attrs
     _inside(axis, _axis(axis, shape), start, dim)
@@ -102,7 +121,7 @@ def _sliced(attrs: tuple[int, Dim, Dim], shape: Shape) -> Shape:
 
 def _taken(attrs: tuple[int, Dim], shape: Shape) -> Shape:
     axis, start = attrs
-    _inside(axis, _axis(axis, shape), start, Dim.number(1))
+    _inside(axis, _axis(axis, shape), start, _ONE)
     return (*shape[:axis], *shape[axis + 1 :])
 
 
@@ -126,11 +145,13 @@ def _hole(spec: str, k: int, e: Expr, G: Expr) -> Expr:
     left, right = spec.split("->")
     slots = left.split(",")
     factors = [(right, G)] + [(s, a) for i, (s, a) in enumerate(zip(slots, e.args, strict=True)) if i != k]
-    free = iter(c for c in LETTERS if c not in spec)
+    free = iter(c for c in LETTERS + LETTERS.upper() if c not in spec)
     target = ""
     for c, d in zip(slots[k], e.args[k].shape, strict=True):
         if c in target:  # a repeated leg: both ends are tied by δ
-            twin = next(free)
+            twin = next(free, "")
+            if not twin:
+                raise ShapeError("S003", f"{spec!r} leaves no letter for an axis that is repeated")
             factors.append((c + twin, eye(dim=d)))
             c = twin
         elif not any(c in s for s, _ in factors):  # in no other factor: constant along it
@@ -153,14 +174,14 @@ def _einsum(G: Expr, *factors: Expr, spec: str) -> tuple[Expr, ...]:
 
 def einsum(spec: str, *factors: Expr) -> Expr:
     """The index sum `spec` of the factors. Raises ShapeError when an index runs over two sizes."""
-    return _einsum(*factors, spec=spec.replace(" ", ""))
+    return _einsum(*factors, spec="".join(spec.split()))
 
 
 # ---- blocks ----------------------------------------------------------------------------------------------
 
 
 def _widths(axis: int, order: int, shapes: tuple[Shape, ...]) -> list[Dim]:
-    return [s[axis] if len(s) == order else Dim.number(1) for s in shapes]
+    return [s[axis] if len(s) == order else _ONE for s in shapes]
 
 
 def _concat_order(axis: int, shapes: tuple[Shape, ...]) -> int:
@@ -171,6 +192,8 @@ def _concat_shape(attrs: tuple[int], *shapes: Shape) -> Shape:
     axis = attrs[0]
     if not shapes:
         raise ShapeError("S003", "there is no block to join")
+    if not isinstance(axis, int) or axis < 0:
+        raise ShapeError("S003", f"blocks cannot be joined along axis {axis}", expected="an axis, counted from 0")
     order = _concat_order(axis, shapes)
     rest: Shape | None = None
     total = Dim({})
@@ -240,14 +263,14 @@ def concat(axis: int, *blocks: Expr) -> Expr:
 
 def _slice_text(e: Expr, colon: str, dots: str) -> str:
     X, (axis, start, *width) = e.args[0], e.attrs
-    first = str(start + Dim.number(1))
+    first = str(start + _ONE)
     inside = [colon] * X.order
     inside[axis] = first if not width else f"{first}{dots}{start + width[0]}"
     return f"$X[{', '.join(inside)}]"
 
 
 @linear_op("X[*s] -> [*t]", linear="joint", attrs=("axis", "start", "dim"), name="slice",
-           shape=_sliced,
+           shape=_sliced, needs=lambda e: _there(e.args[0].shape[e.attrs[0]], *e.attrs[1:]),
            means=lambda e: Meaning(f"{same(e)},{same(e)[e.attrs[0]]}z->{same(e).replace(same(e)[e.attrs[0]], 'z')}", [0],
                                    extra=(place(total=e.args[0].shape[e.attrs[0]], start=e.attrs[1], dim=e.attrs[2]),)),
            text=lambda e: _slice_text(e, ":", ".."), latex=lambda e: _slice_text(e, ":", r"{..}"), fix=POSTFIX)  # fmt: skip
@@ -260,6 +283,7 @@ def _slice(G: Expr, X: Expr, *, axis: int, start: Dim, dim: Dim) -> Expr:
 
 
 @linear_op("X[*s] -> [*t]", linear="joint", attrs=("axis", "start"), shape=_taken,
+           needs=lambda e: _there(e.args[0].shape[e.attrs[0]], e.attrs[1], _ONE),
            means=lambda e: Meaning(
                f"{same(e.args[0])},{same(e.args[0])[e.attrs[0]]}->{same(e.args[0]).replace(same(e.args[0])[e.attrs[0]], '')}",
                [0], extra=(unit(total=e.args[0].shape[e.attrs[0]], start=e.attrs[1]),)),
@@ -275,7 +299,7 @@ def take(G: Expr, X: Expr, *, axis: int, start: Dim) -> Expr:
 
 
 @linear_op("X[*s] -> [*t]", linear="joint", attrs=("axis", "start", "total"),
-           shape=_padded,
+           shape=_padded, needs=lambda e: _there(e.attrs[2], e.attrs[1], e.args[0].shape[e.attrs[0]]),
            means=lambda e: Meaning(
                f"{same(e).replace(same(e)[e.attrs[0]], 'z')},{same(e)[e.attrs[0]]}z->{same(e)}", [0],
                extra=(place(total=e.attrs[2], start=e.attrs[1], dim=e.args[0].shape[e.attrs[0]]),)),
