@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from mutants import BUILT_IN, lines, problem_of
+from mutants import BUILT_IN, lines
 
 import pullback
 from pullback.algebra.canonical import equal
@@ -29,7 +29,7 @@ x, u, v = var("x", (n,)), var("u", (m,)), var("v", (m,))
 
 
 def problem(name: str) -> Problem:
-    return problem_of(pullback.derive(PROGRAMS[name]))
+    return pullback.derive(PROGRAMS[name]).problem
 
 
 def made(e: Expr) -> dict[str, Expr]:

@@ -104,3 +104,12 @@ def test_written_out_equations_are_the_members() -> None:
     assert [v.attrs[0] for v, _ in problem.forward] == ["z[2]", "a[2]", "z[3]", "a[3]", "E"]
     assert {gradient(v).attrs[0] for v, _ in problem.backward} == {
         "a[3]", "z[3]", "a[2]", "z[2]", "a[1]", "W[1]", "W[2]", "b[1]", "b[2]"}  # fmt: skip
+
+
+def test_all_sizes_are_called_different_only_where_they_are() -> None:
+    extra = "; ".join(f"u{k} : k{k}" for k in range(7))
+    total = " + ".join(f"‖u{k}‖²" for k in range(7))
+    few = pb.derive("h[0] : n; h[t] = f(h[t-1]) for t = 1..T; E = loss(h[T])")
+    wide = pb.derive(f"{extra}; h[0] : n; h[t] = f(h[t-1]) for t = 1..T; E = loss(h[T]) + {total}")
+    [said, other] = [next(e.detail for e in d.evidence if e.level == "RECUR") for d in (few, wide)]
+    assert "all sizes different" in said and "all sizes different" not in other

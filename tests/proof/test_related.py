@@ -87,6 +87,8 @@ def test_a_given_gradient_is_transposed_with_its_name() -> None:
         ("z = W a; E = loss(z)", "z = W a; E = loss(z)", "W = a", "S002"),
         ("W : (m, n); a : n; z = W a; E = loss(z)", "W : (n, n); a : n; z = W a; E = loss(z)", "", "S002"),
         ("z = W a + b; E = loss(z)", "z = W a; E = loss(z)", "b = 1", "P002"),
+        ("Y : (m, m); E = loss(Y) + loss(Y)", "Y : (m, m); E = loss(Y) + loss(Y')", "Y = Y'", "C009"),  # one loss is not two
+        ("A, B : (m, m); E = loss(A) + loss(B)", "A, B : (m, m); E = loss(A) + loss(B)", "A = A'", "C009"),
     ],
 )  # fmt: skip
 def test_what_differs_is_refused(first: str, second: str, where: str, code: str) -> None:

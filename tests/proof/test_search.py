@@ -6,7 +6,8 @@ from pullback.algebra.dims import Dim
 from pullback.algebra.ops.free import var
 from pullback.algebra.ops.structure import slice_of
 from pullback.proof.jets import Point
-from pullback.proof.search import Array, Search, room_of, sizes_in_order
+from pullback.proof.search import Array, Search, sizes_in_order
+from pullback.proof.sizes import parts_of
 from pullback.proof.small import Small
 
 n, m = Dim.symbol("n"), Dim.symbol("m")
@@ -71,5 +72,5 @@ def test_many_entries_are_thinned_out() -> None:
 
 def test_sizes_leave_room_for_slices() -> None:
     e = slice_of(x, 0, Dim.number(1), Dim.number(1))
-    [(total, end)] = room_of([e])
+    [(total, end)] = parts_of([e])
     assert total == n and end.value({"n": 1}) == 2

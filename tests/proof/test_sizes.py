@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from pullback import derive
+from pullback import derive, prove
 from pullback.algebra.dims import Dim
 from pullback.algebra.expr import Expr
 from pullback.algebra.ops.arithmetic import rational, size_of
@@ -16,9 +16,10 @@ from pullback.algebra.ops.matrix import eye, trace
 from pullback.algebra.ops.reduction import mean_over, norm, total
 from pullback.algebra.ops.structure import concat, ones, unit, zeros
 from pullback.errors import CheckFailed, UnsupportedError
+from pullback.language.claims import parse_claims
 from pullback.proof.claim import modular_equal
 from pullback.proof.final import Problem, confirm, survives
-from pullback.proof.sizes import rounds, sizes_of
+from pullback.proof.sizes import bound, rounds, sizes_of
 
 m, n = Dim.symbol("m"), Dim.symbol("n")
 A, B, W = var("A", (n, n)), var("B", (n, n)), var("W", (m, n))
@@ -101,6 +102,47 @@ def test_how_many_indices_a_term_has(value: Expr, indices: int, degree: int) -> 
     enough = {z["n"] for z in found.sizes if z["n"] >= indices}
     assert len([z for z in found.sizes if z["n"] >= indices]) >= 2 and len(enough) >= degree + 1 + (degree > 0)
     assert rounds([(value, "value")], proved=True).sizes == found.sizes[:2], "a proof needs no larger test"
+
+
+FUNCTIONS = {
+    "constants beside the diagonal": "x : n; S = sum(f(diag(x))) - sum(f(x)); prove (S - 12 f(0)) (S - 20 f(0)) = 0",
+    "and three of them": "x : n; S = sum(f(diag(x))) - sum(f(x)); prove (S - 2 f(0)) (S - 6 f(0)) (S - 30 f(0)) = 0",
+    "a product with I": "A : (n, n); S = sum(f(A .* eye(n))) - tr(f(A)); prove (S - 2 f(0)) (S - 6 f(0)) (S - 12 f(0)) = 0",
+    "sizes in an argument": "s : scalar; c = tr(eye(n)); prove f((c - 2) (c - 3) (c - 4) (c - 5) (c - 6) s) = f(0)",
+    "sizes above and below": "s : scalar; c = tr(eye(n)); prove f((c-2) (c-3) (c-4) (c-5) (c-6) s / c^4) = f(0)",
+    "two polynomials": "s : scalar; c = tr(eye(n)); prove f((c^5 + 1580 c) s / c^4) = f((20 c^4 - 155 c^3 + 580 c^2 + 1764 c - 1680) s / c^4 - s)",
+}
+
+
+@pytest.mark.parametrize("text", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_the_arguments_of_functions_hold_sizes_too(text: str) -> None:
+    claims = parse_claims(text, name="", dialect=None)
+    [claim] = claims.claims
+    where = {q.var: q.rhs for q in claims.program.equations}
+    assert modular_equal(claim.left, claim.right, where) is None
+    assert prove(text).holds is False
+
+
+def test_what_no_equation_was_made_for_divides_no_number() -> None:
+    """A false equation may hold modulo 2⁶¹ − 1: a number tells, and a power of a small one."""
+    p = 2**61 - 1
+    assert modular_equal(rational(p + 1) * s, s, {}) is None
+    assert modular_equal((2 * s) ** 61, s**61, {}) is None
+    assert modular_equal(free_map("f", rational(p) * s), free_map("f", rational(0)), {}) is None
+    assert modular_equal(rational(Fraction(1, p)) * s, rational(Fraction(2, p)) * s, {}) is None
+    assert modular_equal(s / rational(p), rational(Fraction(1, p)) * s, {})
+    assert modular_equal(2 * s + s, 3 * s, {})
+
+
+def test_a_second_prime_is_asked_only_where_numbers_are_large() -> None:
+    assert rounds([(2 * s - 3 * (s * s), "value")]).guard is None
+    assert rounds([(rational(2**60) * s, "value")]).guard == {}
+    assert rounds([((x @ x) ** 10, "value")]).guard is None
+    assert rounds([((3 * s) ** 40, "value")]).guard is not None
+
+
+def test_a_bound_is_never_smaller_than_it_is_known_to_be() -> None:
+    assert bound(10**20, 2) == "1" and bound(1, 2) == "1e-36"
 
 
 def test_a_test_that_would_cost_too_much_says_what_it_was() -> None:

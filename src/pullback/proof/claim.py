@@ -23,7 +23,7 @@ from .standins import Standins, standins
 
 __all__ = ["Memo", "check", "degree", "modular_equal", "nowhere"]
 
-_MOST = 10**17  # a degree beyond which the bound says nothing
+_MOST = P  # a degree beyond which the bound says nothing
 _KEPT, _POINTS = 4096, 16  # arrays that a point keeps, and points
 _TRIES = 32  # new random points when one falls outside a domain
 
@@ -36,14 +36,14 @@ class Memo:
         self.points: dict[tuple[Any, ...], Point] = {}
         self.counts: dict[frozenset[str], Any] = {}
 
-    def point(self, k: int, attempt: int, sizes: Sizes) -> Point:
+    def point(self, k: str, attempt: int, sizes: Sizes, prime: int) -> Point:
         """The point number `attempt` of round k."""
-        key = (k, attempt, *sizes.items())
+        key = (k, attempt, prime, *sizes.items())
         found = self.points.get(key)
         if found is None or len(found.values) > _KEPT:
             if len(self.points) > _POINTS:
                 self.points.clear()
-            found = self.points[key] = Point(Modular(f"claim{k}", attempt), sizes)
+            found = self.points[key] = Point(Modular(f"claim{k}", attempt, prime), sizes)
         return found
 
 
@@ -96,15 +96,15 @@ def _compared(sides: tuple[Expr, ...], memo: Memo, *, proved: bool) -> Rounds | 
     tested = Rounds([], True)
     for left, right in written_out(sides):
         planned = rounds([(left, "value"), (right, "value")], proved=proved, counts=memo.counts)
-        for k, sizes in enumerate(planned.sizes):
+        for k, sizes, prime in planned.points():
             for attempt in range(_TRIES):
-                point = memo.point(k, attempt, sizes)
+                point = memo.point(k, attempt, sizes, prime)
                 try:
                     if point.value(left) != point.value(right):
                         return None
                 except OutOfDomain:
                     continue
-                tested.sizes.append(sizes)
+                tested.sizes.extend([sizes] * (k != "guard"))
                 break
         tested = _so_far(tested, planned, left is sides[0])
     return tested
@@ -112,7 +112,8 @@ def _compared(sides: tuple[Expr, ...], memo: Memo, *, proved: bool) -> Rounds | 
 
 def _so_far(tested: Rounds, planned: Rounds, generic: bool) -> Rounds:
     """Whether all that was planned was tested, and not only for some lengths of a sum."""
-    return Rounds(tested.sizes, tested.whole and planned.whole and generic and len(tested.sizes) >= len(planned.sizes))
+    whole = tested.whole and planned.whole and generic and len(tested.sizes) >= len(planned.sizes)
+    return Rounds(tested.sizes, whole, prime=planned.prime)
 
 
 def written_out(exprs: tuple[Expr, ...]) -> list[tuple[Expr, ...]]:
@@ -243,8 +244,8 @@ def _equation(step: Step, memo: Memo) -> list[Evidence]:
 
 def _tested(tested: Rounds, D: int) -> Evidence:
     chance, said = tested.chance(D, "a false equation", "an equation that is false")
-    return Evidence("TESTED-MODP", f"equal modulo 2^61-1 at {len(tested.sizes)} random points ({said})",
-                    {"trials": len(tested.sizes), "p": P, "bound": chance, "sizes": tested.sizes, "whole": tested.whole})  # fmt: skip
+    return Evidence("TESTED-MODP", f"equal modulo {tested.modulo} at {len(tested.sizes)} random points ({said})",
+                    {"trials": len(tested.sizes), "p": tested.prime, "bound": chance, "sizes": tested.sizes, "whole": tested.whole})  # fmt: skip
 
 
 def _differential(step: Step) -> list[Evidence]:
@@ -261,14 +262,16 @@ def _differential(step: Step) -> list[Evidence]:
             else set(step.claim.where)
         )
         planned = rounds([(value, "tangent"), (claimed, "value")], [(q.var, value)], moving)
-        for k, sizes in enumerate(planned.sizes):
+        for k, sizes, prime in planned.points():
             for attempt in range(_TRIES):
                 try:
-                    if not _is_tangent(Point(Modular(f"diff{k}", attempt), sizes), q.var, value, claimed, moving):
+                    if not _is_tangent(
+                        Point(Modular(f"diff{k}", attempt, prime), sizes), q.var, value, claimed, moving
+                    ):
                         raise failure(step, "the claimed differential is not the tangent modulo p")
                 except OutOfDomain:
                     continue
-                tested.sizes.append(sizes)
+                tested.sizes.extend([sizes] * (k != "guard"))
                 break
         tested = _so_far(tested, planned, value is raw[0])
     if not tested.sizes:

@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
-from random import Random
 from typing import Any
 
 from ..algebra.expr import Expr, postorder
-from ..algebra.ops.free import is_name, var
+from ..algebra.ops.free import var
 from ..errors import CheckFailed
 from ..step import Evidence
 from .claim import nowhere
 from .field import Field, OutOfDomain, Real, TooLarge, dot
 from .jets import Point
 from .problem import Problem, claimed_change, start
+from .rounding import RUNS, ULP, Shaken
 from .sizes import sizes_of
 
 __all__ = ["confirm_by_differences", "functions_in", "slope_error"]
@@ -31,7 +31,6 @@ _LIMIT = 400  # equations above which only the slopes of functions are checked
 _STEPS = (2e-3, 2e-4, 2e-5, 2e-6, 2e-2)  # a steep function needs a short step, a flat one a long step
 _TOLERANCE = 1e-6
 _USEFUL = 1e-5  # relative error of a difference that tests something
-_ULP = 2.0**-52
 _PLACES = (-2.3, -1.7, -1.1, -0.7, -0.4, 0.35, 0.6, 1.2, 1.9, 2.6)
 
 
@@ -113,7 +112,7 @@ def _relative(at: Any, noise: float, claimed: float, size: float) -> tuple[float
     # A program that oscillates within a step has differences far smaller than its slope, at every step.
     if found.error > _USEFUL * max(abs(found.slope), min(abs(claimed), found.reach)):
         return None
-    return distance / scale, distance <= _TOLERANCE * scale + 4 * found.error + 64 * _ULP * size
+    return distance / scale, distance <= _TOLERANCE * scale + 4 * found.error + 64 * ULP * size
 
 
 # ---- the program -------------------------------------------------------------------------------------------
@@ -139,9 +138,9 @@ def _central(problem: Problem, sizes: Mapping[str, int]) -> float | None:
             seed = point.values[problem.seed] if problem.seed is not None else [1.0]
             base = _run(problem, Point(field, sizes), begin, pushes, 0.0)
             here = dot(seed, base.values[problem.target], None)
-            noise = max(abs(here) * _ULP, *(
-                abs(dot(seed, _run(problem, _Rounded(field, sizes, k), begin, pushes, 0.0).values[problem.target], None) - here)
-                for k in range(3)))  # fmt: skip
+            noise = max(abs(here) * ULP, *(
+                abs(dot(seed, _run(problem, Shaken(field, sizes, k), begin, pushes, 0.0).values[problem.target], None) - here)
+                for k in range(RUNS)))  # fmt: skip
             if problem.seed is not None:
                 base.bind(problem.seed, seed)
             claimed, size = claimed_change(problem, base, pushes)
@@ -166,19 +165,6 @@ def _central(problem: Problem, sizes: Mapping[str, int]) -> float | None:
     if not defined:
         raise nowhere(_SEARCH)
     return None
-
-
-class _Rounded(Point):
-    """A point at which every result is off by a few roundings, at random: what rounding does to the target."""
-
-    def __init__(self, field: Field, sizes: Mapping[str, int], seed: int) -> None:
-        super().__init__(field, sizes)
-        self.random = Random(seed)
-
-    def bind(self, name: Expr, value: list[Any], tangent: list[Any] | None = None) -> None:
-        if not is_name(name):
-            value = [x * (1 + self.random.uniform(-4, 4) * _ULP) for x in value]
-        super().bind(name, value, tangent)
 
 
 def _run(
@@ -222,7 +208,7 @@ def slope_error(f: Expr) -> float | None:
                 value, claimed = point.value(f)[0], (point.tangent(f) or [0.0])[0]
             except OutOfDomain:
                 continue
-            found = _relative(_along(f, k, t, others), 4 * _ULP * (abs(value) + abs(t * claimed)), claimed, 0.0)
+            found = _relative(_along(f, k, t, others), 4 * ULP * (abs(value) + abs(t * claimed)), claimed, 0.0)
             if found is not None:
                 error, agrees = found
                 if not agrees:

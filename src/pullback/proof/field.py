@@ -14,9 +14,10 @@ from typing import Any, Protocol
 
 from ..algebra.expr import Expr
 
-__all__ = ["Field", "Modular", "OutOfDomain", "P", "Real", "TooLarge"]
+__all__ = ["Field", "Modular", "OutOfDomain", "P", "Q", "Real", "TooLarge"]
 
 P = 2**61 - 1
+Q = 0xEF524E98498A9207DABD23E06DC22E7EF1C79563  # a second prime, drawn at random once: no equation was made for it
 _KINK, _HUGE = 1e-2, 1e4
 
 
@@ -44,23 +45,24 @@ class Field(Protocol):
 
 
 class Modular:
-    """The integers modulo the prime 2⁶¹ − 1, at the random point number `attempt` of a test named `seed`.
+    """The integers modulo a prime, 2⁶¹ − 1 if nothing else is asked for, at the random point number `attempt` of a test named `seed`.
 
     Points differ in two ways that a domain may demand: odd attempts lie where every relu is open, and after STRICT
     attempts the root of a number that is no square is an opaque value instead of a reason to draw again.
     """
 
-    mod: int | None = P
+    mod: int | None
     STRICT = 24
 
-    def __init__(self, seed: str, attempt: int = 0) -> None:
+    def __init__(self, seed: str, attempt: int = 0, prime: int = P) -> None:
+        self.mod = self.prime = prime  # 3 modulo 4
         self.random = Random(f"{seed}.{attempt}")
         self.open = attempt % 2 == 1
         self.strict = attempt < self.STRICT
         self.table: dict[tuple[Any, ...], int] = {}
 
     def draw(self) -> int:
-        return self.random.randrange(1, P)
+        return self.random.randrange(1, self.prime)
 
     def opaque(self, *key: Any) -> int:
         """The one random value of this key."""
@@ -69,23 +71,23 @@ class Modular:
         return self.table[key]
 
     def number(self, value: Fraction) -> int:
-        return value.numerator * self.power(value.denominator, -1) % P
+        return value.numerator * self.power(value.denominator, -1) % self.prime
 
     def constant(self, e: Expr) -> int:
         return self.opaque("constant", e.op.name)
 
     def power(self, x: int, exponent: int) -> int:
-        if exponent < 0 and x % P == 0:
+        if exponent < 0 and x % self.prime == 0:
             raise OutOfDomain
-        return pow(x, exponent, P)
+        return pow(x, exponent, self.prime)
 
     def function(self, e: Expr, args: tuple[int, ...]) -> int:
         if e.op.exact is not None:
             coin = 1 if self.open else self.opaque("coin", *args) & 1
-            return int(e.op.exact(coin, *args)) % P
+            return int(e.op.exact(coin, *args)) % self.prime
         if e.op.root and self.strict and not e.shape:
-            found = pow(args[0], (P + 1) // 4, P)  # p ≡ 3 modulo 4
-            if found * found % P != args[0] % P:
+            found = pow(args[0], (self.prime + 1) // 4, self.prime)
+            if found * found % self.prime != args[0] % self.prime:
                 raise OutOfDomain
             return found
         return self.opaque(e.op.name, e.attrs, args)

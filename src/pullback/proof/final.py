@@ -14,9 +14,10 @@ from ..errors import CheckFailed, UnsupportedError
 from ..step import Evidence
 from .claim import degree, nowhere
 from .differences import confirm_by_differences
-from .field import Modular, OutOfDomain, P, dot
+from .field import Modular, OutOfDomain, dot
 from .jets import Point
 from .problem import Problem, claimed_change, start
+from .sizes import Rounds
 from .standins import standins
 
 __all__ = ["Problem", "confirm", "survives"]
@@ -36,8 +37,8 @@ def confirm(problem: Problem) -> list[Evidence]:
 
 def _confirm(problem: Problem) -> list[Evidence]:
     planned = problem.rounds()
-    for k, sizes in enumerate(planned.sizes):
-        if not _attempt(problem, sizes, f"final{k}"):
+    for k, sizes, prime in planned.points():
+        if not _attempt(problem, sizes, f"final{k}", prime):
             raise CheckFailed("C002", "internal error: the gradients do not agree with the program (FINAL)",
                               hint="please report this program: the result is withheld")  # fmt: skip
     degrees: dict[Expr, int] = {}
@@ -48,23 +49,24 @@ def _confirm(problem: Problem) -> list[Evidence]:
         degrees[v] = degrees[value]
     chance, said = planned.chance(D, "a wrong gradient", "a gradient that is wrong")
     exact = Evidence(
-        "TESTED-MODP", f"Σ⟨∇x, dx⟩ = d{problem.target.attrs[0]} modulo 2^61-1 at {len(planned.sizes)} random points of the program as it "
+        "TESTED-MODP", f"Σ⟨∇x, dx⟩ = d{problem.target.attrs[0]} modulo {planned.modulo} at {len(planned.sizes)} random points of the program as it "
         f"was written, each function being a random value and a slope that fits it ({said})",
-        {"trials": len(planned.sizes), "p": P, "bound": chance, "sizes": planned.sizes, "whole": planned.whole})  # fmt: skip
+        {"trials": len(planned.sizes), "p": planned.prime, "bound": chance, "sizes": planned.sizes, "whole": planned.whole})  # fmt: skip
     return [exact, *confirm_by_differences(problem)]
 
 
 def survives(problem: Problem, sizes: Mapping[str, int] | None = None) -> bool:
     """Whether the claimed gradients pass the exact check (at given sizes, or at those of FINAL): the tool of mutation tests."""
-    return all(_attempt(problem, z, f"mutant{k}") for k, z in enumerate([sizes] if sizes else problem.rounds().sizes))
+    planned = Rounds([dict(sizes)], False) if sizes else problem.rounds()
+    return all(_attempt(problem, z, f"mutant{k}", prime) for k, z, prime in planned.points())
 
 
-def _attempt(problem: Problem, sizes: Mapping[str, int], seed: str) -> bool:
+def _attempt(problem: Problem, sizes: Mapping[str, int], seed: str, prime: int) -> bool:
     if any(value.shape != v.shape for v, value in problem.backward):
         return False  # a gradient has the axes of its name, whatever its entries are
     for attempt in range(_TRIES):
         try:
-            return _exact(problem, Point(Modular(seed, attempt), sizes))
+            return _exact(problem, Point(Modular(seed, attempt, prime), sizes))
         except OutOfDomain:
             continue
     raise nowhere()

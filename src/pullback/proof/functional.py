@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 from math import isqrt
+from operator import mul
 
+from ..algebra.dims import Shape
 from ..algebra.expr import Expr, postorder
-from ..algebra.ops.arithmetic import add, const, divide, hadamard, neg, power, rational, sdiv, smul, sub
+from ..algebra.ops.arithmetic import add, added, const, divide, hadamard, neg, power, rational, sdiv, smul, sub
 from ..algebra.ops.entrywise import cos, exp, log, sigmoid, sin, softplus, sqrt, tanh
 from ..algebra.ops.structure import ones, zeros
 
-__all__ = ["Use", "functional"]
+__all__ = ["Use", "functional", "uniform"]
 
 _MOST = 6  # terms of an argument that is taken apart
 _ONES, _ZEROS = ones(()).op, zeros(()).op
@@ -123,13 +126,10 @@ class _Rewriter:
             factors.append(base if c == 1 else power(base, exponent=c))
         if not terms:
             self.use("exp_of_zero")
-            return _one(t)
+            return uniform(1, t.shape)
         if len(terms) > 1:
             self.use("exp_of_sum")
-        found = factors[0]
-        for f in factors[1:]:
-            found = found * f
-        return found
+        return reduce(mul, factors)
 
     def log(self, t: Expr) -> Expr:
         """log of a product as a sum."""
@@ -146,14 +146,11 @@ class _Rewriter:
             parts.append(part if n == 1 else _scaled(Fraction(n), part))
         if not factors:
             self.use("log_of_one")
-            return zeros(t.shape) if t.order else rational(0)
+            return uniform(0, t.shape)
         if len(factors) > 1:
             for u, _ in factors:
                 self.use("log_of_product", u)
-        found = parts[0]
-        for p in parts[1:]:
-            found = found + p
-        return found
+        return added(parts)
 
     def root(self, t: Expr) -> Expr:
         factors = _factors(t)
@@ -170,7 +167,7 @@ class _Rewriter:
             if len(factors) > 1:
                 self.use("root_of_product", u)
             found = part if found is None else found * part
-        return _one(t) if found is None else found
+        return uniform(1, t.shape) if found is None else found
 
     def root_of_number(self, u: Expr) -> Expr:
         """√u, a rational number where u is the square of one."""
@@ -186,7 +183,7 @@ class _Rewriter:
         terms = _terms(t)
         if not terms:
             self.use("sine_of_zero")
-            return (zeros(t.shape) if t.order else rational(0)), _one(t)
+            return (uniform(0, t.shape)), uniform(1, t.shape)
         pairs: list[tuple[Expr, Expr]] = []
         for c, u in terms:
             if c.denominator != 1 or abs(c) > _MOST:
@@ -205,8 +202,9 @@ class _Rewriter:
         return found
 
 
-def _one(t: Expr) -> Expr:
-    return ones(t.shape) if t.order else rational(1)
+def uniform(entry: int, shape: Shape) -> Expr:
+    """0 or 1 in every entry."""
+    return (ones if entry else zeros)(shape) if shape else rational(entry)
 
 
 def _scaled(c: Fraction, u: Expr) -> Expr:

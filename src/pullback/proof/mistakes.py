@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 from itertools import product as choices
 
-from ..algebra.dims import Dim, Shape
+from ..algebra.dims import Dim, Shape, entries_of
 from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import is_name
 from ..algebra.ops.matrix import diag, eye
@@ -123,23 +123,16 @@ def _refuted(kind: str, of: Expr, wrong: Form, right: Form) -> Mistake | None:
     sides = [(f, *extent(f)) for f in wrong.factors]
     needs: dict[tuple[Dim, Dim], None] = {}
     for (_, _, left), (_, after, _) in pairwise(sides):
-        needs[_one(left), _one(after)] = None
+        needs[entries_of(left), entries_of(after)] = None
     rows, cols = extent(right)
-    needs[_one(sides[0][1]), _one(rows)] = None
-    needs[_one(sides[-1][2]), _one(cols)] = None
+    needs[entries_of(sides[0][1]), entries_of(rows)] = None
+    needs[entries_of(sides[-1][2]), entries_of(cols)] = None
     open_ = tuple(dict.fromkeys((max(n, key=str), min(n, key=str)) for n in needs if n[0] != n[1]))
     fitting = _fitting([*leaves_of(wrong, {}), *leaves_of(right, {})], open_)
     example = None if fitting is None else _example(wrong, right, fitting)
     if example is None and (fitting is not None or not open_):
         return None  # nothing refutes it
     return Mistake(kind, of, wrong, right, tuple(sides), open_, example)
-
-
-def _one(shape: Shape) -> Dim:
-    total = Dim.number(1)
-    for d in shape:
-        total = total * d
-    return total
 
 
 def _fitting(leaves: Sequence[Expr], needs: Sequence[tuple[Dim, Dim]]) -> dict[str, int] | None:

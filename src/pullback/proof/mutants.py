@@ -1,8 +1,9 @@
 """Wrong backward equations, made mechanically: what a checker, or matching shapes by eye, must find.
 
 An edit changes one node of one equation, as a person errs: a term or a factor dropped, a sign, a coefficient,
-a transpose, the order of factors, ⊙ for a product, f for f′. No op is known by name here: what can be done to
-a node follows from how its op is declared: a product is linear in each argument, a sum in all of them.
+a transpose, the order of factors, ⊙ for a product, f for f′. What can be done to a node follows from how its op is
+declared: a product is linear in each argument, a sum in all of them. Of two products the name is known, ⊙ and the outer
+product, for the words in which a slip with them is described.
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ from itertools import combinations
 from typing import Any
 
 from ..algebra.canonical import canonical, equal
-from ..algebra.dims import Dim, Shape
+from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
 from ..algebra.op import REGISTRY, Op
 from ..algebra.ops.arithmetic import hadamard, power, rational, size_of
 from ..algebra.ops.free import gradient, is_free_map, is_name
 from ..algebra.ops.matrix import outer
-from ..algebra.ops.structure import ones, zeros
+from ..algebra.ops.structure import ones
 from ..errors import CheckFailed, ShapeError
 from .final import Problem, survives
+from .functional import uniform
 from .sizes import symbols_of
 
 __all__ = ["Counts", "Edit", "Mutant", "alike", "built", "different", "edits", "mutants", "mutants_of", "trial"]
@@ -341,10 +343,6 @@ def different(problem: Problem) -> dict[str, int]:
     return {s: 2 * k + 3 for k, s in enumerate(alike(problem, 1))}
 
 
-def _constant(entry: int, shape: Shape) -> Expr:
-    return (ones if entry else zeros)(shape) if shape else rational(entry)
-
-
 def _identity(e: Expr) -> Expr:
     """`e` with every unknown function of one number replaced by the identity: f(t) = t, f′ = 1, f″ = 0."""
     done: dict[Expr, Expr] = {}
@@ -352,7 +350,7 @@ def _identity(e: Expr) -> Expr:
         args = tuple(done[a] for a in x.args)
         if is_free_map(x) and len(args) == 1:
             [order] = x.attrs[1]
-            done[x] = args[0] if order == 0 else _constant(int(order == 1), x.shape)
+            done[x] = args[0] if order == 0 else uniform(int(order == 1), x.shape)
         else:
             done[x] = x if args == x.args else _remake(x, args)
     return done[e]
@@ -366,7 +364,7 @@ def trial(problem: Problem, sizes: Sizes, identity: bool = False) -> Counts:
     counts = Counts()
     found = mutants_of(problem, counts)
     bind = {s: Dim.number(n) for s, n in sizes.items()}
-    small = _sized_problem(problem, bind, _identity if identity else lambda e: e)
+    small = problem.mapped(lambda e: _identity(_sized(e, bind)) if identity else _sized(e, bind))
     for m in found:
         made = built(problem.backward[m.k][1], m.edit, bind)
         if made is None:
@@ -386,22 +384,3 @@ def _passes(problem: Problem) -> bool:
         return survives(problem)
     except CheckFailed:  # it divides by zero everywhere
         return False
-
-
-def _sized_problem(problem: Problem, bind: Mapping[str, Dim], then: Change) -> Problem:
-    def at(e: Expr) -> Expr:
-        return then(_sized(e, bind))
-
-    def pairs(rows: Any) -> list[tuple[Expr, Expr]]:
-        return [(_sized(v, bind), at(value)) for v, value in rows]
-
-    return Problem(
-        forward=pairs(problem.forward),
-        helpers=pairs(problem.helpers),
-        backward=pairs(problem.backward),
-        target=_sized(problem.target, bind),
-        seed=None if problem.seed is None else _sized(problem.seed, bind),
-        inputs=[_sized(v, bind) for v in problem.inputs],
-        probed=[_sized(v, bind) for v in problem.probed],
-        facts=[(at(left), at(right), where) for left, right, where in problem.facts],
-    )

@@ -16,13 +16,13 @@ from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.ops.arithmetic import added, rational
 from ..algebra.ops.free import free_function, gradient, increment, is_free_function, is_name, is_var
-from ..algebra.ops.structure import zeros
 from ..calculus.derivation import Derivation
 from ..calculus.differential import differential
 from ..calculus.transpose import pairing
 from ..errors import CheckFailed
 from ..step import Claim, Step, Why
 from .claim import Memo, check, modular_equal
+from .functional import uniform
 
 __all__ = ["Side", "related", "renamed"]
 
@@ -92,6 +92,7 @@ class _Comparison:
         self.memo = Memo()
         self.count = 0
         self.defined: dict[Expr, Expr] = {}  # a function of the second program -> the function of the first that it is
+        self.turned: dict[str, tuple[bool, ...]] = {}  # which arguments of a function are written the other way round
         self.partner: dict[Expr, Expr] = {}  # a name of the second program -> v or vᵀ with v in the first
 
     def plain(self, e: Expr) -> Expr:
@@ -119,6 +120,10 @@ class _Comparison:
         """loss₂(Y₂) with Y₂ = Yᵀ is by definition loss(Y), and its gradient (∇loss(Y))ᵀ."""
         [name, slots, out] = x.attrs
         turned = [a in self.partner and not is_var(self.partner[a]) for a in x.args]
+        if not out and len(slots) <= 1 and self.turned.setdefault(name, tuple(turned)) != tuple(turned):
+            raise CheckFailed("C009", f"{name} of the second program is not one function of the first under these relations: "
+                              "an argument of it is transposed in one place, and not in another",
+                              hint="--where says what the inputs of the second program are")  # fmt: skip
         plain = [self.partner[a].args[0] if t else b for a, b, t in zip(x.args, new.args, turned, strict=True)]
         if not any(turned) or out or len(slots) > 1:
             return new
@@ -224,7 +229,7 @@ class _Comparison:
         for w, e in self.inputs.items():
             if v not in set(postorder(e)):
                 continue
-            G = self.known.get(gradient(w), zeros(w.shape) if w.order else rational(0))
+            G = self.known.get(gradient(w), uniform(0, w.shape))
             for term in differential(e, {v}):
                 shown.append(pairing(gradient(w), term.expr))
                 total.append(pairing(G, term.expr))

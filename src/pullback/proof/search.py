@@ -15,15 +15,17 @@ from random import Random
 from typing import Any
 
 from ..algebra.dims import Dim
-from ..algebra.expr import Expr, postorder
+from ..algebra.expr import Expr
 from .field import OutOfDomain, P
 from .jets import Point
+from .rounding import surely
 from .small import RANKS, Residues, Rounded, Small, Unknown, Unseen, neat
 
-__all__ = ["Counterexample", "Search", "room_of", "sizes_in_order"]
+__all__ = ["Counterexample", "Search", "sizes_in_order"]
 
 _VALUES = (1, -1, 2, -2)
 _CLOSE = 1e-6  # rounded sides that differ by less than this are not told apart
+_WORK = 10_000_000  # points of index sums that a search at one choice of sizes may walk
 _COMBINATIONS = 400  # choices of sizes that are looked at
 
 Array = list[Any]
@@ -50,13 +52,6 @@ class Counterexample:
     least: bool = True
 
 
-def room_of(roots: Iterable[Expr]) -> Room:
-    """(whole, end of the part) of every block and slice: sizes at which a part does not fit mean nothing."""
-    nodes = {e for root in roots for e in postorder(root)}
-    atoms = [x for e in nodes for m in e.op.meaning(e) or () for x in m.extra if len(x.attrs) > 1]
-    return [(x.shape[0], x.attrs[1] + (x.shape[1] if x.order > 1 else Dim.number(1))) for x in atoms]
-
-
 def sizes_in_order(symbols: Iterable[str], most: int = 3, least: int = 1) -> Iterator[dict[str, int]]:
     """Every choice of sizes from `least` to `most`, the smallest sum first."""
     names = sorted(symbols)
@@ -74,7 +69,7 @@ class Search:
     """Looks for a point at which the two sides differ.
 
     `names` are given values in this order, 0 or one of `values`; `admits` says whether a point satisfies what is assumed. `budget` bounds the
-    points that are looked at for one choice of sizes and functions.
+    points that are looked at for one choice of sizes and functions, and fewer where `cost` says that one of them is dear.
     """
 
     def __init__(
@@ -88,7 +83,9 @@ class Search:
         smooth: bool = False,
         budget: int = 3000,
         values: Sequence[Any] = _VALUES,
+        cost: Callable[[Mapping[str, int]], int] | None = None,
     ) -> None:
+        self.cost = cost
         self.sides, self.names, self.functions = sides, list(names), list(functions)
         self.admits, self.exact, self.smooth, self.budget, self.values = admits, exact, smooth, budget, values
 
@@ -108,7 +105,7 @@ class Search:
         here = _Here(self, sizes, rank)
         if self.admits is None and not here.can_differ():
             return None
-        left = self.budget
+        left = here.budget
         for point in here.points():
             left -= 1
             if left < 0:
@@ -116,7 +113,7 @@ class Search:
             found = here.differ(point)
             if found is not None:
                 return replace(here.made(point, *found), least=here.complete)
-        thin = here.thinned() if self.admits is None else None
+        thin = here.thinned() if self.admits is None and here.light else None
         found = here.differ(thin) if thin is not None else None
         return replace(here.made(thin, *found), least=False) if thin is not None and found is not None else None
 
@@ -133,6 +130,9 @@ class _Here:
         self.counts = [probe.count(v) for v in search.names]
         self.total = sum(self.counts)
         self.random = Random("smallest")
+        cost = 1 if search.cost is None else search.cost(sizes) + self.total
+        self.budget = min(search.budget, max(8, _WORK // cost))
+        self.light = 3 * self.total * cost <= _WORK  # so that every entry can be tried to be left out
         self.complete = True  # all places were looked at for the number of entries that is tried
 
     def point(self, values: Sequence[Any]) -> Point:
@@ -152,7 +152,15 @@ class _Here:
             left, right = self.s.sides(point)
         except OutOfDomain:
             return None
-        return (left, right) if any(map(_unlike, left, right)) else None
+        return (left, right) if any(self.unlike(point, left, right)) else None
+
+    def unlike(self, point: Point, left: Array, right: Array) -> list[bool]:
+        """The entries in which the sides differ: rounded ones, by far more than rounding."""
+        found = list(map(_unlike, left, right))
+        if self.s.exact or not any(found):
+            return found
+        sure = surely(self.s.sides, point, left, right)
+        return [a and b for a, b in zip(found, sure, strict=True)]
 
     def wild(self, support: Sequence[int]) -> bool | None:
         """Whether the sides differ modulo p at random numbers in these places and 0 elsewhere; None where that says nothing.
@@ -198,14 +206,14 @@ class _Here:
             supports: list[tuple[int, ...]] = []
             for support in combinations(range(self.total), k):
                 spent += 1
-                if spent > self.s.budget:
+                if spent > self.budget:
                     self.complete = False
                     break
                 hope = self.wild(support) if prunes else None
                 if hope is None or hope:
                     supports.append(support)
             yield from self._valued(k, supports)
-            if spent > self.s.budget:
+            if spent > self.budget:
                 return
 
     def _valued(self, k: int, supports: Sequence[tuple[int, ...]]) -> Iterator[list[int]]:
@@ -237,7 +245,7 @@ class _Here:
 
     def made(self, values: Sequence[int], left: Array, right: Array) -> Counterexample:
         point = self.point(values)
-        first = next(k for k, (a, b) in enumerate(zip(left, right, strict=True)) if _unlike(a, b))
+        first = self.unlike(point, left, right).index(True)
         told = tuple(self.field.told(f, self.sizes) for f in self.s.functions)
         tidy = [[neat(x) for x in side] for side in (left, right)]
         exact = not any(isinstance(x, float) for side in tidy for x in side)

@@ -16,10 +16,10 @@ from typing import Any
 
 from ..algebra.dims import Shape
 from ..algebra.expr import Expr, postorder
-from ..algebra.ops.free import is_free_function, is_free_map, is_var
-from .field import OutOfDomain, P
+from ..algebra.ops.free import is_free_function, is_free_map, is_name, is_var
+from .field import OutOfDomain, Q
 
-__all__ = ["RANKS", "Residues", "Rounded", "Small", "Unknown", "Unseen", "neat", "unknowns"]
+__all__ = ["RANKS", "Residues", "Rounded", "Small", "Unknown", "Unseen", "is_known", "neat", "unknowns"]
 
 _LARGEST = 512  # bits of a number that is still small
 RANKS = 4  # how many polynomials are tried for an unknown function
@@ -53,6 +53,13 @@ def unknowns(roots: Iterable[Expr]) -> list[Unknown]:
                 named = tuple(str(a.attrs[0]) for a in e.args) if all(map(is_var, e.args)) else generic
                 found.setdefault(e.attrs[0], Unknown(e.attrs[0], len(e.args), shapes, e.attrs[2], named))
     return [found[name] for name in sorted(found)]
+
+
+def is_known(e: Expr) -> bool:
+    """Whether it is a known function or constant without exact field arithmetic, such as exp(x) or π."""
+    if is_name(e) or is_free_map(e) or is_free_function(e):
+        return False
+    return e.op.define is None and e.op.entry is None and e.op.meaning(e) is None
 
 
 def neat(x: Any) -> Any:
@@ -177,26 +184,26 @@ class Unseen(Exception):
 
 
 class Residues(Small):
-    """The same polynomials modulo the prime 2⁶¹ − 1: whether two sides can differ at all, however large the numbers get."""
+    """The same polynomials modulo a large prime: whether two sides can differ at all, however large the numbers get."""
 
-    mod: int | None = P
+    mod: int | None = Q
 
     def number(self, value: Fraction) -> int:
-        return value.numerator * pow(value.denominator, -1, P) % P
+        return value.numerator * pow(value.denominator, -1, Q) % Q
 
     def constant(self, e: Expr) -> Any:
         raise Unseen
 
     def power(self, x: Any, exponent: int) -> Any:
-        if exponent < 0 and x % P == 0:
+        if exponent < 0 and x % Q == 0:
             raise OutOfDomain
-        return pow(x, exponent, P)
+        return pow(x, exponent, Q)
 
     def function(self, e: Expr, args: tuple[Any, ...]) -> Any:
         raise Unseen
 
     def reduced(self, x: Any) -> int:
-        return int(x) % P
+        return int(x) % Q
 
 
 class Rounded(Small):

@@ -25,7 +25,7 @@ from ..calculus.stacked import (
     Scaled,
     Sum,
     Turned,
-    column,
+    leaf,
     rows_first,
     turned,  # fmt: skip
 )
@@ -185,8 +185,8 @@ def _maps(k: Link, right: Form, point: Point, known: Mapping[Named, Form], by_ro
     point.bind(v, point.value(k.equation.value))
     point.bind(increment(v), tangent)
     point.bind(increment(x), push)
-    moved = column(increment(x).T if k.crossed else increment(x))
-    result = column(increment(v))
+    moved = leaf(increment(x).T if k.crossed else increment(x))
+    result = leaf(increment(v))
     if by_rows:
         moved, result = rows_first(moved), rows_first(result)
     return evaluate(Product((right, moved)), point, known) == evaluate(result, point, known)

@@ -16,7 +16,7 @@ from ..algebra.expr import Attrs, Expr, dims_in, postorder
 from ..algebra.ops.arithmetic import power, rational, size_of
 from ..errors import ShapeError
 
-__all__ = ["Standins", "standins"]
+__all__ = ["Standins", "large", "standins"]
 
 _LARGE = 12  # sizes up to this are tested as they are
 _NEAR, _TIMES = 16, 8  # numbers that are written with another one: 785 = 784 + 1, 5000 = 2*2500
@@ -76,7 +76,8 @@ class Standins:
         return self.done[root]
 
 
-def _large(exprs: Iterable[Expr]) -> set[int]:
+def large(exprs: Iterable[Expr]) -> set[int]:
+    """The numbers in sizes that are not tested as they are."""
     found: set[int] = set()
     for root in exprs:
         for e in postorder(root):
@@ -88,7 +89,7 @@ def _large(exprs: Iterable[Expr]) -> set[int]:
 def standins(exprs: Iterable[Expr]) -> Iterator[Standins]:
     """Ways of writing the expressions without large sizes, the most general first; none if there are no such sizes."""
     roots = list(exprs)
-    numbers = sorted(_large(roots))
+    numbers = sorted(large(roots))
     if not numbers or any(e.op.binder for root in roots for e in postorder(root)):
         return
     apart = {c: Dim.symbol(str(c)) for c in numbers}

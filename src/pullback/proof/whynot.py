@@ -18,14 +18,13 @@ from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import gradient, is_name, is_var, var
 from ..errors import CheckFailed
-from .adequacy import is_known
 from .field import OutOfDomain
 from .final import Problem
 from .jets import Point
 from .mutants import Edit, built, edits
-from .search import Array, Counterexample, Search, room_of, sizes_in_order
-from .sizes import symbols_of
-from .small import RANKS, Rounded, Small, neat, unknowns
+from .search import Array, Counterexample, Search, sizes_in_order
+from .sizes import parts_of, symbols_of
+from .small import RANKS, Rounded, Small, is_known, neat, unknowns
 
 __all__ = ["WhyNot", "why_not"]
 
@@ -71,7 +70,7 @@ class _Program:
         roots = problem.expressions()
         self.symbols = symbols_of(roots)
         self.functions = unknowns(roots)
-        self.room = room_of(roots)
+        self.room = parts_of(postorder(*roots))
         every = {e for root in roots for e in postorder(root)}
         self.left = _WORK // max(1, len({e for root in roots for e in postorder(root)}))
         self.exact = not any(is_known(e) and e.op.exact is None for e in every)
