@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -203,6 +204,9 @@ REFUSED = [
     ("a[0] : n[0]; W[k] : (n[k], n[k-1]); a[k] = v[3000] (W[k] a[k-1]) for k = 1..L; E = loss(a[L])", "U038", "3000"),
     ("x[t] : n; E = sum_{t=1..T} loss(x[t] - sum_{t=1..S} x[t])", "P006", "two ranges in this equation"),
     ("E = sum_{t=1..T} t", "P010", "nothing to differentiate"),
+    ("A[t,u] : (n, n); x[t] : n where data; E = sum_{t=1..T} loss(A[t,t-1] x[t])", "U030", "twice in the index of A[t,t-1]"),
+    ("A[t,u] : (n, n); x[t] : n; E = sum_{t=1..T} loss(A[t,t] x[t] + A[t,t] x[t])", "U030", "twice in the index of A[t,t]"),
+    ("h[0] : n; s = sum_{t=1..T} h[t]; h[t] = tanh(s + h[t-1]) for t = 1..T; E = loss(h[T])", "P005", "s → h[t] → s"),
 ]  # fmt: skip
 
 
@@ -233,6 +237,37 @@ SUMS = {  # the letter of a sum as a number, sums in functions, numbers in front
 @pytest.mark.parametrize(("source", "wanted"), SUMS.items(), ids=SUMS)
 def test_sums_over_an_index(source: str, wanted: list[str]) -> None:
     assert rows(pb.derive(source)) == wanted
+
+
+INNER = {  # sums over another index than the recurrence's, letters that meet, members with unlike numbers of indices
+    "h[0] : n; V[q] : (n, p); x[q] : p; h[t] = tanh(W h[t-1] + sum_{q=1..J} V[q] x[q]) for t = 1..T; E = loss(h[T])": [
+        "∇W = Σ_{t=1..T} (∇h[t] ⊙ (1 − h[t]^∘2)) h[t-1]ᵀ"],
+    "h[0] : j; W : (j, j); h[t] = tanh(W h[t-1]) for t = 1..T; E = loss(h[T])": ["∇h[T] = ∇loss(h[T])"],
+    "W[k] : n; A[k] : (n, p); x[t] : p; y[k] = W[k] ⊙ sum_{t=1..T} (A[k] x[t]) for k = 1..K; r[t] = W[t] ⊙ b for t = 1..K; "
+    "E = sum_{k=1..K} loss(y[k]) + sum_{s=1..K} loss(r[s])": ["∇W[t] = ∇r[t] ⊙ b + ∇y[t] ⊙ (Σ_{t2=1..T} A[t] x[t2])  (t = 1..K)"],
+    "W[k] : (n, n); x[t,s] : n; y : n; s[t,t2,k] = W[k] x[t,t2] for t = 1..T, t2 = 1..S, k = 1..K; r[t] = W[t] y for t = 1..K; "
+    "E = sum_{k=1..K} sum_{t=1..T} sum_{t2=1..S} loss(s[t,t2,k]) + sum_{l=1..K} loss(r[l])": [
+        "∇W[t] = ∇r[t] yᵀ + Σ_{t3=1..T} (Σ_{t2=1..S} ∇s[t3,t2,t] x[t3,t2]ᵀ)  (t = 1..K)",
+        "∇x[t,t2] = Σ_{k=1..K} W[k]ᵀ ∇s[t,t2,k]  (t = 1..T)  (t2 = 1..S)"],
+    "h[0] : n; A[j] : (n, n); h[t] = tanh(sum_{j=1..J} A[j] h[t-1]) for t = 1..T; E = loss(h[T])": [
+        "∇h[t] = Σ_{j=1..J} A[j]ᵀ (∇h[t+1] ⊙ (1 − h[t+1]^∘2))  (t = 0..T−1)"],
+    "h[0] : n; B[j] : (n, n); a[j,t] = relu(B[j] h[t-1]) for t = 1..T, j = 1..J; h[t] = tanh(sum_{j=1..J} a[j,t]) for t = 1..T; "
+    "E = loss(h[T])": ["∇a[j,t] = ∇h[t] ⊙ (1 − h[t]^∘2)  (t = 1..T)  (j = 1..J)"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "wanted"), INNER.items(), ids=INNER)
+def test_sums_inside_a_recurrence_and_letters_that_meet(source: str, wanted: list[str]) -> None:
+    d = pb.derive(source)
+    assert set(wanted) <= set(rows(d))
+    page = d.text("index")  # the chain rule on single numbers knows the sums too
+    assert "I-PARTIAL" in page and d.to_json()
+
+
+def test_the_sum_of_members_has_the_same_partial_derivative_for_each() -> None:
+    page = pb.derive("x[q] : n; W : (m, n); y = sum_{q=1..J} W x[q]; E = loss(y)").text("index", level=3)
+    assert re.search(r"∂y_k/∂u₁\[q\]_i\n       = \{[^}]*\}\n +δ_ki\n", page)
+    assert "contribution to ∇W_ij" in page and "Σ_{q=1..J} ∇u₁[q] x[q]ᵀ" in page
 
 
 def test_a_factor_beside_an_undeclared_name_and_one_far_out() -> None:
@@ -285,22 +320,24 @@ def test_random_recurrences_are_right_or_refused() -> None:
 
 
 def recurrence(rng: random.Random) -> str:
-    """A program of one to three carried families with distances 1 to 3, all of one size n, and a loss at the end or always."""
+    """A program of one to three carried families with distances 1 to 3, inner sums over another index, and a loss at the end or always."""
     names = ["p", "q", "r"][: rng.randrange(1, 4)]
     lags = {v: rng.choice([1, 1, 1, 2, 3]) for v in names}
     reach = max(lags.values())
     lines = [f"{v}[{-k}] : n" for v in names for k in range(reach)]
-    lines += ["W, V : (n, n); b : n; A[t] : (n, n); x[t] : n where data; s : scalar"]
+    lines += ["W, V : (n, n); b : n; A[t] : (n, n); x[t] : n where data; s : scalar; B[q] : (n, m); u[q] : m; c[q] : n"]
     body = []
     for i, v in enumerate(names):
         terms = [f"W {v}[t-{lags[v]}]"]
-        pool = [f"A[t] {v}[t-1]", "b", f"s {v}[t-{lags[v]}]", "V x[t]", f"x[t] ⊙ {v}[t-1]", *(f"{u}[t]" for u in names[:i]),
+        pool = [f"A[t] {v}[t-1]", "b", f"s {v}[t-{lags[v]}]", "V x[t]", "sum_{q=1..J} B[q] u[q]", "sum_{q=1..J} c[q]",
+                f"sum_{{q=1..J}} c[q] ⊙ {v}[t-1]", f"x[t] ⊙ {v}[t-1]", *(f"{u}[t]" for u in names[:i]),
                 *(f"V {u}[t-{lags[u]}]" for u in names)]  # fmt: skip
         terms += rng.sample(pool, rng.randrange(0, 4))
         inside = " + ".join(terms)
         body.append(f"{v}[t] = {rng.choice(['tanh', 'f', 'f[t]', 'sigmoid'])}({inside}) for t = 1..T")
     if rng.random() < 0.5:
-        body.append(f"y[t] = V {names[-1]}[t] for t = 1..T")
+        letter = rng.choice("ti")  # another one than in the recurrence, in families that both use
+        body.append(f"y[{letter}] = {rng.choice(['V', f'A[{letter}]'])} {names[-1]}[{letter}] for {letter} = 1..T")
         body.append(
             rng.choice(["E = sum_{t=1..T} loss(y[t])", "E = loss(y[T])", "E = (1/T) sum_{t=1..T} ½ ‖y[t] − x[t]‖²"])
         )
@@ -317,4 +354,5 @@ def recurrence(rng: random.Random) -> str:
                 ]
             )
         )
-    return "\n".join([*lines, *body])
+    size = rng.choice(["n", "n", "j", "k"])  # the letters that sums of ours are written with are names like any other
+    return re.sub(r"\bn\b", size, "\n".join([*lines, *body]))

@@ -201,3 +201,26 @@ def test_a_sequence_tells_the_length() -> None:
     same_value, same_found = d.evaluate(W={1: W[0], 2: W[1]}, b={1: b[0], 2: b[1]}, a=a, f=np.tanh, loss=np.sum, L=3)
     assert value == same_value
     same(found, same_found)
+    start_first, _ = d.evaluate(a=[np.ones(2)], W=W, b=b, f=np.tanh, loss=np.sum)  # a start tells no length
+    assert value == start_first == d.evaluate(a=[np.ones(2)], W=W, b=b, f=np.tanh, loss=np.sum, L=np.int64(3))[0]
+
+
+@pytest.mark.parametrize(("change", "says"), [
+    ({"L": 4}, "2 members, 3 are asked for"),
+    ({"L": 2}, "2 members, 1 are asked for"),
+    ({"L": 2.5}, "no whole number"),
+    ({"b": [np.ones(3)]}, "1 members, 2 are asked for"),
+    ({"b": [np.ones(3), np.ones(4), np.ones(5)]}, "3 members, 2 are asked for"),
+    ({"a": [np.ones(2), np.ones(3)]}, "2 members, 1 are asked for"),
+])  # fmt: skip
+def test_sequences_of_unlike_lengths_are_refused(change: dict[str, Any], says: str) -> None:
+    given = {
+        "W": [np.ones((3, 2)), np.ones((4, 3))],
+        "b": [np.ones(3), np.ones(4)],
+        "a": [np.ones(2)],
+        "f": np.tanh,
+        "loss": np.sum,
+    }
+    with pytest.raises(pb.PullbackError) as refused:
+        program("feedforward").evaluate(**{**given, **change})
+    assert refused.value.code == "P045" and says in refused.value.message, refused.value.render()

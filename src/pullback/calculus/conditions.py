@@ -20,7 +20,8 @@ def conditions(value: Expr, own: dict[Expr, Expr]) -> Iterator[Said]:
     for e in postorder(value):
         needs: str = e.op.needs(e) if callable(e.op.needs) else e.op.needs
         args = [expand(a, own)[0] for a in e.args] if needs else []
-        if not needs or all(_never_zero(a) for k, a in enumerate(args) if _named(e, k, needs)):
+        about = [a for k, a in enumerate(args) if _named(e, k, needs)]
+        if not needs or (about and all(map(_never_zero, about))):  # what names no argument is about sizes
             continue
         if not e.order:
             needs = needs.replace("every entry of ", "").replace("every tuple of entries of ", "")
@@ -34,7 +35,7 @@ def _named(e: Expr, k: int, needs: str) -> bool:
 
 
 def _never_zero(e: Expr) -> bool:
-    """A number other than 0, and a product of sizes, is positive whatever the sizes are: a size is at least 1."""
+    """A positive number, and a product of sizes, is positive whatever the sizes are: a size is at least 1."""
     try:
         terms = network(e).terms if not e.order else []
     except TooLarge:

@@ -16,7 +16,7 @@ from ..algebra.network import TooLarge
 from ..algebra.ops.free import is_free_function, is_free_map, is_name, var
 from ..algebra.ops.series import series_ranges
 from ..algebra.ranges import Range
-from ..step import Claim, Step, Why
+from ..step import Claim, Note, Step, Why
 
 __all__ = ["Core", "Definition", "Equation", "elaborate"]
 
@@ -34,7 +34,7 @@ class Definition:
     value: Expr
     surface: str = ""
     indexed: bool = False
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     ranges: tuple[Range, ...] = ()  # one equation for every value of these indices
 
 
@@ -112,7 +112,7 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
     ] = {}  # value, and for which indices -> the name that stands for it
     for d in definitions:
         for note in d.notes:
-            core.steps.append(_broadcast(d, note))
+            core.steps.append(_put_in(d, note))
         value = _lifted(d, core.steps) if d.indexed else d.value
         done: dict[Expr, Expr] = {}
         weight: dict[Expr, int] = {}
@@ -146,17 +146,14 @@ def _naming(name: Expr, value: Expr, d: Definition) -> Step:
     )  # fmt: skip
 
 
-def _broadcast(d: Definition, note: str) -> Step:
+def _put_in(d: Definition, note: Note) -> Step:
     """What was left out in writing is put in: a sum of unlike shapes has a visible cause for its adjoint."""
-    if "1_" not in note and "every entry" not in note:  # an axis that was named, nothing repeated
-        return Step(id="", kind="convention", about=d.var.attrs[0], left=d.var, relation="=", right=d.value, rules=("V-SUMAXIS",),
-                    why=Why(note), claim=Claim("DEFINITION"))  # fmt: skip
-    return Step(
-        id="", kind="convention", about=d.var.attrs[0], left=d.var, relation="=", right=d.value, rules=("V-BCAST",),
-        why=Why(note, "what is repeated is multiplied by ones along the new axes, so that its gradient is a sum over them",
-                "v_i · 1 = v_i for every j: the sum over j in the gradient comes from this factor 1"),
-        claim=Claim("DEFINITION"),
-    )  # fmt: skip
+    why = Why(note.text)
+    if note.rule == "V-BCAST":
+        why = Why(note.text, "what is repeated is multiplied by ones along the new axes, so that its gradient is a sum over them",
+                  "v_i · 1 = v_i for every j: the sum over j in the gradient comes from this factor 1")  # fmt: skip
+    return Step(id="", kind="convention", about=d.var.attrs[0], left=d.var, relation="=", right=d.value, rules=(note.rule,),
+                why=why, claim=Claim("DEFINITION"))  # fmt: skip
 
 
 def _lifted(d: Definition, steps: list[Step]) -> Expr:

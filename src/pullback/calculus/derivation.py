@@ -45,11 +45,6 @@ class Derivation:
     diagrams: list[Diagram] = field(default_factory=list)  # style `diagram`, made when asked for
     readings: dict[str, Any] = field(default_factory=dict)  # other readings, made when asked for (readings.py)
 
-    def gradients(self) -> dict[str, Expr]:
-        """The asked gradients by name."""
-        found = {b.of: b.closed for b in self.backward}
-        return {v.attrs[0]: found[v] for v in self.wrt}
-
     def names(self) -> list[Expr]:
         """Every input and every computed name, ours with the user's."""
         return [*self.inputs, *(q.var for q in self.core.equations)]

@@ -22,7 +22,7 @@ from .conventions import other_axes
 from .core import Core, Definition, Equation, elaborate
 from .derivation import Backward, Derivation
 from .differential import DTerm, differential, reasons
-from .inline import expand, inline
+from .inline import inline, own_names
 from .simplify import simplify
 from .transpose import bare, move_all, pairing
 
@@ -45,10 +45,7 @@ class Sweep:
         self.d = d
         self.add = appender(d)
         self.facts = facts
-        self.own: dict[Expr, Expr] = {}  # our own names, written out
-        for q in d.core.equations:
-            if q.auxiliary:
-                self.own[q.var] = expand(q.value, self.own)[0]
+        self.own = own_names(d.core.equations)
         self.pending: dict[Expr, list[tuple[Expr, str]]] = {}  # name -> contributions and the steps they came from
         self.assumed = {left: right for left, right, _ in facts}
         self.together = False  # whether what is read off now stands beside other increments

@@ -11,7 +11,7 @@ from dataclasses import replace
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.graph import components
-from ..algebra.indexed import at, steps_of
+from ..algebra.indexed import at, solved
 from ..algebra.ops.free import gradient, is_var
 from ..algebra.ops.series import series_ranges
 from ..algebra.ranges import Box, Cells, Order, Range
@@ -30,12 +30,7 @@ Add = Callable[[Step], str]
 
 def _bind(like: Expr, wanted: Sequence[Dim]) -> dict[str, Dim]:
     """The letters in the index of `like` for which it is the member at `wanted`."""
-    found = {}
-    for mine, entry in zip(index_of(like), wanted, strict=True):
-        step = steps_of(mine)
-        if step is not None and step[0] is not None:
-            found[step[0]] = entry - Dim.number(step[1])
-    return {k: x for k, x in found.items() if x.name != k}
+    return {k: x for k, x in solved(index_of(like), wanted).items() if x.name != k}
 
 
 def _inside(inner: Box, outer: Box) -> bool:
@@ -75,11 +70,10 @@ def inline_own(d: Recurrence, add: Add) -> None:
             closed = changed
         if closed is not b.value and not b.auxiliary:
             shorter, laws = simplify(closed)
-            number = add(Step(
+            add(Step(
                 id="", kind="inline", about=b.of.attrs[0], left=gradient(b.of), relation="=", right=shorter,
                 rules=("S-INLINE", *laws), why=Why("our own names written out", "a name used once is replaced by what it stands for"),
                 claim=Claim("EQ", b.value, shorter, known), ranges=b.ranges))  # fmt: skip
-            assert number
             closed = shorter
         d.backward[k] = replace(b, closed=closed)
 

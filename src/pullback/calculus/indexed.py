@@ -10,20 +10,23 @@ from itertools import count
 from string import ascii_letters
 
 from ..algebra.dims import Dim, Shape
-from ..algebra.expr import Expr, postorder
+from ..algebra.expr import Expr, postorder, rebuild
+from ..algebra.indexed import letters_of
 from ..algebra.lift import NotLiftable, lift
 from ..algebra.network import Term, TooLarge
 from ..algebra.ops.arithmetic import negated, rational, scaled
 from ..algebra.ops.free import gradient, increment, is_var, var
 from ..algebra.ops.matrix import eye
 from ..algebra.ops.structure import einsum, ones, zeros
+from ..algebra.ranges import Range
 from ..step import Claim, Step, Why
 from .core import Equation
 from .derivation import Derivation, assumed_of, cotangents, unassumed, users_of
 from .differential import differential
 from .loops import family
 from .products import Letters, index_terms
-from .recurrence import Recurrence, alone
+from .recurrence import Recurrence, alone, binders, summed
+from .transpose import bare
 
 __all__ = ["einsum_of", "index_steps", "jacobian_of"]
 
@@ -81,21 +84,27 @@ def _sum(parts: list[Expr], shape: Shape = ()) -> Expr:
     return total
 
 
+Hole = tuple[
+    Term, tuple[int, ...], tuple[Range, ...]
+]  # a term without dx, the indices of dx, sums over letters in front of it
+
+
 def jacobian_of(
     v: Expr, x: Expr, terms: list[Expr], letters: Letters, axes: tuple[str, str]
-) -> tuple[Expr, list[tuple[Term, tuple[int, ...]]]]:
+) -> tuple[Expr, list[Hole]]:
     """∂v/∂x with δ for the moving factor, and the terms with that factor taken out; `axes` are the letters. Raises TooLarge."""
     out, of = axes
     jacobian: list[Expr] = []
-    holes: list[tuple[Term, tuple[int, ...]]] = []
+    holes: list[Hole] = []
     for term in terms:
-        for t in _terms(term):
+        sums = binders(term)
+        for t in _terms(bare(term)):
             [node] = [f for f in t.factors if f.atom is increment(x)]
             t.factors.remove(node)
             names = _letters(letters, t, dict(zip(t.outs, out, strict=True)), of)
             deltas = [(names[i] + of[k], eye(dim=d)) for k, (i, d) in enumerate(zip(node.legs, x.shape, strict=True))]
-            jacobian.append(einsum_of(t, names, out + of, deltas))
-            holes.append((t, node.legs))
+            jacobian.append(summed(einsum_of(t, names, out + of, deltas), sums))
+            holes.append((t, node.legs, sums))
     return _sum(jacobian, v.shape + x.shape), holes
 
 
@@ -107,11 +116,30 @@ def _terms(term: Expr) -> list[Term]:
     return found
 
 
-def _without_delta(v: Expr, x: Expr, G: Expr, holes: list[tuple[Term, tuple[int, ...]]], letters: Letters) -> Expr:
+def _of_member(term: Expr, x: Expr) -> tuple[Expr, tuple[Range, ...]]:
+    """What the term is for the one member x of a family, and for which x: the sums over its letters are gone, others in front."""
+    moving: set[Expr] = {increment(x)}
+    own: list[Range] = []
+    others: list[Range] = []
+
+    def change(e: Expr, args: tuple[Expr, ...]) -> Expr:
+        if moving.isdisjoint(e.args):
+            return e
+        moving.add(e)
+        if not e.op.binder:
+            return Expr.make(e.op, args, e.attrs, e.shape)
+        (own if e.attrs[0] in letters_of(x) else others).append(Range(*e.attrs))
+        return args[0]
+
+    body = rebuild(term, change)
+    return summed(body, others[::-1]), tuple(own)
+
+
+def _without_delta(v: Expr, x: Expr, G: Expr, holes: list[Hole], letters: Letters) -> Expr:
     """The contribution after the δ's have renamed their indices."""
     _, of = _open(letters, v, x)
     parts: list[Expr] = []
-    for t, legs in holes:
+    for t, legs, sums in holes:
         names: dict[int, str] = {}
         tied: list[tuple[str, Expr]] = []
         for k, (i, d) in enumerate(zip(legs, x.shape, strict=True)):
@@ -121,7 +149,7 @@ def _without_delta(v: Expr, x: Expr, G: Expr, holes: list[tuple[Term, tuple[int,
                 names[i] = of[k]
         names = _letters(letters, t, names, of)
         seed = ("".join(names[i] for i in t.outs), G)
-        parts.append(einsum_of(t, names, of, [seed, *tied] if G is not rational(1) else tied))
+        parts.append(summed(einsum_of(t, names, of, [seed, *tied] if G is not rational(1) else tied), sums))
     return _sum(parts, x.shape)
 
 
@@ -149,7 +177,9 @@ def _of(
     terms = differential(q.value, cotangent.keys())
     G = cotangent[q.var]
     for x in dict.fromkeys(t.of for t in terms):
-        mine = [q.named(t.expr) for t in terms if t.of is x]
+        found = [_of_member(q.named(t.expr), x) for t in terms if t.of is x]
+        mine = [term for term, _ in found]
+        ranges = tuple(dict.fromkeys([*q.ranges, *(r for _, own in found for r in own)]))
         try:
             out, of = _open(letters, q.var, x)
             jacobian, holes = jacobian_of(q.var, x, mine, letters, (out, of))
@@ -157,16 +187,23 @@ def _of(
             yield Step(
                 id=f"i{next(numbered)}", kind="note", about=x.attrs[0], left=gradient(x), relation="from", right=q.var, rules=("I-EXPAND",),
                 why=Why("too many terms or indices to be written out; the same contribution is derived with pairings"),
-                claim=Claim("DEFINITION"), premises=(q.var.attrs[0],), ranges=q.ranges)  # fmt: skip
+                claim=Claim("DEFINITION"), premises=(q.var.attrs[0],), ranges=ranges)  # fmt: skip
             continue
         partial = var(f"∂{q.var.attrs[0]}/∂{x.attrs[0]}", q.var.shape + x.shape, "partial")
         moved = einsum(f"{out}{of},{of}->{out}", jacobian, increment(x))
 
         def step(
-            kind: str, left: Expr, right: Expr, rules: tuple[str, ...], why: Why, claim: Claim, x: Expr = x
+            kind: str,
+            left: Expr,
+            right: Expr,
+            rules: tuple[str, ...],
+            why: Why,
+            claim: Claim,
+            x: Expr = x,
+            ranges: tuple[Range, ...] = ranges,
         ) -> Step:
             return Step(id=f"i{next(numbered)}", kind=kind, about=x.attrs[0], left=left, relation="=", right=right,
-                        rules=rules, why=why, claim=claim, premises=(q.var.attrs[0],), ranges=q.ranges)  # fmt: skip
+                        rules=rules, why=why, claim=claim, premises=(q.var.attrs[0],), ranges=ranges)  # fmt: skip
 
         yield step("partial", partial, jacobian, ("I-PARTIAL",),
                    Why(f"{_each(q.var)} by {_each(x)}", "∂x_p/∂x_q is 1 for p = q and 0 otherwise: δ" if x.order else "",
@@ -226,7 +263,7 @@ def _joined(d: Recurrence, numbered: Iterator[int]) -> Iterator[Step]:
     """The contributions to each member put together, for each range in which the same uses hold."""
     single = set(alone(d).values())
     for b in d.backward:
-        if b.value in single or b.auxiliary:
+        if b.value in single:
             continue
         yield Step(
             id=f"i{next(numbered)}", kind="collect", about=b.of.attrs[0], left=gradient(b.of), relation="=", right=b.value,

@@ -17,7 +17,7 @@ from ..algebra.indexed import at, letters_of, steps_of
 from ..algebra.ops.arithmetic import added
 from ..algebra.ops.free import gradient, increment, var
 from ..algebra.ops.series import series
-from ..algebra.ranges import Range
+from ..algebra.ranges import Range, shown_end
 from ..step import Claim, Step, Why
 from .loops import family, index_of
 from .recurrence import Contribution, Recurrence, member, summed
@@ -104,6 +104,7 @@ def _invariant(d: Recurrence, rows: Sequence[int], gone: set[str]) -> Invariant 
         return None
     [r] = equations[rows[0]].ranges
     k = Dim.symbol(r.letter)
+    letter = d.web.fresh(("j", "i", "j"))  # for the sums of P(k)
     made = {family(equations[n].var): _offset(equations[n].var, r.letter) for n in rows}
     mine = [c for c in d.contributions if c.by in rows]
     within = [(c, family(c.of), _offset(c.of, r.letter)) for c in mine if family(c.of) in made]
@@ -133,7 +134,7 @@ def _invariant(d: Recurrence, rows: Sequence[int], gone: set[str]) -> Invariant 
                 replaced.append(at((complete if i >= high else partial)[-1], {r.letter: k + _ONE}))
         for c in d.contributions:
             if family(c.of) == f and c.by not in rows:
-                early = _early(c, r, high, like, k)
+                early = _early(c, r, high, like, k, letter)
                 if early is None:
                     return None
                 complete += early
@@ -143,7 +144,7 @@ def _invariant(d: Recurrence, rows: Sequence[int], gone: set[str]) -> Invariant 
                         return None  # it is there for some values of the index only
                     replaced += [at(e.args[0], {e.attrs[0]: k + Dim.number(up)}) for e in early]
     count = Counter(family(c.of) for c in d.contributions)
-    settled = [_settled(c, r, k, count[family(c.of)] == 1) for c in mine if family(c.of) not in made]
+    settled = [_settled(c, r, k, letter, count[family(c.of)] == 1) for c in mine if family(c.of) not in made]
     others = [c for c in d.contributions if c.by not in rows and family(c.of) not in made
               and (c.by < 0 or family(equations[c.by].var) in gone)]  # fmt: skip
     if not replaced:
@@ -151,7 +152,11 @@ def _invariant(d: Recurrence, rows: Sequence[int], gone: set[str]) -> Invariant 
     whole = [*complete, *partial, *settled]
     base = [at(w, {r.letter: r.last + _ONE}) for w in complete]
     end = [e for w in whole if not _empty(e := at(w, {r.letter: r.first}))]
-    by = [pairing(c.value, increment(c.of)) for c in mine if _offset(c.of, r.letter) != made.get(family(c.of), c)]
+    by = [
+        summed(pairing(c.value, increment(c.of)), c.ranges[1:])
+        for c in mine
+        if _offset(c.of, r.letter) != made.get(family(c.of), c)
+    ]
     return Invariant(r, tuple(rows), tuple(dict.fromkeys(carried)), added(whole), added(base), added(end or base),
                      tuple(others), frozenset(gone), added(replaced), added(by), bool(partial))  # fmt: skip
 
@@ -160,7 +165,10 @@ def _in_order(d: Recurrence, rows: Sequence[int]) -> Step:
     """A recurrence over several indices, or one that looks far ahead: the induction is over the order of elimination."""
     assert d.web is not None
     names = ", ".join(dict.fromkeys(str(d.web.equations[n].var.attrs[0]) for n in sorted(rows)))
-    letters = ", ".join(dict.fromkeys(r.letter for n in rows for r in d.web.equations[n].ranges))
+    scopes = [[r.letter for r in d.web.equations[n].ranges] for n in rows]
+    letters = ", ".join(
+        [x for x in scopes[0] if all(x in s for s in scopes)] or dict.fromkeys(x for s in scopes for x in s)
+    )
     return Step(
         id="", kind="induction", about=family(d.web.equations[rows[0]].var), left=None, relation="order", right=None, rules=("LOOP-IND",),
         why=Why(f"{names} are eliminated for one value of {letters} after another, in the reverse of an order of computation; there is "
@@ -171,9 +179,8 @@ def _in_order(d: Recurrence, rows: Sequence[int]) -> Step:
         claim=Claim("RECUR", None, "order"))  # fmt: skip
 
 
-def _settled(c: Contribution, r: Range, k: Dim, single: bool) -> Expr:
+def _settled(c: Contribution, r: Range, k: Dim, letter: str, single: bool) -> Expr:
     """What the eliminated equations have given to a name that the recurrence does not compute; `single` if nothing else does."""
-    letter = _fresh(r.letter)
     whole = single and r.letter in letters_of(c.of)
     term = summed(pairing(gradient(c.of) if whole else c.value, increment(c.of)), c.ranges[1:])
     return series(at(term, {r.letter: Dim.symbol(letter)}), letter=letter, first=k, last=r.last)
@@ -187,11 +194,7 @@ def _empty(e: Expr) -> bool:
     return length is not None and length < 0
 
 
-def _fresh(letter: str) -> str:
-    return "j" if letter != "j" else "i"
-
-
-def _early(c: Contribution, r: Range, complete: int, like: Expr, k: Dim) -> list[Expr] | None:
+def _early(c: Contribution, r: Range, complete: int, like: Expr, k: Dim, j: str) -> list[Expr] | None:
     """What an equation outside of the recurrence gives to members that are not complete yet at P(k)."""
     [entry] = index_of(c.of)
     step = steps_of(entry)
@@ -204,7 +207,6 @@ def _early(c: Contribution, r: Range, complete: int, like: Expr, k: Dim) -> list
     if len(c.ranges) != 1 or step[0] is None:
         return None
     own = letters[step[0]]
-    j = _fresh(r.letter)
     moved = at(c.value, {own.letter: Dim.symbol(j) - Dim.number(step[1])})
     v = member(like, [Dim.symbol(j)])
     past = (own.last + Dim.number(step[1]) - r.last).constant
@@ -226,10 +228,10 @@ def _steps(d: Recurrence, made: Invariant) -> Iterator[Step]:
 
     rest = "; beside it stand pairings with other names, which these equations do not touch" if made.others else ""
     yield step("P", made.value, Why(
-        f"P({r.letter}): what d{name} is once the equations of {r.letter} = {r.ends.split('..')[-1]}, …, {r.letter} are eliminated{rest}"),
+        f"P({r.letter}): what d{name} is once the equations of {r.letter} = {shown_end(r.last)}, …, {r.letter} are eliminated{rest}"),
         Claim("RECUR", made, "P"))  # fmt: skip
     yield step("base", made.base, Why(
-        f"P at {r.letter} = {str(r.last + _ONE).replace(' ', '')}: nothing of the recurrence is eliminated yet, and every sum over it is empty"),
+        f"P at {r.letter} = {shown_end(r.last + _ONE)}: nothing of the recurrence is eliminated yet, and every sum over it is empty"),
         Claim("RECUR", made, "base"))  # fmt: skip
     yield Step(
         id="", kind="induction", about=about, left=made.replaced, relation="step", right=made.by, rules=("LOOP-IND",),

@@ -9,10 +9,11 @@ from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.lift import cost
 from ..algebra.ops.free import gradient
 from ..step import Claim, Step, Why
+from .core import Equation
 from .derivation import Backward, Derivation
 from .simplify import simplify
 
-__all__ = ["expand", "inline"]
+__all__ = ["expand", "inline", "own_names"]
 
 _SMALL, _LARGE = 4, 40  # atoms of a definition that may be repeated; nodes of a result that stays readable
 
@@ -25,12 +26,18 @@ def _uses(e: Expr, name: Expr) -> int:
     return count[e]
 
 
-def inline(d: Derivation, add: Callable[[Step], str]) -> None:
-    """Set `closed` of every backward equation of a user's name, with one step for each that changes."""
+def own_names(equations: Iterable[Equation]) -> dict[Expr, Expr]:
+    """What each of our own names stands for, in names of the user."""
     known: dict[Expr, Expr] = {}
-    for q in d.core.equations:
+    for q in equations:
         if q.auxiliary:
             known[q.var] = expand(q.value, known)[0]
+    return known
+
+
+def inline(d: Derivation, add: Callable[[Step], str]) -> None:
+    """Set `closed` of every backward equation of a user's name, with one step for each that changes."""
+    known = own_names(d.core.equations)
     blocks = {q.var: q.value for q in d.core.equations if _is_block(q.value)}
     parts = dict(blocks)
     for k, b in enumerate(d.backward):
@@ -44,7 +51,7 @@ def inline(d: Derivation, add: Callable[[Step], str]) -> None:
                 rules=("S-INLINE", *laws), why=Why("our own names written out", "a name used once is replaced by what it stands for"),
                 claim=Claim("EQ", b.value, shorter, _reached((b.value, shorter), known))))  # fmt: skip
             closed = shorter
-        elif blocks and not b.auxiliary:
+        elif blocks:
             _agree(b, parts, add)
         if b.of in blocks:
             parts[gradient(b.of)] = b.value

@@ -23,7 +23,7 @@ from .core import Equation
 from .derivation import Backward, Derivation, assumed_of, cotangents, unassumed, users_of
 from .differential import differential
 from .indexed import jacobian_of
-from .inline import expand
+from .inline import own_names
 from .kronecker import NoMatrix, matrix_of
 from .matrix_reasons import chain_why, has_kron, letters_of, reason, turn_why, value_reason
 from .products import Letters
@@ -34,7 +34,7 @@ from .stacked import (
     Named,
     Product,
     Sum,
-    column,
+    leaf,
     product,
     row,
     rows_first,
@@ -99,11 +99,16 @@ def links(d: Derivation) -> dict[Expr, list[Link]]:
     return _settled(found)
 
 
+_LETTERS = ("iecdfg", "pqrsvw")
+
+
 def _link(q: Equation, x: Expr, terms: list[Expr]) -> Link:
     v = q.var
     try:
+        if max(v.order, x.order) > len(_LETTERS[0]):
+            raise TooLarge
         tensor, _ = jacobian_of(v, x, terms, Letters(()), _axes(v, x))
-    except (TooLarge, StopIteration, IndexError):
+    except (TooLarge, StopIteration):
         return Link(q, x, tuple(terms), None, None, reason="its index sums are too many to be written")
     try:
         form, crossed = matrix_of(v, x, terms, tensor)
@@ -134,10 +139,7 @@ class _Writer:
         self.d, self.rows = d, layout == "numerator"
         self.out = Jacobians(layout, letters=letters_of(d))
         self.links = found
-        self.own: dict[Expr, Expr] = {}  # our own names, written out
-        for q in d.core.equations:
-            if q.auxiliary:
-                self.own[q.var] = expand(q.value, self.own)[0]
+        self.own = own_names(d.core.equations)
         self.cotangent = cotangents(d)
         self.plain, self.assumed = unassumed(d), assumed_of(d)
         self.users = users_of(d)
@@ -181,7 +183,7 @@ class _Writer:
         self.add("jacobian", x, self.name(k), right, rules, why, claim, home, Equality("map", k, right), needs)
         if has_kron(k.form) and not k.crossed:
             stacked = rows_first(k.form)
-            self.add("rows", x, rows_first(column(increment(v))), product(stacked, rows_first(column(increment(x)))),
+            self.add("rows", x, rows_first(leaf(increment(v))), product(stacked, rows_first(leaf(increment(x)))),
                      ("V-VEC",), Why("stacked by rows instead: the same entries, every ⊗ the other way round"), claim, home,
                      Equality("rows", k, stacked))  # fmt: skip
 
@@ -214,15 +216,15 @@ class _Writer:
                 self.add("put", x, total, put, ("SUBST",), Why("put in"), Claim("EQ", before, contracted), home,
                          Equality("equal", _sum(names), put))  # fmt: skip
             back = put
-            target = Leaf(gradient(x)) if x.order < 2 else _named_column(gradient(x), crossed)
+            target = Leaf(gradient(x)) if x.order < 2 else _named_leaf(gradient(x), crossed)
             if self.rows:
                 back = turned(put)
                 self.add("turn", x, target, back, ("J-T",), turn_why(self.out.letters), Claim("EQ", contracted, result.right), home,
                          Equality("turned", put, back))  # fmt: skip
-            if self.rows or back != column(value):
+            if self.rows or back != leaf(value):
                 rules, why = value_reason(back, self.out.letters)
                 self.add(
-                    "value", x, target, column(value), rules, why, result, home, Equality("equal", back, column(value))
+                    "value", x, target, leaf(value), rules, why, result, home, Equality("equal", back, leaf(value))
                 )
         rule: tuple[str, ...] = ("V-VEC",) if all(k.form is not None for k in used) else ("J-INDEX",)
         why = Why("the stacked array, unstacked" if rule == ("V-VEC",) else "the index sum in matrix notation")
@@ -240,14 +242,14 @@ class _Writer:
         if g is ONE:
             return self.name(k)
         outer_name = Named(self.objective, k.equation.var)
-        self.out.known[outer_name] = row(g) if self.rows else column(g)
+        self.out.known[outer_name] = row(g) if self.rows else leaf(g)
         return Product((outer_name, self.name(k)) if self.rows else (self.name(k), outer_name))
 
     def put(self, k: Link, g: Expr) -> Form:
         assert k.form is not None
         if g is ONE:
             return self.laid(k.form)
-        return product(row(g), k.form) if self.rows else product(turned(k.form), column(g))
+        return product(row(g), k.form) if self.rows else product(turned(k.form), leaf(g))
 
     def chain_claim(self, x: Expr, pairs: list[tuple[Link, Expr]]) -> Claim:
         """Σ_v ∂E/∂v ∂v/∂x with the names of the Jacobians, and with what they stand for."""
@@ -275,7 +277,7 @@ def contraction(k: Link, g: Expr) -> Expr:
 
 def _axes(v: Expr, x: Expr) -> tuple[str, str]:
     """Letters for the axes of v, and for those of x, as in ∂v/∂x."""
-    return "iecdfg"[: v.order], "pqrsvw"[: x.order]
+    return _LETTERS[0][: v.order], _LETTERS[1][: x.order]
 
 
 def _partial(v: Expr, x: Expr) -> Expr:
@@ -287,13 +289,13 @@ def _as_einsum(out: str, of: str, tensor: Expr) -> Expr:
 
 
 def _transposed(e: Expr) -> Expr:
-    [found] = [turned(Leaf(e))]
+    found = turned(Leaf(e))
     assert isinstance(found, Leaf)
     return found.expr
 
 
-def _named_column(g: Expr, crossed: bool) -> Form:
-    return column(g.T if crossed else g)
+def _named_leaf(g: Expr, crossed: bool) -> Form:
+    return leaf(g.T if crossed else g)
 
 
 def _sum(parts: list[Form]) -> Form:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from ..algebra.dims import Dim
+from ..algebra.dims import Dim, entries_of
 from ..algebra.expr import Expr, postorder, rebuild
 from ..algebra.network import Factor, Term, TooLarge, network
 from ..algebra.ops.arithmetic import added, rational
@@ -64,17 +64,10 @@ def matrix_of(v: Expr, x: Expr, terms: list[Expr], tensor: Expr) -> tuple[Form, 
             f"{x.attrs[0]} stands in it as it is and transposed: a permutation of its entries would be needed"
         )
     if not parts:
-        return Leaf(zeros((_count(v), _count(x)))), False
+        return Leaf(zeros((entries_of(v.shape), entries_of(x.shape)))), False
     parts.sort(key=lambda p: -p[0])
     whole = parts[0][1] if len(parts) == 1 and parts[0][0] > 0 else Sum(tuple(parts))
     return whole, crossed == {True}
-
-
-def _count(e: Expr) -> Dim:
-    total = Dim.number(1)
-    for d in e.shape:
-        total = total * d
-    return total
 
 
 def _slopes(v: Expr, x: Expr, terms: list[Expr]) -> Expr | None:

@@ -32,7 +32,9 @@ class Law:
     order: int  # the order that `*s` stands for in this instance
 
     def match(self, e: Expr) -> Expr | None:
-        """The right side for the expression `e`, or None if the left side does not fit."""
+        """The right side for the expression `e`, or None if the left side does not fit or `where` is not known to hold."""
+        if self.where:
+            return None
         bound: dict[Expr, Expr] = {}
         sizes: dict[str, Dim] = {}
         stack = [(self.left, e)]

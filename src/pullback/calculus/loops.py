@@ -6,12 +6,13 @@ and no declaration gives, a member that two equations give, a circle in which th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 
 from ..algebra.dims import Dim
-from ..algebra.expr import Expr, postorder
+from ..algebra.expr import Expr, dims_in, postorder
 from ..algebra.graph import components
 from ..algebra.indexed import Ref, ref, spelled, steps_of
 from ..algebra.ops.free import is_var
@@ -20,7 +21,7 @@ from ..algebra.ranges import Box, Cells, Order, Range, adjoin
 from ..errors import ParseError, PullbackError, UnsupportedError
 from .core import Equation
 
-__all__ = ["Use", "Web", "box_of", "family", "index_of", "made_boxes", "web"]
+__all__ = ["Use", "Web", "box_of", "family", "index_of", "made_boxes", "user_of", "web"]
 
 _FAR = 1 << 20  # outweighs every other index when one of them decides the order
 
@@ -34,6 +35,9 @@ class Use:
     ranges: tuple[Range, ...]
 
 
+Edge = tuple[int, int, tuple[int | None, ...], Use]  # (user, used, distance in each index)
+
+
 @dataclass(slots=True)
 class Web:
     """The equations of a program with ranges, and how they hang together."""
@@ -43,6 +47,16 @@ class Web:
     makers: dict[str, list[int]]  # family -> the equations that define members of it
     given: dict[str, list[Ref]]  # family -> members that are declared as inputs
     order: Order  # how large the ends of the ranges must be for the printed ranges to be right
+    ends: frozenset[str]  # the symbols in the ends of all ranges
+    words: frozenset[str]  # what a new letter must not be: letters, ends and sizes
+
+    def fresh(self, wanted: Iterable[str]) -> str:
+        """The first of these letters that means nothing yet; numbers are put behind the last."""
+        last = ""
+        for last in wanted:
+            if last not in self.words:
+                return last
+        return next(x for n in count(1) if (x := f"{last}{n}") not in self.words)
 
 
 def family(v: Expr) -> str:
@@ -71,23 +85,19 @@ def box_of(index: Sequence[Dim], ranges: Sequence[Range]) -> Box:
 
 def web(equations: Sequence[Equation], members: Sequence[str]) -> Web:
     """The uses, definitions and inputs of every family. Raises ParseError P004 to P006, P042 to P044, UnsupportedError U030 to U032."""
-    found = Web(equations, {}, {}, {}, Order())
-    symbols = {
-        s
-        for q in equations
-        for r in (*q.ranges, *series_ranges(q.value))
-        for d in (r.first, r.last)
-        for s in d.symbols()
-    }
+    scopes = [(*q.ranges, *series_ranges(q.value)) for q in equations]
+    ends = frozenset(s for scope in scopes for r in scope for d in (r.first, r.last) for s in d.symbols())
+    sizes = {s for q in equations for x in (q.var, *postorder(q.value)) for d in dims_in(x) for s in d.symbols()}
+    found = Web(equations, {}, {}, {}, Order(), ends, ends | sizes | {r.letter for scope in scopes for r in scope})
     for n, q in enumerate(equations):
         with _about(equations, n):
-            scope = _scope(q)
+            scope = _scope(scopes[n])
             _left(q)
         found.makers.setdefault(family(q.var), []).append(n)
         for x in dict.fromkeys(e for e in postorder(q.value) if is_var(e)):
             with _about(equations, n):
                 for entry in index_of(x):
-                    _readable(x, entry, scope, symbols)
+                    _readable(x, entry, scope, ends)
             found.uses.setdefault(family(x), []).append(Use(x, n, tuple(r for r in scope if _speaks(x, r))))
     inputs: dict[str, list[Ref]] = {}
     for m in filter(None, map(ref, members)):
@@ -136,9 +146,8 @@ def _alike(w: Web) -> None:
                              ).of(user_of(w.equations, n))  # fmt: skip
 
 
-def _scope(q: Equation) -> tuple[Range, ...]:
+def _scope(scope: tuple[Range, ...]) -> tuple[Range, ...]:
     """All ranges of an equation, its own and those of its sums: one range for each letter."""
-    scope = (*q.ranges, *series_ranges(q.value))
     letters = [r.letter for r in scope]
     twice = next((x for x in letters if letters.count(x) > 1), None)
     if twice is not None:
@@ -151,14 +160,14 @@ def _speaks(x: Expr, r: Range) -> bool:
     return any(r.letter in d.symbols() for d in index_of(x))
 
 
-def _readable(x: Expr, entry: Dim, scope: Sequence[Range], symbols: set[str]) -> None:
+def _readable(x: Expr, entry: Dim, scope: Sequence[Range], ends: frozenset[str]) -> None:
     name = x.attrs[0]
     step = steps_of(entry)
     if step is None:
         raise UnsupportedError("U030", f"the index {entry} of {name} is not a letter plus a number",
                                expected="a constant distance, such as k-1 or t+2",
                                hint="gradients go the way back along every use, and only constant distances have a way back")  # fmt: skip
-    if step[0] is not None and step[0] not in {r.letter for r in scope} | symbols:
+    if step[0] is not None and step[0] not in {r.letter for r in scope} | ends:
         raise ParseError("P043", f"the index {step[0]} of {name} has no range", expected=f"the letter of a range, as in `for {step[0]} = 1..L` behind the equation, or the end of one")  # fmt: skip
 
 
@@ -204,14 +213,7 @@ def _closed(m: Ref, w: Web) -> bool:
 def _free(d: Dim, w: Web) -> bool:
     """A letter that stands for any value, as in `h[l,0] : n[l]`."""
     step = steps_of(d)
-    ends = {
-        s
-        for q in w.equations
-        for r in (*q.ranges, *series_ranges(q.value))
-        for e in (r.first, r.last)
-        for s in e.symbols()
-    }
-    return step is not None and step[0] is not None and step[0] not in ends
+    return step is not None and step[0] is not None and step[0] not in w.ends
 
 
 def _given_box(m: Ref, w: Web, f: str) -> Box:
@@ -261,7 +263,7 @@ def _advances(w: Web) -> None:
     """Every circle of equations moves the index, and always the same way (Karp, Miller and Winograd 1967)."""
     families = list(w.makers)
     place = {f: k for k, f in enumerate(families)}
-    edges: list[tuple[int, int, tuple[int | None, ...], Use]] = []  # (user, used, distance in each index)
+    edges: list[Edge] = []
     needs: list[set[int]] = [set() for _ in families]
     for f, uses in w.uses.items():
         for u in uses:
@@ -272,11 +274,11 @@ def _advances(w: Web) -> None:
     circle = components(needs)
     for c in set(circle):
         mine = [e for e in edges if circle[e[0]] == circle[e[1]] == c]
-        if not mine:
+        if not mine or _along_one_letter(w, mine):
             continue
         for _, _, distance, use in mine:
             if None in distance or not distance:
-                if not distance or not w.equations[use.by].ranges:
+                if not index_of(use.of) or not w.equations[use.by].ranges:
                     raise _stuck(w, mine)
                 raise UnsupportedError(
                     "U031",
@@ -294,6 +296,36 @@ def _advances(w: Web) -> None:
             raise _stuck(w, mine)
 
 
+def _along_one_letter(w: Web, edges: Sequence[Edge]) -> bool:
+    """Whether one letter, standing at some place in the index of every family of the circle, moves on, and the same way."""
+    lefts = [index_of(w.equations[u.by].var) for _, _, _, u in edges]
+    first = edges[0][0]
+    for start in range(len(lefts[0])):
+        place: dict[int, int] = {first: start}
+        for _ in edges:
+            for (user, used, _, u), left in zip(edges, lefts, strict=True):
+                if user in place and used not in place:
+                    _same_letter(left[place[user]], index_of(u.of), place, used)
+                elif used in place and user not in place:
+                    _same_letter(index_of(u.of)[place[used]], left, place, user)
+        if all(user in place and used in place for user, used, _, _ in edges):
+            line = [(user, used, ((left[place[user]] - index_of(u.of)[place[used]]).constant,), u)
+                    for (user, used, _, u), left in zip(edges, lefts, strict=True)]  # fmt: skip
+            if all(d is not None for _, _, (d,), _ in line) and any(
+                _forward(len(w.makers), line, (s,)) for s in (1, -1)
+            ):
+                return True
+    return False
+
+
+def _same_letter(entry: Dim, index: Sequence[Dim], place: dict[int, int], of: int) -> None:
+    """The place of the letter of `entry` in another index, where there is exactly one."""
+    letter = (steps_of(entry) or (None, 0))[0]
+    found = [k for k, x in enumerate(index) if letter is not None and (steps_of(x) or (None, 0))[0] == letter]
+    if len(found) == 1:
+        place[of] = found[0]
+
+
 def _distance(left: tuple[Dim, ...], used: tuple[Dim, ...]) -> tuple[int | None, ...]:
     """How far behind the defined member the used one is, in each index; None where that is not a constant."""
     if len(left) != len(used):
@@ -301,9 +333,7 @@ def _distance(left: tuple[Dim, ...], used: tuple[Dim, ...]) -> tuple[int | None,
     return tuple((a - b).constant for a, b in zip(left, used, strict=True))
 
 
-def _forward(
-    count: int, edges: Sequence[tuple[int, int, tuple[int | None, ...], Use]], weight: tuple[int, ...]
-) -> bool:
+def _forward(count: int, edges: Sequence[Edge], weight: tuple[int, ...]) -> bool:
     """Whether every circle has a positive distance in this order of the indices (Bellman-Ford on scaled distances)."""
     scale = len(edges) + 1
     far = [0] * count
@@ -321,7 +351,7 @@ def _forward(
     return False
 
 
-def _stuck(w: Web, edges: Sequence[tuple[int, int, tuple[int | None, ...], Use]]) -> PullbackError:
+def _stuck(w: Web, edges: Sequence[Edge]) -> PullbackError:
     names = list(dict.fromkeys(user_of(w.equations, e[3].by) for e in edges))
     return ParseError(
         "P005",

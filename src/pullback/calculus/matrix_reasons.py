@@ -11,7 +11,7 @@ from ..step import Why
 from .core import Equation
 from .derivation import Derivation
 from .simplify import tidy
-from .stacked import Diag, Form, Kron, Leaf, Named, Product, Sum
+from .stacked import Diag, Form, Kron, Leaf, Product, Scaled, Sum, Turned
 
 __all__ = ["chain_why", "has_kron", "letters_of", "reason", "turn_why", "value_reason"]
 
@@ -32,11 +32,18 @@ def letters_of(d: Derivation) -> dict[str, str]:
 
 
 def has_kron(f: Form) -> bool:
-    inside = f.factors if isinstance(f, Product) else tuple(p for _, p in f.parts) if isinstance(f, Sum) else (f,)
-    flat = [y for x in inside for y in (x.factors if isinstance(x, Product) else (x,))]
-    return any(
-        isinstance(getattr(x, "of", x) if not isinstance(x, Named) else x, Kron) or isinstance(x, Kron) for x in flat
-    )
+    stack: list[Form] = [f]
+    while stack:
+        match stack.pop():
+            case Kron():
+                return True
+            case Product(inside):
+                stack += inside
+            case Sum(parts):
+                stack += [p for _, p in parts]
+            case Scaled(_, of) | Turned(of):
+                stack.append(of)
+    return False
 
 
 def _is_diagonal(f: Form) -> bool:

@@ -11,19 +11,20 @@ from dataclasses import dataclass, replace
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
-from ..algebra.indexed import at, at_shape, letters_of, ref, spelled, steps_of
+from ..algebra.indexed import at, at_shape, letters_of, ref, solved, spelled, steps_of
 from ..algebra.ops.arithmetic import added, rational
 from ..algebra.ops.free import gradient, increment, is_var, var
 from ..algebra.ops.series import series, series_ranges
 from ..algebra.ops.structure import zeros
 from ..algebra.ranges import Box, Cells, Order, Range
+from ..errors import UnsupportedError
 from ..step import Claim, Step, Why
 from .axes import axes_notes
 from .conventions import other_axes
 from .core import Definition, Equation, elaborate
 from .derivation import Backward, Derivation
 from .derive import Sweep, shortened, start
-from .loops import Web, box_of, family, index_of, known_boxes, web
+from .loops import Web, box_of, family, index_of, known_boxes, user_of, web
 from .simplify import simplify
 from .transpose import bare, pairing
 
@@ -31,6 +32,7 @@ __all__ = [
     "Contribution",
     "Recurrence",
     "alone",
+    "binders",
     "derive_recurrence",
     "frame",
     "member",
@@ -155,12 +157,14 @@ def _eliminate(sweep: _Sweep, d: Recurrence, n: int, q: Equation, moving: set[st
     for of, parts in sweep.pending.items():
         for H, last in parts:
             step = by_id[last]
-            binders = _binders(step.right) if step.kind == "move" else ()
-            d.contributions.append(Contribution(of, H, last, n, (*q.ranges, *binders)))
+            d.contributions.append(
+                Contribution(of, H, last, n, (*q.ranges, *(binders(step.right) if step.kind == "move" else ())))
+            )
     sweep.pending.clear()
 
 
-def _binders(pair: Expr) -> tuple[Range, ...]:
+def binders(pair: Expr) -> tuple[Range, ...]:
+    """The ranges of the sums over letters in front of an expression."""
     found = []
     while pair is not bare(pair):
         found.append(Range(*pair.attrs))
@@ -198,7 +202,7 @@ def _collect(sweep: _Sweep, d: Recurrence, f: str, auxiliary: bool) -> None:
             index = index_of(active[0].of)
             _region(sweep, d, active, index, tuple(r for r in active[0].ranges if _in_index(r, index)), auxiliary)
         else:
-            index, ranges = frame(active, cell)
+            index, ranges = frame(d.web, active, cell)
             _region(sweep, d, active, index, ranges, auxiliary)
 
 
@@ -219,8 +223,16 @@ def _own_frame(w: Web, c: Contribution, cell: Box) -> bool:
     return index_of(c.of) in defined or all(s[0] not in letters or not s[1] for s in steps)
 
 
-def frame(active: Sequence[Contribution], cell: Box) -> tuple[tuple[Dim, ...], tuple[Range, ...]]:
-    """An index for the members of the cell: a letter for each range, a number for a single value."""
+def frame(w: Web, active: Sequence[Contribution], cell: Box) -> tuple[tuple[Dim, ...], tuple[Range, ...]]:
+    """An index for the members of the cell: a letter for each range, a number for a single value. Raises UnsupportedError U030."""
+    for c in active:
+        running = [x for x, _ in filter(None, map(steps_of, index_of(c.of))) if x in {r.letter for r in c.ranges}]
+        twice = next((x for x in running if running.count(x) > 1), None)
+        if twice is not None:  # its box holds members that it does not reach
+            raise UnsupportedError("U030", f"the letter {twice} stands twice in the index of {c.of.attrs[0]}",
+                                   expected="one letter for each place of an index, where members are used in several ways",
+                                   hint=f"the members reached are a diagonal: make them a family with the one index {twice}"
+                                   ).of(user_of(w.equations, c.by))  # fmt: skip
     index: list[Dim] = []
     ranges: list[Range] = []
     for k, (first, last) in enumerate(cell):
@@ -229,22 +241,20 @@ def frame(active: Sequence[Contribution], cell: Box) -> tuple[tuple[Dim, ...], t
             continue
         letters = [s[0] for c in active if (s := steps_of(index_of(c.of)[k])) and s[0] in {r.letter for r in c.ranges}]
         taken = {r.letter for r in ranges}
-        letter = next((x for x in letters if x is not None and x not in taken), f"k{k}")
+        letter = next((x for x in letters if x is not None and x not in taken), None) or w.fresh([f"k{k}"])
         index.append(Dim.symbol(letter))
         ranges.append(Range(letter, first, last))
     return tuple(index), tuple(ranges)
 
 
-def moved_to(c: Contribution, index: Sequence[Dim]) -> tuple[Expr, tuple[Range, ...]]:
+def moved_to(w: Web, c: Contribution, index: Sequence[Dim]) -> tuple[Expr, tuple[Range, ...]]:
     """The contribution to the member at `index`, and the ranges that it is still to be summed over."""
     bind = _letters(c, index)
     rest = [r for r in c.ranges if r.letter not in bind]
-    clash = {s for d in index for s in d.symbols()}
+    taken = {s for d in index for s in d.symbols()}
     renamed: list[Range] = []
     for r in rest:
-        letter = r.letter
-        while letter in clash:
-            letter += "2"
+        letter = w.fresh([f"{r.letter}{n}" for n in range(2, 10)]) if r.letter in taken else r.letter
         if letter != r.letter:
             bind[r.letter] = Dim.symbol(letter)
         renamed.append(Range(letter, r.first, r.last))
@@ -290,12 +300,8 @@ def within(inner: Box, outer: Box) -> bool:
 
 def _letters(c: Contribution, index: Sequence[Dim]) -> dict[str, Dim]:
     """What the letters of the use are at the member with this index."""
-    bind: dict[str, Dim] = {}
-    for mine, wanted in zip(index_of(c.of), index, strict=True):
-        step = steps_of(mine)
-        if step is not None and step[0] is not None and step[0] in {r.letter for r in c.ranges}:
-            bind[step[0]] = wanted - Dim.number(step[1])
-    return bind
+    letters = {r.letter for r in c.ranges}
+    return {k: x for k, x in solved(index_of(c.of), index).items() if k in letters}
 
 
 def summed(e: Expr, ranges: Sequence[Range]) -> Expr:
@@ -309,19 +315,15 @@ def member(like: Expr, index: Sequence[Dim]) -> Expr:
     found = ref(like.attrs[0])
     if found is None:
         return like
-    bind: dict[str, Dim] = {}
-    for mine, wanted in zip(found.index, index, strict=True):
-        step = steps_of(mine)
-        if step is not None and step[0] is not None:
-            bind[step[0]] = wanted - Dim.number(step[1])
-    return var(spelled(found.family, index), at_shape(like.shape, bind))
+    return var(spelled(found.family, index), at_shape(like.shape, solved(found.index, index)))
 
 
 def _region(sweep: _Sweep, d: Recurrence, active: Sequence[Contribution], index: Sequence[Dim],
             ranges: tuple[Range, ...], auxiliary: bool) -> None:  # fmt: skip
     lettered = next((c for c in active if letters_of(c.of)), active[0])
     v = member(lettered.of, index)
-    moved = [moved_to(c, index) for c in active]
+    assert d.web is not None
+    moved = [moved_to(d.web, c, index) for c in active]
     premises = tuple(c.step for c in active)
     paired = added([summed(pairing(H, increment(v)), rest) for H, rest in moved])
     whole = added([summed(H, rest) for H, rest in moved])

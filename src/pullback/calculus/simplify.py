@@ -58,7 +58,7 @@ def _nodes(e: Expr) -> int:
 
 
 def simplify(e: Expr) -> tuple[Expr, Rules]:
-    """The cheapest of: `e` tidied, its meaning in matrix notation, its meaning as index sums."""
+    """The cheaper of `e` tidied and its meaning: in matrix notation, or as index sums where there is none."""
     best, rules = tidy(e)
     if _nodes(best) > _HEAVY:
         return best, rules

@@ -17,7 +17,7 @@ from ..algebra.ops.matrix import diag, eye, transpose
 from ..algebra.ops.structure import concat, zeros
 from .simplify import simplify
 
-__all__ = ["Diag", "Entries", "Form", "Kron", "Leaf", "Named", "Product", "Scaled", "Sum", "Turned", "column", "extent",
+__all__ = ["Diag", "Entries", "Form", "Kron", "Leaf", "Named", "Product", "Scaled", "Sum", "Turned", "extent",
            "kron", "leaf", "product", "row", "rows_first", "turned"]  # fmt: skip
 
 
@@ -101,10 +101,6 @@ Form = Leaf | Turned | Kron | Diag | Scaled | Product | Sum | Named | Entries
 def leaf(e: Expr) -> Form:
     """The expression as a column: stacked when it has several axes."""
     return Leaf(e, "vec" if e.order > 1 else "plain")
-
-
-def column(e: Expr) -> Form:
-    return leaf(e)
 
 
 def row(e: Expr) -> Form:

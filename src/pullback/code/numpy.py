@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from importlib import import_module
 from itertools import product
 from typing import Any
@@ -31,6 +32,15 @@ def _numpy() -> Any:
         return import_module("numpy")
     except ImportError as why:
         raise UnsupportedError("U020", "evaluating needs NumPy", hint="pip install 'pullback[numpy]'") from why
+
+
+def _float(x: Fraction | int) -> float:
+    """Raises UnsupportedError U040."""
+    try:
+        return float(x)
+    except OverflowError:
+        raise UnsupportedError("U040", "a number of the program is too large for float64",
+                               expected="numbers below 1.8e308") from None  # fmt: skip
 
 
 class _Run:
@@ -61,9 +71,9 @@ class _Run:
         total: Any = 0.0
         for m in meanings:
             if m.power != 1:
-                return args[0] ** float(m.power)
+                return args[0] ** _float(m.power)
             parts = [args[k] for k in m.slots] + [self.value(x) for x in m.extra]
-            scale = float(m.scale)
+            scale = _float(m.scale)
             for d in m.times:
                 scale *= d.value(self.sizes)
             for d in m.over:
@@ -104,10 +114,14 @@ class _Run:
 
 def _entrywise(np: Any, given: tuple[Function, ...], orders: tuple[int, ...], args: list[Any], name: str) -> Any:
     order = sum(orders)
-    if len(given) > order and len(orders) == 1:
+    if order == 0 or (len(given) > order and len(orders) == 1):
         return np.asarray(given[order](*args), dtype=float)
-    if order == 0:
-        return np.asarray(given[0](*args), dtype=float)
+    if order == 1 and len(given) > 1:
+        found = given[1](*args)
+        if not isinstance(found, tuple) or len(found) != len(orders):
+            raise UnsupportedError("U021", f"the derivative that is given for {name} is no tuple of {len(orders)} arrays",
+                                   expected=f"the partial derivatives of {name}, one for each argument")  # fmt: skip
+        return np.asarray(found[orders.index(1)], dtype=float)
     if order > 1:
         raise UnsupportedError(
             "U021",

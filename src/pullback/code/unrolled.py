@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -39,9 +40,7 @@ def evaluate_unrolled(
     defined = {v for v, _ in equations}
     used = {x for _, value in (*equations, *pairs) for x in postorder(value)}
     inputs = sorted((x for x in used if is_var(x) and x not in defined), key=lambda x: str(x.attrs[0]))
-    flat = _flat(
-        d, ranges, ends, inputs, {x.attrs[0] for x in used if is_free_map(x) or is_free_function(x)}, functions, given
-    )
+    flat = _flat(d, ends, inputs, {x.attrs[0] for x in used if is_free_map(x) or is_free_function(x)}, functions, given)
     values = {g: Backward(_named(g, [*inputs, *defined]), value, value) for g, value in pairs}
     wanted = tuple(b.of for b in values.values() if family_of(b.of.attrs[0]) in asked)
     seed = None if d.seed is None else instantiate(d.seed, ends, {})
@@ -84,11 +83,17 @@ def _ends(
     ends: dict[str, int] = {}
     symbols = sorted(ends_of(_all_ranges(d)))
     for s in symbols:
-        if isinstance(given.get(s), int):
-            ends[s] = given[s]
+        if s in given:
+            try:
+                ends[s] = operator.index(given[s])
+            except TypeError:
+                raise ParseError(
+                    "P045", f"the end {s} of a range is no whole number", expected=f"{s}=…, an integer"
+                ) from None
+    made = {family_of(q.var.attrs[0]) for q in d.core.equations}  # of these only first members are given: no length
     for name, value in given.items():
         for box in boxes.get(name, ()):
-            if isinstance(value, Mapping) or not hasattr(value, "__len__") or len(box) != 1:
+            if name in made or isinstance(value, Mapping) or not hasattr(value, "__len__") or len(box) != 1:
                 continue
             [(first, last)] = box
             size = last - first + Dim.number(1)
@@ -109,52 +114,57 @@ def _ends(
     return ends
 
 
-def _flat(d: Derivation, boxes: Mapping[str, Sequence[tuple[tuple[Dim, Dim], ...]]], ends: Mapping[str, int], inputs: Sequence[Expr],
-          called: set[str], functions: Iterable[str], given: Mapping[str, Any]) -> dict[str, Any]:  # fmt: skip
-    """Every member by its own name. Raises ParseError P020, P021."""
+def _flat(d: Derivation, ends: Mapping[str, int], inputs: Sequence[Expr], called: set[str], functions: Iterable[str],
+          given: Mapping[str, Any]) -> dict[str, Any]:  # fmt: skip
+    """Every member by its own name. Raises ParseError P020, P021, P045."""
     words = {family_of(x.attrs[0]) for x in inputs} | set(map(family_of, functions)) | set(ends)
     for name in given:
         if name not in words:
             close = nearest(name, sorted(words))
             raise ParseError("P021", f"{name} is not an input of this program",
                              hint=f"did you mean {close}?" if close else f"the inputs are {', '.join(sorted(words))}")  # fmt: skip
-    flat: dict[str, Any] = {}
+    members: dict[str, dict[str, tuple[int, ...]]] = {}  # family -> name -> index, empty for a plain name
     for name in [*(str(x.attrs[0]) for x in inputs), *sorted(called)]:
         member = ref(name)
-        family = family_of(name)
+        members.setdefault(family_of(name), {})[name] = tuple(i.constant or 0 for i in member.index) if member else ()
+    flat: dict[str, Any] = {}
+    for family, named in members.items():
         if family not in given:
             raise ParseError("P020", f"nothing is given for {family}", expected=f"{family}=…")
         value = given[family]
-        if member is None or (name in called and (callable(value) or _is_function(value))):
-            flat[name] = value
-            continue
-        index = tuple(i.constant or 0 for i in member.index)
-        flat[name] = _entry(family, value, index, boxes.get(family, ()), ends)
+        one = (callable(value) or _is_function(value)) and named.keys() <= called
+        if not one and any(named.values()):
+            firsts = tuple(map(min, zip(*named.values(), strict=True)))
+            lasts = tuple(map(max, zip(*named.values(), strict=True)))
+            if hasattr(value, "__len__") and not isinstance(value, Mapping) and len(value) != lasts[0] - firsts[0] + 1:
+                raise ParseError("P045", f"{family} has {len(value)} members, {lasts[0] - firsts[0] + 1} are asked for",
+                                 expected=f"{_spelled(family, firsts)} to {_spelled(family, lasts)}, where "
+                                 + ", ".join(f"{s} = {n}" for s, n in ends.items()),
+                                 hint="or a mapping from index to array")  # fmt: skip
+        for name, index in named.items():
+            flat[name] = value if one or not index else _entry(family, value, index, firsts)
     return flat
 
 
-def _entry(
-    family: str,
-    value: Any,
-    index: tuple[int, ...],
-    boxes: Sequence[tuple[tuple[Dim, Dim], ...]],
-    ends: Mapping[str, int],
-) -> Any:
+def _spelled(family: str, index: Sequence[int]) -> str:
+    return spelled(family, [Dim.number(i) for i in index])
+
+
+def _entry(family: str, value: Any, index: tuple[int, ...], firsts: Sequence[int]) -> Any:
+    """One member out of a mapping, or out of a sequence that starts at the first index. Raises ParseError P020."""
     if isinstance(value, Mapping):
         for key in (index, index[0] if len(index) == 1 else index):
             if key in value:
                 return value[key]
-        raise ParseError("P020", f"no array is given for {spelled(family, [Dim.number(i) for i in index])}",
+        raise ParseError("P020", f"no array is given for {_spelled(family, index)}",
                          expected=f"a mapping with the key {index[0] if len(index) == 1 else index}")  # fmt: skip
-    firsts = [min(b[k][0].value(ends) for b in boxes) for k in range(len(index))] if boxes else [1] * len(index)
-    for k, i in enumerate(index):
+    for i, first in zip(index, firsts, strict=True):
         try:
-            value = value[i - firsts[k]] if i >= firsts[k] else None
+            value = value[i - first]
         except (IndexError, TypeError):
-            value = None
-        if value is None:
-            raise ParseError("P020", f"no array is given for {spelled(family, [Dim.number(i) for i in index])}",
-                             expected=f"a sequence that starts at index {firsts[k]}, or a mapping from index to array")  # fmt: skip
+            raise ParseError("P020", f"no array is given for {_spelled(family, index)}",
+                             expected=f"a sequence that starts at {_spelled(family, firsts)}, or a mapping from index to array"
+                             ) from None  # fmt: skip
     return value
 
 
