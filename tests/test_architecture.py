@@ -346,7 +346,6 @@ KNOWS_OPS: dict[str, str] = {
     "pullback.proof.mutants": "⊙ for a product: a lost factor of ⊙ is not that of a sum",
     "pullback.proof.functional": "identities of particular functions, as exp(a + b) = exp(a) exp(b), are about particular functions",
     "pullback.proof.mistakes": "what people do wrong with diagonals and the identity",
-    "pullback.proof.adequacy": "constants whose index sums are sizes",
 }
 
 

@@ -87,7 +87,7 @@ def test_wrt_chooses_the_gradients(call) -> None:
 def test_target_chooses_the_scalar(call) -> None:
     text = "p = sum(x); q = xᵀ x"
     assert "∇x  = 1_m" in call("derive", "-e", text, "--target", "p")[1]
-    assert "∇x  = 2 x" in call("derive", "-e", text)[1].replace("x + x", "2 x")
+    assert "∇x  = 2 x" in call("derive", "-e", text)[1]
 
 
 def test_dialect_says_what_a_star_is(call) -> None:

@@ -137,9 +137,8 @@ def code_of(name: str) -> str:
 
 def wrong_equations() -> str:
     """How many mechanically wrong equations of the layer the shapes would let through."""
-    from mutants import problem_of
 
-    p = problem_of(pb.derive(example("layer")))
+    p = pb.derive(example("layer")).problem
     counts = trial(p, different(p))
     return (
         f"Of {counts.total} mechanically wrong versions of these equations (a factor dropped, swapped or transposed, ⊙ for a product, "

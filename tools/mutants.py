@@ -11,8 +11,6 @@ import sys
 from pathlib import Path
 
 import pullback
-from pullback.language.program import Program
-from pullback.proof.final import Problem
 from pullback.proof.mutants import Counts, alike, different, trial
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -56,30 +54,13 @@ BUILT_IN = {
 SETTINGS = ("all sizes 1", "all sizes 3", "all sizes different", "different, f(t) = t")
 
 
-def problem_of(derived: pullback.Derived) -> Problem:
-    """What FINAL is asked about a derived program."""
-    d, program = derived.derivation, derived.program
-    assert isinstance(program, Program)
-    last = [q.var for q in program.equations].index(d.target)
-    return Problem(
-        forward=[(q.var, q.rhs) for q in program.equations[: last + 1]],
-        helpers=[(q.var, q.value) for q in d.core.equations if q.auxiliary],
-        backward=[(b.of, b.value) for b in d.backward],
-        target=d.target,
-        seed=d.seed,
-        inputs=d.inputs,
-        probed=[b.of for b in d.backward if not b.auxiliary],
-        facts=program.facts,
-    )
-
-
 def lines(text: str) -> str:
     return "\n".join(line.strip() for line in text.strip().splitlines())
 
 
 def trials(text: str) -> list[Counts]:
     """One count for each of SETTINGS."""
-    p = problem_of(pullback.derive(text))
+    p = pullback.derive(text).problem
     sizes = different(p)
     return [trial(p, alike(p, 1)), trial(p, alike(p, 3)), trial(p, sizes), trial(p, sizes, identity=True)]
 

@@ -38,7 +38,7 @@ from .readback import kinds_of, read_back
 from .readings import PARTS, prepare, readable
 from .show import notation
 from .show.names import SCHEMES, ascii_name
-from .show.page import render
+from .show.page import LEVELS, render
 from .show.record import ALL, record
 from .step import Evidence, Step
 
@@ -117,9 +117,13 @@ class Derived:
         return record(self.derivation, header, parts)
 
     @cached_property
+    def problem(self) -> Problem:
+        """The program and its gradients as FINAL compares them; of a program without an index."""
+        return _problem(self.derivation, self.program)
+
+    @cached_property
     def _why_not(self) -> dict[str, WhyNot | str]:
-        shown = [b.of for b in self.derivation.backward if not b.auxiliary]
-        return why_not(_problem(self.derivation, self.program), shown)
+        return why_not(self.problem, [b.of for b in self.derivation.backward if not b.auxiliary])
 
     def _render(
         self,
@@ -133,7 +137,18 @@ class Derived:
         **view: Any,
     ) -> str:
         readable(self.derivation, style)
-        parts = set(PARTS.get(style, ())) | ({"numbers"} if numbers else set())
+        parts = set(PARTS.get(style, ()))
+        if level not in LEVELS:
+            raise ParseError("P030", f"level cannot be {level!r:.20}", expected="1, 2, 3 or 4")
+        for given, asked, part in (
+            (numbers, "numbers", "scalar"),
+            (view.get("layout") == "denominator", "layout", "jacobian"),
+        ):
+            if given and style in PARTS and part not in parts:
+                raise ParseError(
+                    "P030", f"{asked} is of the style {part}, and the style is {style}", hint=f"--style {part}, or all"
+                )
+        parts |= {"numbers"} if numbers else set()
         parts |= {"why"} if level >= 3 else set()
         parts |= {"index"} if level >= 3 and names != "delta" else set()  # δ is Kronecker's in the index derivation
         parts |= {"why", "entries", "why_not"} if level >= 4 else set()
@@ -175,8 +190,9 @@ class Derived:
     def to_json(self, indent: int | None = 1, *, names: str = "nabla", sizes: Mapping[str, int] | None = None) -> str:
         """The record; entries are written out at `sizes` where they are given.
 
-        `names="delta"` leaves the index derivation out, where δ is the Kronecker symbol."""
-        parts = ALL - {"index"} if names == "delta" else ALL
+        `names="delta"` leaves the index derivation out, where δ is the Kronecker symbol, and `names="partial"` the
+        Jacobians, where ∂E/∂x is one of them."""
+        parts = ALL - {"delta": {"index"}, "partial": {"jacobian"}}.get(names, set())
         plain = names == "nabla" and not sizes
         found = self.record if plain else self._record(parts, names, sizes)
         return json.dumps(found, ensure_ascii=False, indent=indent)
@@ -235,7 +251,7 @@ def derive(
     if any(d.ranges or series_ranges(d.value) for d in definitions):
         return _recurrence(program, definitions, goal, seed, wrt, progress)
     sampled(program.facts, program.inputs)
-    derivation = sweep(definitions, program.inputs, goal, _wanted(program, wrt, goal), seed=seed, facts=program.facts)
+    derivation = sweep(definitions, program.inputs, goal, _wanted(program, wrt), seed=seed, facts=program.facts)
     derivation.steps = list(_checked(derivation.steps, progress))
     printed = read_back(derivation, program)
     return Derived(program, derivation, [*confirm(_problem(derivation, program)), printed])
@@ -339,7 +355,7 @@ def _nothing_free() -> NoReturn:
                      hint="use a name that is not defined, as in E = ‖x‖², or name one with --wrt")  # fmt: skip
 
 
-def _wanted(program: Program, wrt: Sequence[str] | None, goal: Expr) -> list[Expr]:
+def _wanted(program: Program, wrt: Sequence[str] | None) -> list[Expr]:
     names = list(wrt) if wrt else list(program.wrt)
     if not names:
         names = [v.attrs[0] for v in program.inputs if v.attrs[0] not in program.constants]
@@ -381,6 +397,5 @@ def _header(program: Program, evidence: Sequence[Evidence]) -> dict[str, Any]:
         "assumptions": list(program.assumptions),
         "functions": {f: str(k) for f, k in kinds_of(program).items()},
         "surface": {q.name: q.surface for q in program.equations},
-        "notes": {q.name: list(q.notes) for q in program.equations if q.notes},
         "final": [{"level": e.level, "detail": e.detail, "data": dict(e.data)} for e in evidence],
     }

@@ -20,7 +20,7 @@ from .pictures import format_of, read_sizes
 from .proving import Proof, prove
 from .show.draw.picture import FORMATS, WHAT
 from .show.names import SCHEMES
-from .show.page import LAYOUTS, STYLES
+from .show.page import LAYOUTS, LEVELS, STYLES
 
 __all__ = ["main"]
 
@@ -120,7 +120,7 @@ def _parser() -> _Parser:
         help="pairing: ⟨G, L d⟩ = ⟨L*G, d⟩; jacobian: matrices; index: entries and δ; scalar: one number at a time; "
         "diagram: networks, one node removed; all of them",
     )
-    d.add_argument("--level", type=int, choices=(1, 2, 3, 4), default=2, metavar="1|2|3|4",
+    d.add_argument("--level", type=int, choices=LEVELS, default=2, metavar="1|2|3|4",
                    help="1 frontier lines, 2 with rules, 3 with proofs and WHY, 4 with entries at small sizes")  # fmt: skip
     d.add_argument("--names", choices=SCHEMES, default="nabla",
                    help="what gradients are called: ∇z, ∇_z E, ∂E/∂z, z̄, δz, grad_z")  # fmt: skip
@@ -191,6 +191,7 @@ def _compare(args: argparse.Namespace) -> int:
         text, name = _read(argparse.Namespace(file=file, equations=None))
         sides.append(derive(text, name=name))
     found = compare(sides[0], sides[1], args.where)
+    _echo(found.record["assumptions"], not args.out)
     _write(_formatted(found, args), args.out)
     return 0
 
@@ -208,14 +209,14 @@ def _prove(args: argparse.Namespace) -> int:
         args.file, args.equations = None, args.file
     text, name = _read(args)
     found = prove(text, name="<claim>" if name == "<-e>" else name, dialect=args.dialect)
-    _echo(found.claims.program.assumptions, args.out)
+    _echo(found.claims.program.assumptions, not args.out)
     _write(_formatted(found, args), args.out)
     return {True: 0, False: 1, None: 4}[found.holds]
 
 
-def _echo(assumptions: Sequence[str], out: str | None) -> None:
-    """What was assumed, on stderr; on a terminal it stands in the text itself."""
-    if out or not sys.stdout.isatty():
+def _echo(assumptions: Sequence[str], seen: bool) -> None:
+    """What was assumed, on stderr, unless it is `seen` in the text itself on a terminal."""
+    if not (seen and sys.stdout.isatty()):
         for line in assumptions:
             print(f"assumed: {line}", file=sys.stderr)
 
@@ -296,12 +297,12 @@ def _progress() -> Callable[[str, float], None] | None:
     return show
 
 
-def _derived(args: argparse.Namespace) -> Derived:
-    """The derivation of the program that the arguments name; assumptions are echoed where they cannot be seen."""
+def _derived(args: argparse.Namespace, seen: bool = True) -> Derived:
+    """The derivation of the program that the arguments name; assumptions are echoed where they are not `seen`."""
     text, name = _read(args)
     wrt = _names(args.wrt) if args.wrt is not None else None
     d = derive(text, wrt=wrt, target=args.target, name=name, dialect=args.dialect, progress=_progress())
-    _echo(d.program.assumptions, args.out)
+    _echo(d.program.assumptions, seen and not args.out)
     return d
 
 
@@ -315,7 +316,7 @@ def _derive(args: argparse.Namespace) -> int:
 def _draw(args: argparse.Namespace) -> int:
     format = format_of(args.out, args.format)
     sizes = None if args.sizes is None else read_sizes(args.sizes)
-    _write(_derived(args).draw(args.what, format, sizes).rstrip("\n"), args.out)
+    _write(_derived(args, seen=False).draw(args.what, format, sizes).rstrip("\n"), args.out)
     return 0
 
 

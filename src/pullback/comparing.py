@@ -36,7 +36,8 @@ class Comparison(Shown):
     @cached_property
     def record(self) -> dict[str, Any]:
         """Everything that is shown, as plain data (docs/record.md)."""
-        return comparison_record(_written(self.first), self._shown, self.steps)
+        assumed = dict.fromkeys(a for d in (self.first, self.second) for a in d.program.assumptions)
+        return comparison_record(_written(self.first), self._shown, self.steps, list(assumed))
 
 
 def compare(first: str | Derived, second: str | Derived, where: str = "") -> Comparison:

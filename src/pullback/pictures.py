@@ -20,7 +20,7 @@ _MOST = 99
 
 
 def chosen(kind: str, word: str, known: Sequence[str]) -> str:
-    """The word, if it is one of those known. Raises ParseError P032."""
+    """The word, if it is one of those known. Raises ParseError P030."""
     if word in known:
         return word
     close = nearest(str(word), known)
@@ -33,7 +33,7 @@ def chosen(kind: str, word: str, known: Sequence[str]) -> str:
 
 
 def format_of(out: str | None, format: str | None) -> str:
-    """The format asked for, else the one that the name of the file says, else SVG. Raises ParseError P032."""
+    """The format asked for, else the one that the name of the file says, else SVG. Raises ParseError P030."""
     if format is not None:
         return chosen("format of a picture", format, FORMATS)
     suffix = PurePath(out).suffix.lower() if out else ""

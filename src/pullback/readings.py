@@ -106,6 +106,9 @@ def readable(d: Derivation, style: str) -> None:
 def prepare(d: Derivation, parts: Collection[str], sizes: Mapping[str, int] | None = None) -> None:
     """Make and check the readings that a record with these parts shows, entries at these sizes. Raises CheckFailed."""
     if isinstance(d, Recurrence):
+        if sizes:
+            raise UnsupportedError("U035", "sizes cannot be chosen for every value of an index at once",
+                                   hint="leave --sizes out, or derive one layer: the equations without `for`")  # fmt: skip
         if "index" in parts:
             _index(d)
         return

@@ -1,6 +1,7 @@
 """The record holds everything that is shown; pages read nothing else."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import pullback as pb
 from pullback.algebra.dims import Dim
 from pullback.algebra.expr import Expr
 from pullback.algebra.ops.arithmetic import rational
@@ -22,7 +24,7 @@ from pullback.calculus.derive import derive
 from pullback.calculus.diagram import diagrams
 from pullback.errors import CheckFailed
 from pullback.show.page import render
-from pullback.show.record import dumps, record
+from pullback.show.record import record
 from pullback.step import Evidence
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "record.schema.json").read_text(encoding="utf-8"))
@@ -129,7 +131,7 @@ def test_schema_with_the_real_validator() -> None:
 @pytest.mark.parametrize("format", ["text", "markdown", "latex"])
 def test_a_record_from_a_file_prints_the_same(name: str, style: str, format: str) -> None:
     one = made(name)
-    again = json.loads(dumps(one))
+    again = json.loads(json.dumps(one, ensure_ascii=False))
     for level in (1, 2, 3, 4):
         page = render(one, style, format, level)
         assert page == render(again, style, format, level)
@@ -168,5 +170,19 @@ def test_roles_of_a_batch() -> None:
 
 
 def test_frontier_lines_are_bounded() -> None:
-    for block in made("shared")["blocks"]:
-        assert len(block["waiting"]) <= 6
+    """Eight products wait for their turn; six of them are shown."""
+    names = [f"{k}{k}" for k in range(1, 10)]
+    text = "\n".join([f"W{k} : (n, n)" for k in names] + ["x : n"] + [f"z{k} = W{k} x" for k in names])
+    d = pb.derive(f"{text}\nE = loss({', '.join(f'z{k}' for k in names)})")
+    first = d.record["blocks"][1]
+    assert (len(first["waiting"]), first["waiting_more"]) == (6, 2)
+
+
+def test_every_key_and_kind_is_documented() -> None:
+    """docs/record.md names what a record holds: the keys of the record, of a step, of a result, and every kind of step."""
+    said = set(re.findall(r"\w+", (Path(__file__).parents[2] / "docs" / "record.md").read_text(encoding="utf-8")))
+    for name in ("layer", "folded", "from_to", "logsumexp"):
+        r = made(name)
+        kinds = {s["kind"] for part in ("steps", "index_steps", "diagram_steps") for s in r[part]}
+        keys = {*r, *r["header"], *r["steps"][0], *r["backward"][0], *r["names"][0]}
+        assert not (kinds | keys) - said, name

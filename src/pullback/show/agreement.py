@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..proof.agreement import Agreement
-from .document import Sentence, plain
+from .document import Sentence, capital, plain
 
 __all__ = ["agreement_record", "agreement_said"]
 
@@ -33,9 +33,5 @@ def agreement_said(found: Sequence[Mapping[str, Any]]) -> Sentence:
         parts.append(f"{_HOW.get(level, level)} ({level}): {who}")
     left = ", ".join(f"{a['style']} {a['left_out']}" for a in found if a["left_out"])
     tail = f"; not compared, because not written out: {left}" if left else ""
-    text = f"READINGS: the results of {listed} were compared name by name with the table above, {total} names. {_capital('; '.join(parts))}{tail}"
+    text = f"READINGS: the results of {listed} were compared name by name with the table above, {total} names. {capital('; '.join(parts))}{tail}"
     return plain(text, text)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -24,7 +24,9 @@ Part = Head | Para | Calc | Table
 Equations = Sequence[tuple[Expr, Expr]]
 
 
-def comparison_record(first: Equations, second: Equations, steps: Sequence[Step]) -> Json:
+def comparison_record(
+    first: Equations, second: Equations, steps: Sequence[Step], assumptions: Sequence[str] = ()
+) -> Json:
     """Everything that is shown, as plain data. Steps must have their evidence."""
     taken = frozenset(
         x.attrs[0] for side in (first, second) for q in side for e in q for x in postorder(e) if is_var(x)
@@ -39,6 +41,7 @@ def comparison_record(first: Equations, second: Equations, steps: Sequence[Step]
 
     return {
         "format": COMPARISON_FORMAT,
+        "assumptions": list(assumptions),
         "first": [equation(v, e) for v, e in first],
         "second": [equation(v, e) for v, e in second],
         "steps": [
@@ -74,6 +77,7 @@ def document(record: Mapping[str, Any]) -> Document:
     for key, title in (("first", "FIRST PROGRAM"), ("second", "SECOND PROGRAM (its names have the index 2)")):
         doc.parts.append(Head(mixed(title)))
         doc.parts.append(Table(tuple((math(q["equation"]), shape(q["shape"])) for q in record[key])))
+    doc.parts += [Para(mixed(a), bullet="assumed: ") for a in record["assumptions"]]
     for kind, title in _SECTIONS:
         steps = [s for s in record["steps"] if s["kind"] == kind]
         if steps:

@@ -18,6 +18,7 @@ __all__ = [
     "Reason",
     "Sentence",
     "Table",
+    "capital",
     "join",
     "math",
     "plain",
@@ -90,7 +91,7 @@ class Calc:
 @dataclass(frozen=True, slots=True)
 class Table:
     rows: tuple[tuple[Item, ...], ...]
-    head: tuple[str, ...] = ()
+    head: bool = False  # whether the first row names the columns
     gap: int = 3
     indent: int = 4
 
@@ -114,6 +115,11 @@ class Document:
 def plain(text: str, ascii: str | None = None) -> Sentence:
     """A sentence without formulas that need typesetting."""
     return Sentence(text, text if ascii is None else ascii, text)
+
+
+def capital(text: str) -> str:
+    """The text as the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
 
 
 def math(trio: Trio) -> Cell:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from ..algebra.dims import Dim, Shape
+from ..algebra.dims import Dim, Shape, entries_of
 from ..calculus.roles import Letters
 from ..calculus.stacked import Form, Leaf, extent
 from ..proof.mistakes import Mistake
 from ..proof.stacked import Matrix
-from .arrays import array, sentence
-from .names import ascii_text
+from .names import ascii_name, ascii_text
 from .notation import Printed
-from .prose import prose_latex
+from .numbers import array
+from .prose import prose_latex, sentence
 from .stacked import written
 
 __all__ = ["mistake_record"]
@@ -69,22 +69,16 @@ def mistake_record(m: Mistake, taken: Collection[str], letters: Letters) -> dict
 
 
 def _dim(d: Dim) -> Printed:
-    return Printed(str(d), str(d), prose_latex(str(d)).replace("$", "") if not str(d).isalpha() or len(str(d)) == 1
+    return Printed(str(d), ascii_name(str(d)), prose_latex(str(d)).replace("$", "") if not str(d).isalpha() or len(str(d)) == 1
                    else rf"\mathit{{{d}}}")  # fmt: skip
 
 
 def _size(rows: Shape, cols: Shape) -> Printed:
-    sides = []
-    for shape in (rows, cols):
-        total = Dim.number(1)
-        for d in shape:
-            total = total * d
-        sides.append(_dim(total))
-    a, b = sides
+    a, b = _dim(entries_of(rows)), _dim(entries_of(cols))
     return Printed(f"{a.text} × {b.text}", ascii_text(f"{a.ascii} × {b.ascii}"), rf"{a.latex} \times {b.latex}")
 
 
 def _array(m: Matrix) -> Printed:
     if (m.rows, m.cols) == (1, 1):
-        return array((), m.entries)
-    return array((len(m.entries),), m.entries) if 1 in (m.rows, m.cols) else array((m.rows, m.cols), m.entries)
+        return array(m.entries, ())
+    return array(m.entries, (len(m.entries),) if 1 in (m.rows, m.cols) else (m.rows, m.cols))

@@ -36,14 +36,16 @@ def _clash(scheme: str, names: Iterable[str], others: Collection[str], objective
 
 
 def chosen(
-    scheme: str, names: Collection[str], functions: Collection[str], objective: str, kronecker: bool
+    scheme: str, names: Collection[str], functions: Collection[str], objective: str, parts: Collection[str]
 ) -> tuple[str, str]:
     """The scheme that is used, and why it is not the one that was asked for ("" if it is).
 
-    `kronecker` says that δ_ij stands on the page: δ never means two things.
+    `parts` are those of the page: where δ_ij stands on it, or Jacobians of the target, these signs mean nothing else.
     """
-    if scheme == "delta" and kronecker:
+    if scheme == "delta" and "index" in parts:
         return "nabla", "δ is the Kronecker symbol on this page, so the gradients are not called δ"
+    if scheme == "partial" and "jacobian" in parts:
+        return "nabla", f"∂{objective}/∂· are Jacobians on this page, so the gradients are not called so"
     word = _clash(scheme, names, [*names, *functions], objective)
     if word is not None:
         return "nabla", f"{word} is a name of the program, so no gradient is called so: they are written with ∇"

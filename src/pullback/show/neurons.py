@@ -19,7 +19,6 @@ __all__ = ["neurons"]
 MOST = 6  # neurons of one layer
 
 Json = dict[str, Any]
-_ENOUGH = 10**6
 
 
 def neurons(

@@ -82,8 +82,8 @@ class _Printer:
             found = found.replace(r"$\to$", r"}\to\texttt{")
             found = re.sub(r"\\sqrt\((\$\w+:0)\)", r"\\sqrt{\1}", found)
             if e.args:
-                return re.sub(r"(?<![\w$\\@])[A-Za-z]\w*(?:_\w+|\[[^\]]*\])", lambda m: latex_name(m[0]), found)
-            sizes = re.sub(r"(?<![\w\\])[A-Za-z]\w*(?<!_)(?:\[[^\]]*\])?", lambda m: latex_name(m[0]), found)
+                return re.sub(r"(?<![\w$\\@])[^\W\d_]\w*(?:_\w+|\[[^\]]*\])", lambda m: latex_name(m[0]), found)
+            sizes = re.sub(r"(?<![\w\\])[^\W\d_]\w*(?<!_)(?:\[[^\]]*\])?", lambda m: latex_name(m[0]), found)
             return sizes.replace("*", r"\,")
         found = re.sub(r"(\^∘?\(?)-", r"\1−", found)
         return re.sub(r"\^(−?\d+)$", lambda m: m[1].replace("−", "-").translate(_SUPERSCRIPT), found)

@@ -8,7 +8,7 @@ from typing import Any
 
 from .notation import Printed
 
-__all__ = ["array", "nested", "number", "place"]
+__all__ = ["array", "nested", "number", "place", "polynomial"]
 
 _DIGITS = 5  # of a rounded number
 
@@ -74,3 +74,28 @@ def array(values: Sequence[Any], extents: Sequence[int]) -> Printed:
         "[" + "; ".join(" ".join(s.ascii for s in row) for row in rows) + "]",
         r"\begin{bmatrix} " + r" \\ ".join(" & ".join(s.latex for s in row) for row in rows) + r" \end{bmatrix}",
     )
+
+
+def polynomial(coefficients: Sequence[Fraction], cut: bool = False) -> Printed:
+    """c₀ + c₁ h + c₂ h²; with dots when higher powers were left out."""
+    made: list[Printed] = []
+    for k, c in enumerate(coefficients):
+        if not c and (k or len(coefficients) > 1):
+            continue
+        size, power = number(abs(c)), _power(k)
+        body = power if k and abs(c) == 1 else size if not k else Printed(
+            f"{size.text} {power.text}", f"{size.ascii} {power.ascii}", rf"{size.latex}\, {power.latex}")  # fmt: skip
+        if not made:
+            signs = ("−", "-", "-") if c < 0 else ("", "", "")
+        else:
+            signs = (" − ", " - ", " - ") if c < 0 else (" + ", " + ", " + ")
+        made.append(Printed(signs[0] + body.text, signs[1] + body.ascii, signs[2] + body.latex))
+    if cut:
+        made.append(Printed(" + …", " + ...", r" + \ldots"))
+    if not made:
+        return number(0)
+    return Printed(*("".join(getattr(p, k) for p in made) for k in ("text", "ascii", "latex")))
+
+
+def _power(k: int) -> Printed:
+    return Printed("h" + ("" if k < 2 else "⁰¹²³⁴⁵⁶⁷⁸⁹"[k]), "h" if k < 2 else f"h^{k}", "h" if k < 2 else f"h^{{{k}}}")

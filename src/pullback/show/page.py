@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 import unicodedata
@@ -18,7 +17,7 @@ from .styles.jacobian import jacobian
 from .styles.pairing import pairing
 from .styles.scalar import scalar
 
-__all__ = ["FORMATS", "STYLES", "page", "render"]
+__all__ = ["FORMATS", "LEVELS", "STYLES", "page", "render"]
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")  # what paints a word takes no room
 _WIDTH = 98
@@ -32,6 +31,7 @@ READINGS: Mapping[str, Style] = {
 }
 STYLES: Mapping[str, Style] = {**READINGS, "all": together(READINGS)}
 LAYOUTS = ("numerator", "denominator")
+LEVELS = (1, 2, 3, 4)
 
 
 def render(
@@ -43,12 +43,10 @@ def render(
     color: bool = False,
     **view: Any,
 ) -> str:
-    """The page of a record. Formats: text, markdown, latex, json; levels 1 to 4.
+    """The page of a record. Formats: text, markdown, latex; levels 1 to 4.
 
     `view` holds what only some styles ask for: `layout`, "numerator" or "denominator"; `numbers`, whether to show some.
     """
-    if format == "json":
-        return json.dumps(record, ensure_ascii=ascii, indent=1) + "\n"
     for what, word, known in (("style", style, STYLES), ("layout", view.get("layout", "numerator"), LAYOUTS)):
         if word not in known:
             close = nearest(str(word), list(known))
@@ -387,20 +385,19 @@ def _markdown(doc: Document, ascii: bool, color: bool) -> str:
 
 def _md(latex: str) -> str:
     """LaTeX running text as Markdown: outside the formulas only the escapes differ."""
-    parts = re.split(r"(\$[^$]*\$)", latex)
+    parts = re.split(r"(\$[^$]*\$)", re.sub(r"\\textbf\{([^{}]*)\}", r"**\1**", latex))
     for k in range(0, len(parts), 2):
         parts[k] = (
             parts[k].replace(r"\ldots{}", "…").replace(r"\textasciicircum ", "^").replace(r"\textasciitilde ", "~")
         )
-        parts[k] = re.sub(r"\\([%&#{}])", r"\1", parts[k]).replace("--", "–")
+        parts[k] = re.sub(r"\\([%&#{}])", r"\1", parts[k]).replace("--", "–").replace("-{}-", "--")
     return "".join(parts)
 
 
 def _markdown_table(part: Table) -> str:
     rows = [[(_md(_inline(c)) if c.latex else "").replace("|", r"\|") for c in row] for row in part.rows]
     columns = max(map(len, rows), default=0)
-    sentences = any(isinstance(c, Sentence) for c in part.rows[0])
-    head = rows.pop(0) if sentences else [""] * columns
+    head = rows.pop(0) if part.head else [""] * columns
     lines = [head, ["---"] * columns, *rows]
     return "\n".join("| " + " | ".join([*r, *[""] * (columns - len(r))]) + " |" for r in lines)
 

@@ -100,7 +100,7 @@ class _Recorder:
             bind: dict[str, Any] = {n: a for (n, _), a in zip(e.op.slots, e.args, strict=False)}
             if not needs or any(not a.args and not is_var(a) for a in bind.values() if f"${_slot(bind, a)}" in needs):
                 continue
-            trio = fill(_scalar(needs, e), {**bind, "0": e.args[0]}, self.taken).as_dict()
+            trio = fill(_scalar(needs, e), {**bind, **{str(k): a for k, a in enumerate(e.args)}}, self.taken).as_dict()
             found.setdefault(trio["text"], trio)
         for u in v.uses:
             if u.positive is not None:
@@ -236,9 +236,14 @@ def _answer(a: Mapping[str, Any], n: int) -> Iterator[Part]:
 
 def _confirmed(a: Mapping[str, Any]) -> Iterator[Part]:
     if a["holds"] is None:
+        exact = any(e["level"] == "TESTED-MODP" for e in a["evidence"])
         yield Para(
             mixed(
-                "Nothing here proves it, and nothing refutes it: no canonical form, no test modulo a prime and no named "
+                "Nothing here proves it, and nothing refutes it. Modulo a prime both sides are equal at the sizes below, but an "
+                "equation may hold at these and fail at others: those that would decide cost too much to test, or are not "
+                "known because of what is assumed (level L5)."
+                if exact
+                else "Nothing here proves it, and nothing refutes it: no canonical form, no test modulo a prime and no named "
                 "equation decides it. It was only tested in floating point, which is no proof (level L5)."
             )
         )

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..algebra.expr import Expr
+from ..algebra.indexed import family_of
 from ..algebra.op import ATOM, POSTFIX, PRODUCT, TIMES
 from ..calculus.roles import Entry, Letters, Product
 from ..step import Increment
@@ -14,7 +15,7 @@ from .indices import entry, product
 from .names import GREEK, ascii_text, latex_name, marked
 from .notation import Printed, show
 
-__all__ = ["fill", "prose_latex"]
+__all__ = ["fill", "prose_latex", "sentence"]
 
 _PLACE = re.compile(r"\$([A-Za-z0-9]+)")
 
@@ -74,6 +75,22 @@ def fill(
     )
 
 
+def sentence(*parts: str | Printed, taken: Collection[str] = ()) -> Printed:
+    """Words and formulas beside each other; the LaTeX is running text."""
+    text = "".join(p if isinstance(p, str) else p.text for p in parts)
+    plain = "".join(ascii_text(p) if isinstance(p, str) else p.ascii for p in parts)
+    marks: dict[str, str] = {}
+    tex = ""
+    for p in parts:
+        if isinstance(p, str):
+            tex += p
+        else:
+            mark = f"\x00{len(marks)}\x00"
+            marks[mark] = p.latex
+            tex += mark
+    return Printed(text, plain, prose_latex(tex, taken, marks))
+
+
 # ---- Unicode prose to LaTeX ------------------------------------------------------------------------------
 
 _SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉ᵢⱼₖ", "0123456789ijk")
@@ -117,11 +134,12 @@ _TOKEN = re.compile(
     r"""(?P<mark>\x00\d+\x00)
     |(?P<owned>[A-Za-z]{2,}'[a-z]+\b)
     |(?P<ones>1_(?:[A-Za-z][A-Za-z0-9]*|\([^()]*\)))
+    |(?P<member>[^\W\d_]\w*\[[\w+,-]+\])
     |(?P<range>Σ_\{[^{}=]+=[^{}]*?\.\.[^{}]*\})
     |(?P<tiny>\d+(?:\.\d+)?e[-+]?\d+\b)
     |(?P<sup>[ᵀ⁻⁰¹²³⁴⁵⁶⁷⁸⁹ᵉᵗ⁺]+)
     |(?P<sub>[₀-₉ᵢⱼₖ]+)
-    |(?P<grad>∇_?[^\W\d_]\w*[⁻⁺¹²³]*)
+    |(?P<grad>∇_?[^\W\d_]\w*(?:\[[\w+,-]+\]|[⁻⁺¹²³]*))
     |(?P<name>[A-Za-zͰ-Ͽ][A-Za-z0-9]*_\w+|[^\W\d_]\w*[⁻⁺¹²³]*)
     |(?P<number>\d+(?:\.\d+)?)
     |(?P<power>\^\((?:[^()]*)\)|\^∘?[-−]?\w+)
@@ -210,6 +228,19 @@ def _word(word: str, after: str, taken: Collection[str]) -> str | None:
     return None
 
 
+def _member(piece: str, taken: Collection[str]) -> str:
+    """`a[L]`, `da[L]` and `∇a[L]` with a^{(L)} where the program has a family a; else an entry of a."""
+    kind = "grad" if piece[0] == "∇" else "value"
+    base, bracket, index = piece.removeprefix("∇").removeprefix("_").partition("[")
+    families = {family_of(n) for n in taken} - set(taken)
+    if kind == "value" and base not in families and base[0] == "d" and base[1:] in families:
+        kind, base = "d", base[1:]
+    inside = bracket + index
+    return (
+        marked(base + inside, kind, "latex", taken) if base in families else marked(base, kind, "latex", taken) + inside
+    )
+
+
 def prose_latex(sentence: str, taken: Collection[str] = (), marks: Mapping[str, str] | None = None) -> str:
     """The sentence as LaTeX text, formulas between dollar signs; `\\x00n\\x00` stands for marks[..]."""
     known = marks or {}
@@ -220,6 +251,8 @@ def prose_latex(sentence: str, taken: Collection[str] = (), marks: Mapping[str, 
         after = sentence[found.end() : found.end() + 12]
         if kind == "mark":
             tokens.append(("m", known.get(piece, "")))
+        elif kind == "member" or (kind == "grad" and "[" in piece):
+            tokens.append(("m", _member(piece, taken)))
         elif kind == "grad":
             base, tail = _split_name(piece[1:].removeprefix("_"))
             tokens.append(("m", marked(base, "grad", "latex", taken) + _scripts(tail)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -35,7 +34,7 @@ from .small import default_sizes, entries
 from .uses import used_where, users
 from .whynots import why_not_record
 
-__all__ = ["ALL", "FORMAT", "dumps", "record"]
+__all__ = ["ALL", "FORMAT", "record"]
 
 FORMAT = "pullback/1"
 # What a record may leave out when nobody will look at it.
@@ -55,9 +54,7 @@ class _Recorder:
         self.objective = d.target.attrs[0] if d.seed is None else "E"
         words = [v.attrs[0] for v in self.variables]
         functions = list(header.get("functions", {}))
-        scheme, self.unnamed = chosen(
-            str(header.get("names") or "nabla"), words, functions, self.objective, "index" in parts
-        )
+        scheme, self.unnamed = chosen(str(header.get("names") or "nabla"), words, functions, self.objective, parts)
         self.taken = Taken(words, scheme, self.objective)
         self.auxiliary = {q.var for q in d.core.equations if q.auxiliary}
         self.shown: dict[Expr | Increment, Json] = {}  # what was printed already
@@ -338,7 +335,7 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
     """Everything that is shown of a proved derivation. Raises CheckFailed if a step has no evidence.
 
     `header` says what only the reader of the program knows: source, dialect, surface (name → its line), assumptions,
-    conventions, functions (name → kind), title, final (the evidence for the whole), why_not (name → WhyNot, or the name of
+    functions (name → kind), final (the evidence for the whole), why_not (name → WhyNot, or the name of
     an equation with the same answer), names (what gradients are called). All of it is optional.
     `parts` may leave out what will not be looked at: the index derivation, index sums beside formulas, the role tables
     and uses (`why`), the entries at small sizes, the graph of the program, the diagrams. The record that is written to a file has them all.
@@ -354,11 +351,9 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
     return {
         "format": FORMAT,
         "header": {
-            "title": str(header.get("title", "")),
             "source": str(header.get("source", "")),
             "dialect": str(header.get("dialect", "")),
             "assumptions": [r.prose(str(a)) for a in header.get("assumptions", ())],
-            "conventions": [r.prose(str(c)) for c in header.get("conventions", ())],
             "functions": [
                 {"name": str(k), "ascii": ascii_text(str(k)), "latex": latex_name(str(k)), "kind": str(v)}
                 for k, v in dict(header.get("functions", {})).items()
@@ -404,7 +399,6 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
         "diagrams": r.diagrams() if "diagrams" in parts else [],
         "diagram_steps": [r.step(s) for g in derivation.diagrams for s in g.steps] if "diagrams" in parts else [],
         "checks": checks(steps),
-        "index_checks": checks(index),
         "final": [
             {"level": f["level"], "detail": str(f["detail"]), "data": as_json(f["data"])}
             for f in header.get("final", ())
@@ -412,8 +406,3 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
         "versions": {"pullback": __version__},
         "counts": {"steps": len(steps), "results": len(kept)},
     }
-
-
-def dumps(made: Mapping[str, Any]) -> str:
-    """The record as JSON text, the same bytes for the same derivation."""
-    return json.dumps(made, ensure_ascii=False, indent=1, sort_keys=False) + "\n"

@@ -14,10 +14,11 @@ from ..algebra.series import Series
 from ..calculus.roles import Entry, Product
 from ..calculus.scalars import Scalars
 from ..proof.numbers import Numbers
-from .arrays import array, number, sentence
 from .indices import entry, products_text, subscript
 from .names import ascii_text, latex_name
 from .notation import Printed, show
+from .numbers import array, number, polynomial
+from .prose import sentence
 from .stacked import Recorder
 
 __all__ = ["numbers_record", "scalar_record"]
@@ -101,7 +102,7 @@ def _named(r: Recorder, v: Expr, name: Expr, values: list[Fraction], sizes: Mapp
     if len(shape) > 2 or len(values) > _NUMBERS:
         body = Printed(f"{len(values)} numbers", f"{len(values)} numbers", rf"\text{{{len(values)} numbers}}")
     else:
-        body = array(shape, values)
+        body = array(values, shape)
     return {"name": v.attrs[0], "left": show(name, r.taken).as_dict(), "right": body.as_dict()}
 
 
@@ -110,36 +111,11 @@ def _change(r: Recorder, v: Expr, at: tuple[int, ...], start: Fraction, result: 
     name = show(v, r.taken)
     inside = f"({name.latex})" if "_{" in name.latex and digits else name.latex
     x = Printed(*(b + subscript(digits, t) for b, t in ((name.text, "text"), (name.ascii, "ascii"), (inside, "latex"))))
-    shifted = _polynomial([start, Fraction(1)], False)
-    after = _polynomial(result.coefficients[: 3 if result.cut else None], result.cut)
+    shifted = polynomial([start, Fraction(1)])
+    after = polynomial(result.coefficients[: 3 if result.cut else None], result.cut)
     return {
         "of": v.attrs[0],
         "left": Printed(f"{x.text} → {shifted.text}", f"{x.ascii} -> {shifted.ascii}", rf"{x.latex} \to {shifted.latex}").as_dict(),
         "right": Printed(f"{objective} = {after.text}", f"{ascii_text(objective)} = {after.ascii}",
                          f"{latex_name(objective)} = {after.latex}").as_dict(),
     }  # fmt: skip
-
-
-def _polynomial(coefficients: list[Fraction], cut: bool) -> Printed:
-    """c₀ + c₁ h + c₂ h²; with dots when higher powers were left out."""
-    made: list[Printed] = []
-    for k, c in enumerate(coefficients):
-        if not c and (k or len(coefficients) > 1):
-            continue
-        size, power = number(abs(c)), _power(k)
-        body = power if k and abs(c) == 1 else size if not k else Printed(
-            f"{size.text} {power.text}", f"{size.ascii} {power.ascii}", rf"{size.latex}\, {power.latex}")  # fmt: skip
-        if not made:
-            signs = ("−", "-", "-") if c < 0 else ("", "", "")
-        else:
-            signs = (" − ", " - ", " - ") if c < 0 else (" + ", " + ", " + ")
-        made.append(Printed(signs[0] + body.text, signs[1] + body.ascii, signs[2] + body.latex))
-    if cut:
-        made.append(Printed(" + …", " + ...", r" + \ldots"))
-    if not made:
-        return number(0)
-    return Printed(*("".join(getattr(p, k) for p in made) for k in ("text", "ascii", "latex")))
-
-
-def _power(k: int) -> Printed:
-    return Printed("h" + ("" if k < 2 else "⁰¹²³⁴"[k]), "h" if k < 2 else f"h^{k}", "h" if k < 2 else f"h^{{{k}}}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 from ..algebra.expr import Expr
@@ -12,8 +11,7 @@ from ..proof.whynot import WhyNot
 from .document import Calc, Head, Para, Sentence, Table, join, math, plain, said
 from .indices import subscript
 from .names import ascii_text, latex_name
-from .notation import Printed
-from .numbers import array, nested, number, place
+from .numbers import array, nested, number, place, polynomial
 from .prose import fill, prose_latex
 
 __all__ = ["why_not_record", "why_nots"]
@@ -35,33 +33,6 @@ _WORDS = {
     "slope": "with another derivative for $part",
     "term": "without the term $part",
 }
-
-
-def _exponent(k: int) -> Printed:
-    shown = str(k)
-    return Printed(shown.translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")), f"^{shown}", f"^{{{shown}}}")
-
-
-def _polynomial(coefficients: Sequence[Fraction]) -> Printed:
-    """Σ c hᵏ, without the powers that do not occur."""
-    found = ["", "", ""]
-    for k, c in enumerate(coefficients):
-        if not c and (k or any(coefficients)):
-            continue
-        size = number(abs(c))
-        for n, (minus, gap) in enumerate((("−", " "), ("-", " "), ("-", r"\, "))):
-            value = (size.text, size.ascii, size.latex)[n]
-            power = (
-                ""
-                if k == 0
-                else "h"
-                if k == 1
-                else "h" + (_exponent(k).text, _exponent(k).ascii, _exponent(k).latex)[n]
-            )
-            body = value if not k else power if abs(c) == 1 else f"{value}{gap}{power}"
-            lead = (minus if c < 0 else "") if not found[n] else f" {minus} " if c < 0 else " + "
-            found[n] += lead + body
-    return Printed(*found)
 
 
 def why_not_record(
@@ -105,7 +76,7 @@ def why_not_record(
         "at_false": number(c.right[c.at]).as_dict(),
         "objective": {"text": objective, "ascii": ascii_text(objective), "latex": latex_name(objective)},
         "target": math_of(target if seed is None else pair(seed, target)),
-        "polynomial": None if w.polynomial is None else _polynomial(w.polynomial).as_dict(),
+        "polynomial": None if w.polynomial is None else polynomial(w.polynomial).as_dict(),
     }
 
 

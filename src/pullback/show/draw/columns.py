@@ -147,14 +147,14 @@ class _Columns:
             half = self.half(to, i)
             tip = clip(stops[-1], *half, towards=stops[-2])
             self.scene.add(Line((*stops[:-1], tip), "line", arrow=True, width=1.1))
-            self.label(u, stops, start, end)
+            self.label(u, stops, end)
 
     def half(self, name: str, k: int) -> tuple[float, float]:
         """Where a line ends: on the circle, or on the pill of a long name."""
         wide = formula(self.layers[name]["entries"][k]).width(15) + 10
         return (max(2 * _R, wide + 6 if wide > 2 * _R else 0.0) * 0.98, 2 * _R * 0.98)
 
-    def label(self, u: Json, stops: Sequence[tuple[float, float]], start: int, end: int) -> None:
+    def label(self, u: Json, stops: Sequence[tuple[float, float]], end: int) -> None:
         """The weight on its line, at a place where lines into one column lie apart."""
         targets = sum(map(len, self.slots[end]))
         if u["label"] is None or targets > _LABELLED:

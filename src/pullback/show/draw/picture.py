@@ -7,8 +7,10 @@ from typing import Any
 
 from .boxes import boxes
 from .columns import columns
-from .dot import diagrams_dot, network_dot, neurons_dot
-from .mermaid import diagrams_mermaid, network_mermaid, neurons_mermaid
+from .dot import dot
+from .graphs import Item, diagrams_graph, network_graph, neurons_graph
+from .mermaid import mermaid
+from .scene import Scene
 from .svg import svg
 from .tensors import diagrams
 from .tikz import tikz
@@ -22,20 +24,17 @@ SUFFIXES: Mapping[str, str] = {
     ".svg": "svg", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid", ".tex": "tikz", ".tikz": "tikz",
 }  # fmt: skip
 
-_WRITERS: Mapping[str, Mapping[str, Callable[[Json], str]]] = {
-    "network": {
-        "svg": lambda r: svg(boxes(r)), "tikz": lambda r: tikz(boxes(r)), "dot": network_dot, "mermaid": network_mermaid,
-    },
-    "neurons": {
-        "svg": lambda r: svg(columns(r)), "tikz": lambda r: tikz(columns(r)), "dot": neurons_dot, "mermaid": neurons_mermaid,
-    },
-    "diagrams": {
-        "svg": lambda r: svg(diagrams(r)), "tikz": lambda r: tikz(diagrams(r)), "dot": diagrams_dot, "mermaid": diagrams_mermaid,
-    },
-}  # fmt: skip
+# What is shown -> the scene and the graph of a record.
+_SHOWN: Mapping[str, tuple[Callable[[Json], Scene], Callable[[Json], Item]]] = {
+    "network": (boxes, network_graph),
+    "neurons": (columns, neurons_graph),
+    "diagrams": (diagrams, diagrams_graph),
+}
+_SCENES: Mapping[str, Callable[[Scene], str]] = {"svg": svg, "tikz": tikz}
+_GRAPHS: Mapping[str, Callable[[Item], str]] = {"dot": dot, "mermaid": mermaid}
 
 
 def draw(record: Json, what: str, format: str) -> str:
     """The text of the picture; a network is drawn as neurons where the record holds them."""
-    kind = "neurons" if what == "network" and record["neurons"] else what
-    return _WRITERS[kind][format](record)
+    scene, graph = _SHOWN["neurons" if what == "network" and record["neurons"] else what]
+    return _SCENES[format](scene(record)) if format in _SCENES else _GRAPHS[format](graph(record))

@@ -5,7 +5,6 @@ y grows downwards; a pixel is the unit. `role` says what a thing is, and thereby
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import hypot
 
@@ -81,11 +80,10 @@ class Text:
     role: str = "ink"
     inside: str = ""
     halo: bool = False
-    bold: bool = False
 
     @property
     def extent(self) -> tuple[float, float, float, float]:
-        w = self.words.width(self.size) * (1.08 if self.bold else 1)
+        w = self.words.width(self.size)
         left = self.x - {"middle": w / 2, "start": 0, "end": w}[self.anchor]
         return left, self.y - 0.66 * self.size, left + w, self.y + 0.66 * self.size
 
@@ -137,7 +135,3 @@ def clip(centre: Point, w: float, h: float, towards: Point) -> Point:
         return centre
     t = min(w / 2 / abs(dx) if dx else 1e9, h / 2 / abs(dy) if dy else 1e9)
     return centre[0] + t * dx, centre[1] + t * dy
-
-
-def mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

@@ -108,11 +108,10 @@ class _Writer:
         if t.halo:
             halo = f' paint-order="stroke" stroke="{PALETTE["paper"][0]}" stroke-width="4" stroke-linejoin="round"'
         inside = f' data-in="{_clean(t.inside)}"' if t.inside else ""
-        bold = ' font-weight="bold"' if t.bold else ""
         names = f"f-{t.role}" + (" s-paper" if t.halo else "")
         self.out.append(
             f'<text class="{names}" fill="{PALETTE[t.role][0]}" x="{_number(t.x)}" y="{_number(t.y + 0.33 * t.size)}"'
-            f' font-size="{_number(t.size)}"{anchor}{bold}{halo}{inside}>{"".join(parts)}</text>'
+            f' font-size="{_number(t.size)}"{anchor}{halo}{inside}>{"".join(parts)}</text>'
         )
 
 

@@ -263,7 +263,7 @@ def panel(d: Json, number: int = 0, title: bool = True, column: float = 0.0) -> 
     return scene
 
 
-def diagrams(record: Json, legend: bool = True) -> Scene:
+def diagrams(record: Json) -> Scene:
     """Every backward equation below each other."""
     column = max((_column(d) for d in record["diagrams"]), default=0.0)
     found = [panel(d, k, column=column) for k, d in enumerate(record["diagrams"])]
@@ -278,7 +278,7 @@ def diagrams(record: Json, legend: bool = True) -> Scene:
         _, top, _, bottom = p.extent()
         whole.add(*p.shifted(0, y - top))
         y += bottom - top + 18
-    if legend and found:
+    if found:
         y += 10
         for line in _LEGEND:
             whole.add(Text(0, y, plain(line), 12, anchor="start", role="soft"))

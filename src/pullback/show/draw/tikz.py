@@ -42,7 +42,7 @@ def _written(t: Box | Disc | Line | Text) -> str:
             return rf"\path{style} {a} .. controls {b} and {c} .. {d};"
         return rf"\path{style} {' -- '.join(map(_at, t.points))};"
     anchor = {"middle": "", "start": "anchor=west", "end": "anchor=east"}[t.anchor]
-    size = r"\bfseries" if t.bold else r"\footnotesize" if t.size < 14 else r"\small" if t.size < 15 else ""
+    size = r"\footnotesize" if t.size < 14 else r"\small" if t.size < 15 else ""
     style = _options(
         f"text=pb{t.role}", anchor, f"font={size}" if size else "", "inner sep=1pt", "fill=white" if t.halo else ""
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..document import Calc, Cell, Document, Figure, Head, Line, Para, Reason, Sentence, join, math, plain, said
+from ..document import Calc, Cell, Document, Figure, Head, Line, Para, Sentence, join, math, plain, said
 from ..draw.lines import drawn
 from ..draw.tensors import panel
 from ..draw.tikz import tikz
-from .common import Part, ending, given, mixed
+from .common import Part, Reasons, mixed, numbered, opening
+from .ending import ending
 
 __all__ = ["diagram"]
 
@@ -24,18 +25,17 @@ _KEY = (
 )  # fmt: skip
 
 
-class _Writer:
+class _Writer(Reasons):
+    repeats = True
+
     def __init__(self, record: Json, level: int) -> None:
-        self.level = level
+        super().__init__(record, level)
         self.steps = {s["id"]: s for s in record["diagram_steps"]}
-        self.core = {q["left"]["text"]: q for q in record["core"]}
-        self.told: set[str] = set()
 
     def equation(self, number: int, d: Json) -> Iterator[Part | Figure]:
         """One backward equation: the pairing, its networks with and without the node, what the open legs say."""
         head = join([d["left"], "=", d["value"]])
-        mark = f"({number})"
-        yield Head(Cell(f"{mark}  {head.text}", f"{mark}  {head.ascii}", rf"{mark}\quad {head.latex}"), 3)
+        yield numbered(number, {"text": head.text, "ascii": head.ascii, "latex": head.latex})
         if not d["drawn"]:
             yield Para(plain("too many networks to be drawn one by one"))
             return
@@ -57,21 +57,7 @@ class _Writer:
                         lead = f"network {k}: "
                         words = Sentence(lead + words.text, lead + words.ascii, lead + words.latex)
                     yield Para(words, bullet="– ")
-        rules = None
-        if self.level >= 2:
-            rules = Reason(tuple(r for s in rest for r in s["rules"]), tuple(w for s in rest for w in self.words(s)))
-        yield Calc(join(["⇒"]), (Line("", rules, head),))
-
-    def words(self, s: Json) -> tuple[Sentence, ...]:
-        """The reasons of a step, at length once at level 3."""
-        levels = ("terse",) if self.level < 3 else ("terse", "explain", "teach")
-        found = [s["why"][k] for k in levels if s["why"][k]]
-        fresh = [w for w in found if w["text"] not in self.told]
-        self.told.update(w["text"] for w in found[1:])
-        return tuple(said(w) for w in fresh)
-
-    def reason(self, s: Json) -> Reason:
-        return Reason(tuple(s["rules"]), self.words(s))
+        yield Calc(join(["⇒"]), (Line("", self.reason(*rest), head),))
 
     def pictures(self, d: Json, number: int) -> Iterator[Figure]:
         """All networks of one equation in one figure, so that LaTeX shows one picture."""
@@ -144,8 +130,7 @@ def _rests(record: Json) -> Para:
 
 def diagram(record: Json, level: int) -> Document:
     """The derivation in diagrams, one network with its node removed for each backward equation and each use."""
-    doc = Document(mixed(record["header"]["title"] or "Backward equations, in diagrams"))
-    doc.parts += given(record, level)
+    doc = opening(record, level, "Backward equations, in diagrams")
     doc.parts.append(Head(plain("DIAGRAMS")))
     for words in _KEY:
         doc.parts.append(Para(mixed(words)))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..agreement import agreement_said
-from ..document import Document, Head, Item, Para, Sentence, plain
+from ..document import Document, Head, Item, Para, Sentence
 from .common import mixed
 
 __all__ = ["Style", "together"]
@@ -74,5 +74,4 @@ def _title(n: int, name: str, title: Item, head: Item) -> Item:
     word = _NUMERAL[n] if n < len(_NUMERAL) else str(n + 1)
     _, comma, tail = title.text.partition(", ")
     sizes = re.search(r"(, \w+ = \d+)+$", head.text)
-    text = f"READING {word}: {(tail if comma else name).upper()}{sizes[0] if sizes else ''}"
-    return plain(text) if text.isascii() else Sentence(text, text, text)
+    return mixed(f"READING {word}: {(tail if comma else name).upper()}{sizes[0] if sizes else ''}")

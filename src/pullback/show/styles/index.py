@@ -7,7 +7,8 @@ from itertools import groupby
 from typing import Any
 
 from ..document import Calc, Cell, Document, Head, Line, Para, join, math, plain
-from .common import Reasons, ending, given, mixed
+from .common import Reasons, opening, own_checks
+from .ending import ending
 
 __all__ = ["index"]
 
@@ -54,13 +55,13 @@ class _Writer(Reasons):
 
 def index(record: Json, level: int) -> Document:
     """The derivation in index notation, one calculation for each name and each equation it occurs in."""
-    doc = Document(mixed(record["header"]["title"] or "Backward equations, in index notation"))
-    doc.parts += given(record, level)
+    doc = opening(record, level, "Backward equations, in index notation")
     doc.parts.append(Head(plain("DERIVATION")))
     if not record["index_steps"]:
         doc.parts.append(Para(plain("This record holds no derivation in index notation.")))
     writer = _Writer(record, level)
     for _, group in groupby(record["index_steps"], key=lambda s: (s["about"], s["premises"])):
         doc.parts += writer.group(list(group))
-    doc.parts += ending(record, level, checks="index_checks")
+    doc.parts += ending(record, level)
+    doc.parts += own_checks(record["index_steps"])
     return doc

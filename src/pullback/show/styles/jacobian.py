@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from ..document import Calc, Cell, Document, Head, Line, Para, Sentence, join, math, plain
-from .common import Reasons, ending, given, mixed, own_checks
+from ..document import Calc, Cell, Document, Head, Line, Para, Sentence, capital, join, math, plain
+from .common import Reasons, mixed, numbered, opening, own_checks
+from .ending import ending
 from .pairing import written_out
 
 __all__ = ["jacobian"]
@@ -18,12 +19,12 @@ Part = Head | Para | Calc
 _LAYOUT = {
     "numerator": (
         "Numerator layout: a Jacobian has a row for each entry of what is differentiated and a column for each entry it is "
-        "differentiated by, so that d«v» = (∂«v»/∂«x») d«x». A derivative of {E} is a row, a chain is multiplied from left to right, "
+        "differentiated by, so that d«v» = (∂«v»/∂«x») d«x». In this reading ∂{E}/∂«x», a derivative of {E}, is a row, a chain is multiplied from left to right, "
         "and in the end the row is transposed: ∇«x» = (∂{E}/∂«x»)ᵀ."
     ),
     "denominator": (
         "Denominator layout: every Jacobian is the transpose of the matrix with d«v» = J d«x»; it has a row for each entry that is "
-        "differentiated by. A derivative of {E} is a column of the shape of «x», ∂{E}/∂«x» = ∇«x», and a chain is multiplied from "
+        "differentiated by. In this reading ∂{E}/∂«x», a derivative of {E}, is a column of the shape of «x», which is ∇«x», and a chain is multiplied from "
         "right to left."
     ),
 }
@@ -50,9 +51,7 @@ class _Writer(Reasons):
         return Line("=", self.reason(s), math(s["right"]))
 
     def block(self, number: int, steps: list[Json]) -> Iterator[Part]:
-        shown = self.core[steps[0]["premises"][0]]["equation"]
-        tex = rf"({number})\quad {shown['latex']}"
-        yield Head(Cell(f"({number})  {shown['text']}", f"({number})  {shown['ascii']}", tex), 3)
+        yield numbered(number, self.core[steps[0]["premises"][0]]["equation"])
         maps = [s for s in steps if s["kind"] in ("jacobian", "entries", "rows")]
         for s in maps:
             if s["kind"] == "rows" and self.level < 2:
@@ -63,7 +62,7 @@ class _Writer(Reasons):
             yield from self.conclusion(list(group))
 
     def conclusion(self, steps: list[Json]) -> Iterator[Part]:
-        """∂E/∂x as a product, then the gradient."""
+        """The Jacobian of the target as a product, then the gradient."""
         by = {s["kind"]: s for s in steps}
         result = by["result"]
         chain = [by[k] for k in ("chain", "put") if k in by]
@@ -104,23 +103,18 @@ def _mistakes(record: Json) -> Iterator[Part]:
         wrong, done, why_not = m["wrong"], m["done"], m["refuted"]
         yield Para(
             Sentence(
-                f"{wrong['text']}: {done['text']}. {_capital(why_not['text'])}.",
-                f"{wrong['ascii']}: {done['ascii']}. {_capital(why_not['ascii'])}.",
-                f"${wrong['latex']}$: {done['latex']}. {_capital(why_not['latex'])}.",
+                f"{wrong['text']}: {done['text']}. {capital(why_not['text'])}.",
+                f"{wrong['ascii']}: {done['ascii']}. {capital(why_not['ascii'])}.",
+                f"${wrong['latex']}$: {done['latex']}. {capital(why_not['latex'])}.",
             ),
             bullet="– ",
         )
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
 def jacobian(record: Json, level: int) -> Document:
     """The derivation by Jacobians, in the layout that the view asks for."""
     layout = record.get("view", {}).get("layout", "numerator")
-    doc = Document(mixed(record["header"]["title"] or f"Backward equations, by Jacobians in {layout} layout"))
-    doc.parts += given(record, level)
+    doc = opening(record, level, f"Backward equations, by Jacobians in {layout} layout")
     doc.parts.append(Head(plain("DERIVATION")))
     if not record.get("jacobian"):
         doc.parts.append(Para(plain("This record holds no derivation by Jacobians.")))

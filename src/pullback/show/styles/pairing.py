@@ -20,7 +20,8 @@ from ..document import (
     plain,
     said,
 )
-from .common import ending, for_all, given, mixed, regrouping
+from .common import for_all, mixed, numbered, opening, regrouping
+from .ending import ending
 from .induction import induction
 
 __all__ = ["pairing", "written_out"]
@@ -62,13 +63,7 @@ class _Writer:
     def block(self, number: int, b: Json) -> Iterator[Head | Para | Calc | Table]:
         differential, substitute = self.steps[b["differential"]], self.steps[b["substitute"]]
         equation = self.core[b["name"]]
-        shown = equation["equation"]
-        tex = rf"({number})\quad {shown['latex']}"
-        where = for_all(equation)
-        more = (f"   {where.text}", f"   {where.ascii}", rf"\quad {where.latex.strip('$')}") if where else ("", "", "")
-        yield Head(
-            Cell(f"({number})  {shown['text']}{more[0]}", f"({number})  {shown['ascii']}{more[1]}", tex + more[2]), 3
-        )
+        yield numbered(number, equation["equation"], for_all(equation))
         if self.level >= 2:
             yield Calc(
                 math(differential["left"]),
@@ -222,8 +217,7 @@ def written_out(record: Json, level: int) -> Iterator[Head | Para | Calc | Table
 def pairing(record: Json, level: int) -> Document:
     """The derivation by differentials and pairings. Levels: 1 frontiers, 2 reasons, 3 proofs, 4 entries."""
     w = _Writer(record, level)
-    doc = Document(mixed(record["header"]["title"] or "Backward equations, by differentials and pairings"))
-    doc.parts += given(record, level)
+    doc = opening(record, level, "Backward equations, by differentials and pairings")
     doc.parts.append(Head(plain("DERIVATION")))
     if level >= 3:
         doc.parts += [*w.order(), *regrouping(record)]

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from ..document import Calc, Cell, Document, Head, Line, Para, Reason, Sentence, Table, join, math, plain, said
-from .common import conditions, given, mixed, notes, own_checks, results, why
+from ..document import Calc, Cell, Document, Head, Line, Para, Sentence, Table, join, math, plain, said
+from .common import Reasons, mixed, numbered, opening, own_checks
+from .ending import conditions, notes, results, why
 from .pairing import written_out
 
 __all__ = ["scalar"]
@@ -18,16 +19,11 @@ _WIDTH = 92
 _BLOCKS = 24  # equations that are shown entry by entry
 
 
-class _Writer:
-    def __init__(self, record: Json, level: int) -> None:
-        self.level = level
-        self.told: set[str] = set()
-        self.core = {q["name"]: q for q in record["core"]}
+class _Writer(Reasons):
+    repeats = True
 
     def block(self, number: int, home: str, steps: list[Json]) -> Iterator[Part]:
-        shown = self.core[home]["equation"]
-        tex = rf"({number})\quad {shown['latex']}"
-        yield Head(Cell(f"({number})  {shown['text']}", f"({number})  {shown['ascii']}", tex), 3)
+        yield numbered(number, self.core[home]["equation"])
         for s in steps:
             if s["kind"] == "entries":
                 if s["array"] or s["rows"][0]["right"]["text"] != self.core[home]["right"]["text"]:
@@ -35,17 +31,6 @@ class _Writer:
                 continue
             yield from self.rows(s, True)
             yield Calc(join(["⇒"]), (Line("", self.reason(s), join([s["left"], "=", s["right"]])),))
-
-    def reason(self, s: Json) -> Reason | None:
-        if self.level < 2:
-            return None
-        words = [s["why"]["terse"]]
-        for k in ("explain", "teach"):
-            longer = s["why"][k]
-            if longer and self.level >= 3 and longer["text"] not in self.told:
-                self.told.add(longer["text"])
-                words.append(longer)
-        return Reason(tuple(s["rules"]), tuple(said(w) for w in words if w))
 
     def rows(self, s: Json, grid: bool) -> Iterator[Part]:
         """One entry a line; the derivatives by a matrix in its rows and columns, where there is room."""
@@ -126,11 +111,10 @@ def _changed(target: Json) -> Sentence:
 
 def scalar(record: Json, level: int) -> Document:
     """The derivation entry by entry at small sizes, with numbers if the view asks for them."""
-    doc = Document(mixed(record["header"]["title"] or "Backward equations, one number at a time"))
-    doc.parts += given(record, level)
+    doc = opening(record, level, "Backward equations, one number at a time")
     made = record.get("scalar")
     sizes = _sizes(made["sizes"]) if made else ""
-    doc.parts.append(Head(plain("DERIVATION, ENTRY BY ENTRY" + (f", {sizes}" if sizes else ""))))
+    doc.parts.append(Head(mixed("DERIVATION, ENTRY BY ENTRY" + (f", {sizes}" if sizes else ""))))
     if not made:
         doc.parts.append(Para(plain("This record holds no derivation entry by entry.")))
     else:
