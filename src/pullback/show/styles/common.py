@@ -48,7 +48,9 @@ def size_latex(size: str) -> str:
 
 
 def taken_in(record: Json) -> frozenset[str]:
-    return frozenset(n["name"] for n in record["names"])
+    """The names of the program, and its sizes with an index."""
+    sizes = {s for n in record["names"] for d in n["shape"] for s in re.findall(r"[^\W\d]\w*\[[^\]]*\]", d)}
+    return frozenset(n["name"] for n in record["names"]) | sizes
 
 
 def opening(record: Json, level: int, title: str) -> Document:
@@ -86,7 +88,9 @@ def given(record: Json, level: int) -> Iterator[Part]:
         yield ranged(inputs, lambda n: (_name(n), shape(n["shape"])))
     for f in header["functions"]:
         sentence = f"{f['name']}: {f['kind']}"
-        yield Para(Sentence(sentence, ascii_text(sentence), f"${f['latex']}$: {prose_latex(f['kind'])}"))
+        yield Para(
+            Sentence(sentence, ascii_text(sentence), f"${f['latex']}$: {prose_latex(f['kind'], taken_in(record))}")
+        )
     if header["seed"]:
         seed = header["seed"]
         yield Calc(join([seed["left"], ":=", seed["right"]]))

@@ -20,7 +20,7 @@ from ..document import (
     plain,
     said,
 )
-from .common import for_all, mixed, numbered, opening, regrouping
+from .common import for_all, mixed, numbered, opening, regrouping, taken_in
 from .ending import ending
 from .induction import induction
 
@@ -125,7 +125,7 @@ class _Writer:
             jacobian, gradient = (" · ".join(f"({s})" if " " in s else s for s in sizes)
                                   for sizes in (shapes[v] + shapes[x], shapes[x]))  # fmt: skip
             said += f"; this one is cheap: ∂{v}/∂{x}, with {jacobian} entries, is never formed, only the gradient of {x}, with {gradient}"
-        yield Para(mixed(said + ".", frozenset(shapes)))
+        yield Para(mixed(said + ".", taken_in(self.r)))
 
     def final(self, chain: Json) -> Cell:
         return math(self.steps[chain["moves"][-1]]["right"]) if chain["moves"] else math(chain["term"])
