@@ -88,9 +88,7 @@ def given(record: Json, level: int) -> Iterator[Part]:
         yield ranged(inputs, lambda n: (_name(n), shape(n["shape"])))
     for f in header["functions"]:
         sentence = f"{f['name']}: {f['kind']}"
-        yield Para(
-            Sentence(sentence, ascii_text(sentence), f"${f['latex']}$: {prose_latex(f['kind'], taken_in(record))}")
-        )
+        yield Para(Sentence(sentence, ascii_text(sentence), f"${f['latex']}$: {prose_latex(f['kind'], taken)}"))
     if header["seed"]:
         seed = header["seed"]
         yield Calc(join([seed["left"], ":=", seed["right"]]))
