@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection
+from functools import lru_cache
 
 from ..algebra.indexed import ref
 
@@ -129,6 +130,7 @@ def ascii_name(name: str) -> str:
     return ascii_text(name.replace("Σ", "Sigma"))
 
 
+@lru_cache(maxsize=1 << 14)
 def ascii_text(text: str) -> str:
     """The text in ASCII; every symbol has one spelling."""
     if text.isascii():
@@ -172,6 +174,7 @@ def _latex_word(word: str) -> str:
     return rf"\text{{{word if latin else ascii_text(word)}}}"
 
 
+@lru_cache(maxsize=1 << 16)  # a page writes the same names again and again
 def latex_name(name: str) -> str:
     """`u₁` and `u_1` as u_{1}, `lambda` as \\lambda, `alphas` as \\mathit{alphas}; primes stay; `W[k]` as W^{(k)}."""
     member = ref(name.rstrip("′″‴'"))

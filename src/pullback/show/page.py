@@ -253,7 +253,7 @@ class _Text:
 
 def _wide(text: str) -> int:
     """How many columns a text takes: a bar over a letter takes none."""
-    return sum(not unicodedata.combining(c) for c in text)
+    return len(text) if text.isascii() else sum(not unicodedata.combining(c) for c in text)
 
 
 def _concludes(part: Calc) -> bool:
