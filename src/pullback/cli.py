@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TextIO
 from ._version import __version__
 from .api import Derived, derive
 from .comparing import Comparison, compare
+from .completion import completion
 from .errors import ParseError, PullbackError, nearest
 from .language.text import decode
 from .pictures import format_of, read_sizes
@@ -340,56 +341,6 @@ def _shown(d: Derived, args: argparse.Namespace, color: bool) -> str:
     return d.text(args.style, args.level, ascii=args.ascii, color=color, **view).rstrip("\n")
 
 
-def _completion(shell: str) -> str:
-    """A completion script made from the parser itself, so that it cannot fall behind."""
-    parser = _parser()
-    commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction)).choices
-    options = {n: [o for a in c._actions for o in a.option_strings if o.startswith("--")] for n, c in commands.items()}
-    filled = {(n, o) for n, c in commands.items() for a in c._actions if a.nargs != 0 for o in a.option_strings}
-    values = {
-        (n, o): list(map(str, a.choices))
-        for n, c in commands.items()
-        for a in c._actions
-        if a.choices
-        for o in a.option_strings or [n]  # what follows the command itself
-    }
-    if shell == "fish":
-        lines = [f"complete -c pullback -n __fish_use_subcommand -a {c}" for c in commands]
-        for n, found in options.items():
-            seen = f"complete -c pullback -n '__fish_seen_subcommand_from {n}'"
-            lines += [
-                f"{seen} -l {o[2:]}"
-                + (f" -xa '{' '.join(values[n, o])}'" if (n, o) in values else " -r" if (n, o) in filled else "")
-                for o in found
-            ]
-            lines += [f"{seen} -xa '{' '.join(values[n, n])}'"] if (n, n) in values else []
-        return "\n".join(lines)
-    cases = "\n".join(
-        f'    {n}:{o}) COMPREPLY=($(compgen -P "$head" -W \'{" ".join(v)}\' -- "$cur")); return;;'
-        for (n, o), v in sorted(values.items())
-    )
-    every = "\n".join(f"    {n}) words='{' '.join(sorted(found))}';;" for n, found in options.items())
-    body = f"""_pullback() {{
-  local cur="${{COMP_WORDS[COMP_CWORD]}}" prev="${{COMP_WORDS[COMP_CWORD-1]}}" head=""
-  if [[ "$cur" == --*=* ]]; then head="${{cur%%=*}}="; prev="${{cur%%=*}}"; cur="${{cur#*=}}"
-  elif [ "$cur" = "=" ]; then cur=""
-  elif [ "$prev" = "=" ]; then prev="${{COMP_WORDS[COMP_CWORD-2]}}"; fi
-  case "${{COMP_WORDS[1]}}:$prev" in
-{cases}
-  esac
-  if [ "$COMP_CWORD" -eq 1 ]; then COMPREPLY=($(compgen -W '{" ".join(commands)} --version --help' -- "$cur"))
-  elif [[ "$cur" == -* ]]; then
-    local words=
-    case "${{COMP_WORDS[1]}}" in
-{every}
-    esac
-    COMPREPLY=($(compgen -W "$words" -- "$cur"))
-  else COMPREPLY=($(compgen -f -- "$cur")); fi
-}}
-complete -o filenames -F _pullback pullback"""
-    return body if shell == "bash" else "autoload -U +X bashcompinit && bashcompinit\n" + body
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status. Never raises for bad input."""
     choice = "auto"
@@ -405,7 +356,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.command == "draw":
             return _draw(args)
         if args.command == "completion":
-            print(_completion(args.shell))
+            print(completion(_parser(), args.shell))
             return 0
         _parser().print_help()
         return 0

@@ -364,18 +364,9 @@ class Reader:
             if self.scan.functions[name].entrywise:
                 found.append(f"{name} acts entry by entry (a function that is not declared)")
             else:
-                of = self._arguments(name)
+                of = self.scan.arguments_of(name)
                 found.append(f"{name} is a scalar function of {of} (a function that is not declared)")
         return [*found, *self.notes]
-
-    def _arguments(self, name: str) -> str:
-        found: dict[str, None] = {}
-        for e in self.scan.equations:
-            for node in e.tape:
-                if node.tag == "call" and node.value[0] == name:
-                    parts = (e.tape[k] for k in node.kids)
-                    found.setdefault(", ".join(e.statement.source.text[p.start : p.end] for p in parts))
-        return " and of ".join(list(found)[:6]) or "its arguments"
 
     def _given(self) -> tuple[str, Expr] | None:
         if self.lines.given is None:

@@ -200,6 +200,16 @@ class Scan:
             return name not in self.variables
         return derivative_of(name, self.functions) is not None
 
+    def arguments_of(self, name: str) -> str:
+        """What a function is called with, as it is written."""
+        found: dict[str, None] = {}
+        for e in self.equations:
+            for node in e.tape:
+                if node.tag == "call" and node.value[0] == name:
+                    parts = (e.tape[k] for k in node.kids)
+                    found.setdefault(", ".join(e.statement.source.text[p.start : p.end] for p in parts))
+        return " and of ".join(list(found)[:6]) or "its arguments"
+
     def is_number(self, name: str) -> bool:
         """Whether the name is a size or π, and nothing else."""
         return (
