@@ -77,7 +77,9 @@ def document(record: Mapping[str, Any]) -> Document:
     for key, title in (("first", "FIRST PROGRAM"), ("second", "SECOND PROGRAM (its names have the index 2)")):
         doc.parts.append(Head(mixed(title)))
         doc.parts.append(Table(tuple((math(q["equation"]), shape(q["shape"])) for q in record[key])))
-    doc.parts += [Para(mixed(a), bullet="assumed: ") for a in record["assumptions"]]
+    if record["assumptions"]:
+        doc.parts.append(Head(plain("ASSUMED")))
+        doc.parts += [Para(mixed(a), bullet="– ") for a in record["assumptions"]]
     for kind, title in _SECTIONS:
         steps = [s for s in record["steps"] if s["kind"] == kind]
         if steps:
