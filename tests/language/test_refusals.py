@@ -1,6 +1,6 @@
 """Every refusal has a code, a place, and says what to do."""
 
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -252,6 +252,6 @@ def test_operators_refuse_clearly() -> None:
     ],
 )
 def test_a_long_left_side_is_looked_at_once(text: str) -> None:
-    start = perf_counter()
+    start = process_time()
     families_of(text)
-    assert perf_counter() - start < 1
+    assert process_time() - start < 1, "it hangs: twenty times what it takes"

@@ -88,14 +88,14 @@ def test_what_is_proved_by_tests_says_at_which_sizes() -> None:
 
 
 def test_large_numbers_in_sizes_cost_no_more_than_letters() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert pb.prove("A : (300, 300); B : (300, 300); tr(A B) = tr(B A)").level == "L1"
     assert pb.prove("A : (300, 300); f(A + A) + f(A)' = f(2 A) + f(A')").holds is True
     assert pb.prove("x : 1000; y : 1000; x .* y = x + y").holds is False
     with pytest.raises(pb.UnsupportedError) as refused:
         pb.prove("A : (300, 300); B : (300, 300); A B = B A")
     assert refused.value.code == "U039"
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20, "it hangs: computed entry by entry, each of these takes minutes"
 
 
 def test_a_large_factor_in_an_exponent_is_no_large_size() -> None:
