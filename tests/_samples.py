@@ -66,7 +66,7 @@ SAMPLES: dict[tuple[str, ...], Any] = {
     ("value",): lambda: [({"value": Fraction(-3, 2)}, [])],
     ("dim",): lambda: [({"dim": S["m"]}, []), ({"dim": S["m"] + ONE}, [])],
     ("dims",): lambda: [({"dims": s}, []) for s in ANY],
-    ("name", "kind", "dims"): lambda: [({"name": "v", "kind": "value", "dims": s}, []) for s in ANY],
+    ("name", "kind", "dims", "facts"): lambda: [({"name": "v", "kind": "value", "dims": s, "facts": ()}, []) for s in ANY],
     ("total", "start", "dim"): lambda: [({"total": S["m"] + S["n"], "start": S["m"], "dim": S["n"]}, [])],
     ("total", "start"): lambda: [({"total": S["m"] + ONE, "start": S["m"]}, [])],
     ("exponent",): lambda: [

@@ -177,7 +177,7 @@ def holds(e: Equality, known: Mapping[Named, Form], layout: str) -> dict[str, in
 def _maps(k: Link, right: Form, point: Point, known: Mapping[Named, Form], by_rows: bool) -> bool:
     """Whether the matrix takes the stacked increment of x to the stacked tangent of the equation."""
     v, x = k.equation.var, k.of
-    push = point.draw(x)
+    push = point.push(x)
     for e in postorder(k.equation.value):
         if is_name(e):
             point.bind(e, point.draw(e), push if e is x else None)
