@@ -17,7 +17,7 @@ from .calculus.core import Core, Definition, Equation
 from .calculus.derivation import Backward, Derivation
 from .calculus.kronecker import NoMatrix
 from .calculus.roles import Letters
-from .calculus.second import Again, Opened, again, open_up
+from .calculus.second import Again, Opened, again, open_up, written_out
 from .calculus.stacked import Form
 from .calculus.vectorized import stacked_matrix
 from .code.numpy import evaluate
@@ -156,10 +156,7 @@ class Jacobian(Shown):
         while waiting:
             for x in postorder(waiting.pop()):
                 if x in known and x not in found:
-                    value = values[known[x]]
-                    for own in reversed(list(self.source.own)):
-                        value = substitute(value, {own: self.source.own[own]})
-                    found[x] = substitute(value, dict(self.source.names))
+                    found[x] = substitute(written_out(values[known[x]], self.source.own), self.source.names)
                     waiting.append(found[x])
         return [(g, found[g]) for g in known if g in found]
 
@@ -167,12 +164,12 @@ class Jacobian(Shown):
     def record(self) -> dict[str, Any]:
         """Everything that is shown, as plain data."""
         vec = self.vec() if self.expr.order > 2 else None
-        of = self.found.target if self.source is None else self.source.names[self.found.target]
+        bars = [] if self.source is None else [(d.var, d.value) for d in self.source.definitions if d.var in self.source.names]
         shown = Array(
             target=self.target, wrt=self.wrt, value=self.expr,
             form=None if vec is None else vec.form, no_form="" if vec is None else vec.reason,
             equations=[(q.var, q.rhs) for q in _needed(self.program, self.target)], inputs=_inputs(self.program, self.target),
-            gradients=self._gradients, cotangent=self.found.cotangent, of=of,
+            gradients=self._gradients, cotangent=self.found.cotangent, of=self.found.target, program=bars,
             backward=[(gradient(b.of), b.value) for b in self.found.derivation.backward],
             opened=self.found.arrays, steps=self.steps, evidence=[*self.evidence, *(() if vec is None else vec.evidence)],
         )  # fmt: skip

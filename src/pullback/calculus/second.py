@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from ..algebra.dims import Shape
 from ..algebra.expr import Expr, postorder, substitute
+from ..algebra.lift import cost
 from ..algebra.network import TooLarge
 from ..algebra.ops.free import gradient, var
 from ..step import Claim, Said, Step, Why
@@ -23,9 +24,10 @@ from .inline import expand
 from .opened import closed_with, empty, itself, opened
 from .simplify import simplify
 
-__all__ = ["Again", "Opened", "again", "cotangent", "open_up"]
+__all__ = ["Again", "Opened", "again", "cotangent", "open_up", "written_out"]
 
 Fact = tuple[Expr, Expr, str]
+_MORE = 20  # nodes that an array may grow by when it is multiplied out
 _MARKS = ("\u0304", "\u0302", "\u0303", "\u0307")  # z̄, ẑ, z̃, ż: the first that no name of the program has
 
 
@@ -111,6 +113,13 @@ def _reached(exprs: Iterable[Expr], known: Mapping[Expr, Expr]) -> dict[Expr, Ex
     return {v: e for v, e in known.items() if v in found}
 
 
+def written_out(e: Expr, known: Mapping[Expr, Expr]) -> Expr:
+    """`e` with what the known names stand for, until none of them is left; they do not refer to each other in a circle."""
+    while used := {x: known[x] for x in postorder(e) if x in known}:
+        e = substitute(e, used)
+    return e
+
+
 # ---- the Jacobian ------------------------------------------------------------------------------------------
 
 
@@ -173,10 +182,12 @@ def _shorter(e: Expr) -> tuple[Expr, tuple[str, ...]]:
 
 
 def _arranged(e: Expr) -> Expr:
+    """The array with more than two axes as index sums of matrices, where multiplying it out does not make it long."""
     try:
-        return arranged(e) if e.order > 2 else e
+        found = arranged(e) if e.order > 2 else e
     except TooLarge:
         return e
+    return found if cost(found)[-1] <= 2 * cost(e)[-1] + _MORE else e
 
 
 def _close(found: Opened, program: Again | None, facts: Sequence[Fact], unnamed: Expr | None, add: Callable[[Step], str]) -> None:
@@ -189,11 +200,7 @@ def _close(found: Opened, program: Again | None, facts: Sequence[Fact], unnamed:
     if unnamed is not None:
         own |= {q.var: q.value for q in found.derivation.core.equations if q.var is unnamed}
     start = found.value
-    reached = _reached([start], own)
-    closed = start
-    for name in reversed(list(reached)):
-        closed = substitute(closed, {name: reached[name]})
-    closed = _short(closed, program, own)
+    closed = _short(written_out(start, own), program, own)
     shorter, laws = _shorter(closed)
     shorter = substitute(_arranged(shorter), kept)
     about = str(found.of.attrs[0])
@@ -227,8 +234,5 @@ def _short(e: Expr, program: Again | None, own: Mapping[Expr, Expr]) -> Expr:
     values = _values(program)
     for v in reversed(list(values)):
         if v in set(postorder(e)):
-            written = values[v]
-            for name in reversed(list(_reached([written], own))):
-                written = substitute(written, {name: own[name]})
-            e, _ = expand(e, {v: written})
+            e, _ = expand(e, {v: written_out(values[v], own)})
     return e

@@ -44,7 +44,8 @@ class Array:
     cotangent: Expr
     backward: Sequence[tuple[Expr, Expr]]  # with the cotangent
     opened: Sequence[tuple[Expr, Expr]]  # without it
-    of: Expr  # what these are derivatives of: the target, or its gradient
+    of: Expr  # what these are derivatives of: the target, or the name of its gradient
+    program: Sequence[tuple[Expr, Expr]]  # of a Hessian: what the backward equations of the target are called
     steps: Sequence[Step]
     evidence: Sequence[Evidence]
 
@@ -72,7 +73,7 @@ def conditions_of(steps: Sequence[Step]) -> list[Said]:
 
 def array_record(a: Array, header: Mapping[str, Any]) -> Json:
     """Everything that is shown, as plain data. Raises CheckFailed if a step has no evidence."""
-    roots = [*a.inputs, *(e for q in (*a.equations, *a.backward, *a.opened) for e in q)]
+    roots = [*a.inputs, *(e for q in (*a.equations, *a.program, *a.backward, *a.opened) for e in q)]
     taken = frozenset(x.attrs[0] for x in postorder(*roots) if is_var(x))
     letters = Letters([*a.inputs, *(v for v, _ in a.equations)])
 
@@ -121,6 +122,7 @@ def array_record(a: Array, header: Mapping[str, Any]) -> Json:
         },
         "gradients": [equation(show(v, taken), e) for v, e in a.gradients],
         "of": show(a.of, taken).as_dict(),
+        "program": [equation(show(v, taken), e) for v, e in a.program],
         "cotangent": show(a.cotangent, taken).as_dict(),
         "backward": [equation(show(v, taken), e) for v, e in a.backward],
         "opened": [equation(symbol(inner, [str(v.attrs[0])]), e) for v, e in a.opened],
@@ -193,10 +195,11 @@ def _result(record: Mapping[str, Any]) -> Iterator[Part]:
 def _derivation(record: Mapping[str, Any], second: bool) -> Iterator[Part]:
     yield Head(plain("DERIVATION"))
     G, of = record["cotangent"], record["of"]
-    lead = "The backward equations are equations too; " if second else ""
-    they = "they have" if second else "the program has"
-    words = f"{lead}for any cotangent {G['text']} of {of['text']} {they} the backward equations"
-    yield Para(mixed(words[:1].upper() + words[1:] + ":"))
+    if second:
+        yield Para(mixed(f"The backward equations of {record['target']['name']} are equations too, each gradient with a name of its own:"))
+        yield _table(record["program"])
+    yield Para(mixed(f"{'These have, for' if second else 'For'} any cotangent {G['text']} of {of['text']}, the backward equations"
+                     f"{'' if second else ' are'}:"))  # fmt: skip
     yield _table(record["backward"])
     yield Para(mixed(f"Each is linear in {G['text']}. Take {G['text']} out and leave its axes open, first of all axes:"))
     yield _table(record["opened"])
