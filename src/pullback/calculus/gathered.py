@@ -19,12 +19,24 @@ from ..algebra.ops.matrix import diag, matmul
 from ..algebra.ops.structure import einsum, ones, zeros
 from .simplify import simplify, tidy
 
-__all__ = ["arranged", "gathered"]
+__all__ = ["arranged", "gathered", "joined"]
 
 _LETTERS = "ijklpqrstuvwxyzabcdefgh"
 _LONG = 200  # nodes above which nothing is gathered
 
 _Chain = tuple[Expr, ...]
+
+
+def joined(e: Expr) -> Expr:
+    """A product that ends in two diagonals, with one."""
+    if e.op is not matmul or e.args[1].op is not diag:
+        return e
+    before, last = e.args[0], e.args[1].args[0]
+    if before.op is diag:
+        return diag(before.args[0] * last)
+    if before.op is matmul and before.args[1].op is diag:
+        return before.args[0] @ diag(before.args[1].args[0] * last)
+    return e
 
 
 # ---- matrices ----------------------------------------------------------------------------------------------

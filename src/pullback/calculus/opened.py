@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from ..algebra.dims import Shape
 from ..algebra.expr import Expr, postorder, rebuild, substitute
-from ..algebra.lift import NotLiftable, lift
+from ..algebra.lift import NotLiftable, as_einsum, lift
 from ..algebra.network import TooLarge
 from ..algebra.op import Meaning
 from ..algebra.ops.arithmetic import LETTERS, added, rational, scaled
@@ -19,6 +19,7 @@ from ..algebra.ops.free import var
 from ..algebra.ops.matrix import dot, eye
 from ..algebra.ops.structure import einsum, ones, zeros
 from ..errors import ShapeError, UnsupportedError
+from .gathered import joined
 from .simplify import tidy
 from .transpose import LinearityError
 
@@ -134,14 +135,23 @@ def _sum(factors: list[tuple[str, Expr]], target: str) -> Expr:
     if len(factors) == 1 and factors[0][0] == target:
         return factors[0][1]
     spec = ",".join(s for s, _ in factors) + "->" + target
-    if len(target) > 2 or any(len(s) > 2 for s, _ in factors):
-        return einsum(spec, *(a for _, a in factors))
     held: dict[Expr, Expr] = {}
     for _, a in factors:
         if a.args:
             held.setdefault(a, var(f"·{len(held)}", a.shape, "hole"))
+    body = einsum(spec, *(held.get(a, a) for _, a in factors))
+    found = _read(body, matrix=len(target) < 3 and all(len(s) < 3 for s, _ in factors))
+    return joined(substitute(found, {name: a for a, name in held.items()}))
+
+
+def _read(body: Expr, *, matrix: bool) -> Expr:
+    """The index sum without its δ's, in matrix notation where that exists."""
+    if matrix:
+        try:
+            return lift(body).expr
+        except (NotLiftable, TooLarge):
+            pass
     try:
-        found = lift(einsum(spec, *(held.get(a, a) for _, a in factors))).expr
-    except (NotLiftable, TooLarge):
-        return einsum(spec, *(a for _, a in factors))
-    return substitute(found, {name: a for a, name in held.items()})
+        return as_einsum(body)
+    except TooLarge:
+        return body

@@ -13,6 +13,7 @@ from ..calculus.roles import Letters
 from ..calculus.stacked import Form
 from ..errors import CheckFailed
 from ..step import Evidence, Said, Step
+from .constants import constants_in
 from .document import Calc, Document, Head, Para, Table, join, math, plain, said
 from .evidence import checks, evidence_of
 from .names import ascii_text, latex_name
@@ -112,6 +113,7 @@ def array_record(a: Array, header: Mapping[str, Any]) -> Json:
         "order": len(a.wrt),
         "target": {"name": a.target.attrs[0], "shape": [str(n) for n in a.target.shape]},
         "wrt": [{"name": v.attrs[0], "shape": [str(n) for n in v.shape]} for v in a.wrt],
+        "constants": [fill(c.template, c.bind, taken).as_dict() for c in constants_in(e for _, e in [*a.opened, *a.backward, ("", a.value)])],
         "equations": [equation(show(v, taken), e) for v, e in a.equations],
         "names": [{"name": show(v, taken).as_dict(), "shape": [str(n) for n in v.shape]} for v in a.inputs],
         "result": {
@@ -187,6 +189,7 @@ def _result(record: Mapping[str, Any]) -> Iterator[Part]:
             yield Calc(math(r["matrix"]))
         else:
             yield Para(mixed(f"It has no form as a product ⊗ of matrices: {r['no_matrix']}."))
+    yield from (Para(said(c)) for c in record["constants"])
     if record["gradients"]:
         yield Para(mixed(f"with the gradients of {record['target']['name']}:"))
         yield _table(record["gradients"])
