@@ -129,9 +129,14 @@ def _which(slots: tuple[int, ...], between: str) -> str:
     return (between if max(slots) > 8 else "").join(str(i + 1) for i in slots)
 
 
+def _mark(e: Expr) -> str:
+    """What is written in front of a function for its derivative."""
+    return "D" if e.attrs[2] else "∇"
+
+
 def _function_text(e: Expr) -> str:
-    name, slots, out = e.attrs
-    mark = "" if not slots else ("∇" if not out else "D") * len(slots)
+    name, slots, _ = e.attrs
+    mark = _mark(e) * len(slots)
     which = _which(slots, "_") if len(e.args) > 1 and slots else ""
     return (f"@{mark}{which}_{name}@" if which else f"@{mark}{name}@") + _args(e)
 
@@ -154,7 +159,7 @@ def _point(e: Expr) -> str:
 
 
 @op("X[*s] -> [*t]", name="free_function", attrs=("name", "slots", "out"), shape=_jacobian_shape, text=_function_text,
-    latex=_function_latex, needs=lambda e: f"{e.attrs[0]} is differentiable at {_point(e)}")  # fmt: skip
+    latex=_function_latex, needs=lambda e: f"{_mark(e) * len(e.attrs[1])}{e.attrs[0]} is differentiable at {_point(e)}")  # fmt: skip
 def _free_function(Y: Expr, *both: Expr, name: str, slots: tuple[int, ...], out: Shape) -> tuple[Expr, ...]:
     """g(x + dx) = g(x) + L dx + o(‖dx‖), L linear, which is what differentiable means; the entries of L are the partial derivatives.
 
