@@ -17,6 +17,7 @@ from ..algebra.ops.matrix import inner
 from ..algebra.ops.structure import zeros
 from ..step import Claim, Said, Step, Why
 from .axes import axes_notes
+from .closing import close
 from .conditions import conditions, conventions
 from .conventions import other_axes
 from .core import Core, Definition, Equation, elaborate
@@ -113,7 +114,7 @@ class Sweep:
         rules, why = reasons(q.value, moving, self.told)
         first = self.add(Step(
             id="", kind="differential", about=name, left=increment(v), relation="=", right=whole, rules=rules, why=why,
-            claim=Claim("DIFF", q, whole, {v: v for v in postorder(q.value) if v in moving}), conditions=tuple(conditions(q.value, self.own))))  # fmt: skip
+            claim=Claim("DIFF", q, q.spelled_out(whole), {v: v for v in postorder(q.value) if v in moving}), conditions=tuple(conditions(q.value, self.own))))  # fmt: skip
         paired = added([pairing(G, t.expr) for t in terms])
         second = self.add(Step(
             id="", kind="substitute", about=name, left=pairing(G, increment(v)), relation="=", right=paired,
@@ -187,6 +188,7 @@ def derive(
     for s in axes_notes(core, derived.__contains__):
         sweep.add(s)
     inline(d, sweep.add)
+    close(d, sweep.add)
     other_axes(d, sweep.add)
     return d
 

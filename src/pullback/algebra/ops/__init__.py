@@ -1,7 +1,20 @@
 """The ops, grouped by field; importing this package declares them all."""
 
 from ..op import REGISTRY
-from . import activations, arithmetic, entrywise, free, matrix, piecewise, reduction, series, special, structure, trigonometric
+from . import (
+    activations,
+    arithmetic,
+    entrywise,
+    free,
+    learning,
+    matrix,
+    piecewise,
+    reduction,
+    series,
+    special,
+    structure,
+    trigonometric,
+)
 
 __all__ = [
     "REGISTRY",
@@ -9,6 +22,7 @@ __all__ = [
     "arithmetic",
     "entrywise",
     "free",
+    "learning",
     "matrix",
     "piecewise",
     "reduction",

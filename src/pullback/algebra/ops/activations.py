@@ -125,7 +125,7 @@ def _left(X: Expr) -> Expr:
 
 
 @op("X[*s], a[] -> [*s]", name="elu", define=lambda e, X, a: relu(X) + a * (exp(_negative(X)) - 1), calls=("elu",),
-    text=lambda e: "elu($X:0, $a:0)", latex=r"\operatorname{elu}($X:0, $a:0)", defaults=(Fraction(1),),
+    text=lambda e: "elu($X:0, $a:0)", latex=r"\operatorname{elu}($X:0, $a:0)", omitted=(Fraction(1),),
     real=lambda t, a: t if t > 0 else a * math.expm1(t),
     kink="elu has a kink at 0 if a ≠ 1; the slope of the left side, a, is taken there")  # fmt: skip
 def elu(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Expr]:
@@ -138,7 +138,7 @@ def elu(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Expr]:
 
 
 @op("X[*s], a[] -> [*s]", name="celu", define=lambda e, X, a: relu(X) + a * (exp(_negative(X) / a) - 1), calls=("celu",),
-    text="celu($X:0, $a:0)", latex=r"\operatorname{celu}($X:0, $a:0)", defaults=(Fraction(1),), needs="$a ≠ 0",
+    text="celu($X:0, $a:0)", latex=r"\operatorname{celu}($X:0, $a:0)", omitted=(Fraction(1),), needs="$a ≠ 0",
     real=lambda t, a: t if t > 0 else a * math.expm1(t / a))  # fmt: skip
 def celu(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Expr]:
     """celu(t) is t for t > 0 and a (exp(t/a) − 1) for t ≤ 0: the slope is 1 from both sides of 0.

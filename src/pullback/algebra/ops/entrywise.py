@@ -10,9 +10,9 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from ..expr import Expr
+from ..expr import OPERATORS, Expr
 from ..op import POSTFIX, Op, op
-from .arithmetic import pi, power, rational
+from .arithmetic import power, rational
 
 HALF, INVERSE = Fraction(1, 2), Fraction(-1)
 
@@ -31,6 +31,11 @@ def mapped(
 def reciprocal_of(X: Expr) -> Expr:
     """1/t for every entry."""
     return power(X, exponent=INVERSE)
+
+
+def filled(s: Expr, X: Expr) -> Expr:
+    """The number s in every entry, shaped like X."""
+    return OPERATORS["fill"](s, X.shape) if X.order else s
 
 
 # ---- exponentials ------------------------------------------------------------------------------------------
@@ -193,13 +198,18 @@ def reciprocal(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return -(Y**2 * dX)
 
 
+def _raise(t: float, b: float) -> float:
+    """Raises ValueError where t is not positive."""
+    return math.exp(b * math.log(t))
+
+
 def _raised_text(slot: str) -> dict[str, Any]:
     return {"text": lambda e: f"$X:40^∘${slot}:40" if e.order else f"$X:40^${slot}:40",
             "latex": lambda e: rf"{{$X:40}}^{{\circ ${slot}:40}}" if e.order else f"{{$X:40}}^{{${slot}:0}}"}  # fmt: skip
 
 
-@op("X[*s], b[] -> [*s]", name="pow", fix=POSTFIX, calls=("pow", "power"), needs="every entry of $X is positive",
-    real=lambda t, b: t**b if t > 0 else math.nan, token="^", code="$X ** $b", **_raised_text("b"))  # fmt: skip
+@op("X[*s], b[] -> [*s]", name="pow", define=lambda e, X, b: pow_each(X, filled(b, X)), fix=POSTFIX, calls=("pow", "power"),
+    needs="every entry of $X is positive", real=_raise, token="^", code="$X ** $b", **_raised_text("b"))  # fmt: skip
 def pow(Y: Expr, X: Expr, b: Expr, dX: Expr, db: Expr) -> tuple[Expr, Expr]:
     """tᵇ = exp(b log t), so d(tᵇ) = tᵇ (b dt/t + log t db).
 
@@ -210,7 +220,7 @@ def pow(Y: Expr, X: Expr, b: Expr, dX: Expr, db: Expr) -> tuple[Expr, Expr]:
 
 
 @op("X[*s], B[*s] -> [*s]", name="pow_each", fix=POSTFIX, calls=("pow", "power"), needs="every entry of $X is positive",
-    real=lambda t, b: t**b if t > 0 else math.nan, entrywise=True, token="^", code="$X ** $B", **_raised_text("B"))  # fmt: skip
+    real=_raise, entrywise=True, token="^", code="$X ** $B", **_raised_text("B"))  # fmt: skip
 def pow_each(Y: Expr, X: Expr, B: Expr, dX: Expr, dB: Expr) -> tuple[Expr, Expr]:
     """tᵇ = exp(b log t) in every entry, so d(tᵇ) = tᵇ (b dt/t + log t db).
 
@@ -218,8 +228,3 @@ def pow_each(Y: Expr, X: Expr, B: Expr, dX: Expr, dB: Expr) -> tuple[Expr, Expr]
     B D-POW: with $X held still, tᵇ = exp(b log t) is an exponential, and d(tᵇ) = tᵇ log t db
     """
     return (B * pow_each(X, B - 1)) * dX, (Y * log(X)) * dB
-
-
-def root_of_two_pi() -> Expr:
-    """√(2π), which normalises the bell curve."""
-    return sqrt(2 * pi())

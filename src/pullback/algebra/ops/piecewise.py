@@ -7,15 +7,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ..expr import OPERATORS, Expr
+from ..expr import Expr
 from ..op import op
 from .arithmetic import rational
-from .entrywise import mapped
-
-
-def _filled(s: Expr, X: Expr) -> Expr:
-    """The number s in every entry, shaped like X."""
-    return OPERATORS["fill"](s, X.shape) if X.order else s
+from .entrywise import filled, mapped
 
 
 @mapped("step", lambda t: float(t > 0), names=("heaviside",), exact=lambda coin, t: coin, jumps=True, code="($X > 0) * 1.0",
@@ -109,7 +104,7 @@ def where(Y: Expr, M: Expr, A: Expr, B: Expr, dM: Expr, dA: Expr, dB: Expr) -> t
 _AT_A_BOUND = "has no derivative at its bounds; the convention 0 is taken there"
 
 
-@op("X[*s], l[], u[] -> [*s]", name="clip", define=lambda e, X, l, u: minimum(maximum(X, _filled(l, X)), _filled(u, X)),
+@op("X[*s], l[], u[] -> [*s]", name="clip", define=lambda e, X, l, u: minimum(maximum(X, filled(l, X)), filled(u, X)),
     text="clip($X:0, $l:0, $u:0)", latex=r"\operatorname{clip}($X:0, $l:0, $u:0)", calls=("clip", "clamp"),
     real=lambda t, l, u: min(max(t, l), u), code="xp.clip($X, $l, $u)",
     kink=f"clip {_AT_A_BOUND} (PyTorch takes 1, JAX ½)")  # fmt: skip
@@ -120,7 +115,7 @@ def clip(Y: Expr, X: Expr, l: Expr, u: Expr, dX: Expr, dl: Expr, du: Expr) -> tu
     l D-MAP: an entry that lies below $l is $l, if that is below $u, and no other entry depends on $l
     u D-MAP: an entry that lies above $u is $u, and so is each of them if $l lies above $u; no other entry depends on $u
     """
-    low, high = _filled(l, X), _filled(u, X)
+    low, high = filled(l, X), filled(u, X)
     return ((step(X - low) * step(high - X)) * dX, (step(u - l) * dl) * (1 - step(X - low)),
             du * (1 - step(high - maximum(X, low))))  # fmt: skip
 
@@ -178,7 +173,7 @@ def hardswish(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 
 @op("X[*s], a[] -> [*s]", name="leaky_relu", define=lambda e, X, a: a * X + (1 - a) * relu(X), calls=("leaky_relu", "leakyrelu", "prelu"),
-    text="leaky_relu($X:0, $a:0)", latex=r"\operatorname{leaky\_relu}($X:0, $a:0)", defaults=(Fraction(1, 100),),
+    text="leaky_relu($X:0, $a:0)", latex=r"\operatorname{leaky\_relu}($X:0, $a:0)", omitted=(Fraction(1, 100),),
     real=lambda t, a: t if t > 0 else a * t, kink="leaky_relu has no derivative at 0; the slope of the left side is taken there, "
     "as PyTorch does (JAX takes that of the right side, 1)")  # fmt: skip
 def leaky_relu(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Expr]:
@@ -191,7 +186,7 @@ def leaky_relu(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Exp
 
 
 @op("X[*s], a[] -> [*s]", name="softshrink", define=lambda e, X, a: X - clip(X, -a, a), calls=("softshrink", "soft_threshold"),
-    text="softshrink($X:0, $a:0)", latex=r"\operatorname{softshrink}($X:0, $a:0)", defaults=(Fraction(1, 2),),
+    text="softshrink($X:0, $a:0)", latex=r"\operatorname{softshrink}($X:0, $a:0)", omitted=(Fraction(1, 2),),
     real=lambda t, a: t - min(max(t, -a), a), kink="softshrink has no derivative at −a and a; 1 is taken there (PyTorch takes 0)")  # fmt: skip
 def softshrink(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Expr]:
     """softshrink moves every entry towards 0 by a, and those nearer than a to 0.
@@ -199,6 +194,6 @@ def softshrink(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Exp
     X D-MAP: softshrink acts entry by entry with slope 0 where −$a < t < $a, else 1
     a D-MAP: an entry above $a is t − $a, one below −$a is t + $a, and the others are 0
     """
-    low, high = _filled(-a, X), _filled(a, X)
+    low, high = filled(-a, X), filled(a, X)
     inside = step(X - low) * step(high - X)
     return (1 - inside) * dX, (step(a + a) * da) * (1 - step(X - low)) - da * (1 - step(high - maximum(X, low)))
