@@ -123,9 +123,11 @@ class Op:
         self.code: str = data.get("code", "")
         self.cite: str = data.get("cite", "")
         self.needs: str = data.get("needs", "")  # condition for the formula, a template
-        self.kink: str = data.get("kink", "")  # the convention taken where it is not differentiable
+        # The convention taken where it is not differentiable: at 0, or where the step or relu in its definition says.
+        self.kink: str = data.get("kink", "")
         self.calls: tuple[str, ...] = data.get("calls", ())  # spellings in `name(args)`
         self.token: str = data.get("token", "")  # spelling as an operator
+        self.omitted: tuple[Fraction, ...] = data.get("omitted", ())  # the last arguments, where a call leaves them out
         self.real: Callable[..., float] | None = data.get("real")  # the scalar function, for floats
         self.entry: Callable[..., bool | int] | None = data.get("entry")  # a constant's entries: (attrs, index, sizes)
         self.sums: bool = data.get("sums", False)  # an index sum with letters of its own
@@ -146,6 +148,7 @@ class Op:
         )  # a 0/1 block: its first place, its width
         self.uniform: int | None = data.get("uniform")  # a constant's one value, where all its entries are equal
         self.exact: Callable[..., Any] | None = data.get("exact")  # the scalar function modulo p, where it has one
+        self.jumps: bool = data.get("jumps", False)  # not continuous where its argument is 0
         self.root: bool = data.get("root", False)  # a square root: modulo p it is one where there is one
         self.attr_names: tuple[str, ...] = data.get("attrs", ())
         self.entrywise: bool = data.get("entrywise", False)

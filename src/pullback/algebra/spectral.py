@@ -9,7 +9,7 @@ from typing import Any
 from .dense import Matrix, Singular, identity, inverse, product, solved, transposed
 
 __all__ = [
-    "cholesky", "cosm", "eigenvalues", "eigenvectors", "expm", "largest_eigenvalue", "largest_eigenvector", "log_of_size", "logm",
+    "cholesky", "cosm", "eigenvalues", "eigenvectors", "expm", "largest_eigenvalue", "largest_eigenvector", "logm",
     "nuclear_norm", "polar", "positive", "root", "singular_values", "sinm", "sqrtm", "svd", "symmetric", "top",
 ]  # fmt: skip
 
@@ -145,11 +145,6 @@ def top(X: Matrix) -> Matrix:
     left, values, right = svd(X)
     _apart(values[:2])
     return [[u * v for v in right[0]] for u in left[0]]
-
-
-def log_of_size(x: float) -> float:
-    """log|x|."""
-    return math.log(abs(x))
 
 
 def cholesky(X: Matrix) -> Matrix:

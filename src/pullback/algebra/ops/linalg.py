@@ -9,6 +9,7 @@ from ...errors import UnsupportedError
 from .. import dense, spectral
 from ..expr import Expr
 from ..op import POSTFIX, REGISTRY, Op, op
+from .entrywise import logabs
 from .matrix import dot, inner
 from .triangles import phi, sym
 
@@ -40,11 +41,7 @@ def det(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return Y * inner(inv(X).T, dX)
 
 
-def _logdet(X: dense.Matrix) -> float:
-    return spectral.log_of_size(dense.determinant(X))
-
-
-@op("X[n,n] -> []", floats=_logdet, text="logdet($X:0)", latex=r"\log\left|\det($X:0)\right|", calls=("logdet", "slogdet"),
+@op("X[n,n] -> []", define=lambda e, X: logabs(det(X)), text="logdet($X:0)", latex=r"\log\left|\det($X:0)\right|", calls=("logdet", "slogdet"),
     needs="$X is invertible", array=lambda np, X: np.linalg.slogdet(X)[1], cite="giles2008:2.2.4")  # fmt: skip
 def logdet(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """log|det X|: d log|d| = dd / d, and d det X = det X · tr(X⁻¹ dX).
