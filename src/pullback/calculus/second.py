@@ -24,7 +24,7 @@ from .inline import expand
 from .opened import closed_with, empty, itself, opened
 from .simplify import simplify
 
-__all__ = ["Again", "Opened", "again", "cotangent", "open_up", "written_out"]
+__all__ = ["Again", "Opened", "again", "cotangent", "open_up", "use_facts", "written_out"]
 
 Fact = tuple[Expr, Expr, str]
 _MORE = 20  # nodes that an array may grow by when it is multiplied out
@@ -45,6 +45,11 @@ class Again:
     def named(self, e: Expr) -> Expr:
         """∇z by its name z̄."""
         return substitute(e, {g: v for v, g in self.names.items()})
+
+    def renamed(self, bind: Mapping[Expr, Expr]) -> Again:
+        """The same program about other names."""
+        definitions = tuple(replace(d, value=substitute(d.value, bind)) for d in self.definitions)
+        return replace(self, definitions=definitions, own={v: substitute(e, bind) for v, e in self.own.items()})
 
 
 @dataclass(slots=True)
@@ -220,6 +225,18 @@ def _close(found: Opened, program: Again | None, facts: Sequence[Fact], unnamed:
                 claim=Claim("EQ", shorter, after, {left: right}), conditions=(Said(where),)))  # fmt: skip
             shorter = after
     found.value = shorter
+
+
+def use_facts(found: Opened, back: Mapping[Expr, Expr]) -> None:
+    """What is said of the names at the point, used once everything is differentiated."""
+    start = substitute(found.value, back)
+    shorter, laws = _shorter(start)
+    if shorter is not start:
+        found.steps.append(Step(
+            id=f"s{len(found.steps) + 1}", kind="simplify", about=str(found.of.attrs[0]), left=start, relation="=", right=shorter,
+            rules=("S-FACT", *laws), why=Why("what is known of the names", "it is used last: it holds at the point, and not beside it"),
+            claim=Claim("EQ", start, shorter)))  # fmt: skip
+    found.value, found.of = shorter, back.get(found.of, found.of)
 
 
 def _values(program: Again | None) -> dict[Expr, Expr]:
