@@ -223,7 +223,8 @@ class Point:
     def _known(self, e: Expr) -> None:
         """A known entrywise function: its value opaque, its slope by its differential equation."""
         args = [self.values[a] for a in e.args]
-        value = [self.field.function(e, at) for at in zip(*args, strict=True)]
+        wide = [x if a.order == e.order else x * self.count(e) for a, x in zip(e.args, args, strict=True)]
+        value = [self.field.function(e, at) for at in zip(*wide, strict=True)]
         moved: Array | None = None
         if any(self.tangents[a] is not None for a in e.args):
             names = [var(f"·{k}", a.shape, "jet") for k, a in enumerate(e.args)]
