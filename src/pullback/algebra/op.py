@@ -135,6 +135,12 @@ class Op:
         self.number: bool = data.get("number", False)  # a rational number, its one attribute
         self.squared: Callable[[Expr], Expr] | None = data.get("squared")  # a number whose square is an op: that square
         self.scales: bool = data.get("scales", False)  # a number times a tensor, in this order
+        self.exactly: Callable[..., Any] | None = data.get("exactly")  # an algorithm on numbers of any field (dense.py)
+        self.floats: Callable[..., Any] | None = data.get("floats")  # an algorithm on floats alone (spectral.py)
+        self.series: str = data.get("series", "")  # the power series of a matrix function: any one will do modulo p
+        self.gives: tuple[str, ...] = data.get("gives", ())  # facts of its value, whatever the argument is
+        self.moves: Mapping[int, Callable[..., Expr]] = data.get("moves", {})  # adjoints of the slots it is linear in
+        self.array: Callable[..., Any] | None = data.get("array")  # a fast form in NumPy: (np, *arrays, **data)
         self.keeps: tuple[str, ...] = data.get("keeps", ())  # facts (facts.py) that its value has when its argument has
         self.delta: bool = data.get("delta", False)  # 1 where both indices are equal, else 0
         self.places: Callable[[Expr], tuple[Dim, Dim]] | None = data.get(
@@ -252,12 +258,15 @@ class Op:
 
     def adjoints(self, e: Expr, cotangent: Expr) -> tuple[Expr, ...]:
         """F*ᵢ[G] for every slot i of the linear node `e`: ⟨G, F(.., d, ..)⟩ = ⟨F*ᵢ[G], d⟩."""
+        if self.moves:
+            moved = (self.moves.get(k) for k in range(len(e.args)))
+            return tuple(cotangent if m is None else m(cotangent, *e.args) for m in moved)
         assert self.adjoint is not None
         found = self.adjoint(cotangent, *e.args, **self.attributes(e))
         return found if isinstance(found, tuple) else (found,)
 
     def differentiate(self, e: Expr, increments: Sequence[Expr | None]) -> list[Expr]:
-        """dF, one term per argument that has an increment, the others held still."""
+        """dF as terms with one increment each, the arguments without one held still."""
         terms: list[Expr] = []
         for i, d in enumerate(increments):
             if d is None:
@@ -269,7 +278,8 @@ class Op:
                 assert self.differential is not None
                 moved = [d if j == i else a for j, a in enumerate(e.args)]  # the others are placeholders
                 found = self.differential(e, *e.args, *moved, **self.attributes(e))
-                terms.append(found[i] if isinstance(found, tuple) else found)
+                mine = found[i] if isinstance(found, tuple) else found
+                terms += mine if isinstance(mine, list) else [mine]
         return terms
 
 
@@ -324,7 +334,7 @@ def linear_op(signature: str, *, linear: str, **data: Any) -> Callable[[Callable
 def op(signature: str, **data: Any) -> Callable[[Callable[..., Any]], Op]:
     """Declare a nonlinear op by its differential `body(Y, *args, *increments)`, Y the node itself.
 
-    With several arguments the body returns one term per increment."""
+    With several arguments the body returns a tuple, one entry per increment; an entry may be a list of terms."""
     return _declare(signature, data)
 
 

@@ -7,12 +7,13 @@ for every smooth f (jets, theory.md §2.6, T5). Known functions are opaque there
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from random import Random
 from typing import Any, Protocol
 
+from ..algebra.dense import Residue, analytic, flat, frechet
 from ..algebra.expr import Expr
 
 __all__ = ["Field", "Modular", "OutOfDomain", "P", "Q", "Real", "TooLarge"]
@@ -20,6 +21,7 @@ __all__ = ["Field", "Modular", "OutOfDomain", "P", "Q", "Real", "TooLarge"]
 P = 2**61 - 1
 Q = 0xEF524E98498A9207DABD23E06DC22E7EF1C79563  # a second prime, drawn at random once: no equation was made for it
 _KINK, _HUGE = 1e-2, 1e4
+_TERMS = 12  # of the power series of a matrix function
 _EXACT = (Fraction(0), Fraction(1, 2), Fraction(1))
 _PLAIN = 1000  # numerators and denominators up to which a residue is read as the fraction that it is
 
@@ -45,6 +47,10 @@ class Field(Protocol):
     def remember(self, args: tuple[tuple[Any, ...], ...]) -> Any: ...
     def entry(self, name: str, at: tuple[int, ...], hits: tuple[tuple[int, int], ...], args: Any) -> Any: ...
     def draw(self) -> Any: ...
+    def element(self, x: Any) -> Any: ...
+    def plain(self, x: Any) -> Any: ...
+    def array(self, e: Expr, args: Sequence[Any], count: int) -> list[Any]: ...
+    def algorithm(self, e: Expr) -> Callable[..., Any] | None: ...
 
 
 class Modular:
@@ -70,6 +76,30 @@ class Modular:
 
     def draw(self) -> int:
         return self.random.randrange(1, self.prime)
+
+    def element(self, x: int) -> Residue:
+        """A number as algorithms calculate with it."""
+        return Residue(x % self.prime, self.prime)
+
+    def plain(self, x: Any) -> int:
+        found: int = x.value if isinstance(x, Residue) else x
+        return found % self.prime
+
+    def algorithm(self, e: Expr) -> Callable[..., Any] | None:
+        """What can be run on dual numbers; a matrix function is a power series with random coefficients."""
+        if not e.op.series:
+            return None if e.op.exactly is None else partial(e.op.exactly, **e.op.attributes(e))
+        coefficients = [self.element(self.opaque("series", e.op.series, k)) for k in range(_TERMS)]
+
+        def run(X: Any, *directions: Any) -> Any:
+            return frechet(partial(analytic, coefficients), X, *directions)
+
+        return run
+
+    def array(self, e: Expr, args: Sequence[Any], count: int) -> list[int]:
+        """The entries of a tensor function without exact arithmetic: random values, the same for the same arguments."""
+        key = self.opaque("arguments", e.op.name, e.attrs, repr([_bare(a) for a in args]))
+        return [self.opaque("array", key, k) for k in range(count)]
 
     def opaque(self, *key: Any) -> int:
         """The one random value of this key."""
@@ -127,6 +157,11 @@ class Modular:
         return self.opaque("entry", name, at, tuple(sorted(hits)), args)
 
 
+def _bare(a: Any) -> Any:
+    """Nested lists of residues as nested lists of integers."""
+    return [_bare(x) for x in a] if isinstance(a, list) else a.value
+
+
 class Real:
     """Floats; an unknown f is a sine of its own frequency and phase, whose derivatives are known in closed form."""
 
@@ -137,6 +172,19 @@ class Real:
         self.positive = positive
         self.centre = 0.0  # 0: entries of size about 1, else entries near this number
         self.table: dict[tuple[Any, ...], float] = {}
+
+    def element(self, x: float) -> float:
+        return x
+
+    def plain(self, x: Any) -> float:
+        return float(x)
+
+    def algorithm(self, e: Expr) -> Callable[..., Any] | None:
+        return None if e.op.exactly is None else partial(e.op.exactly, **e.op.attributes(e))
+
+    def array(self, e: Expr, args: Sequence[Any], count: int) -> list[float]:
+        assert e.op.floats is not None
+        return flat(e.op.floats(*args, **e.op.attributes(e)), e.order)
 
     def draw(self) -> float:
         if self.centre:

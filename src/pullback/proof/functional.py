@@ -27,6 +27,7 @@ from ..algebra.ops.trigonometric import cos, cosh, sin, sinh, tan, tanh
 
 __all__ = ["Use", "functional", "uniform"]
 
+_QUOTIENTS = (divide, sdiv)
 _MOST = 6  # terms of an argument that is taken apart
 _ONES, _ZEROS = ones(()).op, zeros(()).op
 
@@ -92,10 +93,10 @@ class _Rewriter:
     def of(self, root: Expr, done: dict[Expr, Expr] | None = None) -> Expr:
         """`root` rewritten; what is in `done` is rewritten already."""
         done = {} if done is None else done
-        for e in expanded(root):
+        for e in expanded(root, _QUOTIENTS):
             if e in done:
                 continue
-            if e.op.define is not None:
+            if e.op.define is not None and e.op not in _QUOTIENTS:
                 done[e] = done[e.op.define(e, *e.args)]
                 continue
             args = tuple(done[a] for a in e.args)
@@ -154,11 +155,11 @@ class _Rewriter:
 
     def homogeneous(self, e: Expr) -> Expr:
         """A function with two sides of a sum whose first number is 1, or −1 where the sides are unlike; of |·| each factor."""
-        if e.op is abs_ and len(factors := _factors(e.args[0])) > 1:
-            self.use("abs_of_product")
-            parts = [self.homogeneous(abs_(u)) if u.order == e.order else filled(self.homogeneous(abs_(u)), e) for u, _ in factors]
-            return reduce(mul, [p if n == 1 else self.powered(p, n) for p, (_, n) in zip(parts, factors, strict=True)])
         terms = _terms(e.args[0])
+        if e.op is abs_ and len(terms) == 1 and len(factors := _factors(terms[0][1])) > 1:
+            self.use("abs_of_product")
+            parts = [abs_(u) if n == 1 else self.powered(abs_(u), n) for u, n in factors]
+            return _scaled(abs(terms[0][0]), reduce(mul, parts))
         if not e.order and len(terms) == 1 and terms[0][1] is rational(1):
             return rational(e.op.exact(int(terms[0][0] > 0), terms[0][0]))
         c = terms[0][0] if terms and e.op in (sign, abs_) else abs(terms[0][0]) if terms else Fraction(1)
