@@ -6,7 +6,7 @@ factor. δ, the 0/1 placements of blocks, and axes that nothing depends on are e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count, product
@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from .dims import Dim, Shape
 from .expr import Expr
 from .facts import holds
-from .op import Meaning
+from .op import Meaning, Op
 from .ops.arithmetic import raised
 from .ops.matrix import eye
 
@@ -345,8 +345,9 @@ def _constant(e: Expr) -> Iterator[Term]:
     yield from tidied(t)
 
 
-def expanded(root: Expr) -> Iterator[Expr]:
-    """Nodes under `root`, arguments first, definitions unfolded, and nothing below an opaque node but its arguments."""
+def expanded(root: Expr, keep: Container[Op] = ()) -> Iterator[Expr]:
+    """Nodes under `root`, arguments first, definitions unfolded but those of the ops to `keep`, and nothing below an opaque
+    node but its arguments."""
     seen: set[Expr] = set()
     stack: list[tuple[Expr, bool]] = [(root, False)]
     while stack:
@@ -356,5 +357,6 @@ def expanded(root: Expr) -> Iterator[Expr]:
         elif node not in seen:
             seen.add(node)
             stack.append((node, True))
-            below = node.args if node.op.define is None else (node.op.define(node, *node.args),)
+            whole = node.op.define is None or node.op in keep
+            below = node.args if whole else (node.op.define(node, *node.args),)
             stack.extend((a, False) for a in below if a not in seen)

@@ -193,7 +193,7 @@ class _Walker:
                 continue
             k = int(found[1]) if found[1].isdigit() else slots[found[1]]
             least = int(found[2]) if found[2] else e.op.fix
-            pieces.append(_Part(e.args[k], part.legs, least, part.used))
+            pieces.append(_Part(e.args[k], part.legs if e.args[k].order else (), least, part.used))
         pieces.append(self.literal(source[at:]))
         return pieces
 
