@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..algebra.canonical import term_key
 from ..algebra.dims import Shape
 from ..algebra.expr import Expr
-from ..algebra.lift import NotLiftable, cost, lift
+from ..algebra.lift import NotLiftable, collected, cost, lift
 from ..algebra.network import Factor, Term, TooLarge, network
 from ..algebra.ops.arithmetic import add, neg, rational, scaled, sdiv, smul, sub
 from ..algebra.ops.matrix import diag, matmul
@@ -144,14 +143,7 @@ def _signed(terms: Sequence[tuple[int, Expr]]) -> Expr:
 
 def arranged(e: Expr) -> Expr:
     """One index sum for each term, its factors as large as they can be in matrix notation. Raises TooLarge."""
-    found: dict[str, Term] = {}
-    for t in network(e).terms:
-        key = term_key(t)
-        if key in found:
-            found[key].coef += t.coef
-        else:
-            found[key] = t
-    terms = [t for t in found.values() if t.coef]
+    terms = collected(network(e).terms)
     if not terms:
         return zeros(e.shape)
     return _signed([(-1 if t.coef < 0 else 1, _term(t)) for t in terms])

@@ -7,13 +7,15 @@ it is one after commut(m, n), which turns vec(X) into vec(Xᵀ). Any other term 
 from __future__ import annotations
 
 from ..algebra.expr import Expr
+from ..algebra.lift import collected
 from ..algebra.network import network
 from ..algebra.ops.arithmetic import rational
 from ..algebra.ops.free import increment, var
 from ..algebra.ops.matrix import eye
 from ..algebra.ops.structure import einsum, zeros
 from .kronecker import term_matrix
-from .stacked import Commutation, Form, Kron, Leaf, Product, Scaled, Sum, Turned
+from .shorter import Whole
+from .stacked import Commutation, Form, Kron, Leaf, Product, Scaled, Sum, Turned, mapped
 
 __all__ = ["stacked_matrix"]
 
@@ -26,9 +28,11 @@ def stacked_matrix(array: Expr, x: Expr) -> Form:
     if rows < 2 and x.order < 2:
         return Leaf(array) if rows or not x.order else Turned(Leaf(array))
     out, of = _ABC[:rows], _ABC[rows : array.order]
-    moved = einsum(f"{out}{of},{of}->{out}", array, increment(x)) if of else array * increment(x)
+    whole = Whole()  # known functions are not taken apart
+    kept = whole.put(array)
+    moved = einsum(f"{out}{of},{of}->{out}", kept, increment(x)) if of else kept * increment(x)
     parts: list[tuple[int, Form]] = []
-    for t in network(moved).terms:
+    for t in collected(network(moved).terms):
         [node] = [f for f in t.factors if f.atom is increment(x)]
         t.factors.remove(node)
         sign, form, cross = term_matrix(t, t.outs, node.legs)
@@ -36,7 +40,7 @@ def stacked_matrix(array: Expr, x: Expr) -> Form:
     parts.sort(key=lambda p: -p[0])
     if not parts:
         return Leaf(zeros(array.shape) if array.order == 2 else var("0", ()))
-    return parts[0][1] if len(parts) == 1 and parts[0][0] > 0 else Sum(tuple(parts))
+    return mapped(parts[0][1] if len(parts) == 1 and parts[0][0] > 0 else Sum(tuple(parts)), whole.back)
 
 
 def _after(form: Form, turn: Commutation) -> Form:
