@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..algebra.dims import Shape
 from ..algebra.expr import Expr
 from ..algebra.lift import NotLiftable, collected, cost, lift
 from ..algebra.network import Factor, Term, TooLarge, network
@@ -31,11 +30,12 @@ def joined(e: Expr) -> Expr:
     if e.op is not matmul or e.args[1].op is not diag:
         return e
     before, last = e.args[0], e.args[1].args[0]
+    found: Expr = e
     if before.op is diag:
-        return diag(before.args[0] * last)
-    if before.op is matmul and before.args[1].op is diag:
-        return before.args[0] @ diag(before.args[1].args[0] * last)
-    return e
+        found = diag(before.args[0] * last)
+    elif before.op is matmul and before.args[1].op is diag:
+        found = before.args[0] @ diag(before.args[1].args[0] * last)
+    return found
 
 
 # ---- matrices ----------------------------------------------------------------------------------------------

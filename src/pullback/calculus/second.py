@@ -17,7 +17,7 @@ from ..algebra.network import TooLarge
 from ..algebra.ops.free import gradient, var
 from ..step import Claim, Said, Step, Why
 from .core import Definition
-from .derivation import Backward, Derivation
+from .derivation import Derivation
 from .derive import derive
 from .gathered import arranged, gathered
 from .inline import expand
@@ -28,6 +28,7 @@ from .simplify import simplify
 __all__ = ["Again", "Opened", "again", "cotangent", "open_up", "written_out"]
 
 Fact = tuple[Expr, Expr, str]
+_NOTHING = empty(())
 _LONG = 12  # nodes of an array that later equations need not look into
 _MORE = 20  # nodes that an array may grow by when it is multiplied out
 _MARKS = ("\u0304", "\u0302", "\u0303", "\u0307")  # z̄, ẑ, z̃, ż: the first that no name of the program has
@@ -57,7 +58,7 @@ class Opened:
     of: Expr
     derivation: Derivation  # of ∇x for the cotangent G of the target
     arrays: list[tuple[Expr, Expr]] = field(default_factory=list)  # (v, ∂target/∂v), from the target down to x
-    value: Expr = empty(())  # of ∂target/∂x, in names of the program and z̄
+    value: Expr = _NOTHING  # of ∂target/∂x, in names of the program and z̄
     steps: list[Step] = field(default_factory=list)
 
     @property

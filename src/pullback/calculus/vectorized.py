@@ -45,13 +45,11 @@ def stacked_matrix(array: Expr, x: Expr) -> Form:
 
 def _after(form: Form, turn: Commutation) -> Form:
     """The product with the permutation; the identity in front of it is left out."""
-    if isinstance(form, Scaled):
-        return Scaled(form.by, _after(form.of, turn))
-    whole = isinstance(form, Kron) and all(_is_identity(f) for f in (form.left, form.right))
-    return turn if whole or form == Leaf(rational(1)) else Product((form, turn))
+    inner = form.of if isinstance(form, Scaled) else form
+    whole = isinstance(inner, Kron) and _is_identity(inner.left) and _is_identity(inner.right)
+    found = turn if whole or inner == Leaf(rational(1)) else Product((inner, turn))
+    return Scaled(form.by, found) if isinstance(form, Scaled) else found
 
 
 def _is_identity(f: Form) -> bool:
     return isinstance(f, Leaf) and f.how == "plain" and f.expr.order == 2 and f.expr is eye(dim=f.expr.shape[0])
-
-
