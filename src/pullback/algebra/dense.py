@@ -32,19 +32,29 @@ class Residue:
     def __init__(self, value: int, p: int) -> None:
         self.value, self.p = value, p
 
-    def __add__(self, other: Any) -> Residue:
+    def __add__(self, other: Any) -> Any:
+        if isinstance(other, Dual):
+            return NotImplemented
         return Residue((self.value + _plain(other)) % self.p, self.p)
 
-    def __sub__(self, other: Any) -> Residue:
+    def __sub__(self, other: Any) -> Any:
+        if isinstance(other, Dual):
+            return NotImplemented
         return Residue((self.value - _plain(other)) % self.p, self.p)
 
-    def __rsub__(self, other: Any) -> Residue:
+    def __rsub__(self, other: Any) -> Any:
+        if isinstance(other, Dual):
+            return NotImplemented
         return Residue((_plain(other) - self.value) % self.p, self.p)
 
-    def __mul__(self, other: Any) -> Residue:
+    def __mul__(self, other: Any) -> Any:
+        if isinstance(other, Dual):
+            return NotImplemented
         return Residue(self.value * _plain(other) % self.p, self.p)
 
-    def __truediv__(self, other: Any) -> Residue:
+    def __truediv__(self, other: Any) -> Any:
+        if isinstance(other, Dual):
+            return NotImplemented
         return Residue(self.value * pow(_plain(other), -1, self.p) % self.p, self.p)
 
     def __neg__(self) -> Residue:
@@ -93,6 +103,9 @@ class Dual:
 
     def __neg__(self) -> Dual:
         return Dual(-self.value, -self.slope)
+
+    def __rtruediv__(self, other: Any) -> Dual:
+        return Dual(other, self.value * 0) / self
 
     __radd__, __rmul__ = __add__, __mul__
 

@@ -10,7 +10,7 @@ from .dense import Matrix, Singular, identity, inverse, product, solved, transpo
 
 __all__ = [
     "cholesky", "cosm", "eigenvalues", "eigenvectors", "expm", "largest_eigenvalue", "largest_eigenvector", "logm",
-    "nuclear_norm", "polar", "positive", "singular_values", "sinm", "sqrtm", "svd", "symmetric",
+    "nuclear_norm", "polar", "positive", "root", "singular_values", "sinm", "sqrtm", "svd", "symmetric", "top",
 ]  # fmt: skip
 
 _SWEEPS = 60
@@ -140,6 +140,13 @@ def polar(X: Matrix) -> Matrix:
     return product(transposed(left), right)
 
 
+def top(X: Matrix) -> Matrix:
+    """u₁ v₁ᵀ, the singular vectors of the largest singular value. Raises Singular where that is not simple."""
+    left, values, right = svd(X)
+    _apart(values[:2])
+    return [[u * v for v in right[0]] for u in left[0]]
+
+
 def cholesky(X: Matrix) -> Matrix:
     """Lower triangular L with L Lᵀ the symmetric part of X. Raises Singular."""
     S, n = symmetric(X), len(X)
@@ -193,7 +200,7 @@ def sqrtm(X: Matrix) -> Matrix:
     return product(transposed(rows), scaled)
 
 
-def _root(X: Matrix) -> Matrix:
+def root(X: Matrix) -> Matrix:
     """The principal root of a matrix without eigenvalues on the negative axis: the iteration of Denman and Beavers."""
     Y, Z = X, [[float(x) for x in row] for row in identity(len(X))]
     for _ in range(_SWEEPS):
@@ -211,7 +218,7 @@ def logm(X: Matrix) -> Matrix:
     """The principal logarithm of a matrix without eigenvalues on the negative axis: 2ᵏ log X^(1/2ᵏ), by the series of artanh."""
     roots = 0
     while _norm(_plus(X, -1.0)) > 0.25 and roots < 40:
-        X, roots = _root(X), roots + 1
+        X, roots = root(X), roots + 1
     Z = solved(_plus(X, 1.0), _plus(X, -1.0))
     square, term = product(Z, Z), Z
     total = [list(row) for row in Z]

@@ -1,6 +1,35 @@
 """The ops, grouped by field; importing this package declares them all."""
 
 from ..op import REGISTRY
-from . import arithmetic, entrywise, free, learning, matrix, reduction, series, structure
+from . import (
+    activations,
+    arithmetic,
+    entrywise,
+    free,
+    learning,
+    linalg,
+    matrix,
+    piecewise,
+    reduction,
+    series,
+    special,
+    structure,
+    trigonometric,
+)
 
-__all__ = ["REGISTRY", "arithmetic", "entrywise", "free", "learning", "matrix", "reduction", "series", "structure"]
+__all__ = [
+    "REGISTRY",
+    "activations",
+    "arithmetic",
+    "entrywise",
+    "free",
+    "learning",
+    "linalg",
+    "matrix",
+    "piecewise",
+    "reduction",
+    "series",
+    "special",
+    "structure",
+    "trigonometric",
+]
