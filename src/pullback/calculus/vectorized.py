@@ -6,11 +6,12 @@ it is one after commut(m, n), which turns vec(X) into vec(Xᵀ). Any other term 
 
 from __future__ import annotations
 
+from ..algebra.dims import entries_of
 from ..algebra.expr import Expr
 from ..algebra.lift import collected
 from ..algebra.network import network
 from ..algebra.ops.arithmetic import rational
-from ..algebra.ops.free import increment, var
+from ..algebra.ops.free import increment
 from ..algebra.ops.matrix import eye
 from ..algebra.ops.structure import einsum, zeros
 from .kronecker import term_matrix
@@ -39,7 +40,7 @@ def stacked_matrix(array: Expr, x: Expr) -> Form:
         parts.append((sign, _after(form, Commutation(*x.shape)) if cross else form))
     parts.sort(key=lambda p: -p[0])
     if not parts:
-        return Leaf(zeros(array.shape) if array.order == 2 else var("0", ()))
+        return Leaf(zeros((entries_of(array.shape[:rows]), entries_of(x.shape))))
     return mapped(parts[0][1] if len(parts) == 1 and parts[0][0] > 0 else Sum(tuple(parts)), whole.back)
 
 
