@@ -67,7 +67,8 @@ class Vec:
     @cached_property
     def _printed(self) -> Printed:
         if self.form is None:
-            return Printed(*(f"vec({w(self.of.expr)})" for w in (notation.text, notation.ascii)), rf"\operatorname{{vec}}({self.of.latex()})")  # fmt: skip
+            text, ascii = (f"vec({write(self.of.expr)})" for write in (notation.text, notation.ascii))
+            return Printed(text, ascii, rf"\operatorname{{vec}}({self.of.latex()})")
         taken = frozenset(x.attrs[0] for x in postorder(self.of.expr) if is_var(x))
         return written(self.form, taken, Letters([*self.of.program.inputs]))
 
@@ -160,16 +161,31 @@ class Jacobian(Shown):
                     waiting.append(found[x])
         return [(g, found[g]) for g in known if g in found]
 
+    @property
+    def _own(self) -> list[tuple[Expr, Expr]]:
+        """Our names for parts of the program, and of the gradient program."""
+        gradients = {} if self.source is None else self.source.names
+        ours = {} if self.source is None else self.source.own
+        return [
+            (q.var, q.value) for q in self.found.derivation.core.equations
+            if (q.auxiliary or q.var in ours) and q.var not in gradients
+        ]  # fmt: skip
+
     @cached_property
     def record(self) -> dict[str, Any]:
         """Everything that is shown, as plain data."""
         vec = self.vec() if self.expr.order > 2 else None
-        bars = [] if self.source is None else [(d.var, d.value) for d in self.source.definitions if d.var in self.source.names]
+        bars = (
+            []
+            if self.source is None
+            else [(d.var, d.value) for d in self.source.definitions if d.var in self.source.names]
+        )
         shown = Array(
             target=self.target, wrt=self.wrt, value=self.expr,
             form=None if vec is None else vec.form, no_form="" if vec is None else vec.reason,
             equations=[(q.var, q.rhs) for q in _needed(self.program, self.target)], inputs=_inputs(self.program, self.target),
-            gradients=self._gradients, cotangent=self.found.cotangent, of=self.found.target, program=bars,
+            gradients=self._gradients, cotangent=self.found.cotangent,
+            own=self._own, of=self.found.target, program=bars,
             backward=[(gradient(b.of), b.value) for b in self.found.derivation.backward],
             opened=self.found.arrays, steps=self.steps, evidence=[*self.evidence, *(() if vec is None else vec.evidence)],
         )  # fmt: skip
@@ -185,7 +201,9 @@ class Jacobian(Shown):
         result = var("the result", self.shape)
         value = self.expr if self.source is None else self.source.named(self.expr)
         q = [Equation(v, e) for v, e in _forward(self.program, self.target, self.source)]
-        d = Derivation(Core(q), tuple(self.program.inputs), self.target, None, (result,), [Backward(result, value, value)])
+        d = Derivation(
+            Core(q), tuple(self.program.inputs), self.target, None, (result,), [Backward(result, value, value)]
+        )
         return evaluate(d, set(kinds_of(self.program)), arrays)[1]["the result"]
 
 
