@@ -24,7 +24,7 @@ _memo: WeakKeyDictionary[Expr, str | None] = WeakKeyDictionary()
 
 def _inside(atom: Expr) -> tuple[Expr, ...]:
     """The expressions of whose texts the key of an opaque factor is made."""
-    if atom.args and (atom.op.define is not None or atom.op.meaning(atom) is not None):
+    if atom.args and (atom.op.alias is not None or atom.op.meaning(atom) is not None):
         return (atom,)  # the base of a power: opaque as a whole
     return atom.args
 

@@ -149,6 +149,7 @@ class Op:
         self._means = data.get("means")
         self._shape: Callable[..., Shape] | None = data.get("shape")
         self.define: Callable[..., Expr] | None = data.get("define")
+        self.named: bool = data.get("named", False)  # a function of the program: formulas keep its name, whatever it stands for
         self.adjoint: Callable[..., Any] | None = body if self.linear else None
         self.differential: Callable[..., Expr] | None = None if self.linear or data.get("leaf") else body
         doc = inspect.cleandoc(body.__doc__ or "").split("\n")
@@ -222,6 +223,11 @@ class Op:
             return [_plain(self._means, len(e.args))]
         found = self._means(e)
         return found if isinstance(found, list) or found is None else [found]
+
+    @property
+    def alias(self) -> Callable[..., Expr] | None:
+        """The definition, where a formula may say what the node stands for instead of the node."""
+        return None if self.named else self.define
 
     def attributes(self, e: Expr) -> dict[str, Any]:
         return dict(zip(self.attr_names, e.attrs, strict=True))

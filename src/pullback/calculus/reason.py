@@ -38,7 +38,8 @@ def instantiate(template: str, e: Expr, slot: int, bind: dict[str, Any], **more:
         values[f"d{first}"] = Increment(e.args[slot]) if len(e.op.slots) < len(e.args) else values[f"d{first}"]
         term = e.op.differentiate(e, [increment(e.args[slot]) if k == slot else None for k in range(len(e.args))]
                                   ) if not e.args[slot].args else []  # fmt: skip
-        values["slope"] = term[0].args[0] if term and len(term[0].args) == 2 else "its slope"
+        factors = [a for a in term[0].args if a is not increment(e.args[slot])] if term and len(term[0].args) == 2 else []
+        values["slope"] = factors[0] if factors else "its slope"
     else:
         values.setdefault("dX", e.args[slot])
     tag = f"q{len(bind)}"

@@ -78,6 +78,7 @@ class Maker:
         self.matlab, self.building = matlab, building
         self.beside: list[tuple[Dim, Dim, Dim]] = []  # sizes of a vector that is added to a matrix, and of the matrix
         self.printed = False  # whether the text is our own
+        self.outer: Callable[[Expr, Node], Val] | None = None  # what a name from outside a definition is, if not looked up
         self.own: Mapping[str, str] = {}  # the names of functions that are spelled in another way there
         self.filled: set[str] = set()  # names of scalars that stand beside tensors in a sum
         self.star = ""  # ⊙ if `*` between tensors is tried as the entrywise product
@@ -134,6 +135,10 @@ class Maker:
         if key not in self.holes:
             self.holes[key] = self.sizes.fresh()
         return self.sizes.resolve(self.holes[key])
+
+    def from_outside(self, v: Expr, node: Node) -> Val:
+        """A number that stands in the definition of a function, where the function is called."""
+        return self.lookup(self, str(v.attrs[0]), node) if self.outer is None else self.outer(v, node)
 
     # ---- agreement
 

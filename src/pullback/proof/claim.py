@@ -11,6 +11,7 @@ from ..algebra.canonical import equal
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.indexed import at, family_of
+from ..algebra.ops.defined import written_out
 from ..algebra.ops.free import increment, is_name, is_var
 from ..algebra.ops.series import series_ranges, write_out
 from ..algebra.ops.structure import zeros
@@ -56,6 +57,7 @@ def degree(exprs: Iterable[Expr], cells: int, known: dict[Expr, int] | None = No
     total = 0
     found: dict[Expr, int] = {} if known is None else known
     for root in exprs:
+        root = written_out(root)
         for e in postorder(root):
             if e in found:
                 continue

@@ -1,6 +1,6 @@
 """The ops, grouped by field; importing this package declares them all."""
 
 from ..op import REGISTRY
-from . import arithmetic, entrywise, free, matrix, reduction, series, structure
+from . import arithmetic, defined, entrywise, free, matrix, reduction, series, structure
 
-__all__ = ["REGISTRY", "arithmetic", "entrywise", "free", "matrix", "reduction", "series", "structure"]
+__all__ = ["REGISTRY", "arithmetic", "defined", "entrywise", "free", "matrix", "reduction", "series", "structure"]
