@@ -18,7 +18,7 @@ from .op import Meaning
 from .ops.arithmetic import raised
 from .ops.matrix import eye
 
-__all__ = ["Factor", "Network", "Term", "TooLarge", "expanded", "network"]
+__all__ = ["Factor", "Network", "Term", "TooLarge", "expanded", "network", "tidied"]
 
 _LIMIT = 100  # terms or factors after which expansion is given up: the answer is then "unknown", never a guess
 _DIGITS = 4000  # binary digits of a coefficient, after which it is given up too
@@ -64,6 +64,11 @@ class Term:
                 names[i] = next(_fresh)
         factors = [Factor(f.atom, tuple(names[i] for i in f.legs), f.power) for f in self.factors]
         return factors, {names[i]: d for i, d in self.dims.items()}
+
+    def copy(self) -> Term:
+        """The same term, which may be changed."""
+        factors = [Factor(f.atom, f.legs, f.power) for f in self.factors]
+        return Term(self.coef, dict(self.sizes), factors, dict(self.dims), self.outs)
 
 
 @dataclass(slots=True)
@@ -169,7 +174,7 @@ def _eliminate_placement(t: Term) -> bool | None:
     return False
 
 
-def _tidy(t: Term) -> Iterator[Term]:
+def tidied(t: Term) -> Iterator[Term]:
     """The normal form of one term: nothing, itself, or several when a size polynomial is multiplied out."""
     while True:
         if _eliminate_delta(t):
@@ -245,7 +250,7 @@ def _product(e: Expr, m: Meaning, parts: Sequence[Term]) -> Iterator[Term]:
         outs.append(i)
     if len(factors) > _LIMIT or _digits(coef) > _DIGITS:
         raise TooLarge
-    yield from _tidy(Term(coef, sizes, factors, dims, tuple(outs)))
+    yield from tidied(Term(coef, sizes, factors, dims, tuple(outs)))
 
 
 def _opaque(e: Expr, power: int = 1) -> Term:
@@ -276,7 +281,7 @@ def _raise(e: Expr, argument: list[Term], power: int) -> list[Term]:
         sizes = {d: p * power for d, p in t.sizes.items()}
         if _digits(t.coef) * abs(power) > _DIGITS:
             raise TooLarge
-        return list(_tidy(Term(t.coef**power, sizes, factors, dict(t.dims), t.outs)))
+        return list(tidied(Term(t.coef**power, sizes, factors, dict(t.dims), t.outs)))
     if 0 < power <= 4 and len(argument) ** power <= _LIMIT:
         letters = "abcdefghijklmnopqrstuvwxyz"[: e.order]
         spec = ",".join([letters] * power) + "->" + letters
@@ -335,7 +340,7 @@ def _constant(e: Expr) -> Iterator[Term]:
     t = _opaque(e)
     if e.op.uniform is not None:
         t.coef, t.factors = Fraction(e.op.uniform), []
-    yield from _tidy(t)
+    yield from tidied(t)
 
 
 def expanded(root: Expr, *, named: bool = True) -> Iterator[Expr]:

@@ -31,6 +31,7 @@ __all__ = [
     "Op",
     "Ordered",
     "Reason",
+    "composite_op",
     "leaf_op",
     "linear_op",
     "op",
@@ -148,10 +149,14 @@ class Op:
         self.variadic = inspect.Parameter.VAR_POSITIONAL in kinds  # any number of arguments like the one slot
         self._means = data.get("means")
         self._shape: Callable[..., Shape] | None = data.get("shape")
-        self.define: Callable[..., Expr] | None = data.get("define")
+        self.composite: bool = data.get("composite", False)  # its differential is derived from its definition, not stated
+        self.through: Callable[..., Sequence[Expr]] | None = data.get("through")  # values its differential is written with
+        self.defaults: Mapping[str, Any] = data.get("defaults", {})  # attributes that a call may leave out
+        self.define: Callable[..., Expr] | None = data.get("define") or (self._defined(body) if self.composite else None)
         self.named: bool = data.get("named", False)  # a function of the program: formulas keep its name, whatever it stands for
         self.adjoint: Callable[..., Any] | None = body if self.linear else None
-        self.differential: Callable[..., Expr] | None = None if self.linear or data.get("leaf") else body
+        stated = not (self.linear or self.composite or data.get("leaf"))
+        self.differential: Callable[..., Expr] | None = body if stated else None
         doc = inspect.cleandoc(body.__doc__ or "").split("\n")
         self.doc = doc[0].rstrip(".")
         self.reasons: dict[str, Reason] = {}
@@ -171,9 +176,21 @@ class Op:
     def __repr__(self) -> str:
         return f"Op({self.name})"
 
+    def _defined(self, body: Callable[..., Expr]) -> Callable[..., Expr]:
+        return lambda e, *args: body(*args, **self.attributes(e))
+
     def __call__(self, *args: Expr, **attrs: Any) -> Expr:
-        values = tuple(attrs[k] for k in self.attr_names)
+        values = tuple(self.normal(k, attrs[k] if k in attrs else self.defaults[k], args) for k in self.attr_names)
         return Expr.make(self, args, values, self.infer(args, values))
+
+    def normal(self, key: str, value: Any, args: Sequence[Ordered]) -> Any:
+        """The one form of an attribute: an axis is counted from the front. Raises ShapeError S003."""
+        if key != "axis" or not args or not isinstance(value, int) or self.variadic:
+            return value
+        order = args[0].order
+        if not -order <= value < order:
+            raise ShapeError("S003", f"there is no axis {value} in a tensor with {order} axes", expected=_axes_of(order))
+        return value % order
 
     def accepts(self, args: Sequence[Ordered]) -> bool:
         """Whether the orders (not the sizes) of the arguments fit the signature."""
@@ -208,6 +225,9 @@ class Op:
         if self.result == ("*s",):
             assert whole is not None
             return whole
+        if self.composite and not set(self.result) <= bound.keys():
+            assert self.define is not None
+            return self.define(Expr.make(self, args, attrs, ()), *args).shape
         return tuple(bound[s] for s in self.result)
 
     def mismatch(self, args: Sequence[Expr], why: str) -> ShapeError:
@@ -253,6 +273,10 @@ class Op:
                 found = self.differential(e, *e.args, *moved, **self.attributes(e))
                 terms.append(found[i] if isinstance(found, tuple) else found)
         return terms
+
+
+def _axes_of(order: int) -> str:
+    return f"an axis from 0 to {order - 1}: axes are counted from 0" if order else "a tensor: a scalar has no axis"
 
 
 def rational(value: Any) -> Fraction:
@@ -304,6 +328,13 @@ def op(signature: str, **data: Any) -> Callable[[Callable[..., Any]], Op]:
 
     With several arguments the body returns one term per increment."""
     return _declare(signature, data)
+
+
+def composite_op(signature: str, **data: Any) -> Callable[[Callable[..., Expr]], Op]:
+    """Declare an op by its definition `body(*args, **attrs)` in other ops: its differential is derived from that, as a lemma.
+
+    `through(*args, **attrs)` gives forward values that the differential is to be written with, besides the op's own."""
+    return _declare(signature, {**data, "composite": True})
 
 
 def leaf_op(**data: Any) -> Callable[[Callable[..., Any]], Op]:

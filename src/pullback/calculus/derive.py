@@ -113,7 +113,7 @@ class Sweep:
         rules, why = reasons(q.value, moving, self.told)
         first = self.add(Step(
             id="", kind="differential", about=name, left=increment(v), relation="=", right=whole, rules=rules, why=why,
-            claim=Claim("DIFF", q, whole, {v: v for v in postorder(q.value) if v in moving}), conditions=tuple(conditions(q.value, self.own))))  # fmt: skip
+            claim=Claim("DIFF", q, q.spelled_out(whole), {v: v for v in postorder(q.value) if v in moving}), conditions=tuple(conditions(q.value, self.own))))  # fmt: skip
         paired = added([pairing(G, t.expr) for t in terms])
         second = self.add(Step(
             id="", kind="substitute", about=name, left=pairing(G, increment(v)), relation="=", right=paired,

@@ -9,16 +9,26 @@ from ..algebra.expr import Expr
 from ..algebra.op import Reason
 from ..algebra.ops.free import increment
 from ..step import Increment
+from .lemma import differentiate
 
 __all__ = ["instantiate", "reason_of"]
 
 
 def reason_of(e: Expr, slot: int) -> Reason:
     """The declared reason for argument number `slot` of the node; a variadic op has one for all of them."""
+    if e.op.composite:
+        return _lemma_reason(e, slot)
     names = [n for n, _ in e.op.slots]
     found: dict[str, Reason] = e.op.reasons
     name = names[slot] if slot < len(names) else names[-1]
     return found.get(name) or next(iter(found.values()))
+
+
+def _lemma_reason(e: Expr, slot: int) -> Reason:
+    """A lemma is cited; `pullback explain` shows how it is derived."""
+    name = e.op.slots[slot][0]
+    held = "" if len(e.args) == 1 else ", the other arguments held still"
+    return Reason("LEMMA", f"lemma {e.op.name.upper()}: the differential of {e.op.name} along $d{name}{held}, derived from its definition")
 
 
 def instantiate(template: str, e: Expr, slot: int, bind: dict[str, Any], **more: Any) -> str:
@@ -36,9 +46,9 @@ def instantiate(template: str, e: Expr, slot: int, bind: dict[str, Any], **more:
     if e.op.linear is None:
         first = e.op.slots[0][0]
         values[f"d{first}"] = Increment(e.args[slot]) if len(e.op.slots) < len(e.args) else values[f"d{first}"]
-        term = e.op.differentiate(e, [increment(e.args[slot]) if k == slot else None for k in range(len(e.args))]
+        term = differentiate(e, [increment(e.args[slot]) if k == slot else None for k in range(len(e.args))]
                                   ) if not e.args[slot].args else []  # fmt: skip
-        factors = [a for a in term[0].args if a is not increment(e.args[slot])] if term and len(term[0].args) == 2 else []
+        factors = [a for a in term[0].args if a is not increment(e.args[slot])] if len(term) == 1 and len(term[0].args) == 2 else []
         values["slope"] = factors[0] if factors else "its slope"
     else:
         values.setdefault("dX", e.args[slot])

@@ -75,6 +75,7 @@ def apply_op(
     attrs = {key: _attribute(key, options.pop(key)) for key in list(options) if key in chosen.attr_names}
     if options:
         raise maker.parse_error("P002", f"{name} has no option {next(iter(options))}", node)
+    attrs = {k: chosen.normal(k, v, args) for k, v in {**chosen.defaults, **attrs}.items()}
     if set(attrs) != set(chosen.attr_names):
         missing = ", ".join(k for k in chosen.attr_names if k not in attrs)
         raise maker.parse_error("P002", f"{name} needs {missing}=…", node)

@@ -56,10 +56,6 @@ SCALAR_FUNCTIONS = frozenset(
 )
 
 _REFUSED = {
-    "softmax": "write e = exp(z); s = sum(e); p = e / s",
-    "logsumexp": "write log(sum(exp(z)))",
-    "logsoftmax": "write l = log(sum(exp(z))); p = z - l 1_n",
-    "log_softmax": "write l = log(sum(exp(z))); p = z - l 1_n",
     "inv": "name the inverse V, give it as an input, and use dV = −V dA V",
     "solve": "name the solution x, give it as an input",
     "vec": "keep the matrix: ⟨A, B⟩ replaces vec(A)ᵀ vec(B)",

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from ...errors import ShapeError, UnsupportedError
 from ..dims import Shape, show_shape
-from ..expr import OPERATORS, Expr, postorder, rebuild, substitute
+from ..expr import OPERATORS, Expr, dims_in, postorder, rebuild, substitute
 from ..op import Op, op
 from .arithmetic import added, rational, sdiv, smul
 from .free import is_free_map, primes
@@ -70,13 +70,13 @@ def defined(name: str, params: Sequence[Expr], outer: Sequence[Expr], body: Expr
     if found is not None:
         return found
     for e in postorder(body):
-        if e.order or not is_pointwise(e.op):
+        if e.order or not is_pointwise(e.op) or any(dims_in(e)):
             what = e.attrs[0] if not e.args and e.attrs else e.op.name
             raise UnsupportedError("U060", f"the value of {name} is not made of numbers: {what} is no number, or no function of numbers",
                                    expected="sums, products, powers, quotients and functions of one number")  # fmt: skip
     found = object.__new__(Defined)
     found.name, found.params, found.outer, found.body = name, tuple(params), tuple(outer), body
-    found.serial, found.whole = next(_serial), written_out(body)
+    found.serial, found.whole = next(_serial), written_out(body, composite=True)
     if sum(1 for _ in postorder(found.whole)) > _LARGEST:
         raise UnsupportedError("U061", f"the definition of {name} is too long with all other definitions put in",
                                expected=f"at most {_LARGEST} operations", hint="name a part of it in the program: z = …; y = f(z)")  # fmt: skip
@@ -85,8 +85,9 @@ def defined(name: str, params: Sequence[Expr], outer: Sequence[Expr], body: Expr
 
 def is_pointwise(o: Op) -> bool:
     """Whether the op makes one number of numbers, so that it can be done in every entry by itself."""
-    everywhere = o.result == ("*s",) and all(p == ("*s",) for _, p in o.slots) and not o.binder
-    return not o.slots or everywhere or o in (smul, sdiv)
+    everywhere = o.result == ("*s",) and all(p == ("*s",) for _, p in o.slots)
+    along = o.binder or not {"axis", "axes"}.isdisjoint(o.attr_names) or (o.composite and not o.entrywise)
+    return not o.slots or (everywhere and not along) or o in (smul, sdiv)
 
 
 # ---- the derivative of a scalar expression ---------------------------------------------------------------
@@ -218,8 +219,12 @@ def map_of(e: Expr) -> tuple[str, tuple[int, ...]] | None:
     return (e.attrs[0].name, e.attrs[1]) if e.op is _defined_map else None
 
 
-def written_out(root: Expr) -> Expr:
-    """`root` with every defined function replaced by what it stands for."""
-    if not any(e.op.named for e in postorder(root)):
+def written_out(root: Expr, *, composite: bool = False) -> Expr:
+    """`root` with every defined function replaced by what it stands for, and the composite ops too if asked for."""
+
+    def opened(e: Expr) -> bool:
+        return bool(e.op.named or (composite and e.op.composite))
+
+    if not any(map(opened, postorder(root))):
         return root
-    return rebuild(root, lambda e, args: e.op.define(e, *args) if e.op.named else e.with_args(args))
+    return rebuild(root, lambda e, args: e.op.define(e, *args) if opened(e) else e.with_args(args))
