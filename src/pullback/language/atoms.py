@@ -10,7 +10,7 @@ from ..algebra.dims import Dim
 from ..errors import ParseError, Span, UnsupportedError
 from .functions import SHAPED, places
 from .loops import series_range
-from .mistakes import entry_in_round_brackets
+from .mistakes import entry_in_round_brackets, no_partial
 from .sizes import read_dim
 from .tape import Bound, Node, Tape, subscript, sum_letters, superscript
 from .tokens import MAX_DEPTH, Statement, Token
@@ -207,8 +207,10 @@ class Atoms:
             raise self.unexpected(f"a name after {token.text}")
         self.i += 1
         if token.kind == "partial":
-            partials = tuple(int(c) - 1 for c in token.text.rstrip("_").split("∂") if c)
-            return self.call(name, {"partials": partials})
+            marks = tuple(c for c in token.text.rstrip("_").split("∂") if c)
+            if not self.is_function(name.text):
+                raise no_partial(self.span(token))
+            return self.call(name, {"partials": marks})
         digits = token.text.lstrip("∇")
         marks = len(token.text) - len(token.text.lstrip("∇"))
         if self.t[self.i].text == "(" and self.t[self.i].start == name.end and self.is_function(name.text):
@@ -336,6 +338,8 @@ class Atoms:
             if self.t[self.i].text != ",":
                 break
             self.i += 1
+        if self.t[self.i].text == ";":
+            self.instead(options, kids)
         self.expect(")")
         self.calls -= 1
         self.block, self.norms = saved
@@ -353,6 +357,16 @@ class Atoms:
             return 0
         self.i += 3
         return int(number.text)
+
+    def instead(self, options: dict[str, Any], kids: list[int]) -> None:
+        """`phi(x; c = 2 c)`: other values for names from outside that stand in the definition."""
+        names: list[str] = []
+        while self.t[self.i].text in (";", ","):
+            names.append(self.t[self.i + 1].text)
+            self.i += 2
+            self.expect("=", "phi(x; c = 2)")
+            kids.append(self.sum())
+        options["instead"] = tuple(names)
 
     def option(self, options: dict[str, Any]) -> None:
         """`axis=0`, `axis=(0, 1)`, `start=n+1`."""

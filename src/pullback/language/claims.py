@@ -220,7 +220,7 @@ class _Reader(Reader):
         parser = self.scan.parser(statement, 0, bound)
         tape = parser.whole()
         self.scan.only_matrix = self.scan.only_matrix or parser.only_matrix
-        self.also_used |= {n.value if n.tag == "name" else n.value[0] for n in tape if n.tag in ("name", "indexed")}
+        self.also_used |= {*self.scan.outer_names(tape)} | {n.value if n.tag == "name" else n.value[0] for n in tape if n.tag in ("name", "indexed")}
         return _Half(statement, tape)
 
     def _has_unknowns(self) -> bool:

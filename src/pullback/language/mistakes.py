@@ -9,7 +9,7 @@ from ..errors import ParseError, PullbackError, ShapeError, Span
 from .kinds import SOFT, Guess
 from .tokens import NAME, Statement, Token
 
-__all__ = ["entry_in_round_brackets", "explain", "glued", "one_name", "without_marks"]
+__all__ = ["entry_in_round_brackets", "explain", "glued", "no_partial", "one_name", "without_marks"]
 
 
 def glued(name: str, known: Set[str]) -> tuple[str, str] | None:
@@ -61,6 +61,12 @@ def entry_in_round_brackets(statement: Statement, at: int) -> ParseError | None:
         expected=f"{name.text}[{inside}], counted from 1",
         hint=f"write {inside} {name.text} for a multiple" if inside.isdecimal() else "",
     )
+
+
+def no_partial(span: Span) -> ParseError:
+    """∂ in front of what is no function."""
+    return ParseError("P001", "unexpected character ∂", span=span, expected="names, numbers, + - ⊙ / ᵀ brackets",
+                      hint="write grad_loss(y) or ∇loss(y) for a gradient: differentiation is done for you")  # fmt: skip
 
 
 def without_marks(error: PullbackError) -> PullbackError:

@@ -17,6 +17,7 @@ from .kinds import SOFT, Guess, guess
 from .lines import Relation, read_lines
 from .members import Family, families_declared
 from .mistakes import explain, glued, one_name, without_marks
+from .own_functions import build_functions
 from .program import Equation, Program
 from .scan import Parsed, Scan, clip
 from .sizes import Sizes, no_shape, sizes_tied, two_dims
@@ -73,6 +74,10 @@ class Reader:
         self.maker.facts = self.notes
         self.maker.star = star
         self.maker.known_sizes = self.scan.dims
+        names = self.lines.declared.keys() | self.scan.defined.keys()
+        own = Maker(self.sizes, self.scan.functions, self._lookup, matlab=self.matlab)
+        build_functions(own, self.scan.own, self.scan.functions, names)
+        self.numbers = {v: f.name for f in self.scan.own for v in f.outer}
         self.conditions: list[tuple[Relation, Tape, Statement, Tape, Statement]] = []
         self.facts: list[tuple[Expr, Expr, str]] = []
         self.also_used: set[str] = set()
@@ -286,8 +291,9 @@ class Reader:
             raise maker.parse_error("P003", f"{name} is not defined", node, hint="write `given grad y as g` and use g")
         if (parts := glued(name, self.lines.declared.keys() | self.scan.defined.keys())) is not None:
             raise one_name(maker.span(node), name, parts)
-        orders = self.scan.index_orders
-        chosen = guess(name, orders.get(name), self.sizes, self.vectors, self.scan.patterns.get(name))
+        chosen = guess(name, self.scan.index_orders.get(name), self.sizes, self.vectors, self.scan.patterns.get(name))
+        if name in self.numbers:
+            chosen = Guess((), f"it stands in the definition of {self.numbers[name]}")
         chosen.line = clip(self.current)
         self.guesses[name] = chosen
         if (member := ref(name)) is not None:
@@ -319,6 +325,7 @@ class Reader:
         lines, scan = self.lines, self.scan
         used = {n for e in scan.equations for n in e.uses}
         used |= {n.value for c in self.conditions for tape in (c[1], c[3]) for n in tape if n.tag == "name"}
+        used |= {n for c in self.conditions for tape in (c[1], c[3]) for n in self.scan.outer_names(tape)}
         used |= self.also_used
         names = sorted(
             (n for n in used if n in self.scope and n not in scan.defined),

@@ -151,5 +151,7 @@ def parse_expression(
     sizes = Sizes()
     sizes.bound.update({s: Dim.symbol(n) for s, n in spelled.items() if s != n})
     maker = Maker(sizes, functions, lookup)
-    maker.printed, maker.own = True, own
+    maker.printed, maker.own, maker.spell = True, own, spell
+    known = set(values.values())
+    maker.outer = lambda v, node: Val((), v) if v in known else maker.size(Dim.symbol(v.attrs[0]))
     return elaborate(maker, statements[0], tape).built()

@@ -225,6 +225,6 @@ def written_out(root: Expr, *, composite: bool = False) -> Expr:
     def opened(e: Expr) -> bool:
         return bool(e.op.named or (composite and e.op.composite))
 
-    if not any(map(opened, postorder(root))):
-        return root
-    return rebuild(root, lambda e, args: e.op.define(e, *args) if opened(e) else e.with_args(args))
+    while any(map(opened, postorder(root))):
+        root = rebuild(root, lambda e, args: e.op.define(e, *args) if opened(e) else e.with_args(args))
+    return root
