@@ -19,6 +19,7 @@ from .calculus.derive import derive as sweep
 from .calculus.eliminated import eliminate_between, inline_own
 from .calculus.expansion import expansions
 from .calculus.induction import induction
+from .calculus.own_functions import own_functions
 from .calculus.recurrence import Recurrence, derive_recurrence
 from .code.numpy import evaluate
 from .code.unrolled import evaluate_unrolled
@@ -34,7 +35,7 @@ from .proof.problem import sampled
 from .proof.recur import confirm_all, prove_induction, within_reach, write_all
 from .proof.sizes import symbols_of
 from .proof.whynot import WhyNot, why_not
-from .readback import kinds_of, read_back
+from .readback import kinds_of, own_of, read_back
 from .readings import PARTS, prepare, readable
 from .show import notation
 from .show.names import SCHEMES, ascii_name
@@ -252,6 +253,7 @@ def derive(
         return _recurrence(program, definitions, goal, seed, wrt, progress)
     sampled(program.facts, program.inputs)
     derivation = sweep(definitions, program.inputs, goal, _wanted(program, wrt), seed=seed, facts=program.facts)
+    _functions(derivation)
     derivation.steps = list(_checked(derivation.steps, progress))
     printed = read_back(derivation, program)
     return Derived(program, derivation, [*confirm(_problem(derivation, program)), printed])
@@ -276,12 +278,13 @@ def _spelled_apart(program: Program) -> None:
     """Raises ParseError P019 if two names have one spelling in ASCII (and in LaTeX), so that a page could not be read."""
     variables = [v.attrs[0] for v in (*program.inputs, *(q.var for q in program.equations))]
     variables += [program.given[1].attrs[0]] if program.given is not None else []
-    functions = {ascii_name(f): f for f in kinds_of(program)}
+    kinds = kinds_of(program) | own_of(program)
+    functions, spelled = {ascii_name(f): f for f in kinds}, {ascii_name(f): k for f, k in kinds.items()}
     gradients = {f"grad_{ascii_name(v)}": f"the gradient of {v}" for v in variables}
     seen: dict[str, str] = {}
-    for n in [*variables, *kinds_of(program), *sorted(symbols_of([q.rhs for q in program.equations]))]:
+    for n in [*variables, *kinds, *sorted(symbols_of([q.rhs for q in program.equations]))]:
         spelling = ascii_name(n)
-        of = derivative_of(spelling, functions)
+        of = derivative_of(spelling, spelled)
         other = f"a derivative of {functions[of[0]]}" if of else gradients.get(spelling) or seen.setdefault(spelling, n)
         if other != n:
             q = program.equation(n)
@@ -309,6 +312,7 @@ def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr,
     inline_own(derivation, add)
     eliminate_between(derivation, add)
     induction(derivation, add)
+    _functions(derivation)
     derivation.steps = list(_checked(derivation.steps, progress))
     printed = read_back(derivation, program)
     helpers = [(q.var, q.value, q.ranges) for q in derivation.core.equations if q.auxiliary]
@@ -316,6 +320,14 @@ def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr,
     found = confirm_all(written)
     derivation.steps = prove_induction(derivation.steps, written)
     return Derived(program, derivation, [*found, printed])
+
+
+def _functions(d: Derivation) -> None:
+    """The derivatives of the functions that the program defines, every step confirmed."""
+    d.functions = own_functions(d)
+    for f in d.functions:
+        for made in f.derived:
+            made.steps = list(_checked(made.steps, None))
 
 
 def _families(program: Program, wrt: Sequence[str] | None) -> list[str]:
@@ -362,7 +374,7 @@ def _wanted(program: Program, wrt: Sequence[str] | None) -> list[Expr]:
         if not names:
             _nothing_free()
     found = []
-    functions = kinds_of(program)
+    functions = kinds_of(program) | own_of(program)
     for n in dict.fromkeys(names):
         v = program.variable(n)
         if v is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.ops.arithmetic import added, rational
-from ..algebra.ops.defined import Defined, defined_map, definition_of, written_out
+from ..algebra.ops.defined import Defined, defined_map, definition_of, unfolded
 from ..algebra.ops.free import increment, var
 from ..step import Claim, Increment, Step, Why
 from .conditions import conditions, conventions
@@ -43,6 +43,10 @@ class OwnFunction:
     node: Expr
     derived: list[Derived] = field(default_factory=list)
     conventions: tuple[str, ...] = ()
+
+    def shown(self) -> list[Expr]:
+        """What is printed of it: the definition and the derivatives."""
+        return [self.function.body, *(x.value for x in self.derived)]
 
 
 def own_functions(d: Derivation) -> list[OwnFunction]:
@@ -132,7 +136,7 @@ def _derived(f: Defined, orders: tuple[int, ...], lower: tuple[int, ...], x: Exp
         id="", kind="derivative", about=f.name, left=node, relation="=", right=value, rules=("D-DERIV", *laws),
         why=Why(f"what d{x.attrs[0]} is multiplied by", f"the change is this number times d{x.attrs[0]} and o(|d{x.attrs[0]}|), "
                 "and only one number leaves so little"),
-        claim=Claim("EQ", written_out(node, composite=True), written_out(value, composite=True))))  # fmt: skip
+        claim=Claim("EQ", unfolded(node, composite=True), unfolded(value, composite=True))))  # fmt: skip
     return made
 
 

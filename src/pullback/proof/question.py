@@ -11,7 +11,7 @@ from typing import Any
 
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.network import expanded
-from ..algebra.ops.defined import written_out
+from ..algebra.ops.defined import unfolded
 from ..algebra.ops.free import is_name
 from .claim import substitute_all
 from .field import Modular, OutOfDomain, Real, TooLarge
@@ -82,13 +82,13 @@ class Case:
 
     def __init__(self, q: Question) -> None:
         self.q = q
-        assumed = {written_out(a): written_out(b) for a, b, _ in q.facts}
-        left, right = (written_out(substitute_all(x, q.where)) for x in (q.left, q.right))
+        assumed = {unfolded(a): unfolded(b) for a, b, _ in q.facts}
+        left, right = (unfolded(substitute_all(x, q.where)) for x in (q.left, q.right))
         self.full = (substitute(left, assumed), substitute(right, assumed))
         self.plain = (left, right)
         self.facts = [(substitute_all(a, q.where), substitute_all(b, q.where), text) for a, b, text in q.facts]
-        self.facts = [(written_out(a), written_out(b), text) for a, b, text in self.facts]
-        self.relations = [(written_out(substitute_all(a, q.where)), op, written_out(substitute_all(b, q.where)))
+        self.facts = [(unfolded(a), unfolded(b), text) for a, b, text in self.facts]
+        self.relations = [(unfolded(substitute_all(a, q.where)), op, unfolded(substitute_all(b, q.where)))
                           for a, op, b in q.relations]  # fmt: skip
         roots = [
             *self.plain,

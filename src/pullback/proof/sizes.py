@@ -17,7 +17,7 @@ from ..algebra.dims import Dim
 from ..algebra.expr import Expr, dims_in, postorder
 from ..algebra.network import expanded
 from ..algebra.op import Meaning
-from ..algebra.ops.defined import written_out
+from ..algebra.ops.defined import unfolded
 from ..errors import UnsupportedError
 from .field import P, Q
 from .heights import divides_prime, tall
@@ -205,7 +205,7 @@ def rounds(
     roots = [*besides, *names, *(x for pair in definitions for x in pair), *(e for e, _ in closing)]
     nodes = list(postorder(*roots))
     found = _rounds(closing, definitions, names, roots, nodes, proved, {} if counts is None else counts, budget, wary)
-    prime = Q if divides_prime(postorder(*map(written_out, roots))) else P
+    prime = Q if divides_prime(postorder(*map(unfolded, roots))) else P
     if proved:
         return replace(found, prime=prime)
     largest = max(found.sizes, key=lambda z: (sum(z.values()), *z.values()))

@@ -18,7 +18,7 @@ from ..op import Op, op
 from .arithmetic import added, rational, sdiv, smul
 from .free import is_free_map, primes
 
-__all__ = ["Defined", "defined", "defined_map", "definition_of", "is_pointwise", "map_of", "written_out"]
+__all__ = ["Defined", "defined", "defined_map", "definition_of", "is_pointwise", "map_of", "unfolded"]
 
 _LARGEST = 4000  # nodes of a definition with all others put in, after which it is refused
 
@@ -41,6 +41,8 @@ class Defined:
     def __str__(self) -> str:
         """Different definitions have different texts, also under one name."""
         return f"{self.name}#{self.serial}"
+
+    __repr__ = __str__
 
     @property
     def slots(self) -> tuple[Expr, ...]:
@@ -76,7 +78,7 @@ def defined(name: str, params: Sequence[Expr], outer: Sequence[Expr], body: Expr
                                    expected="sums, products, powers, quotients and functions of one number")  # fmt: skip
     found = object.__new__(Defined)
     found.name, found.params, found.outer, found.body = name, tuple(params), tuple(outer), body
-    found.serial, found.whole = next(_serial), written_out(body, composite=True)
+    found.serial, found.whole = next(_serial), unfolded(body, composite=True)
     if sum(1 for _ in postorder(found.whole)) > _LARGEST:
         raise UnsupportedError("U061", f"the definition of {name} is too long with all other definitions put in",
                                expected=f"at most {_LARGEST} operations", hint="name a part of it in the program: z = …; y = f(z)")  # fmt: skip
@@ -219,7 +221,7 @@ def map_of(e: Expr) -> tuple[str, tuple[int, ...]] | None:
     return (e.attrs[0].name, e.attrs[1]) if e.op is _defined_map else None
 
 
-def written_out(root: Expr, *, composite: bool = False) -> Expr:
+def unfolded(root: Expr, *, composite: bool = False) -> Expr:
     """`root` with every defined function replaced by what it stands for, and the composite ops too if asked for."""
 
     def opened(e: Expr) -> bool:
