@@ -36,7 +36,7 @@ def instantiate(template: str, e: Expr, slot: int, bind: dict[str, Any], **more:
 
     `$A` is an argument, `$dA` its increment, `$0` the argument in question, `$slope` the factor of its increment.
     """
-    values: dict[str, Any] = {"0": e.args[slot], "name": e.attrs[0] if e.attrs else e.op.name, **more}
+    values: dict[str, Any] = {"0": e.args[slot], "name": str(getattr(e.attrs[0], "name", e.attrs[0])) if e.attrs else e.op.name, **more}
     for k, a in enumerate(e.args):
         name = e.op.slots[k][0] if k < len(e.op.slots) else f"X{k + 1}"
         # in a move the argument in question is the increment itself

@@ -194,7 +194,7 @@ def _define(e: Expr, *args: Expr) -> Expr:
 def _defined_map(Y: Expr, *both: Expr, function: Defined, orders: tuple[int, ...]) -> tuple[Expr, ...]:
     """φ(t + dt) = φ(t) + φ′(t) dt + o(|dt|) in every entry; φ′ is derived from the definition of φ.
 
-    X D-MAP: a defined function acts entry by entry: the entry of the result depends on the same entry of $0 alone, with slope $slope
+    X D-MAP: $name acts entry by entry: the entry of the result depends on the same entry of $0 alone, with slope $slope
     """
     args, increments = both[: len(orders)], both[len(orders) :]
     terms = []

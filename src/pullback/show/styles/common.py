@@ -17,7 +17,6 @@ __all__ = [
     "given",
     "mixed",
     "numbered",
-    "opening",
     "own_checks",
     "ranged",
     "regrouping",
@@ -53,13 +52,6 @@ def taken_in(record: Json) -> frozenset[str]:
     return frozenset(n["name"] for n in record["names"]) | sizes
 
 
-def opening(record: Json, level: int, title: str) -> Document:
-    """A page as it begins: its title, the program, the notation."""
-    doc = Document(mixed(title))
-    doc.parts += given(record, level)
-    return doc
-
-
 def numbered(number: int, equation: Json, where: Sentence | None = None) -> Head:
     """The heading of what is said of one equation, with the values of the index for which it stands."""
     parts = [
@@ -82,6 +74,9 @@ def given(record: Json, level: int) -> Iterator[Part]:
     E = header["objective"]["name"]
     yield Head(plain("GIVEN"))
     forward = record["forward"]
+    defined = record.get("own_functions", ())
+    if defined:
+        yield Table(tuple((math(f["equation"]["equation"]), plain("entrywise")) for f in defined))
     yield ranged(forward, lambda q: (math(q["equation"]), shape(q["shape"])))
     inputs = [n for n in record["names"] if n["role"] == "input"]
     if inputs:
