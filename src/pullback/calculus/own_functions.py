@@ -151,10 +151,9 @@ def _moved(base: Expr, x: Expr, dx: Expr) -> Expr | None:
         terms = product_rule(e.with_args(tuple(names)), {names[k] for k in live}, differentiate)
         bind = dict(zip(names, e.args, strict=True)) | {increment(names[k]): moved[e.args[k]] for k in live}
         moved[e] = added([substitute(t.expr, bind) for t in terms])
-    found = moved.get(base)
-    return None if found is None else tidy(found)[0]
+    return moved.get(base)
 
 
 def _slope(base: Expr, x: Expr) -> Expr:
     found = _moved(base, x, rational(1))
-    return rational(0) if found is None else found
+    return rational(0) if found is None else tidy(found)[0]

@@ -30,12 +30,12 @@ def own_functions_record(
             "latex": latex_name(f.function.name),
             "parameters": [str(v.attrs[0]) for v in f.function.params],
             "outside": [math(v) for v in f.function.outer],
-            "equation": equation(f.node, f.function.body),
+            **_sides(equation(f.node, f.function.body)),
             "derivatives": [
                 {
                     "by": math(m.by),
                     "outside": m.by in f.function.outer,
-                    "equation": equation(m.node, m.value),
+                    **_sides(equation(m.node, m.value)),
                     "steps": [step(s) for s in m.steps],
                 }
                 for m in f.derived
@@ -44,3 +44,7 @@ def own_functions_record(
         }
         for f in found
     ]
+
+
+def _sides(found: Json) -> Json:
+    return {key: found[key] for key in ("left", "right", "equation")}

@@ -76,7 +76,7 @@ def given(record: Json, level: int) -> Iterator[Part]:
     forward = record["forward"]
     defined = record.get("own_functions", ())
     if defined:
-        yield Table(tuple((math(f["equation"]["equation"]), plain("entrywise")) for f in defined))
+        yield Table(tuple((math(f["equation"]), plain("entrywise")) for f in defined))
     yield ranged(forward, lambda q: (math(q["equation"]), shape(q["shape"])))
     inputs = [n for n in record["names"] if n["role"] == "input"]
     if inputs:

@@ -21,7 +21,7 @@ def own_functions(record: Json, level: int) -> Iterator[Part]:
     yield Head(plain("FUNCTIONS"))
     reasons = Reasons({"core": ()}, level)
     for f in found:
-        yield Head(math(f["equation"]["equation"]), 3)
+        yield Head(math(f["equation"]), 3)
         for d in f["derivatives"]:
             yield from _derivation(d, reasons, level)
         yield from (Para(said(c), bullet="– ") for c in f["conventions"])
@@ -30,7 +30,7 @@ def own_functions(record: Json, level: int) -> Iterator[Part]:
 def _derivation(d: Json, reasons: Reasons, level: int) -> Iterator[Part]:
     first, *between, last = d["steps"]
     if level < 2:
-        yield Calc(join([d["equation"]["equation"]]))
+        yield Calc(join([d["equation"]]))
         return
     lines = [Line("=", _reason(s, reasons), math(s["right"])) for s in (first, *between) if not s["silent"]]
     yield Calc(math(first["left"]), tuple(lines))
@@ -53,4 +53,4 @@ def derivatives(record: Json) -> Iterator[Part]:
     """The derivatives by themselves, below the results that use them."""
     for f in record.get("own_functions", ()):
         for d in f["derivatives"]:
-            yield Calc(math(d["equation"]["equation"]))
+            yield Calc(math(d["equation"]))
