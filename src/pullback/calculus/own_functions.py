@@ -121,13 +121,15 @@ def _derived(f: Defined, orders: tuple[int, ...], lower: tuple[int, ...], x: Exp
     whole = _moved(base, x, dx)
     rules, why = reasons(base, {x}, told)
     name = var(f.name, ())
+    if base is x:
+        rules, why = ("D-LIN",), Why("differentiate", "the value is the parameter itself")
     if whole is None:
         rules, why, whole = ("ZERO",), Why(f"{x.attrs[0]} does not occur: nothing changes"), rational(0) * dx
     made.steps.append(Step(
         id="", kind="differential", about=f.name, left=Increment(before), relation="=", right=whole, rules=rules, why=why,
         claim=Claim("DIFF", Equation(name, base), whole, {x: x}), conditions=tuple(conditions(base, {}))))  # fmt: skip
     outside = plain * dx
-    if outside is not whole:
+    if outside is not whole and plain is not rational(1):
         made.steps.append(Step(
             id="", kind="slope", about=f.name, left=whole, relation="=", right=outside, rules=("D-SLOPE",),
             why=Why(f"d{x.attrs[0]} stands outside", "every term has this factor once", "a number may stand anywhere in a product"),

@@ -51,6 +51,9 @@ class Atoms:
     def term(self) -> int:
         raise NotImplementedError
 
+    def instead(self, options: dict[str, Any], kids: list[int]) -> None:
+        raise NotImplementedError
+
     # ---- helpers
 
     def span(self, first: Token, last: Token | None = None) -> Span:
@@ -357,16 +360,6 @@ class Atoms:
             return 0
         self.i += 3
         return int(number.text)
-
-    def instead(self, options: dict[str, Any], kids: list[int]) -> None:
-        """`phi(x; c = 2 c)`: other values for names from outside that stand in the definition."""
-        names: list[str] = []
-        while self.t[self.i].text in (";", ","):
-            names.append(self.t[self.i + 1].text)
-            self.i += 2
-            self.expect("=", "phi(x; c = 2)")
-            kids.append(self.sum())
-        options["instead"] = tuple(names)
 
     def option(self, options: dict[str, Any]) -> None:
         """`axis=0`, `axis=(0, 1)`, `start=n+1`."""

@@ -12,7 +12,7 @@ from itertools import count
 from weakref import WeakValueDictionary
 
 from ...errors import ShapeError, UnsupportedError
-from ..dims import Shape, show_shape
+from ..dims import Dim, Shape, show_shape
 from ..expr import OPERATORS, Expr, dims_in, postorder, rebuild, substitute
 from ..op import Op, op
 from .arithmetic import added, rational, sdiv, smul
@@ -167,8 +167,13 @@ def _arguments(e: Expr) -> str:
     """The arguments as they are written; what stands for a name from outside only where it is another."""
     f: Defined = e.attrs[0]
     n = len(f.params)
-    others = ", ".join(f"@{v.attrs[0]}@ = ${n + k}:0" for k, v in enumerate(f.outer) if e.args[n + k] is not v)
+    others = ", ".join(f"@{v.attrs[0]}@ = ${n + k}:0" for k, v in enumerate(f.outer) if not _itself(e.args[n + k], v))
     return "(" + ", ".join(f"${k}:0" for k in range(n)) + (f"; {others}" if others else "") + ")"
+
+
+def _itself(a: Expr, v: Expr) -> bool:
+    """Whether a name from outside stands for what it names in the program: a number, or a size."""
+    return a is v or (not a.args and isinstance(a.attrs[0], Dim) and str(a.attrs[0]) == v.attrs[0])
 
 
 def _text(e: Expr) -> str:
