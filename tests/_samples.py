@@ -78,7 +78,7 @@ SAMPLES: dict[tuple[str, ...], Any] = {
     ("value",): lambda: [({"value": Fraction(-3, 2)}, [])],
     ("dim",): lambda: [({"dim": S["m"]}, []), ({"dim": S["m"] + ONE}, [])],
     ("dims",): lambda: [({"dims": s}, []) for s in ANY],
-    ("name", "kind", "dims"): lambda: [({"name": "v", "kind": "value", "dims": s}, []) for s in ANY],
+    ("name", "kind", "dims", "facts"): lambda: [({"name": "v", "kind": "value", "dims": s, "facts": ()}, []) for s in ANY],
     ("total", "start", "dim"): lambda: [({"total": S["m"] + S["n"], "start": S["m"], "dim": S["n"]}, [])],
     ("total", "start"): lambda: [({"total": S["m"] + ONE, "start": S["m"]}, [])],
     ("exponent",): lambda: [
@@ -107,6 +107,12 @@ SAMPLES: dict[tuple[str, ...], Any] = {
 }
 
 
+def _one_axis(slots: int) -> Iterator[Sample]:
+    for shape in ANY[1:4]:
+        for axis in range(len(shape)):
+            yield {"axis": axis}, [shape] * slots
+
+
 def arguments(op: Op) -> Iterator[list[Shape]]:
     """Shapes that fit the signature: one axis size per letter, and each order for `*s`."""
     free = any(p == ("*s",) for _, p in op.slots)
@@ -116,7 +122,12 @@ def arguments(op: Op) -> Iterator[list[Shape]]:
 
 def samples(op: Op) -> list[Expr]:
     """Nodes of `op` on distinct names x1, x2, …; KeyError when no sample can be built: add a row to SAMPLES."""
-    cases = SAMPLES[op.attr_names]() if op.attr_names else [({}, shapes) for shapes in arguments(op)]
+    if op.attr_names == ("axis",) and not op.variadic:
+        cases = list(_one_axis(len(op.slots)))
+    elif all(k in op.defaults for k in op.attr_names):
+        cases = [(dict(op.defaults), shapes) for shapes in arguments(op)]
+    else:
+        cases = SAMPLES[op.attr_names]()
     found = []
     for attrs, shapes in cases:
         found.append(op(*(var(f"x{i + 1}", s) for i, s in enumerate(shapes)), **attrs))

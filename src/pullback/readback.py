@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from .algebra.canonical import equal
 from .algebra.dims import Dim
@@ -22,34 +22,40 @@ from .show import notation
 from .show.names import ascii_name
 from .step import Evidence
 
-__all__ = ["kinds_of", "own_of", "read_back"]
+__all__ = ["kinds_of", "own_of", "read_back", "read_pairs"]
 
 
 def read_back(d: Derivation, program: Program) -> Evidence:
     """The evidence that every printed gradient is read as what was proved. Raises CheckFailed C006."""
+    pairs = [(f"∇{b.of.attrs[0]}", e) for b in d.backward for e in dict.fromkeys((b.value, b.closed))]
     kinds = kinds_of(program)
-    memo = Memo()
-    shown = [(f"∇{b.of.attrs[0]}", e) for b in d.backward for e in dict.fromkeys((b.value, b.closed))]
-    for what, e in (*shown, *((f"the function {f.function.name}", x) for f in d.functions for x in f.shown())):
+    read_pairs([(f"the function {f.function.name}", e) for f in d.functions for e in f.shown()], kinds, "functions")
+    return read_pairs(pairs, kinds, "gradients")
+
+
+def read_pairs(pairs: Sequence[tuple[str, Expr]], kinds: Mapping[str, FunctionKind], what: str) -> Evidence:
+    """The same for any expressions, each with what it is the value of. Raises CheckFailed C006."""
+    count, memo = 0, Memo()
+    for name, e in pairs:
         for write, spell in ((notation.text, str), (notation.ascii, ascii_name)):
             try:
                 again = parse_expression(write(e), _scope(e, kinds, write), spell)
             except PullbackError as why:  # the text is ours, and so is the mistake
-                raise _misprinted(what, write(e)) from why
+                raise _misprinted(name, write(e)) from why
             if again is rational(0):  # a zero of any shape is written 0; the shape stands beside it
                 again = zeros(e.shape) if e.shape else again
             if again is not e and not _same(again, e, memo):
-                raise _misprinted(what, write(e))
-    count = 2 * len(shown)
+                raise _misprinted(name, write(e))
+            count += 1
     return Evidence(
         "LIFT",
-        f"{count} printed gradients, Unicode and ASCII, read back by the parser mean what was proved",
+        f"{count} printed {what}, Unicode and ASCII, read back by the parser mean what was proved",
         {"count": count},
     )
 
 
-def _misprinted(what: str, text: str) -> CheckFailed:
-    return CheckFailed("C006", f"internal error: {what} is printed as {text}, which reads differently",
+def _misprinted(name: str, text: str) -> CheckFailed:
+    return CheckFailed("C006", f"internal error: {name} is printed as {text}, which reads differently",
                        hint="please report this program: the result is withheld")  # fmt: skip
 
 

@@ -12,9 +12,10 @@ from fractions import Fraction
 from weakref import WeakKeyDictionary
 
 from .expr import Expr
+from .facts import holds
 from .network import Term, TooLarge, network
 
-__all__ = ["canonical", "equal", "term_key"]
+__all__ = ["canonical", "equal", "mirrored", "symmetric", "term_key"]
 
 _BRANCHES = 720  # labelings tried before giving up
 _LONGEST = 100_000  # characters of an argument's text: what is shared in the expression is repeated in its text
@@ -24,6 +25,8 @@ _memo: WeakKeyDictionary[Expr, str | None] = WeakKeyDictionary()
 
 def _inside(atom: Expr) -> tuple[Expr, ...]:
     """The expressions of whose texts the key of an opaque factor is made."""
+    if "symmetric" in atom.op.keeps and atom.order == 2 and len(atom.args) == 1:
+        return (atom.args[0], atom.args[0].T)  # the same where the argument is symmetric
     if atom.args and (atom.op.alias is not None or atom.op.meaning(atom) is not None):
         return (atom,)  # the base of a power: opaque as a whole
     return atom.args
@@ -65,7 +68,7 @@ def _term_key(t: Term) -> str:
     return f"[{outs}]{sizes}" + " ·".join(sorted(parts))
 
 
-_Key = tuple[str, int, tuple[int, ...]]
+_Key = tuple[str, int, tuple[int, ...], bool]  # of a factor: its text, its power, its indices, whether their order says nothing
 
 
 def _components(t: Term, inner: list[int]) -> list[tuple[list[_Key], list[int]]]:
@@ -86,7 +89,7 @@ def _components(t: Term, inner: list[int]) -> list[tuple[list[_Key], list[int]]]
         groups.setdefault(find(i), ([], []))[1].append(i)
     for f in t.factors:
         home = next((find(i) for i in f.legs if i in root), None)
-        groups.setdefault(home, ([], []))[0].append((_atom_key(f.atom), f.power, f.legs))
+        groups.setdefault(home, ([], []))[0].append((_atom_key(f.atom), f.power, f.legs, mirrored(f.atom)))
     return list(groups.values())
 
 
@@ -105,10 +108,10 @@ def _component_key(keys: list[_Key], inner: list[int], t: Term, names: dict[int,
                     (
                         a,
                         p,
-                        tuple(k for k, x in enumerate(legs) if x == i),
-                        tuple(names.get(x) or f"r{ranks[x]:03d}" for x in legs),
+                        () if mirror else tuple(k for k, x in enumerate(legs) if x == i),
+                        _in_order([names.get(x) or f"r{ranks[x]:03d}" for x in legs], mirror),
                     )
-                    for a, p, legs in keys
+                    for a, p, legs, mirror in keys
                     if i in legs
                 )
                 labels[i] = (ranks[i], *seen)
@@ -141,7 +144,32 @@ def _component_key(keys: list[_Key], inner: list[int], t: Term, names: dict[int,
 
 
 def _spell(keys: list[_Key], names: dict[int, str]) -> str:
-    return "".join(sorted(f" {a}^{p}[{','.join(names[i] for i in legs)}]" for a, p, legs in keys))
+    return "".join(
+        sorted(f" {a}^{p}[{','.join(_in_order([names[i] for i in legs], mirror))}]" for a, p, legs, mirror in keys)
+    )
+
+
+def _in_order(names: list[str], mirror: bool) -> tuple[str, ...]:
+    return tuple(sorted(names)) if mirror else tuple(names)
+
+
+def mirrored(atom: Expr) -> bool:
+    """Whether an opaque factor is known to be a symmetric matrix: its two indices may be exchanged."""
+    if holds("symmetric", atom):
+        return True
+    keeps = "symmetric" in atom.op.keeps and atom.order == 2 and len(atom.args) == 1
+    return keeps and symmetric(atom.args[0])
+
+
+def symmetric(e: Expr) -> bool:
+    """True is a proof that the matrix `e` is symmetric, whatever its names stand for that have the facts declared of them."""
+    if e.order != 2 or e.shape[0] != e.shape[1]:
+        return False
+    if holds("symmetric", e):
+        return True
+    turned = e.T
+    _settle([e, turned])
+    return _memo[e] is not None and _memo[e] == _memo[turned]
 
 
 def _settle(roots: Iterable[Expr]) -> None:

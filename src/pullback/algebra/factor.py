@@ -17,6 +17,7 @@ from .lift import NotLiftable, assemble, collected, cost, lift_term, spell_term
 from .network import Factor, Term
 from .ops.arithmetic import rational, scaled
 from .ops.free import is_var
+from .ops.matrix import outer
 from .ops.structure import zeros
 
 __all__ = ["apart", "rank", "written"]
@@ -53,7 +54,7 @@ def apart(terms: Sequence[Term], atom: Expr, shape: Shape) -> list[Expr]:
     found = []
     for group in places.values():
         where = [(k, next(q for q, f in enumerate(t.factors) if f.atom is atom)) for k, t in enumerate(group)]
-        one = _taken_out(group, where) if len(group) > 1 else group
+        one = (_taken_out(group, where) if len(group) > 1 else None) or group
         found.append(assemble([(t, _single(t)) for t in one], shape))
     return found
 
@@ -82,7 +83,9 @@ def _factored(terms: Sequence[Term], shape: Shape) -> Iterator[Expr]:
                 found.append((k, q))
     saved = {s: (len(where) - 1) * cost(s[0])[-1] for s, where in places.items() if len(where) > 1}
     for s in sorted(saved, key=lambda s: (-saved[s], len(s[0].shape)))[: _TRIED if len(terms) <= 6 else 1]:
-        yield written(_taken_out(terms, places[s]), shape)
+        found = _taken_out(terms, places[s])
+        if found is not None:
+            yield written(found, shape)
 
 
 def _content(terms: Sequence[Term]) -> tuple[Fraction, dict[Dim, int]]:
@@ -127,8 +130,10 @@ def _cut(t: Term, q: int, power: int) -> _Cut:
     return _Cut(t.coef, t.sizes, rest, [i for i in dict.fromkeys(f.legs) if i not in t.outs])
 
 
-def _taken_out(terms: Sequence[Term], where: Sequence[tuple[int, int]]) -> list[Term]:
-    """The terms with those that have the factor at these places (term, factor) made one, the factor outside."""
+def _taken_out(terms: Sequence[Term], where: Sequence[tuple[int, int]]) -> list[Term] | None:
+    """The terms with those that have the factor at these places (term, factor) made one, the factor outside.
+
+    None where that would make outer products of what is summed: (1 wᵀ) y for sum(y) w."""
     factors = [terms[k].factors[q] for k, q in where]
     power = min((f.power for f in factors), key=abs)
     cuts = [_cut(terms[k], q, power) for k, q in where]
@@ -146,6 +151,8 @@ def _taken_out(terms: Sequence[Term], where: Sequence[tuple[int, int]]) -> list[
     first = terms[where[0][0]]
     outs = rests[0].outs
     inside = written(collected(rests), tuple(first.dims[i] for i in outs))
+    if inside.order > max(len(first.outs), len(factors[0].legs)) and any(x.op is outer for x in postorder(inside)):
+        return None
     kept = {*first.outs, *outs, *own}
     body = Term(Fraction(1), {}, [Factor(factors[0].atom, factors[0].legs, power), Factor(inside, outs)],
                 {i: d for i, d in first.dims.items() if i in kept}, first.outs)  # fmt: skip

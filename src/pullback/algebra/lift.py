@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..errors import UnsupportedError
-from .canonical import term_key
+from .canonical import symmetric, term_key
 from .dims import Dim
 from .expr import Expr, postorder
 from .network import Factor, Term, TooLarge, network
@@ -51,7 +51,7 @@ class _Edge:
 
 def _turn(m: Expr) -> Expr:
     """Mᵀ, without writing a double transpose."""
-    return m.args[0] if m.op is transpose else m.T
+    return m.args[0] if m.op is transpose else m if symmetric(m) else m.T
 
 
 def _times(a: Expr, b: Expr) -> Expr:

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 from .dims import Dim, Shape
 from .expr import Expr
+from .facts import holds
 from .op import Meaning
 from .ops.arithmetic import raised
 from .ops.matrix import eye
@@ -186,7 +187,8 @@ def tidied(t: Term) -> Iterator[Term]:
             break
     merged: dict[tuple[Expr, tuple[int, ...]], int] = {}
     for f in t.factors:
-        merged[f.atom, f.legs] = merged.get((f.atom, f.legs), 0) + f.power
+        legs = tuple(sorted(f.legs)) if holds("symmetric", f.atom) else f.legs
+        merged[f.atom, legs] = merged.get((f.atom, legs), 0) + f.power
     t.factors = [Factor(a, legs, 1 if a.op.delta else p) for (a, legs), p in merged.items() if p]
     used = {i for f in t.factors for i in f.legs}
     for i in t.inner():

@@ -133,6 +133,7 @@ class Op:
         self.number: bool = data.get("number", False)  # a rational number, its one attribute
         self.squared: Callable[[Expr], Expr] | None = data.get("squared")  # a number whose square is an op: that square
         self.scales: bool = data.get("scales", False)  # a number times a tensor, in this order
+        self.keeps: tuple[str, ...] = data.get("keeps", ())  # facts (facts.py) that its value has when its argument has
         self.delta: bool = data.get("delta", False)  # 1 where both indices are equal, else 0
         self.places: Callable[[Expr], tuple[Dim, Dim]] | None = data.get(
             "places"

@@ -17,6 +17,7 @@ from ..algebra.ops.matrix import inner
 from ..algebra.ops.structure import zeros
 from ..step import Claim, Said, Step, Why
 from .axes import axes_notes
+from .closing import close
 from .conditions import conditions, conventions
 from .conventions import other_axes
 from .core import Core, Definition, Equation, elaborate
@@ -187,6 +188,7 @@ def derive(
     for s in axes_notes(core, derived.__contains__):
         sweep.add(s)
     inline(d, sweep.add)
+    close(d, sweep.add)
     other_axes(d, sweep.add)
     return d
 

@@ -28,7 +28,7 @@ def _lemma_reason(e: Expr, slot: int) -> Reason:
     """A lemma is cited; `pullback explain` shows how it is derived."""
     name = e.op.slots[slot][0]
     held = "" if len(e.args) == 1 else ", the other arguments held still"
-    return Reason("LEMMA", f"lemma {e.op.name.upper()}: the differential of {e.op.name} along $d{name}{held}, derived from its definition")
+    return Reason("D-LEMMA", f"lemma {e.op.name.upper()}: the differential of {e.op.name} along $d{name}{held}, derived from its definition")
 
 
 def instantiate(template: str, e: Expr, slot: int, bind: dict[str, Any], **more: Any) -> str:

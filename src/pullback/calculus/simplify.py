@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..algebra.expr import Expr, postorder
 from ..algebra.factor import rank, written
+from ..algebra.fold import Known
 from ..algebra.lift import collected, cost
 from ..algebra.network import TooLarge, network
 from ..algebra.ops.arithmetic import numbers_in_front
@@ -64,10 +65,11 @@ def simplify(e: Expr) -> tuple[Expr, Rules]:
     if _nodes(best) > _HEAVY:
         return best, rules
     try:
-        terms = collected(network(best).terms)
+        plain = collected(network(best).terms)
+        terms = Known().reduced(plain)  # what is declared of sums
     except TooLarge:
         return best, rules
     other, more = tidy(written(terms, best.shape))
     if rank(other) < rank(best):
-        best, rules = other, (*rules, "S-FACTOR" if len(terms) > 1 else "S-NETWORK", *more)
+        best, rules = other, (*rules, "S-FACT" if terms != plain else "S-FACTOR" if len(terms) > 1 else "S-NETWORK", *more)
     return best, tuple(dict.fromkeys(rules))

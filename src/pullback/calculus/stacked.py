@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..algebra.canonical import equal
-from ..algebra.dims import Shape
+from ..algebra.dims import Dim, Shape
 from ..algebra.expr import Expr
 from ..algebra.ops.arithmetic import rational
 from ..algebra.ops.matrix import diag, eye, transpose
 from ..algebra.ops.structure import concat, zeros
 from .simplify import simplify
 
-__all__ = ["Diag", "Entries", "Form", "Kron", "Leaf", "Named", "Product", "Scaled", "Sum", "Turned", "extent",
+__all__ = ["Commutation", "Diag", "Entries", "Form", "Kron", "Leaf", "Named", "Product", "Scaled", "Sum", "Turned", "extent",
            "kron", "leaf", "product", "row", "rows_first", "turned"]  # fmt: skip
 
 
@@ -52,6 +52,14 @@ class Diag:
     """The diagonal matrix with the column `of` on its diagonal."""
 
     of: Form
+
+
+@dataclass(frozen=True, slots=True)
+class Commutation:
+    """The permutation with commut(m, n) vec(X) = vec(Xᵀ) for X of m rows and n columns."""
+
+    rows: Dim
+    cols: Dim
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,7 @@ class Entries:
     legs: str
 
 
-Form = Leaf | Turned | Kron | Diag | Scaled | Product | Sum | Named | Entries
+Form = Leaf | Turned | Kron | Diag | Commutation | Scaled | Product | Sum | Named | Entries
 
 
 def leaf(e: Expr) -> Form:
@@ -154,6 +162,8 @@ def turned(f: Form) -> Form:
         return Scaled(f.by, turned(f.of))
     if isinstance(f, Diag):
         return f
+    if isinstance(f, Commutation):
+        return Commutation(f.cols, f.rows)
     if isinstance(f, Leaf) and f.how == "plain" and f.expr.order != 1:
         return Leaf(_transposed(f.expr)) if f.expr.order else f
     return Turned(f)
@@ -188,6 +198,8 @@ def extent(f: Form) -> tuple[Shape, Shape]:
         return a + c, b + d
     if isinstance(f, Diag):
         return extent(f.of)[0], extent(f.of)[0]
+    if isinstance(f, Commutation):
+        return (f.cols, f.rows), (f.rows, f.cols)
     if isinstance(f, Scaled):
         return extent(f.of)
     if isinstance(f, Product):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..algebra.dims import show_shape
+from ..algebra.facts import FACTS
 from ..algebra.indexed import ref
 from ..algebra.ranges import Range
 from ..errors import ParseError
@@ -248,6 +249,12 @@ def _derive(statement: Statement, found: Lines) -> None:
 
 
 def _assume(statement: Statement, found: Lines) -> None:
+    t = statement.tokens
+    if t[1].text in FACTS and t[2].text == "(" and t[3].kind == "name" and t[4].text == ")":  # assume symmetric(A)
+        if t[5].kind != "end":
+            raise statement.unexpected(t[5], "the end of the line", "assume symmetric(A)")
+        found.said.append((t[1], t[3], statement))
+        return
     middle = next((i for i, token in statement.outside() if token.text in _RELATIONS), None)
     if middle is not None:
         found.relations.append(Relation(statement, middle))

@@ -11,6 +11,7 @@ from ..algebra.expr import Expr
 from ..algebra.indexed import Ref, family_of, ref, spelled
 from ..algebra.ops import arithmetic, free, matrix
 from ..errors import ParseError, PullbackError, ShapeError, UnsupportedError, nearest
+from .declare import facts_named
 from .elaborate import elaborate
 from .index_mode import elaborate_index
 from .kinds import SOFT, Guess, guess
@@ -317,7 +318,17 @@ class Reader:
             told = self.guessed_families.get(member.family) if member is not None else None
             if member is not None and told is not None:  # its size was not known yet when this member was first met
                 shape = self.sizes.shape(Family(told.like, self.sizes.shape(told.shape)).at(member))
-            self.scope[name] = Val(shape, free.var(name, shape))
+            self.scope[name] = Val(shape, free.var(name, shape, facts=self._facts_of(name, shape)))
+
+    def _facts_of(self, name: str, shape: Shape) -> tuple[str, ...]:
+        """What is said of the values of an input, by its declaration and by `assume`. Raises ShapeError S012."""
+        declared = self.lines.declared.get(name)
+        found = dict.fromkeys(declared.facts if declared is not None else ())
+        for token, of, statement in self.lines.said:
+            if of.text == name:
+                found.update(dict.fromkeys(facts_named(token, shape, statement)))
+                self.notes.setdefault(f"{name} is {token.text.replace('_', ' ')} (line {statement.source.line})")
+        return tuple(found)
 
     # ---- the result
 

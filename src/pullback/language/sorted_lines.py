@@ -21,6 +21,7 @@ class Declared:
     shape: Shape
     statement: Statement
     token: Token
+    facts: tuple[str, ...] = ()
 
 
 @dataclass
@@ -70,6 +71,7 @@ class Lines:
     given: tuple[Statement, Token, Token] | None = None
     wrt: list[tuple[Statement, Token]] = field(default_factory=list)
     constants: set[str] = field(default_factory=set)
+    said: list[tuple[Token, Token, Statement]] = field(default_factory=list)  # (fact, name) of `assume symmetric(A)`
     notes: list[str] = field(default_factory=list)
     dialect: str | None = None
     dims: set[str] = field(default_factory=set)

@@ -289,7 +289,7 @@ def _is_tangent(point: Point, name: Expr, value: Expr, claimed: Expr, moving: se
     """Whether the claimed differential is the tangent of the value at this point. Raises OutOfDomain."""
     for e in postorder(value):
         if is_name(e):
-            tangent = point.draw(e) if e in moving else None
+            tangent = point.push(e) if e in moving else None
             point.bind(e, point.draw(e), tangent)
             if tangent is not None:
                 point.bind(increment(e), tangent)

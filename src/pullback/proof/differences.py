@@ -133,7 +133,7 @@ def _central(problem: Problem, sizes: Mapping[str, int]) -> float | None:
         try:
             start(problem, point, field.wander if attempt >= _TRIES else None)
             pushes = {
-                v: point.draw(v) for v in problem.probed if v is not problem.target
+                v: point.push(v) for v in problem.probed if v is not problem.target
             }  # a push of E hides all small ones
             begin = {v: point.values[v] for v in problem.inputs}
             seed = point.values[problem.seed] if problem.seed is not None else [1.0]

@@ -74,7 +74,7 @@ def _attempt(problem: Problem, sizes: Mapping[str, int], seed: str, prime: int) 
 
 def _exact(problem: Problem, point: Point) -> bool:
     start(problem, point)
-    pushes = {v: point.draw(v) for v in problem.probed}
+    pushes = {v: point.push(v) for v in problem.probed}
     _forward(problem, point, pushes)
     mod = point.field.mod
     seed = point.values[problem.seed] if problem.seed is not None else [1]

@@ -15,8 +15,9 @@ from typing import Any
 
 from ..algebra.expr import Expr
 from ..algebra.op import Meaning
-from ..algebra.ops.free import increment, is_free_function, is_free_map, is_name, var
+from ..algebra.ops.free import facts_of, increment, is_free_function, is_free_map, is_name, var
 from .field import Field
+from .samples import as_declared
 
 __all__ = ["Point", "pairwise", "sizes_for"]
 
@@ -96,7 +97,13 @@ class Point:
         return n
 
     def draw(self, e: Expr) -> Array:
-        return [self.field.draw() for _ in range(self.count(e))]
+        """Random entries for a name, as it is declared."""
+        found = [self.field.draw() for _ in range(self.count(e))]
+        return as_declared(e, found, self.extent(e), self.field) if facts_of(e) else found
+
+    def push(self, v: Expr) -> Array:
+        """A random increment of a name."""
+        return self.draw(increment(v))
 
     def bind(self, name: Expr, value: Array, tangent: Array | None = None) -> None:
         self.values[name], self.tangents[name] = value, tangent

@@ -11,7 +11,7 @@ from ..algebra.dims import Dim
 from ..algebra.expr import Expr
 from ..algebra.op import ATOM, NEG, POSTFIX, PRODUCT, SUM, TIMES, Meaning
 from ..algebra.ops.arithmetic import rational, size_of
-from ..algebra.ops.free import is_var
+from ..algebra.ops.free import is_name, is_var
 from ..calculus.roles import Entry, Letters, Product
 from .names import Taken, ascii_text, gradient_name, latex_name, marked
 from .notation import Printed, ascii, binding, latex, precedence, text
@@ -138,7 +138,7 @@ class _Walker:
             return "1"
         if is_var(e, "partial"):
             return self.partial(part)
-        if is_var(e, e.attrs[1] if len(e.attrs) == 3 else ""):
+        if is_name(e):
             body = marked(e.attrs[0], e.attrs[1], self.target, self.taken)
             if self.target == "latex" and sub and re.search(r"_\{", body):
                 body = f"({body})"

@@ -206,6 +206,8 @@ def power(Y: Expr, X: Expr, dX: Expr, *, exponent: Fraction) -> Expr:
     """
     if exponent == 1:
         return dX
+    if exponent == Fraction(-1, 2):  # from y² t = 1 follows 2 y t dy + y² dt = 0
+        return (const(value=exponent) * power(Y, exponent=Fraction(3))) * dX
     if exponent.denominator != 1:  # through the forward value, since roots have no exact field arithmetic
         return (const(value=exponent) * (Y / X)) * dX
     lower = X if exponent == 2 else power(X, exponent=exponent - 1)
