@@ -210,10 +210,10 @@ class Atoms:
             raise self.unexpected(f"a name after {token.text}")
         self.i += 1
         if token.kind == "partial":
-            marks = tuple(c for c in token.text.rstrip("_").split("∂") if c)
+            partials = tuple(c for c in token.text.rstrip("_").split("∂") if c)
             if not self.is_function(name.text):
                 raise no_partial(self.span(token))
-            return self.call(name, {"partials": marks})
+            return self.call(name, {"partials": partials})
         digits = token.text.lstrip("∇")
         marks = len(token.text) - len(token.text.lstrip("∇"))
         if self.t[self.i].text == "(" and self.t[self.i].start == name.end and self.is_function(name.text):

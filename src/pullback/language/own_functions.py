@@ -5,7 +5,7 @@ The parameters live in their line alone. Any other name in it is a number of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from functools import partial
 
@@ -107,9 +107,7 @@ def in_order(found: list[OwnFunction]) -> list[OwnFunction]:
     return [found[k] for k in order]
 
 
-def build_functions(
-    maker: Maker, found: list[OwnFunction], functions: MutableMapping[str, FunctionKind], names: Set[str]
-) -> None:
+def build_functions(maker: Maker, found: list[OwnFunction], names: Set[str]) -> None:
     """Put the definition of every function in its kind; `names` are those that the program declares or defines.
 
     Raises PullbackError."""
@@ -123,7 +121,7 @@ def build_functions(
             made = defined(f.name, tuple(bound.values()), tuple(outer.values()), body.built())
         except PullbackError as error:
             raise error.at(f.line.statement.whole) from None
-        functions[f.name] = FunctionKind("entrywise", definition=made)
+        maker.functions[f.name] = FunctionKind("entrywise", definition=made)
 
 
 def _number(known: Mapping[str, Expr], maker: Maker, name: str, node: Node) -> Val:

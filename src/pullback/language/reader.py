@@ -9,8 +9,9 @@ from types import MappingProxyType
 from ..algebra.dims import Dim, Shape, show_shape
 from ..algebra.expr import Expr
 from ..algebra.indexed import Ref, family_of, ref, spelled
-from ..algebra.ops import arithmetic, free, matrix
+from ..algebra.ops import free
 from ..errors import ParseError, PullbackError, ShapeError, UnsupportedError, nearest
+from .constants import constant
 from .declare import facts_named
 from .elaborate import elaborate
 from .index_mode import elaborate_index
@@ -26,20 +27,7 @@ from .tape import Node, Tape
 from .tokens import Statement
 from .values import Maker, Val
 
-__all__ = ["Reader", "constant"]
-
-
-def constant(maker: Maker, name: str, dims: set[str]) -> Val | None:
-    """π, I_n, and sizes used as numbers; None for any other name."""
-    if name in ("π", "pi"):
-        return maker.leaf(arithmetic.pi, ())
-    if name.startswith("I_") and len(name) > 2:
-        raw = Dim.number(int(name[2:])) if name[2:].isdecimal() and name.isascii() else Dim.symbol(name[2:])
-        [size] = maker.axes((raw,))
-        return maker.leaf(lambda: matrix.identity(size), (size, size))
-    if name in dims:
-        return maker.size(maker.sizes.resolve(Dim.symbol(name)))
-    return None
+__all__ = ["Reader"]
 
 
 class Reader:
@@ -76,8 +64,7 @@ class Reader:
         self.maker.star = star
         self.maker.known_sizes = self.scan.dims
         names = self.lines.declared.keys() | self.scan.defined.keys()
-        own = Maker(self.sizes, self.scan.functions, self._lookup, matlab=self.matlab)
-        build_functions(own, self.scan.own, self.scan.functions, names)
+        build_functions(Maker(self.sizes, self.scan.functions, self._lookup, matlab=self.matlab), self.scan.own, names)
         self.numbers = {v: f.name for f in self.scan.own for v in f.outer}
         self.conditions: list[tuple[Relation, Tape, Statement, Tape, Statement]] = []
         self.facts: list[tuple[Expr, Expr, str]] = []

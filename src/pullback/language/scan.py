@@ -188,14 +188,16 @@ class Scan:
         wrong -= self.lines.declared.keys() | self.defined.keys() | self.functions.keys()
         if not wrong:
             return
-        for d in (*self.lines.own.values(), *self.lines.definitions):
-            for token, after in pairwise(d.statement.tokens):
-                if token.kind == "name" and token.text in wrong and token.text not in getattr(d, "params", ()):
+        lines: list[tuple[Statement, tuple[str, ...]]] = [(f.statement, f.params) for f in self.lines.own.values()]
+        lines += [(d.statement, ()) for d in self.lines.definitions]
+        for statement, hidden in lines:
+            for token, after in pairwise(statement.tokens):
+                if token.kind == "name" and token.text in wrong and token.text not in hidden:
                     arg = after.text if after.kind in ("name", "num") else "x"
                     raise ParseError(
                         "P002",
                         f"{token.text} is a function, and stands here without its argument",
-                        span=d.statement.span(token),
+                        span=statement.span(token),
                         expected=f"{token.text}({arg})",
                         hint=f"a variable of this name has to be declared: {token.text} : n",
                     )

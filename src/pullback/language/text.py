@@ -12,11 +12,12 @@ from ..algebra.dims import Dim
 from ..algebra.expr import Expr
 from ..algebra.indexed import family_of
 from ..errors import ParseError, PullbackError, ShapeError, Span
+from .constants import constant
 from .elaborate import elaborate
 from .functions import derivative_of, is_known
 from .pratt import Parser
 from .program import FunctionKind, Program
-from .reader import Reader, constant
+from .reader import Reader
 from .sizes import Sizes
 from .tape import Node
 from .tokens import Statement, read_statements

@@ -5,7 +5,7 @@ Elaboration runs twice with the same code: first to find the unknown sizes, then
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -68,7 +68,7 @@ class Maker:
     def __init__(
         self,
         sizes: Sizes,
-        functions: Mapping[str, FunctionKind],
+        functions: MutableMapping[str, FunctionKind],
         lookup: Callable[[Maker, str, Node], Val],
         *,
         matlab: bool = False,

@@ -220,8 +220,8 @@ def _of_function(e: Expr) -> Iterator[Edit]:
         return
     for key, value in e.op.attributes(e).items():
         if isinstance(value, Fraction):
-            for new in (value - 1, value + 1, -value):
-                yield Edit(f"{key} {new} for {value} of {_called(e.args[0])}", e, _with(key, new))
+            for other in (value - 1, value + 1, -value):
+                yield Edit(f"{key} {other} for {value} of {_called(e.args[0])}", e, _with(key, other))
     if len(e.args) == 2:
         yield Edit(f"drop the divisor {_called(e.args[1])}", e, _only(0))
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..document import Calc, Cell, Document, Head, Item, Line, Para, Reason, Sentence, Table, join, math, plain, said
+from ..document import Calc, Cell, Head, Item, Line, Para, Reason, Sentence, Table, join, math, plain, said
 from ..names import ascii_name, ascii_text, latex_name
 from ..prose import prose_latex
 

@@ -8,8 +8,8 @@ from typing import Any
 from ..document import Calc, Cell, Head, Item, Para, Sentence, Table, join, math, plain, said
 from ..names import ascii_name, ascii_text
 from ..whynots import why_nots
-from .own_functions import derivatives
 from .common import Part, mixed, ranged, shape, size_latex, taken_in
+from .own_functions import derivatives
 
 __all__ = ["conditions", "ending", "notes", "other_axes", "results", "small_sizes", "why"]
 
