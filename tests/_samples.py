@@ -67,7 +67,7 @@ def _own() -> Iterator[tuple[Defined, tuple[int, ...]]]:
     """Defined functions: of one number, with a name from outside, and of two numbers."""
     s, t, c = (var(n, ()) for n in ("s", "t", "c"))
     one = defined("phi", [t], [], t * tanh(t) + 1)
-    softcap = defined("softcap", [t], [c], c * sin(t / c))
+    softcap = defined("softcap", [t], [c], c * tanh(t / (c + 2)))
     two = defined("psi", [s, t], [], s**2 * sin(t) + defined_map(one, s))
     yield from ((one, (0,)), (one, (1,)), (one, (2,)), (softcap, (0, 0)), (softcap, (1, 0)), (softcap, (0, 1)))
     yield from ((two, (0, 0)), (two, (1, 0)), (two, (1, 2)))

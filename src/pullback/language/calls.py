@@ -36,7 +36,7 @@ def apply(maker: Maker, node: Node, name: str, args: list[Val]) -> Val:
             base, slots = found
             known = maker.functions[base].definition
             if known is not None:
-                return apply_defined(maker, node, known, [a.column() for a in args], {"slots": slots}, any(a.row for a in args))
+                return apply_defined(maker, node, known, [a.column() for a in args], options | {"slots": slots}, any(a.row for a in args))
             marks = {"slots": slots}
             return apply_free(maker, node, base, maker.functions[base], [a.column() for a in args], marks, False)
         raise refuse(name, maker.statement.span(token))
