@@ -19,7 +19,6 @@ from .calculus.derive import derive as sweep
 from .calculus.eliminated import eliminate_between, inline_own
 from .calculus.expansion import expansions
 from .calculus.induction import induction
-from .calculus.own_functions import own_functions
 from .calculus.recurrence import Recurrence, derive_recurrence
 from .code.numpy import evaluate
 from .code.unrolled import evaluate_unrolled
@@ -36,7 +35,7 @@ from .proof.recur import confirm_all, prove_induction, within_reach, write_all
 from .proof.sizes import symbols_of
 from .proof.whynot import WhyNot, why_not
 from .readback import kinds_of, own_of, read_back
-from .readings import PARTS, prepare, readable
+from .readings import PARTS, functions_of, prepare, readable
 from .show import notation
 from .show.names import SCHEMES, ascii_name
 from .show.page import LEVELS, render
@@ -253,7 +252,7 @@ def derive(
         return _recurrence(program, definitions, goal, seed, wrt, progress)
     sampled(program.facts, program.inputs)
     derivation = sweep(definitions, program.inputs, goal, _wanted(program, wrt), seed=seed, facts=program.facts)
-    _functions(derivation)
+    derivation.functions = functions_of(derivation)
     derivation.steps = list(_checked(derivation.steps, progress))
     printed = read_back(derivation, program)
     return Derived(program, derivation, [*confirm(_problem(derivation, program)), printed])
@@ -312,7 +311,7 @@ def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr,
     inline_own(derivation, add)
     eliminate_between(derivation, add)
     induction(derivation, add)
-    _functions(derivation)
+    derivation.functions = functions_of(derivation)
     derivation.steps = list(_checked(derivation.steps, progress))
     printed = read_back(derivation, program)
     helpers = [(q.var, q.value, q.ranges) for q in derivation.core.equations if q.auxiliary]
@@ -320,14 +319,6 @@ def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr,
     found = confirm_all(written)
     derivation.steps = prove_induction(derivation.steps, written)
     return Derived(program, derivation, [*found, printed])
-
-
-def _functions(d: Derivation) -> None:
-    """The derivatives of the functions that the program defines, every step confirmed."""
-    d.functions = own_functions(d)
-    for f in d.functions:
-        for made in f.derived:
-            made.steps = list(_checked(made.steps, None))
 
 
 def _families(program: Program, wrt: Sequence[str] | None) -> list[str]:

@@ -16,17 +16,16 @@ from ..algebra.ops.free import increment, var
 from ..step import Claim, Increment, Step, Why
 from .conditions import conditions, conventions
 from .core import Equation
-from .derivation import Derivation
 from .differential import reasons
 from .lemma import differentiate
 from .product import product_rule
 from .simplify import simplify, tidy
 
-__all__ = ["Derived", "OwnFunction", "own_functions"]
+__all__ = ["Derivative", "OwnFunction", "own_functions"]
 
 
 @dataclass(slots=True)
-class Derived:
+class Derivative:
     """One derivative, of the function at its parameters: `node` = `value`, and the steps that lead to it."""
 
     node: Expr
@@ -41,7 +40,7 @@ class OwnFunction:
 
     function: Defined
     node: Expr
-    derived: list[Derived] = field(default_factory=list)
+    derived: list[Derivative] = field(default_factory=list)
     conventions: tuple[str, ...] = ()
 
     def shown(self) -> list[Expr]:
@@ -49,11 +48,8 @@ class OwnFunction:
         return [self.function.body, *(x.value for x in self.derived)]
 
 
-def own_functions(d: Derivation) -> list[OwnFunction]:
-    """Every function that the derivation uses, those first that others are defined by; none of the steps is checked yet."""
-    shown = [e for q in d.core.equations for e in (q.value, *(x for pair in q.through for x in pair))]
-    shown += [x for b in d.backward for x in (b.value, b.closed)]
-    shown += [x for s in d.steps for x in (s.left, s.right) if isinstance(x, Expr)]
+def own_functions(shown: Iterable[Expr]) -> list[OwnFunction]:
+    """Every function that these expressions are written with, those first that others are defined by; no step is checked yet."""
     return _Writer().all(shown)
 
 
@@ -112,12 +108,12 @@ def _uses(shown: Iterable[Expr]) -> Iterator[tuple[Defined, tuple[int, ...]]]:
             yield f, e.attrs[1]
 
 
-def _derived(f: Defined, orders: tuple[int, ...], lower: tuple[int, ...], x: Expr, base: Expr, told: set[str]) -> Derived:
+def _derived(f: Defined, orders: tuple[int, ...], lower: tuple[int, ...], x: Expr, base: Expr, told: set[str]) -> Derivative:
     """The derivative of `base`, which is the derivative of f of the orders `lower`, by x."""
     before, node, dx = defined_map(f, *f.slots, orders=lower), defined_map(f, *f.slots, orders=orders), increment(x)
     plain = _slope(base, x)
     value, laws = simplify(plain)
-    made = Derived(node, value, x)
+    made = Derivative(node, value, x)
     whole = _moved(base, x, dx)
     rules, why = reasons(base, {x}, told)
     name = var(f.name, ())

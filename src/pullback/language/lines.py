@@ -171,6 +171,9 @@ def function_line(statement: Statement, equals: int) -> FunctionLine:
         raise ParseError("P060", f"{name.text} is a known function, and is defined here", span=statement.span(name),
                          expected="a name without a meaning of its own",
                          hint=f"give it another name, or leave the line out: {name.text} is known")  # fmt: skip
+    if t[2].text == ")":
+        raise ParseError("P060", f"{name.text} has no parameter", span=statement.span(t[1], t[2]), expected=f"{name.text}(t) = …",
+                         hint=f"a name without parameters is an equation: {name.text} = …")  # fmt: skip
     params: list[Token] = []
     i = 2
     while i < equals:
@@ -180,9 +183,9 @@ def function_line(statement: Statement, equals: int) -> FunctionLine:
                              hint="a function is defined once for all arguments, not value by value")  # fmt: skip
         params.append(t[i])
         i += 2
-    if i != equals or not params or t[i - 1].text != ")":
-        raise ParseError("P060", f"{name.text} has no parameter" if not params else "this line cannot be read",
-                         span=statement.span(t[1], t[equals]), expected=f"{name.text}(t) = …")  # fmt: skip
+    if i != equals or t[i - 1].text != ")":
+        raise ParseError("P060", "this definition cannot be read", span=statement.span(t[0], t[equals]),
+                         expected=f"{name.text}(t) = …")  # fmt: skip
     for k, p in enumerate(params):
         if p.text in (name.text, *(q.text for q in params[:k])):
             raise ParseError("P060", f"the parameter {p.text} of {name.text} has a name that stands in this line already",

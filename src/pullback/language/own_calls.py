@@ -21,8 +21,8 @@ def apply_defined(maker: Maker, node: Node, f: Defined, given: list[Val], option
     args, others = given[: len(given) - len(instead)], dict(zip(instead, given[len(given) - len(instead) :], strict=True))
     own = ", ".join(str(p.attrs[0]) for p in f.params)
     if len(args) != len(f.params):
-        count = len(f.params)
-        raise maker.shape_error("S001", f"{f.name} is defined with {count} parameter{'s' * (count > 1)} and has {len(args)} arguments here",
+        takes, has = (f"{k} {word}{'s' * (k != 1)}" for k, word in ((len(f.params), "parameter"), (len(args), "argument")))
+        raise maker.shape_error("S001", f"{f.name} is defined with {takes} and has {has} here",
                                 node, node.kids, args, expected=f"{f.name}({own})")  # fmt: skip
     orders = _orders(maker, node, f, options)
     first: tuple[Val, int] | None = None

@@ -77,7 +77,7 @@ class Reader:
                 "P010",
                 "there is no equation",
                 expected="at least one line `name = expression`",
-                hint="for example: z = W a + b",
+                hint="a function is used by an equation: y = phi(x)" if self.scan.own else "for example: z = W a + b",
             )
         return self.everything()
 
@@ -281,7 +281,7 @@ class Reader:
             raise one_name(maker.span(node), name, parts)
         chosen = guess(name, self.scan.index_orders.get(name), self.sizes, self.vectors, self.scan.patterns.get(name))
         if name in self.numbers:
-            chosen = Guess((), f"it stands in the definition of {self.numbers[name]}")
+            chosen = Guess((), f"it stands in the definition of {self.numbers[name]}", told=True)
         chosen.line = clip(self.current)
         self.guesses[name] = chosen
         if (member := ref(name)) is not None:

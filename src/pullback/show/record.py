@@ -26,7 +26,7 @@ from .names import Taken, ascii_text, latex_name
 from .naming import chosen, spellings, with_gradients
 from .neurons import neurons
 from .notation import Printed, show
-from .own_functions import own_functions_record
+from .own_functions import function_steps, own_functions_record
 from .prose import fill
 from .ranges import given_member, holding, ranges_shown, reach
 from .readings import READINGS, readings_record
@@ -201,10 +201,10 @@ class _Recorder:
             "left": left,
             "relation": s.relation,
             "right": right,
-            "unit": isinstance(s.left, Expr) and s.left.op.pairing and s.left.args[0] is rational(1),
+            "unit": s.left is not None and s.left.op.pairing and s.left.args[0] is rational(1),
             "silent": left is not None and left == right and s.relation == "=",
             "net": {"left": self.net(s.left), "right": self.net(s.right)}
-            if isinstance(s.left, Expr) and s.right is not None and "net" in self.parts
+            if s.left is not None and s.right is not None and "net" in self.parts
             else None,
             "rules": list(s.rules),
             "why": {
@@ -346,8 +346,8 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
     sizes = derivation.readings.get("sizes") or default_sizes([*r.variables, *named])
     steps = [r.step(s) for s in derivation.steps]
     index = [r.index_step(s) for s in derivation.index_steps] if "index" in parts else []
-    own = own_functions_record(derivation.functions, r.equation, r.math, r.step, r.prose)
-    inside = [s for f in own for d in f["derivatives"] for s in d["steps"]]
+    own = own_functions_record(derivation.functions, r.taken)
+    inside = function_steps(own)
     user, core = r.forward()
     kept = [s for s in derivation.steps if s.kind in ("readoff", "collect", "simplify", "inline")]
     target = derivation.target

@@ -15,7 +15,7 @@ from ...errors import ShapeError, UnsupportedError
 from ..dims import Dim, Shape, show_shape
 from ..expr import OPERATORS, Expr, dims_in, postorder, rebuild, substitute
 from ..op import Op, op
-from .arithmetic import added, rational, sdiv, smul
+from .arithmetic import added, numbers_in_front, rational, sdiv, smul
 from .free import is_free_map, primes
 
 __all__ = ["Defined", "defined", "defined_map", "definition_of", "is_pointwise", "map_of", "unfolded"]
@@ -100,8 +100,14 @@ def slope(body: Expr, x: Expr) -> Expr:
     moved: dict[Expr, Expr] = {x: rational(1)}
     for e in postorder(body):
         if e is not x and any(a in moved for a in e.args):
-            moved[e] = added([change(e, k, moved[a]) for k, a in enumerate(e.args) if a in moved])
+            moved[e] = added([_plain(change(e, k, moved[a])) for k, a in enumerate(e.args) if a in moved])
     return moved.get(body, rational(0))
+
+
+def _plain(e: Expr) -> Expr:
+    """Without a factor 1."""
+    found = numbers_in_front(e)
+    return e if found is None else found[0]
 
 
 def change(e: Expr, k: int, d: Expr) -> Expr:

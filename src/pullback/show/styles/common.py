@@ -13,6 +13,7 @@ from ..prose import prose_latex
 __all__ = [
     "Part",
     "Reasons",
+    "definitions",
     "for_all",
     "given",
     "mixed",
@@ -74,9 +75,7 @@ def given(record: Json, level: int) -> Iterator[Part]:
     E = header["objective"]["name"]
     yield Head(plain("GIVEN"))
     forward = record["forward"]
-    defined = record.get("own_functions", ())
-    if defined:
-        yield Table(tuple((math(f["equation"]), plain("entrywise")) for f in defined))
+    yield from definitions(record)
     yield ranged(forward, lambda q: (math(q["equation"]), shape(q["shape"])))
     inputs = [n for n in record["names"] if n["role"] == "input"]
     if inputs:
@@ -116,6 +115,12 @@ def given(record: Json, level: int) -> Iterator[Part]:
     if level >= 3:
         yield Para(mixed("It has the shape of its variable because entries are paired with entries. Another inner "
                          "product would give another array (a natural gradient) for the same linear map dE.", taken))  # fmt: skip
+
+
+def definitions(record: Json) -> Iterator[Part]:
+    """The functions that the program defines."""
+    if record.get("own_functions"):
+        yield Table(tuple((math(f["equation"]), plain("entrywise")) for f in record["own_functions"]))
 
 
 def _gradients(naming: Json, x: str, E: str, taken: frozenset[str]) -> Iterator[Part]:
