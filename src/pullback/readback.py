@@ -13,7 +13,7 @@ from .algebra.ops.defined import definition_of, unfolded
 from .algebra.ops.free import is_free_function, is_free_map, is_name, var
 from .algebra.ops.structure import zeros
 from .calculus.derivation import Derivation
-from .errors import CheckFailed, PullbackError
+from .errors import CheckFailed, ParseError, PullbackError
 from .language.program import FunctionKind, Program
 from .language.text import parse_expression
 from .proof.claim import Memo, modular_equal
@@ -82,11 +82,14 @@ def _scope(e: Expr, kinds: Mapping[str, FunctionKind], write: Callable[[Expr], s
 
 
 def own_of(program: Program) -> dict[str, FunctionKind]:
-    """The functions that the program defines, those in the definitions of others too."""
+    """The functions that the program defines, those in the definitions of others too. Raises ParseError P004 for one name of two."""
     found: dict[str, FunctionKind] = {}
+    others = {*program.names, *kinds_of(program)}
     waiting = [q.rhs for q in program.equations]
     while waiting:
         for f in filter(None, map(definition_of, postorder(waiting.pop()))):
+            if f.name in others or (f.name in found and found[f.name].definition is not f):
+                raise ParseError("P004", f"{f.name} names a function and something else", hint="give one of the two another name")
             if f.name not in found:
                 found[f.name] = FunctionKind("entrywise", definition=f)
                 waiting.append(f.body)
