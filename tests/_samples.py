@@ -84,6 +84,7 @@ SAMPLES: dict[tuple[str, ...], Any] = {
     ("exponent",): lambda: [
         ({"exponent": Fraction(x)}, [s]) for x in (0, 1, 2, 3, -1, -2, "1/2", "-3/2", "1/3") for s in ANY[:3]
     ],
+    ("n",): lambda: [({"n": k}, [s]) for k in (0, 1, 3) for s in ANY[:3]],
     ("axes",): _axes,
     ("spec",): _specs,
     ("axis",): _blocks,

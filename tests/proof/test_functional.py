@@ -7,9 +7,11 @@ import pytest
 
 from pullback.algebra.dims import Dim
 from pullback.algebra.expr import Expr
+from pullback.algebra.ops.activations import softplus
 from pullback.algebra.ops.arithmetic import rational
-from pullback.algebra.ops.entrywise import cos, exp, log, sigmoid, sin, softplus, sqrt, tanh
+from pullback.algebra.ops.entrywise import exp, log, sigmoid, sqrt
 from pullback.algebra.ops.free import var
+from pullback.algebra.ops.trigonometric import cos, sin, tanh
 from pullback.proof.field import Real
 from pullback.proof.functional import _LAWS, functional
 from pullback.proof.jets import Point

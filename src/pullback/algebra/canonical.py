@@ -21,12 +21,11 @@ _BRANCHES = 720  # labelings tried before giving up
 _LONGEST = 100_000  # characters of an argument's text: what is shared in the expression is repeated in its text
 
 _memo: WeakKeyDictionary[Expr, str | None] = WeakKeyDictionary()
+_mirrors: WeakKeyDictionary[Expr, bool] = WeakKeyDictionary()  # which matrices are symmetric
 
 
 def _inside(atom: Expr) -> tuple[Expr, ...]:
     """The expressions of whose texts the key of an opaque factor is made."""
-    if "symmetric" in atom.op.keeps and atom.order == 2 and len(atom.args) == 1:
-        return (atom.args[0], atom.args[0].T)  # the same where the argument is symmetric
     if atom.args and (atom.op.alias is not None or atom.op.meaning(atom) is not None):
         return (atom,)  # the base of a power: opaque as a whole
     return atom.args
@@ -167,9 +166,14 @@ def symmetric(e: Expr) -> bool:
         return False
     if holds("symmetric", e):
         return True
-    turned = e.T
-    _settle([e, turned])
-    return _memo[e] is not None and _memo[e] == _memo[turned]
+    _settle([e])
+    if e not in _mirrors:
+        try:  # the factors of the transpose are those of e, which have their texts
+            turned = e.T
+            _mirrors[e] = _memo[e] is not None and _memo[e] == _text(turned, network(turned).terms)
+        except TooLarge:
+            _mirrors[e] = False
+    return _mirrors[e]
 
 
 def _settle(roots: Iterable[Expr]) -> None:

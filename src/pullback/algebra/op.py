@@ -123,9 +123,11 @@ class Op:
         self.code: str = data.get("code", "")
         self.cite: str = data.get("cite", "")
         self.needs: str = data.get("needs", "")  # condition for the formula, a template
-        self.kink: str = data.get("kink", "")  # the convention taken where it is not differentiable
+        # The convention taken where it is not differentiable: at 0, or where the step or relu in its definition says.
+        self.kink: str = data.get("kink", "")
         self.calls: tuple[str, ...] = data.get("calls", ())  # spellings in `name(args)`
         self.token: str = data.get("token", "")  # spelling as an operator
+        self.omitted: tuple[Fraction, ...] = data.get("omitted", ())  # the last arguments, where a call leaves them out
         self.real: Callable[..., float] | None = data.get("real")  # the scalar function, for floats
         self.entry: Callable[..., bool | int] | None = data.get("entry")  # a constant's entries: (attrs, index, sizes)
         self.sums: bool = data.get("sums", False)  # an index sum with letters of its own
@@ -133,6 +135,12 @@ class Op:
         self.number: bool = data.get("number", False)  # a rational number, its one attribute
         self.squared: Callable[[Expr], Expr] | None = data.get("squared")  # a number whose square is an op: that square
         self.scales: bool = data.get("scales", False)  # a number times a tensor, in this order
+        self.exactly: Callable[..., Any] | None = data.get("exactly")  # an algorithm on numbers of any field (dense.py)
+        self.floats: Callable[..., Any] | None = data.get("floats")  # an algorithm on floats alone (spectral.py)
+        self.series: str = data.get("series", "")  # the power series of a matrix function: any one will do modulo p
+        self.gives: tuple[str, ...] = data.get("gives", ())  # facts of its value, whatever the argument is
+        self.moves: Mapping[int, Callable[..., Expr]] = data.get("moves", {})  # adjoints of the slots it is linear in
+        self.array: Callable[..., Any] | None = data.get("array")  # a fast form in NumPy: (np, *arrays, **data)
         self.keeps: tuple[str, ...] = data.get("keeps", ())  # facts (facts.py) that its value has when its argument has
         self.delta: bool = data.get("delta", False)  # 1 where both indices are equal, else 0
         self.places: Callable[[Expr], tuple[Dim, Dim]] | None = data.get(
@@ -140,6 +148,7 @@ class Op:
         )  # a 0/1 block: its first place, its width
         self.uniform: int | None = data.get("uniform")  # a constant's one value, where all its entries are equal
         self.exact: Callable[..., Any] | None = data.get("exact")  # the scalar function modulo p, where it has one
+        self.jumps: bool = data.get("jumps", False)  # not continuous where its argument is 0
         self.root: bool = data.get("root", False)  # a square root: modulo p it is one where there is one
         self.attr_names: tuple[str, ...] = data.get("attrs", ())
         self.entrywise: bool = data.get("entrywise", False)
@@ -255,12 +264,15 @@ class Op:
 
     def adjoints(self, e: Expr, cotangent: Expr) -> tuple[Expr, ...]:
         """F*ᵢ[G] for every slot i of the linear node `e`: ⟨G, F(.., d, ..)⟩ = ⟨F*ᵢ[G], d⟩."""
+        if self.moves:
+            moved = (self.moves.get(k) for k in range(len(e.args)))
+            return tuple(cotangent if m is None else m(cotangent, *e.args) for m in moved)
         assert self.adjoint is not None
         found = self.adjoint(cotangent, *e.args, **self.attributes(e))
         return found if isinstance(found, tuple) else (found,)
 
     def differentiate(self, e: Expr, increments: Sequence[Expr | None]) -> list[Expr]:
-        """dF, one term per argument that has an increment, the others held still."""
+        """dF as terms with one increment each, the arguments without one held still."""
         terms: list[Expr] = []
         for i, d in enumerate(increments):
             if d is None:
@@ -272,7 +284,8 @@ class Op:
                 assert self.differential is not None
                 moved = [d if j == i else a for j, a in enumerate(e.args)]  # the others are placeholders
                 found = self.differential(e, *e.args, *moved, **self.attributes(e))
-                terms.append(found[i] if isinstance(found, tuple) else found)
+                mine = found[i] if isinstance(found, tuple) else found
+                terms += mine if isinstance(mine, list) else [mine]
         return terms
 
 
@@ -327,7 +340,7 @@ def linear_op(signature: str, *, linear: str, **data: Any) -> Callable[[Callable
 def op(signature: str, **data: Any) -> Callable[[Callable[..., Any]], Op]:
     """Declare a nonlinear op by its differential `body(Y, *args, *increments)`, Y the node itself.
 
-    With several arguments the body returns one term per increment."""
+    With several arguments the body returns a tuple, one entry per increment; an entry may be a list of terms."""
     return _declare(signature, data)
 
 

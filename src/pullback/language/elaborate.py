@@ -12,7 +12,6 @@ from .blocks import block_of
 from .calls import apply
 from .chain import chain_of, lone_row
 from .constants import ones_node, shaped_node, slice_node, structure_node
-from .functions import refuse
 from .tape import Node, Tape, is_one
 from .tokens import Statement
 from .values import Maker, Val, article
@@ -305,12 +304,12 @@ def _pow(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
             return maker.make(x.expr.op.squared, (), x)
         return maker.make(lambda e: arithmetic.power(e, exponent=exponent), x.shape, x, row=x.row)
     if x.order == 2 and exponent.denominator == 1:
-        if exponent == -1:
-            raise refuse("inv", maker.span(node))
-        if 1 <= exponent <= 16:
+        if 1 <= abs(exponent) <= 16:
             if not maker.sizes.agree(*x.shape):
-                raise maker.differ(x.shape[0], x.shape[1], node, node.kids, kids, "a power of a matrix")
-            return chain_of(maker, node, [(x, node.kids[0])] * int(exponent))
+                what = "a power of a matrix" if exponent > 0 else "the inverse of a matrix"
+                raise maker.differ(x.shape[0], x.shape[1], node, node.kids, kids, what)
+            base = x if exponent > 0 else maker.make(OPERATORS["inv"], x.shape, x)
+            return chain_of(maker, node, [(base, node.kids[0])] * int(abs(exponent)))
     base = maker.factor(maker.tape[node.kids[0]])
     shown = str(exponent) if exponent.denominator == 1 else f"({exponent})"
     raise maker.shape_error(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -19,7 +19,7 @@ from ..errors import CheckFailed, UnsupportedError
 from ..step import Claim, Evidence, Step
 from .field import Modular, OutOfDomain, P
 from .jets import Point, sizes_for
-from .sizes import TRIALS, Rounds, Sizes, rounds
+from .sizes import TRIALS, Rounds, Sizes, alternatives, rounds
 from .standins import Standins, standins
 
 __all__ = ["Memo", "check", "degree", "modular_equal", "nowhere"]
@@ -64,6 +64,8 @@ def degree(exprs: Iterable[Expr], cells: int, known: dict[Expr, int] | None = No
             below = sum(found[a] for a in e.args)
             if not e.args:
                 found[e] = 1
+            elif e.op.exactly is not None:  # a quotient of determinants
+                found[e] = min(2 * cells * max(below, 1), _MOST)
             elif e.op.linear is None and e.op.meaning(e) is None and e.op.define is None:
                 total += cells * below  # collisions with the arguments of the other entries
                 found[e] = 2  # the value, and the slope beside it
@@ -99,8 +101,8 @@ def _compared(sides: tuple[Expr, ...], memo: Memo, *, proved: bool) -> Rounds | 
     tested = Rounds([], True)
     for left, right in written_out(sides):
         planned = rounds([(left, "value"), (right, "value")], proved=proved, counts=memo.counts)
-        for k, sizes, prime in planned.points():
-            for attempt in range(_TRIES):
+        for k, first, prime in planned.points():
+            for sizes, attempt in _tries(first, (left, right)):
                 point = memo.point(k, attempt, sizes, prime)
                 try:
                     if point.value(left) != point.value(right):
@@ -111,6 +113,13 @@ def _compared(sides: tuple[Expr, ...], memo: Memo, *, proved: bool) -> Rounds | 
                 break
         tested = _so_far(tested, planned, left is sides[0])
     return tested
+
+
+def _tries(sizes: Sizes, exprs: Iterable[Expr]) -> Iterator[tuple[Sizes, int]]:
+    """Sizes and the number of a random point, until one is defined."""
+    for other in alternatives(sizes, exprs):
+        for attempt in range(_TRIES):
+            yield other, attempt
 
 
 def _so_far(tested: Rounds, planned: Rounds, generic: bool) -> Rounds:
@@ -265,8 +274,8 @@ def _differential(step: Step) -> list[Evidence]:
             else set(step.claim.where)
         )
         planned = rounds([(value, "tangent"), (claimed, "value")], [(q.var, value)], moving)
-        for k, sizes, prime in planned.points():
-            for attempt in range(_TRIES):
+        for k, first, prime in planned.points():
+            for sizes, attempt in _tries(first, (value, claimed)):
                 try:
                     if not _is_tangent(
                         Point(Modular(f"diff{k}", attempt, prime), sizes), q.var, value, claimed, moving
@@ -295,7 +304,10 @@ def _is_tangent(point: Point, name: Expr, value: Expr, claimed: Expr, moving: se
                 point.bind(increment(e), tangent)
     tangent = point.tangent(value)
     point.bind(name, point.value(value))
-    return (tangent or [0] * point.count(value)) == point.value(claimed)
+    still = Point(point.field, point.sizes)  # the claim is a value: nothing moves in it
+    for e in [x for x in point.values if is_name(x)]:
+        still.bind(e, point.values[e])
+    return (tangent or [0] * point.count(value)) == still.value(claimed)
 
 
 def _linear(claimed: Expr) -> bool:
@@ -307,6 +319,9 @@ def _linear(claimed: Expr) -> bool:
             holds[e] = int(is_var(e, "d"))
         elif e is zeros(e.shape):
             holds[e] = 9
+        elif e.op.moves:
+            moved = [k for k, n in enumerate(below) if n not in (0, 9)]
+            holds[e] = sum(n for n in below if n != 9) if all(k in e.op.moves for k in moved) else -1
         elif -1 in below or (e.op.linear is None and any(k == 1 for k in below)):
             holds[e] = -1
         elif e.op.linear == "each":

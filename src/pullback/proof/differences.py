@@ -18,11 +18,11 @@ from ..algebra.ops.free import var
 from ..errors import CheckFailed
 from ..step import Evidence
 from .claim import nowhere
-from .field import Field, OutOfDomain, Real, TooLarge, dot
+from .field import Field, Modular, OutOfDomain, Real, TooLarge, dot
 from .jets import Point
 from .problem import Problem, claimed_change, start
 from .rounding import RUNS, ULP, Shaken
-from .sizes import sizes_of
+from .sizes import alternatives, sizes_of
 
 __all__ = ["confirm_by_differences", "functions_in", "slope_error"]
 
@@ -40,7 +40,7 @@ def confirm_by_differences(problem: Problem) -> list[Evidence]:
     said: list[str] = []
     data: dict[str, Any] = {}
     if len(problem.forward) <= _LIMIT:
-        error = _central(problem, sizes_of(problem.expressions(), 0))
+        error = _central(problem, _defined(problem, sizes_of(problem.expressions(), 0)))
         if error is not None:
             said.append(f"central difference of the program in float64 agrees to {error:.1e}")
             data["error"] = error
@@ -117,6 +117,21 @@ def _relative(at: Any, noise: float, claimed: float, size: float) -> tuple[float
 
 
 # ---- the program -------------------------------------------------------------------------------------------
+
+
+def _defined(problem: Problem, sizes: Mapping[str, int]) -> Mapping[str, int]:
+    """Sizes at which the exact test found a point: the first ones if there are none."""
+    for other in alternatives(dict(sizes), problem.expressions()):
+        for attempt in range(_TRIES):
+            point = Point(Modular("sizes", attempt), other)
+            try:
+                start(problem, point)
+                for v, value in problem.forward:
+                    point.bind(v, point.value(value))
+                return other
+            except OutOfDomain:
+                continue
+    return sizes
 
 
 def _central(problem: Problem, sizes: Mapping[str, int]) -> float | None:

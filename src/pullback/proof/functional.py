@@ -15,8 +15,10 @@ from operator import mul
 from ..algebra.dims import Shape
 from ..algebra.expr import Expr, postorder
 from ..algebra.ops.arithmetic import add, added, const, divide, hadamard, neg, power, rational, sdiv, smul, sub
-from ..algebra.ops.entrywise import cos, exp, log, sigmoid, sin, softplus, sqrt, tanh
+from ..algebra.ops.activations import softplus
+from ..algebra.ops.entrywise import exp, log, sigmoid, sqrt
 from ..algebra.ops.structure import ones, zeros
+from ..algebra.ops.trigonometric import cos, sin, tanh
 
 __all__ = ["Use", "functional", "uniform"]
 

@@ -10,7 +10,7 @@ from ..algebra.expr import Expr
 from ..algebra.ops.free import facts_of
 from .field import Field, OutOfDomain
 
-__all__ = ["as_declared"]
+__all__ = ["as_declared", "having"]
 
 Array = list[Any]
 _Extents = tuple[int, ...]
@@ -18,7 +18,11 @@ _Extents = tuple[int, ...]
 
 def as_declared(e: Expr, values: Array, extents: _Extents, field: Field) -> Array:
     """Random entries changed so that the facts of the named tensor `e` hold."""
-    facts = facts_of(e)
+    return having(facts_of(e), values, extents, field)
+
+
+def having(facts: Sequence[str], values: Array, extents: _Extents, field: Field) -> Array:
+    """Random entries changed so that the facts hold."""
     for fact, change in _CHANGES.items():
         if fact in facts:
             values = change(values, extents, field)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from ...errors import UnsupportedError
 from ..dims import Dim, Shape
 from ..expr import OPERATORS, Expr
 from ..indexed import letters_of
@@ -29,7 +28,7 @@ def number(value: Fraction) -> str:
     if value.denominator == 1:
         return str(value.numerator)
     decimal = repr(float(value)) if abs(value.numerator) < 10**9 * value.denominator else "e"
-    exact = "e" not in decimal and Fraction(decimal) == value and len(decimal) <= 8
+    exact = "e" not in decimal and Fraction(decimal) == value and len(decimal) <= max(8, len(f"{value.numerator}/{value.denominator}"))
     return decimal if exact else f"({value.numerator}/{value.denominator})"
 
 
@@ -260,10 +259,7 @@ def _fill(scalar: Expr, shape: Shape) -> Expr:
 
 
 def _raised(X: Expr, exponent: Any) -> Expr:
-    if isinstance(exponent, Expr):
-        raise UnsupportedError("U001", "an exponent must be a number", expected="an integer, a float or a Fraction",
-                               hint="write a ** b with a variable exponent as exp(b * log(a))")  # fmt: skip
-    return power(X, exponent=exact(exponent))
+    return OPERATORS["^"](X, exponent) if isinstance(exponent, Expr) else power(X, exponent=exact(exponent))
 
 
 def rational(value: Any) -> Expr:
