@@ -15,8 +15,8 @@ from pullback.algebra.dims import Dim, Shape
 from pullback.algebra.expr import Expr
 from pullback.algebra.op import REGISTRY, Op
 from pullback.algebra.ops.defined import Defined, defined, defined_map
-from pullback.algebra.ops.entrywise import sin, tanh
 from pullback.algebra.ops.free import var
+from pullback.algebra.ops.trigonometric import sin, tanh
 
 assert ops
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from ..algebra.op import Op
 from ..algebra.ops import REGISTRY
-from ..algebra.ops.defined import Defined
+from ..algebra.ops.defined import Defined, is_pointwise
 from ..errors import Span, UnsupportedError
 from .program import FunctionKind
 
-__all__ = ["KNOWN", "SCALAR_FUNCTIONS", "SHAPED", "derivative_of", "is_known", "partials", "places", "refuse"]
+__all__ = ["KNOWN", "SCALAR_FUNCTIONS", "SHAPED", "derivative_of", "is_known", "is_written", "partials", "places", "refuse"]
 
 
 def _calls() -> dict[str, tuple[Op, ...]]:
@@ -242,6 +242,12 @@ def places(digits: str, count: int) -> tuple[int, ...] | None:
 
 _TO_NUMBER = frozenset(["det", "logdet", "slogdet", "rank", "maxeig", "mineig", "normnuc", "norm_nuc", "normspec"])
 _TO_MATRIX = frozenset(["inv", "pinv", "cholesky", "chol", "expm", "logm", "sqrtm", "sinm", "cosm", "tril", "triu"])
+
+
+def is_written(name: str) -> bool:
+    """Whether formulas are written with this name: another function of the same name could not be told from it."""
+    known = KNOWN.get(name, ())
+    return name in SHAPED or any(callable(o.text) or o.text.startswith(f"{name}(") or not is_pointwise(o) for o in known)
 
 
 def is_known(name: str) -> bool:

@@ -8,7 +8,7 @@ from ..algebra.indexed import ref
 from ..algebra.ranges import Range
 from ..errors import ParseError
 from .declare import declare
-from .functions import KNOWN, SHAPED
+from .functions import is_written
 from .loops import for_clause, series_symbols
 from .sorted_lines import Definition, FunctionLine, Lines, Relation, check_name, defined_twice, name_once
 from .tape import subscript, sum_letters
@@ -167,7 +167,7 @@ def function_line(statement: Statement, equals: int) -> FunctionLine:
     """`phi(t) =`, `g(s, t) =`. Raises ParseError P060."""
     t = statement.tokens
     name = t[0]
-    if name.text in KNOWN or name.text in SHAPED:
+    if is_written(name.text):
         raise ParseError("P060", f"{name.text} is a known function, and is defined here", span=statement.span(name),
                          expected="a name without a meaning of its own",
                          hint=f"give it another name, or leave the line out: {name.text} is known")  # fmt: skip

@@ -13,7 +13,7 @@ from ..algebra.ops.defined import Defined, defined_map
 from ..algebra.ops.defined import defined as define
 from ..algebra.ops.free import is_name, is_var, var
 from ..errors import ParseError, ShapeError
-from .functions import KNOWN, SHAPED
+from .functions import is_written
 
 __all__ = ["OwnFunction", "defined"]
 
@@ -54,7 +54,7 @@ def defined(name: str, body: Callable[..., Any]) -> OwnFunction:
     """
     if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
         raise ParseError("P013", f"{name!r:.80} cannot be a name", expected="a name that starts with a letter")
-    if name in KNOWN or name in SHAPED:
+    if is_written(name):
         raise ParseError("P060", f"{name} is a known function", expected="a name without a meaning of its own",
                          hint=f"use pb.ops.{name}, or give the function another name")  # fmt: skip
     words = list(inspect.signature(body).parameters)

@@ -87,9 +87,14 @@ def defined(name: str, params: Sequence[Expr], outer: Sequence[Expr], body: Expr
 
 def is_pointwise(o: Op) -> bool:
     """Whether the op makes one number of numbers, so that it can be done in every entry by itself."""
-    everywhere = o.result == ("*s",) and all(p == ("*s",) for _, p in o.slots)
+    everywhere = o.result == ("*s",) and all(p in (("*s",), ()) for _, p in o.slots)
     along = o.binder or not {"axis", "axes"}.isdisjoint(o.attr_names) or (o.composite and not o.entrywise)
-    return not o.slots or (everywhere and not along) or o in (smul, sdiv)
+    return not o.slots or (everywhere and not along)
+
+
+def _has_numbers(o: Op) -> bool:
+    """Whether a slot is for one number beside a tensor, as the bounds of clip are."""
+    return o is not smul and o is not sdiv and not all(p == ("*s",) for _, p in o.slots)
 
 
 # ---- the derivative of a scalar expression ---------------------------------------------------------------
@@ -233,10 +238,11 @@ def map_of(e: Expr) -> tuple[str, tuple[int, ...]] | None:
 
 
 def unfolded(root: Expr, *, composite: bool = False) -> Expr:
-    """`root` with every defined function replaced by what it stands for, and the composite ops too if asked for."""
+    """`root` with every defined function replaced by what it stands for, and composite ops and those with a number beside a
+    tensor too if asked for."""
 
     def opened(e: Expr) -> bool:
-        return bool(e.op.named or (composite and e.op.composite))
+        return bool(e.op.named or (composite and e.op.define is not None and (e.op.composite or _has_numbers(e.op))))
 
     while any(map(opened, postorder(root))):
         root = rebuild(root, lambda e, args: e.op.define(e, *args) if opened(e) else e.with_args(args))
