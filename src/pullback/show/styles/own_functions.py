@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..document import Calc, Head, Line, Para, Reason, join, math, plain, said
+from ..document import Calc, Head, Line, Para, Reason, Table, join, math, plain, said
 from .common import Part, Reasons
 
 __all__ = ["derivatives", "own_functions"]
@@ -51,6 +51,6 @@ def _reason(s: Json, reasons: Reasons) -> Reason | None:
 
 def derivatives(record: Json) -> Iterator[Part]:
     """The derivatives by themselves, below the results that use them."""
-    for f in record.get("own_functions", ()):
-        for d in f["derivatives"]:
-            yield Calc(math(d["equation"]))
+    rows = [(math(d["equation"]),) for f in record.get("own_functions", ()) for d in f["derivatives"]]
+    if rows:
+        yield Table(tuple(rows))
