@@ -30,6 +30,7 @@ from .proof.claim import Memo, check
 from .proof.problem import sampled
 from .proof.second import array_problem, confirm_array, confirm_matrix
 from .readback import kinds_of, read_pairs
+from .readings import functions_in
 from .show import notation
 from .show.notation import Printed
 from .show.page import page
@@ -192,6 +193,7 @@ class Jacobian(Shown):
         p = self.program
         return array_record(
             shown,
+            functions_in([self.expr, *(e for pairs in (shown.equations, bars, shown.gradients, shown.backward) for _, e in pairs)]),
             {"source": p.source, "dialect": p.dialect, "assumptions": p.assumptions,
              "functions": {f: str(k) for f, k in kinds_of(p).items()}},
         )  # fmt: skip

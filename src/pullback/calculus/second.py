@@ -241,7 +241,8 @@ def _close(found: Opened, program: Again | None, facts: Sequence[Fact], unnamed:
 def use_facts(found: Opened, back: Mapping[Expr, Expr]) -> None:
     """What is said of the names at the point, used once everything is differentiated."""
     start = substitute(found.value, back)
-    shorter, laws = _shorter(start)
+    short = Shorter(())(start)
+    shorter, laws = gathered(short.expr), short.laws
     if shorter is not start:
         found.steps.append(Step(
             id=f"s{len(found.steps) + 1}", kind="simplify", about=str(found.of.attrs[0]), left=start, relation="=", right=shorter,
