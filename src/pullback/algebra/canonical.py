@@ -19,6 +19,8 @@ __all__ = ["canonical", "equal", "term_key"]
 _BRANCHES = 720  # labelings tried before giving up
 _LONGEST = 100_000  # characters of an argument's text: what is shared in the expression is repeated in its text
 
+_EITHER = "~"  # ends the key of a matrix that is its own transpose
+
 _memo: WeakKeyDictionary[Expr, str | None] = WeakKeyDictionary()
 
 
@@ -39,7 +41,7 @@ def _atom_key(e: Expr) -> str:
         raise TooLarge
     whole = _inside(e) == (e,)
     return f"({inner[0]})" if whole else f"{e.op.name}:{':'.join(map(_attr, e.attrs))}" + (
-        f"({';'.join(inner)})" if e.args else "")  # fmt: skip
+        f"({';'.join(inner)})" if e.args else "") + _EITHER * e.op.symmetric  # fmt: skip
 
 
 def _attr(a: object) -> str:
@@ -105,8 +107,8 @@ def _component_key(keys: list[_Key], inner: list[int], t: Term, names: dict[int,
                     (
                         a,
                         p,
-                        tuple(k for k, x in enumerate(legs) if x == i),
-                        tuple(names.get(x) or f"r{ranks[x]:03d}" for x in legs),
+                        tuple(k for k, x in enumerate(legs) if x == i and a[-1] != _EITHER),
+                        _order(a, [names.get(x) or f"r{ranks[x]:03d}" for x in legs]),
                     )
                     for a, p, legs in keys
                     if i in legs
@@ -140,8 +142,13 @@ def _component_key(keys: list[_Key], inner: list[int], t: Term, names: dict[int,
     return min(best)
 
 
+def _order(key: str, names: list[str]) -> tuple[str, ...]:
+    """The axes of a factor, in their order if it matters."""
+    return tuple(sorted(names) if key.endswith(_EITHER) else names)
+
+
 def _spell(keys: list[_Key], names: dict[int, str]) -> str:
-    return "".join(sorted(f" {a}^{p}[{','.join(names[i] for i in legs)}]" for a, p, legs in keys))
+    return "".join(sorted(f" {a}^{p}[{','.join(_order(a, [names[i] for i in legs]))}]" for a, p, legs in keys))
 
 
 def _settle(roots: Iterable[Expr]) -> None:
