@@ -14,7 +14,9 @@ from pullback.algebra import ops
 from pullback.algebra.dims import Dim, Shape
 from pullback.algebra.expr import Expr
 from pullback.algebra.op import REGISTRY, Op
+from pullback.algebra.ops.defined import Defined, defined, defined_map
 from pullback.algebra.ops.free import var
+from pullback.algebra.ops.trigonometric import sin, tanh
 
 assert ops
 
@@ -61,17 +63,28 @@ def _cut(**more: Any) -> Iterator[Sample]:
             yield {"axis": axis, **more}, [shape]
 
 
+def _own() -> Iterator[tuple[Defined, tuple[int, ...]]]:
+    """Defined functions: of one number, with a name from outside, and of two numbers."""
+    s, t, c = (var(n, ()) for n in ("s", "t", "c"))
+    one = defined("phi", [t], [], t * tanh(t) + 1)
+    softcap = defined("softcap", [t], [c], c * tanh(t / (c + 2)))
+    two = defined("psi", [s, t], [], s**2 * sin(t) + defined_map(one, s))
+    yield from ((one, (0,)), (one, (1,)), (one, (2,)), (softcap, (0, 0)), (softcap, (1, 0)), (softcap, (0, 1)))
+    yield from ((two, (0, 0)), (two, (1, 0)), (two, (1, 2)))
+
+
 # By attribute names: (the attributes, the shapes of the arguments) of samples.
 SAMPLES: dict[tuple[str, ...], Any] = {
     ("value",): lambda: [({"value": Fraction(-3, 2)}, [])],
     ("dim",): lambda: [({"dim": S["m"]}, []), ({"dim": S["m"] + ONE}, [])],
     ("dims",): lambda: [({"dims": s}, []) for s in ANY],
-    ("name", "kind", "dims"): lambda: [({"name": "v", "kind": "value", "dims": s}, []) for s in ANY],
+    ("name", "kind", "dims", "facts"): lambda: [({"name": "v", "kind": "value", "dims": s, "facts": ()}, []) for s in ANY],
     ("total", "start", "dim"): lambda: [({"total": S["m"] + S["n"], "start": S["m"], "dim": S["n"]}, [])],
     ("total", "start"): lambda: [({"total": S["m"] + ONE, "start": S["m"]}, [])],
     ("exponent",): lambda: [
         ({"exponent": Fraction(x)}, [s]) for x in (0, 1, 2, 3, -1, -2, "1/2", "-3/2", "1/3") for s in ANY[:3]
     ],
+    ("n",): lambda: [({"n": k}, [s]) for k in (0, 1, 3) for s in ANY[:3]],
     ("axes",): _axes,
     ("spec",): _specs,
     ("axis",): _blocks,
@@ -80,6 +93,9 @@ SAMPLES: dict[tuple[str, ...], Any] = {
     ("axis", "start", "total"): lambda: _cut(start=S["q"], total=S["q"] + S["m"] + S["n"] + S["k"] + S["p"]),
     ("name", "orders"): lambda: [
         ({"name": "f", "orders": o}, [s] * len(o)) for o in ((0,), (1,), (2,), (0, 0), (1, 0), (1, 2)) for s in ANY
+    ],
+    ("function", "orders"): lambda: [
+        ({"function": f, "orders": o}, [s] * len(f.params) + [()] * len(f.outer)) for f, o in _own() for s in ANY
     ],
     ("name", "slots", "out"): lambda: [
         ({"name": "g", "slots": (), "out": ()}, [ANY[2]]),
@@ -92,6 +108,12 @@ SAMPLES: dict[tuple[str, ...], Any] = {
 }
 
 
+def _one_axis(slots: int) -> Iterator[Sample]:
+    for shape in ANY[1:4]:
+        for axis in range(len(shape)):
+            yield {"axis": axis}, [shape] * slots
+
+
 def arguments(op: Op) -> Iterator[list[Shape]]:
     """Shapes that fit the signature: one axis size per letter, and each order for `*s`."""
     free = any(p == ("*s",) for _, p in op.slots)
@@ -101,7 +123,12 @@ def arguments(op: Op) -> Iterator[list[Shape]]:
 
 def samples(op: Op) -> list[Expr]:
     """Nodes of `op` on distinct names x1, x2, …; KeyError when no sample can be built: add a row to SAMPLES."""
-    cases = SAMPLES[op.attr_names]() if op.attr_names else [({}, shapes) for shapes in arguments(op)]
+    if op.attr_names == ("axis",) and not op.variadic:
+        cases = list(_one_axis(len(op.slots)))
+    elif all(k in op.defaults for k in op.attr_names):
+        cases = [(dict(op.defaults), shapes) for shapes in arguments(op)]
+    else:
+        cases = SAMPLES[op.attr_names]()
     found = []
     for attrs, shapes in cases:
         found.append(op(*(var(f"x{i + 1}", s) for i, s in enumerate(shapes)), **attrs))

@@ -13,12 +13,14 @@ from typing import Any, NoReturn, TextIO
 
 from ._version import __version__
 from .api import Derived, derive
+from .array_options import array_options
 from .comparing import Comparison, compare
 from .completion import completion
 from .errors import ParseError, PullbackError, nearest
 from .language.text import decode
 from .pictures import format_of, read_sizes
 from .proving import Proof, prove
+from .second import hessian, jacobian
 from .show.draw.picture import FORMATS, WHAT
 from .show.names import SCHEMES
 from .show.page import LAYOUTS, LEVELS, STYLES
@@ -136,6 +138,7 @@ def _parser() -> _Parser:
     d.add_argument("--ascii", action="store_true", help="no character outside ASCII in text output")
     d.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     d.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")
+    array_options(commands, _FORMATS)
     _prove_options(commands)
     _compare_options(commands)
     p = commands.add_parser("draw", help="draw the network of a program, or its tensor diagrams", epilog=_DRAWN,
@@ -151,6 +154,25 @@ def _parser() -> _Parser:
     )
     c.add_argument("shell", choices=("bash", "zsh", "fish"))
     return parser
+
+
+def _array(args: argparse.Namespace) -> int:
+    """The Jacobian or Hessian that the arguments name."""
+    text, name = _read(args)
+    wrt = _names(args.wrt) if args.wrt is not None else []
+    most = 2 if args.command == "hessian" else 1
+    if len(wrt) > most:
+        raise ParseError("P030", f"--wrt names {', '.join(wrt)}", expected="one name" if most == 1 else "one name, or two")
+    if args.command == "hessian":
+        both = (wrt[0], wrt[-1]) if wrt else None
+        found = hessian(text, both, args.of, name=name, dialect=args.dialect)
+    else:
+        found = jacobian(text, wrt[0] if wrt else None, args.of, name=name, dialect=args.dialect)
+    _echo(found.program.assumptions, not args.out)
+    color = args.format == "text" and args.out is None and _colored(args.color, sys.stdout)
+    shown = found.to_json() if args.format == "json" else found.page(args.format, ascii=args.ascii, color=color)
+    _write(shown.rstrip("\n"), args.out)
+    return 0
 
 
 def _prove_options(commands: Any) -> None:
@@ -349,6 +371,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         choice = getattr(args, "color", "auto")
         if args.command == "derive":
             return _derive(args)
+        if args.command in ("jacobian", "hessian"):
+            return _array(args)
         if args.command == "prove":
             return _prove(args)
         if args.command == "compare":

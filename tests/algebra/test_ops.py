@@ -20,6 +20,7 @@ from pullback.algebra.ops.free import increment, is_name, var
 from pullback.algebra.ops.matrix import inner
 from pullback.algebra.ops.structure import einsum, ones, zeros
 from pullback.calculus.differential import differential
+from pullback.calculus.lemma import differentiate
 from pullback.calculus.reason import instantiate, reason_of
 from pullback.errors import ShapeError
 from pullback.proof.claim import modular_equal
@@ -28,7 +29,7 @@ from pullback.proof.jets import Point
 
 np = pytest.importorskip("numpy")
 
-from _oracle import SIZES, Interpreter, _erf_complex  # noqa: E402
+from _oracle import SIZES, Interpreter, _erf_complex, by_difference  # noqa: E402
 
 # a sum over an index has a value only once it is written out: tests/calculus/test_recurrence.py
 OPS = [op for op in REGISTRY.values() if not op.binder]
@@ -73,12 +74,30 @@ def each(nodes: list[Expr]) -> Callable[[Callable[[Expr], None]], Callable[[Op],
 each_op = pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
 
 
-def domain(e: Expr) -> str:
-    """The largest domain that the op claims, from the condition that it states."""
+def domain(e: Expr, k: int) -> tuple[float, float]:
+    """The largest domain that the op claims for argument number k, from the condition that it states; ±inf for all numbers."""
     needs = e.op.needs(e) if callable(e.op.needs) else e.op.needs
-    if "positive" in needs:
-        return "positive"
-    return "nonzero" if "nonzero" in needs or "≠ 0" in needs else "real"
+    slot = e.op.slots[min(k, len(e.op.slots) - 1)][0] if e.op.slots else ""
+    if f"${slot}" not in needs.replace(f"${k}", f"${slot}"):
+        return -math.inf, math.inf
+    needs = needs.replace("−", "-")
+    if "whole number" in needs:
+        return math.nan, math.nan
+    if found := re.search(r"strictly between (-?\d+) and (-?\d+)", needs):
+        return float(found[1]), float(found[2])
+    if found := re.search(r"greater than (-?\d+)", needs):
+        return float(found[1]), math.inf
+    return 0.0 if "positive" in needs else -math.inf, math.inf
+
+
+def inside(bounds: tuple[float, float], x: Any) -> Any:
+    """Numbers of size 0.3 to 1.4 with any sign, moved into the bounds."""
+    low, high = bounds
+    if math.isnan(low):  # away from the whole numbers
+        return np.floor(x) + 0.25 + (x - np.floor(x)) / 2
+    if math.isfinite(low) and math.isfinite(high):
+        return low + (high - low) * (0.5 + x / 3)
+    return low + np.abs(x) if math.isfinite(low) else x
 
 
 def draw(e: Expr, seed: int = 1) -> dict[Expr, Any]:
@@ -87,8 +106,9 @@ def draw(e: Expr, seed: int = 1) -> dict[Expr, Any]:
     found = {}
     for v in dict.fromkeys(x for x in postorder(e) if is_name(x)):
         extents = [d.value(SIZES) for d in v.shape]
-        sign = 1 if domain(e) == "positive" else rng.choice([-1, 1], extents)
-        found[v] = sign * rng.uniform(0.3, 1.4, extents)
+        found[v] = rng.choice([-1, 1], extents) * rng.uniform(0.3, 1.4, extents)
+        if v in e.args:
+            found[v] = inside(domain(e, e.args.index(v)), found[v])
         found[increment(v)] = rng.normal(size=extents)
     return found
 
@@ -120,6 +140,11 @@ def close(a: Any, b: Any, tolerance: float = 1e-11) -> bool:
     return a.shape == b.shape and float(np.max(np.abs(a - b), initial=0.0)) <= tolerance * scale
 
 
+def exactness(e: Expr) -> float:
+    """The tolerance that slopes of this expression allow."""
+    return 1e-7 if by_difference(e) else 1e-11
+
+
 @each_op
 def test_every_op_has_a_sample(op: Op) -> None:
     """An op added without a row in SAMPLES fails here with its attribute names."""
@@ -137,12 +162,19 @@ def test_shape_is_the_shape_that_numpy_gives(e: Expr) -> None:
 @each([e for e in NODES if not is_name(e) and not e.op.name.startswith("free")])
 def test_meaning_agrees_with_numpy(e: Expr) -> None:
     """The value that the checker computes from the meaning is what NumPy computes from the name."""
-    values = draw(e)
-    point = Point(Real("meaning"), SIZES)
-    for v, x in values.items():
-        point.bind(v, [float(t) for t in np.ravel(x)])
-    expected = run(e, values)
-    assert close(np.reshape(point.value(e), np.shape(expected)), expected)
+    for seed in range(1, 100):
+        values = draw(e, seed)
+        point = Point(Real("meaning"), SIZES)
+        for v, x in values.items():
+            point.bind(v, [float(t) for t in np.ravel(x)])
+        try:
+            found = point.value(e)
+        except OutOfDomain:  # too near to a kink
+            continue
+        expected = run(e, values)
+        assert close(np.reshape(found, np.shape(expected)), expected)
+        return
+    pytest.fail("no random point lies in the domain")
 
 
 @each(INNER)
@@ -154,9 +186,9 @@ def test_differential_is_the_slope_of_a_complex_step(e: Expr) -> None:
             claimed = e.op.adjoint and Expr.make(e.op, tuple(increment(x) if i == k else zeros(x.shape)
                                                              for i, x in enumerate(e.args)), e.attrs, e.shape)  # fmt: skip
         else:
-            [claimed] = e.op.differentiate(e, moved)
+            claimed = added(differentiate(e, moved))
         assert claimed.shape == e.shape
-        assert close(run(claimed, values), along(e, values, [a])), f"argument {k + 1}"
+        assert close(run(claimed, values), along(e, values, [a]), exactness(e)), f"argument {k + 1}"
 
 
 @each(INNER)
@@ -164,11 +196,11 @@ def test_program_differential_is_the_slope_in_all_arguments_at_once(e: Expr) -> 
     """Through calculus.differential: the product rule over all slots together, and the same name in every slot."""
     values = draw(e)
     terms = differential(e, e.args)
-    assert close(run(added([t.expr for t in terms]), values), along(e, values, list(e.args)))
+    assert close(run(added([t.expr for t in terms]), values), along(e, values, list(e.args)), exactness(e))
     if len(e.args) > 1 and len({a.shape for a in e.args}) == 1:
         x = e.args[0]
         same = Expr.make(e.op, (x,) * len(e.args), e.attrs, e.shape)
-        assert close(run(added([t.expr for t in differential(same, [x])]), values), along(same, values, [x]))
+        assert close(run(added([t.expr for t in differential(same, [x])]), values), along(same, values, [x]), exactness(e))
 
 
 def exact(e: Expr, point: Point) -> list[int]:
@@ -263,7 +295,7 @@ def test_second_order(e: Expr) -> None:
         first = _renamed(first, d, v)
     second = [t.expr for t in differential(first, e.args)]
     claimed = run(added(second), values) if second else np.zeros(np.shape(run(first, values)))
-    assert close(claimed, along(first, values, list(e.args)), 1e-10)
+    assert close(claimed, along(first, values, list(e.args)), max(exactness(first), 1e-10))
 
 
 def _renamed(e: Expr, old: Expr, new: Expr) -> Expr:
@@ -405,11 +437,17 @@ def test_printed_form_reads_back(e: Expr) -> None:
     scope: dict[str, Any] = {a.attrs[0]: a for a in e.args}
     if e.op.name == "free_map":
         scope["f"] = kinds("entrywise")
+    if e.op.name == "defined_map":
+        scope[e.attrs[0].name] = kinds("entrywise", definition=e.attrs[0])
     if e.op.name == "free_function":
         scope["g"] = kinds("tensor", e.attrs[2], tuple(a.shape for a in e.args))
     for write in (notation.text, notation.ascii):
         again = parse(write(e), scope)
         assert again.shape == e.shape, write(e)
+        rivals = [o for o in REGISTRY.values() if set(o.calls) & set(e.op.calls)]
+        if next((o for o in rivals if o.accepts(e.args)), e.op) is not e.op:  # of numbers, x^y is read as the other op
+            assert close(run(again, draw(e)), run(e, draw(e)))
+            continue
         assert again is e or equal(again, e), write(e)
 
 

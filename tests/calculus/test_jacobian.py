@@ -173,7 +173,7 @@ CASES = {
     "row sums": ("z = sum(X ⊙ Y, axis=1)", {"X": "mn", "Y": "mn"}, lambda X, Y, **_: (X * Y).sum(1)[:, None],
                  {"X": "(1_nᵀ ⊗ I_m) diag(vec(Y))"}),
     "outer": ("Z = u vᵀ", {"u": "m", "v": "n"}, lambda u, v, **_: u @ v.T, {"u": "v ⊗ I_m", "v": "I_n ⊗ u"}),
-    "quadratic": ("z = xᵀ A x", {"x": "n", "A": "nn"}, lambda x, A, **_: x.T @ A @ x, {"x": "(A x + Aᵀ x)ᵀ", "A": "xᵀ ⊗ xᵀ"}),
+    "quadratic": ("z = xᵀ A x", {"x": "n", "A": "nn"}, lambda x, A, **_: x.T @ A @ x, {"x": "((A + Aᵀ) x)ᵀ", "A": "xᵀ ⊗ xᵀ"}),
     "trace": ("z = tr(A X)", {"A": "mn", "X": "nm"}, lambda A, X, **_: np.trace(A @ X).reshape(1, 1), {"X": "vec(Aᵀ)ᵀ"}),
     "scalar times": ("Z = s X", {"s": "", "X": "mn"}, lambda s, X, **_: s * X, {"s": "vec(X)", "X": "s (I_n ⊗ I_m)"}),
     "folded": ("z = [a; 1]", {"a": "n"}, lambda a, **_: np.vstack([a, [[1.0]]]), {"a": "[I_n; zeros(1, n)]"}),

@@ -8,7 +8,7 @@ import pytest
 
 from pullback.algebra.dims import Dim
 from pullback.algebra.expr import Expr
-from pullback.algebra.ops.entrywise import tanh
+from pullback.algebra.ops.trigonometric import tanh
 from pullback.algebra.ops.free import gradient, increment, var
 from pullback.algebra.ops.reduction import total
 from pullback.algebra.ops.series import series

@@ -6,8 +6,11 @@ from fractions import Fraction
 import pytest
 
 from pullback.algebra.dims import Dim
-from pullback.algebra.ops.entrywise import exp, log, relu, sigmoid, softplus, sqrt, tanh
+from pullback.algebra.ops.activations import softplus
+from pullback.algebra.ops.entrywise import exp, log, sigmoid, sqrt
 from pullback.algebra.ops.free import free_function, free_map, var
+from pullback.algebra.ops.piecewise import relu
+from pullback.algebra.ops.trigonometric import tanh
 from pullback.proof.field import OutOfDomain
 from pullback.proof.jets import Point
 from pullback.proof.small import RANKS, Rounded, Small, neat, unknowns

@@ -12,21 +12,21 @@ from fractions import Fraction
 from weakref import WeakKeyDictionary
 
 from .expr import Expr
+from .facts import holds
 from .network import Term, TooLarge, network
 
-__all__ = ["canonical", "equal", "term_key"]
+__all__ = ["canonical", "equal", "mirrored", "symmetric", "term_key"]
 
 _BRANCHES = 720  # labelings tried before giving up
 _LONGEST = 100_000  # characters of an argument's text: what is shared in the expression is repeated in its text
 
-_EITHER = "~"  # ends the key of a matrix that is its own transpose
-
 _memo: WeakKeyDictionary[Expr, str | None] = WeakKeyDictionary()
+_mirrors: WeakKeyDictionary[Expr, bool] = WeakKeyDictionary()  # which matrices are symmetric
 
 
 def _inside(atom: Expr) -> tuple[Expr, ...]:
     """The expressions of whose texts the key of an opaque factor is made."""
-    if atom.args and (atom.op.define is not None or atom.op.meaning(atom) is not None):
+    if atom.args and (atom.op.alias is not None or atom.op.meaning(atom) is not None):
         return (atom,)  # the base of a power: opaque as a whole
     return atom.args
 
@@ -41,7 +41,7 @@ def _atom_key(e: Expr) -> str:
         raise TooLarge
     whole = _inside(e) == (e,)
     return f"({inner[0]})" if whole else f"{e.op.name}:{':'.join(map(_attr, e.attrs))}" + (
-        f"({';'.join(inner)})" if e.args else "") + _EITHER * e.op.symmetric  # fmt: skip
+        f"({';'.join(inner)})" if e.args else "")  # fmt: skip
 
 
 def _attr(a: object) -> str:
@@ -67,7 +67,7 @@ def _term_key(t: Term) -> str:
     return f"[{outs}]{sizes}" + " ·".join(sorted(parts))
 
 
-_Key = tuple[str, int, tuple[int, ...]]
+_Key = tuple[str, int, tuple[int, ...], bool]  # of a factor: its text, its power, its indices, whether their order says nothing
 
 
 def _components(t: Term, inner: list[int]) -> list[tuple[list[_Key], list[int]]]:
@@ -88,7 +88,7 @@ def _components(t: Term, inner: list[int]) -> list[tuple[list[_Key], list[int]]]
         groups.setdefault(find(i), ([], []))[1].append(i)
     for f in t.factors:
         home = next((find(i) for i in f.legs if i in root), None)
-        groups.setdefault(home, ([], []))[0].append((_atom_key(f.atom), f.power, f.legs))
+        groups.setdefault(home, ([], []))[0].append((_atom_key(f.atom), f.power, f.legs, mirrored(f.atom)))
     return list(groups.values())
 
 
@@ -107,10 +107,10 @@ def _component_key(keys: list[_Key], inner: list[int], t: Term, names: dict[int,
                     (
                         a,
                         p,
-                        tuple(k for k, x in enumerate(legs) if x == i and a[-1] != _EITHER),
-                        _order(a, [names.get(x) or f"r{ranks[x]:03d}" for x in legs]),
+                        () if mirror else tuple(k for k, x in enumerate(legs) if x == i),
+                        _in_order([names.get(x) or f"r{ranks[x]:03d}" for x in legs], mirror),
                     )
-                    for a, p, legs in keys
+                    for a, p, legs, mirror in keys
                     if i in legs
                 )
                 labels[i] = (ranks[i], *seen)
@@ -142,13 +142,38 @@ def _component_key(keys: list[_Key], inner: list[int], t: Term, names: dict[int,
     return min(best)
 
 
-def _order(key: str, names: list[str]) -> tuple[str, ...]:
-    """The axes of a factor, in their order if it matters."""
-    return tuple(sorted(names) if key.endswith(_EITHER) else names)
-
-
 def _spell(keys: list[_Key], names: dict[int, str]) -> str:
-    return "".join(sorted(f" {a}^{p}[{','.join(_order(a, [names[i] for i in legs]))}]" for a, p, legs in keys))
+    return "".join(
+        sorted(f" {a}^{p}[{','.join(_in_order([names[i] for i in legs], mirror))}]" for a, p, legs, mirror in keys)
+    )
+
+
+def _in_order(names: list[str], mirror: bool) -> tuple[str, ...]:
+    return tuple(sorted(names)) if mirror else tuple(names)
+
+
+def mirrored(atom: Expr) -> bool:
+    """Whether an opaque factor is known to be a symmetric matrix: its two indices may be exchanged."""
+    if holds("symmetric", atom) or "symmetric" in atom.op.gives:
+        return True
+    keeps = "symmetric" in atom.op.keeps and atom.order == 2 and len(atom.args) == 1
+    return keeps and symmetric(atom.args[0])
+
+
+def symmetric(e: Expr) -> bool:
+    """True is a proof that the matrix `e` is symmetric, whatever its names stand for that have the facts declared of them."""
+    if e.order != 2 or e.shape[0] != e.shape[1]:
+        return False
+    if holds("symmetric", e):
+        return True
+    _settle([e])
+    if e not in _mirrors:
+        try:  # the factors of the transpose are those of e, which have their texts
+            turned = e.T
+            _mirrors[e] = _memo[e] is not None and _memo[e] == _text(turned, network(turned).terms)
+        except TooLarge:
+            _mirrors[e] = False
+    return _mirrors[e]
 
 
 def _settle(roots: Iterable[Expr]) -> None:

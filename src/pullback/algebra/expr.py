@@ -82,8 +82,11 @@ class Expr:
     def __rtruediv__(self, other: int | float | Fraction) -> Expr:
         return OPERATORS["/"](other, self)
 
-    def __pow__(self, exponent: int | float | Fraction) -> Expr:
+    def __pow__(self, exponent: Expr | int | float | Fraction) -> Expr:
         return OPERATORS["**"](self, exponent)
+
+    def __rpow__(self, base: int | float | Fraction) -> Expr:
+        return OPERATORS["^"](base, self)
 
     def __neg__(self) -> Expr:
         return OPERATORS["neg"](self)

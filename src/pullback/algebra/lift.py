@@ -7,10 +7,11 @@ joined, has no K4 minor (T4). Transposes come from the direction in which an edg
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..errors import UnsupportedError
-from .canonical import term_key
+from .canonical import symmetric, term_key
 from .dims import Dim
 from .expr import Expr, postorder
 from .network import Factor, Term, TooLarge, network
@@ -19,7 +20,7 @@ from .ops.matrix import diag, diagvec, dot, eye, inner, outer, transpose
 from .ops.reduction import total
 from .ops.structure import einsum, ones, pad, place, slice_of, take, unit, zeros
 
-__all__ = ["Lifted", "NotLiftable", "as_einsum", "cost", "cut_blocks", "lift"]
+__all__ = ["Lifted", "NotLiftable", "as_einsum", "assemble", "collected", "cost", "cut_blocks", "lift", "lift_term", "spell_term"]
 
 
 class NotLiftable(UnsupportedError):
@@ -50,7 +51,7 @@ class _Edge:
 
 def _turn(m: Expr) -> Expr:
     """Mᵀ, without writing a double transpose."""
-    return m.args[0] if m.op is transpose else m.T
+    return m.args[0] if m.op is transpose else m if symmetric(m) else m.T
 
 
 def _times(a: Expr, b: Expr) -> Expr:
@@ -250,7 +251,7 @@ def _coefficient(t: Term) -> list[Expr]:
     return parts
 
 
-def _assemble(terms: list[tuple[Term, Expr]], shape: tuple[Dim, ...]) -> Expr:
+def assemble(terms: list[tuple[Term, Expr]], shape: tuple[Dim, ...]) -> Expr:
     """The signed sum of the lifted terms, positive terms first."""
     ordered = sorted(terms, key=lambda pair: pair[0].coef < 0)
     total_expr: Expr | None = None
@@ -267,9 +268,10 @@ def _assemble(terms: list[tuple[Term, Expr]], shape: tuple[Dim, ...]) -> Expr:
     return total_expr
 
 
-def _collected(e: Expr) -> list[Term]:
+def collected(terms: Iterable[Term]) -> list[Term]:
+    """Equal terms added, those that cancel gone. Raises TooLarge."""
     found: dict[str, Term] = {}
-    for t in network(e).terms:
+    for t in terms:
         key = term_key(t)
         if key in found:
             found[key].coef += t.coef
@@ -282,41 +284,49 @@ def lift(e: Expr) -> Lifted:
     """What `e` means, in matrix notation built from its network. Raises NotLiftable or TooLarge."""
     pieces: list[tuple[Term, Expr]] = []
     moves: list[str] = []
-    for t in _collected(e):
-        blocks = any(f.atom.op in (place, unit) for f in t.factors)
-        g = _Graph(cut_blocks(t))
-        if blocks:
-            moves.append("the entries of a block: a slice, or zeros put around it")
-        g.reduce()
-        body = g.result()
-        for s in reversed(g.scalars):
-            body = s if body is rational(1) else s * body
-        pieces.append((t, body))
-        moves += g.moves
-    return Lifted(_assemble(pieces, e.shape), moves)
+    for t in collected(network(e).terms):
+        found = lift_term(t)
+        pieces.append((t, found.expr))
+        moves += found.moves
+    return Lifted(assemble(pieces, e.shape), moves)
+
+
+def lift_term(t: Term) -> Lifted:
+    """One term without its coefficient in matrix notation. Raises NotLiftable."""
+    moves = ["the entries of a block: a slice, or zeros put around it"] * any(
+        f.atom.op in (place, unit) for f in t.factors
+    )
+    g = _Graph(cut_blocks(t))
+    g.reduce()
+    body = g.result()
+    for s in reversed(g.scalars):
+        body = s if body is rational(1) else s * body
+    return Lifted(body, moves + g.moves)
 
 
 def as_einsum(e: Expr) -> Expr:
     """What `e` means, as a sum of index sums. Raises TooLarge."""
-    pieces: list[tuple[Term, Expr]] = []
-    for t in _collected(e):
-        letters = {i: "abcdefghijklmnopqrstuvwxyz"[k % 26] for k, i in enumerate(t.dims)}
-        if len(t.dims) > 26:
-            raise TooLarge
-        factors = [(f.legs, f.tensor) for f in t.factors]
-        held = {i for legs, _ in factors for i in legs}
-        factors += [((i,), ones((t.dims[i],))) for i in t.outs if i not in held]
-        if len(factors) == 1 and factors[0][0] == t.outs:
-            pieces.append((t, factors[0][1]))
-            continue
-        spec = ",".join("".join(letters[i] for i in legs) for legs, _ in factors)
-        body = (
-            einsum(f"{spec}->{''.join(letters[i] for i in t.outs)}", *(a for _, a in factors))
-            if factors
-            else rational(1)
-        )
-        pieces.append((t, body))
-    return _assemble(pieces, e.shape)
+    pieces = [(t, spell_term(t)) for t in collected(network(e).terms)]
+    return assemble(pieces, e.shape)
+
+
+def spell_term(t: Term) -> Expr:
+    """One term without its coefficient as an index sum. Raises TooLarge."""
+    if len(t.dims) > 26:
+        raise TooLarge
+    letters = {i: "abcdefghijklmnopqrstuvwxyz"[k] for k, i in enumerate(t.dims)}
+    together: dict[tuple[int, ...], Expr] = {}  # factors with the same axes are multiplied entry by entry
+    for f in t.factors:
+        together[f.legs] = together[f.legs] * f.tensor if f.legs in together else f.tensor
+    factors = list(together.items())
+    held = {i for legs, _ in factors for i in legs}
+    factors += [((i,), ones((t.dims[i],))) for i in t.outs if i not in held]
+    if len(factors) == 1 and factors[0][0] == t.outs:
+        return factors[0][1]
+    if not factors:
+        return rational(1)
+    spec = ",".join("".join(letters[i] for i in legs) for legs, _ in factors)
+    return einsum(f"{spec}->{''.join(letters[i] for i in t.outs)}", *(a for _, a in factors))
 
 
 def cost(e: Expr) -> tuple[int, ...]:

@@ -86,7 +86,7 @@ class _Work:
         for (f, how), (g, _) in combinations(self.graphs(), 2):
             if f.atom is not g.atom:
                 continue
-            for legs in (g.legs, g.legs[::-1]) if f.atom.op.symmetric else (g.legs,):
+            for legs in (g.legs, g.legs[::-1]) if "symmetric" in f.atom.op.gives else (g.legs,):
                 here = [[x[k] for k in axes] for x in (f.legs, legs) for axes in (how.source, how.target)]
                 if here[0] == here[2]:
                     self.drop(g)

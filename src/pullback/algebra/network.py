@@ -6,7 +6,7 @@ factor. δ, the 0/1 placements of blocks, and axes that nothing depends on are e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count, product
@@ -14,12 +14,13 @@ from weakref import WeakKeyDictionary
 
 from .dims import Dim, Shape
 from .expr import Expr
+from .facts import holds
 from .maps import eliminate_maps
-from .op import Meaning
+from .op import Meaning, Op
 from .ops.arithmetic import raised
 from .ops.matrix import eye
 
-__all__ = ["Factor", "Network", "Term", "TooLarge", "expanded", "network"]
+__all__ = ["Factor", "Network", "Term", "TooLarge", "expanded", "network", "tidied"]
 
 _LIMIT = 100  # terms or factors after which expansion is given up: the answer is then "unknown", never a guess
 _DIGITS = 4000  # binary digits of a coefficient, after which it is given up too
@@ -65,6 +66,11 @@ class Term:
                 names[i] = next(_fresh)
         factors = [Factor(f.atom, tuple(names[i] for i in f.legs), f.power) for f in self.factors]
         return factors, {names[i]: d for i, d in self.dims.items()}
+
+    def copy(self) -> Term:
+        """The same term, which may be changed."""
+        factors = [Factor(f.atom, f.legs, f.power) for f in self.factors]
+        return Term(self.coef, dict(self.sizes), factors, dict(self.dims), self.outs)
 
 
 @dataclass(slots=True)
@@ -170,7 +176,7 @@ def _eliminate_placement(t: Term) -> bool | None:
     return False
 
 
-def _tidy(t: Term) -> Iterator[Term]:
+def tidied(t: Term) -> Iterator[Term]:
     """The normal form of one term: nothing, itself, or several when a size polynomial is multiplied out."""
     while True:
         if _eliminate_delta(t):
@@ -184,7 +190,8 @@ def _tidy(t: Term) -> Iterator[Term]:
             break
     merged: dict[tuple[Expr, tuple[int, ...]], int] = {}
     for f in t.factors:
-        merged[f.atom, f.legs] = merged.get((f.atom, f.legs), 0) + f.power
+        legs = tuple(sorted(f.legs)) if holds("symmetric", f.atom) else f.legs
+        merged[f.atom, legs] = merged.get((f.atom, legs), 0) + f.power
     t.factors = [Factor(a, legs, 1 if a.op.delta else p) for (a, legs), p in merged.items() if p]
     used = {i for f in t.factors for i in f.legs}
     for i in t.inner():
@@ -248,7 +255,7 @@ def _product(e: Expr, m: Meaning, parts: Sequence[Term]) -> Iterator[Term]:
         outs.append(i)
     if len(factors) > _LIMIT or _digits(coef) > _DIGITS:
         raise TooLarge
-    yield from _tidy(Term(coef, sizes, factors, dims, tuple(outs)))
+    yield from tidied(Term(coef, sizes, factors, dims, tuple(outs)))
 
 
 def _opaque(e: Expr, power: int = 1) -> Term:
@@ -279,7 +286,7 @@ def _raise(e: Expr, argument: list[Term], power: int) -> list[Term]:
         sizes = {d: p * power for d, p in t.sizes.items()}
         if _digits(t.coef) * abs(power) > _DIGITS:
             raise TooLarge
-        return list(_tidy(Term(t.coef**power, sizes, factors, dict(t.dims), t.outs)))
+        return list(tidied(Term(t.coef**power, sizes, factors, dict(t.dims), t.outs)))
     if 0 < power <= 4 and len(argument) ** power <= _LIMIT:
         letters = "abcdefghijklmnopqrstuvwxyz"[: e.order]
         spec = ",".join([letters] * power) + "->" + letters
@@ -293,7 +300,7 @@ def network(root: Expr) -> Network:
     done: dict[Expr, list[Term]] = {}
     if len(_known) > _KEPT:
         _known.clear()
-    for e in expanded(root):
+    for e in expanded(root, named=False):
         found = _known.get(e)
         if found is None:
             found = _known[e] = _terms(e, done)
@@ -312,8 +319,8 @@ _known: WeakKeyDictionary[Expr, list[Term]] = WeakKeyDictionary()  # what expres
 def _terms(e: Expr, done: Mapping[Expr, list[Term]]) -> list[Term]:
     """The terms of a node, given those of its arguments; nobody changes them. Raises TooLarge."""
     meanings = e.op.meaning(e)
-    if e.op.define is not None:
-        return done[e.op.define(e, *e.args)]
+    if e.op.alias is not None:
+        return done[e.op.alias(e, *e.args)]
     if e.op.entry is not None:
         return list(_constant(e))
     if meanings is None:
@@ -338,11 +345,14 @@ def _constant(e: Expr) -> Iterator[Term]:
     t = _opaque(e)
     if e.op.uniform is not None:
         t.coef, t.factors = Fraction(e.op.uniform), []
-    yield from _tidy(t)
+    yield from tidied(t)
 
 
-def expanded(root: Expr) -> Iterator[Expr]:
-    """Nodes under `root`, arguments first, definitions unfolded, and nothing below an opaque node but its arguments."""
+def expanded(root: Expr, keep: Container[Op] = (), *, named: bool = True) -> Iterator[Expr]:
+    """Nodes under `root`, arguments first, definitions unfolded but those of the ops to `keep`, and nothing below an opaque
+    node but its arguments.
+
+    Functions that the program defines are unfolded if `named`."""
     seen: set[Expr] = set()
     stack: list[tuple[Expr, bool]] = [(root, False)]
     while stack:
@@ -352,5 +362,6 @@ def expanded(root: Expr) -> Iterator[Expr]:
         elif node not in seen:
             seen.add(node)
             stack.append((node, True))
-            below = node.args if node.op.define is None else (node.op.define(node, *node.args),)
+            define = None if node.op in keep else node.op.define if named else node.op.alias
+            below = node.args if define is None else (define(node, *node.args),)
             stack.extend((a, False) for a in below if a not in seen)

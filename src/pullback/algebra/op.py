@@ -32,6 +32,7 @@ __all__ = [
     "Op",
     "Ordered",
     "Reason",
+    "composite_op",
     "leaf_op",
     "linear_op",
     "op",
@@ -137,9 +138,11 @@ class Op:
         self.code: str = data.get("code", "")
         self.cite: str = data.get("cite", "")
         self.needs: str = data.get("needs", "")  # condition for the formula, a template
-        self.kink: str = data.get("kink", "")  # the convention taken where it is not differentiable
+        # The convention taken where it is not differentiable: at 0, or where the step or relu in its definition says.
+        self.kink: str = data.get("kink", "")
         self.calls: tuple[str, ...] = data.get("calls", ())  # spellings in `name(args)`
         self.token: str = data.get("token", "")  # spelling as an operator
+        self.omitted: tuple[Fraction, ...] = data.get("omitted", ())  # the last arguments, where a call leaves them out
         self.real: Callable[..., float] | None = data.get("real")  # the scalar function, for floats
         self.entry: Callable[..., bool | int] | None = data.get("entry")  # a constant's entries: (attrs, index, sizes)
         self.sums: bool = data.get("sums", False)  # an index sum with letters of its own
@@ -147,21 +150,27 @@ class Op:
         self.number: bool = data.get("number", False)  # a rational number, its one attribute
         self.squared: Callable[[Expr], Expr] | None = data.get("squared")  # a number whose square is an op: that square
         self.scales: bool = data.get("scales", False)  # a number times a tensor, in this order
+        self.exactly: Callable[..., Any] | None = data.get("exactly")  # an algorithm on numbers of any field (dense.py)
+        self.floats: Callable[..., Any] | None = data.get("floats")  # an algorithm on floats alone (spectral.py)
+        self.series: str = data.get("series", "")  # the power series of a matrix function: any one will do modulo p
+        self.gives: tuple[str, ...] = data.get("gives", ())  # facts of its value, whatever the argument is
+        self.moves: Mapping[int, Callable[..., Expr]] = data.get("moves", {})  # adjoints of the slots it is linear in
+        self.keeps: tuple[str, ...] = data.get("keeps", ())  # facts (facts.py) that its value has when its argument has
         self.delta: bool = data.get("delta", False)  # 1 where both indices are equal, else 0
         self.places: Callable[[Expr], tuple[Dim, Dim]] | None = data.get(
             "places"
         )  # a 0/1 block: its first place, its width
         self.uniform: int | None = data.get("uniform")  # a constant's one value, where all its entries are equal
         self.exact: Callable[..., Any] | None = data.get("exact")  # the scalar function modulo p, where it has one
+        self.jumps: str = data.get("jumps", "")  # where it is continuous, a template
         self.root: bool = data.get("root", False)  # a square root: modulo p it is one where there is one
         self.attr_names: tuple[str, ...] = data.get("attrs", ())
-        self.entrywise: bool = data.get("entrywise", False)
+        self.entrywise: bool = data.get("entrywise", False)  # entry by entry, of tensors alike and of numbers
         self.binder: bool = data.get("binder", False)  # it has a value only once its index has values
         self.commutes: bool = data.get("commutes", False)
         self.alone: Callable[[int, Expr], Expr] | None = data.get("alone")  # a joint op with all other arguments 0
         # a 0/1 tensor that is a map from some of its axes to others
         self.graph: Callable[[Expr], Graph] | None = data.get("graph")
-        self.symmetric: bool = data.get("symmetric", False)  # a constant matrix that is its own transpose
         # entries that know the order or the number of the indices: what is false may hold at some sizes
         self.ordered: bool = data.get("ordered", False)
         # what lies within what: (size of the whole, end of the part), for the sizes of a test
@@ -172,7 +181,6 @@ class Op:
         self.fixed: tuple[str, ...] = data.get("fixed", ())  # slots of whole numbers, which do not move
         # sizes that must be equal, besides those that the signature says: (attrs, *shapes) -> pairs
         self.ties: Callable[..., Sequence[tuple[Dim, Dim]]] | None = data.get("ties")
-        self.defaults: Mapping[str, Any] = data.get("defaults", {})  # of attributes that may be left out
         # how attributes are written in a call: attribute -> (keyword, kind), see language/options.py
         self.options: Mapping[str, tuple[str, str]] = data.get("options", {})
         self.tail: str = data.get("tail", "")  # the attribute that may be written behind the arguments, without its keyword
@@ -180,9 +188,14 @@ class Op:
         self.variadic = inspect.Parameter.VAR_POSITIONAL in kinds  # any number of arguments like the one slot
         self._means = data.get("means")
         self._shape: Callable[..., Shape] | None = data.get("shape")
-        self.define: Callable[..., Expr] | None = data.get("define")
+        self.composite: bool = data.get("composite", False)  # its differential is derived from its definition, not stated
+        self.through: Callable[..., Sequence[Expr]] | None = data.get("through")  # values its differential is written with
+        self.defaults: Mapping[str, Any] = data.get("defaults", {})  # attributes that a call may leave out
+        self.define: Callable[..., Expr] | None = data.get("define") or (self._defined(body) if self.composite else None)
+        self.named: bool = data.get("named", False)  # a function of the program: formulas keep its name, whatever it stands for
         self.adjoint: Callable[..., Any] | None = body if self.linear else None
-        self.differential: Callable[..., Expr] | None = None if self.linear or data.get("leaf") else body
+        stated = not (self.linear or self.composite or data.get("leaf"))
+        self.differential: Callable[..., Expr] | None = body if stated else None
         doc = inspect.cleandoc(body.__doc__ or "").split("\n")
         self.doc = doc[0].rstrip(".")
         self.reasons: dict[str, Reason] = {}
@@ -202,9 +215,21 @@ class Op:
     def __repr__(self) -> str:
         return f"Op({self.name})"
 
+    def _defined(self, body: Callable[..., Expr]) -> Callable[..., Expr]:
+        return lambda e, *args: body(*args, **self.attributes(e))
+
     def __call__(self, *args: Expr, **attrs: Any) -> Expr:
-        values = tuple(attrs[k] if k in attrs else self.defaults[k] for k in self.attr_names)
+        values = tuple(self.normal(k, attrs[k] if k in attrs else self.defaults[k], args) for k in self.attr_names)
         return Expr.make(self, args, values, self.infer(args, values))
+
+    def normal(self, key: str, value: Any, args: Sequence[Ordered]) -> Any:
+        """The one form of an attribute: an axis is counted from the front. Raises ShapeError S003."""
+        if key != "axis" or not args or not isinstance(value, int) or self.variadic:
+            return value
+        order = args[0].order
+        if not -order <= value < order:
+            raise ShapeError("S003", f"there is no axis {value} in a tensor with {order} axes", expected=_axes_of(order))
+        return value % order
 
     def accepts(self, args: Sequence[Ordered]) -> bool:
         """Whether the orders (not the sizes) of the arguments fit the signature."""
@@ -242,6 +267,9 @@ class Op:
         if self.result == ("*s",):
             assert whole is not None
             return whole
+        if self.composite and not set(self.result) <= bound.keys():
+            assert self.define is not None
+            return self.define(Expr.make(self, args, attrs, ()), *args).shape
         return tuple(bound[s] for s in self.result)
 
     def mismatch(self, args: Sequence[Expr], why: str) -> ShapeError:
@@ -258,17 +286,25 @@ class Op:
         found = self._means(e)
         return found if isinstance(found, list) or found is None else [found]
 
+    @property
+    def alias(self) -> Callable[..., Expr] | None:
+        """The definition, where a formula may say what the node stands for instead of the node."""
+        return None if self.named else self.define
+
     def attributes(self, e: Expr) -> dict[str, Any]:
         return dict(zip(self.attr_names, e.attrs, strict=True))
 
     def adjoints(self, e: Expr, cotangent: Expr) -> tuple[Expr, ...]:
         """F*ᵢ[G] for every slot i of the linear node `e`: ⟨G, F(.., d, ..)⟩ = ⟨F*ᵢ[G], d⟩."""
+        if self.moves:
+            moved = (self.moves.get(k) for k in range(len(e.args)))
+            return tuple(cotangent if m is None else m(cotangent, *e.args) for m in moved)
         assert self.adjoint is not None
         found = self.adjoint(cotangent, *e.args, **self.attributes(e))
         return found if isinstance(found, tuple) else (found,)
 
     def differentiate(self, e: Expr, increments: Sequence[Expr | None]) -> list[Expr]:
-        """dF, one term per argument that has an increment, the others held still."""
+        """dF as terms with one increment each, the arguments without one held still."""
         terms: list[Expr] = []
         for i, d in enumerate(increments):
             if d is None:
@@ -280,8 +316,13 @@ class Op:
                 assert self.differential is not None
                 moved = [d if j == i else a for j, a in enumerate(e.args)]  # the others are placeholders
                 found = self.differential(e, *e.args, *moved, **self.attributes(e))
-                terms.append(found[i] if isinstance(found, tuple) else found)
+                mine = found[i] if isinstance(found, tuple) else found
+                terms += mine if isinstance(mine, list) else [mine]
         return terms
+
+
+def _axes_of(order: int) -> str:
+    return f"an axis from 0 to {order - 1}: axes are counted from 0" if order else "a tensor: a scalar has no axis"
 
 
 def rational(value: Any) -> Fraction:
@@ -306,7 +347,7 @@ def _dispatcher(token: str, rivals: Sequence[Op]) -> Callable[..., Expr]:
                 return o(*args)
             if o.commutes and o.accepts(args[::-1]):
                 return o(*args[::-1])
-        alike = next((o for o in rivals if o.entrywise), None)
+        alike = next((o for o in rivals if o.entrywise and all(p == ("*s",) for _, p in o.slots)), None)
         if alike is not None and len(args) == 2:  # a scalar beside a tensor stands for a constant tensor
             wide = max(args, key=lambda a: a.order)
             lifted = [a if a.order else OPERATORS["fill"](a, wide.shape) for a in args]
@@ -331,8 +372,15 @@ def linear_op(signature: str, *, linear: str, **data: Any) -> Callable[[Callable
 def op(signature: str, **data: Any) -> Callable[[Callable[..., Any]], Op]:
     """Declare a nonlinear op by its differential `body(Y, *args, *increments)`, Y the node itself.
 
-    With several arguments the body returns one term per increment."""
+    With several arguments the body returns a tuple, one entry per increment; an entry may be a list of terms."""
     return _declare(signature, data)
+
+
+def composite_op(signature: str, **data: Any) -> Callable[[Callable[..., Expr]], Op]:
+    """Declare an op by its definition `body(*args, **attrs)` in other ops: its differential is derived from that, as a lemma.
+
+    `through(*args, **attrs)` gives forward values that the differential is to be written with, besides the op's own."""
+    return _declare(signature, {**data, "composite": True})
 
 
 def leaf_op(**data: Any) -> Callable[[Callable[..., Any]], Op]:

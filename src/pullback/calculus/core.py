@@ -6,17 +6,19 @@ What is named here and used once is written out again in the final result (S-INL
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.indexed import letters_of, spelled
 from ..algebra.lift import NotLiftable, lift
 from ..algebra.network import TooLarge
+from ..algebra.ops.defined import definition_of, unfolded
 from ..algebra.ops.free import is_free_function, is_free_map, is_name, var
 from ..algebra.ops.series import series_ranges
 from ..algebra.ranges import Range
 from ..step import Claim, Note, Step, Why
+from .lemma import differentiate, through
 
 __all__ = ["Core", "Definition", "Equation", "elaborate"]
 
@@ -46,10 +48,15 @@ class Equation:
     value: Expr
     auxiliary: bool = False
     ranges: tuple[Range, ...] = ()
+    through: tuple[tuple[Expr, Expr], ...] = ()  # (value, name) of what its differential is written with besides
 
     def named(self, e: Expr) -> Expr:
-        """`e` with the value of this equation, where it occurs, by its name."""
-        return substitute(e, {self.value: self.var}) if self.value.args else e
+        """`e` with the value of this equation, and the values beside it, where they occur, by their names."""
+        return substitute(e, {self.value: self.var, **dict(self.through)}) if self.value.args else e
+
+    def spelled_out(self, e: Expr) -> Expr:
+        """`e` with the values beside that of this equation in the place of their names."""
+        return substitute(e, {name: value for value, name in self.through})
 
 
 @dataclass(slots=True)
@@ -80,14 +87,17 @@ def _bare(name: str) -> str:
 
 def _named(definitions: Sequence[Definition]) -> set[str]:
     """The names of the variables and of the unknown functions in the equations."""
-    known = (e for d in definitions for e in postorder(d.value) if is_name(e) or is_free_map(e) or is_free_function(e))
-    return {d.var.attrs[0] for d in definitions} | {e.attrs[0] for e in known}
+    nodes = [e for d in definitions for e in postorder(d.value)]
+    own = {f.name for f in map(definition_of, nodes) if f is not None}
+    inside = [x for e in nodes if definition_of(e) is not None for x in postorder(unfolded(e))]
+    known = (e for e in (*nodes, *inside) if is_name(e) or is_free_map(e) or is_free_function(e))
+    return {d.var.attrs[0] for d in definitions} | {e.attrs[0] for e in known} | own
 
 
 def _uses_own_value(e: Expr) -> bool:
     """Whether the differential of the node is written with its own forward value."""
     probes = [var(f"probe{k}", a.shape, "d") for k, a in enumerate(e.args)]
-    return any(e in set(postorder(t)) for t in e.op.differentiate(e, probes))
+    return any(e in set(postorder(t)) for t in differentiate(e, probes))
 
 
 def _is_function(e: Expr) -> bool:
@@ -110,6 +120,19 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
     names: dict[
         tuple[Expr, tuple[Range, ...]], Expr
     ] = {}  # value, and for which indices -> the name that stands for it
+
+    def called(value: Expr, here: tuple[Range, ...], d: Definition) -> Expr:
+        """The name of a part, a new one if it has none."""
+        if (value, here) not in names:
+            for x in through(value):
+                called(x, here, d)
+            word = namer.fresh()
+            name = var(spelled(word, [Dim.symbol(r.letter) for r in here]) if here else word, value.shape)
+            core.equations.append(replace(_equation(name, value, here, names), auxiliary=True))
+            core.steps.append(_naming(name, value, d))
+            names[value, here] = name
+        return names[value, here]
+
     for d in definitions:
         for note in d.notes:
             core.steps.append(_put_in(d, note))
@@ -128,14 +151,20 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
             elif e is not value and e.args and (
                 e in wanted or weight[e] > _BUDGET or (_is_function(new) and _uses_own_value(new))
             ):  # fmt: skip
-                word = namer.fresh()
-                name = var(spelled(word, [Dim.symbol(r.letter) for r in here]) if here else word, new.shape)
-                core.equations.append(Equation(name, new, auxiliary=True, ranges=here))
-                core.steps.append(_naming(name, new, d))
-                names[new, here], new, weight[e] = name, name, 1
+                new, weight[e] = called(new, here, d), 1
+            elif new.op.through is not None:
+                for x in through(new):
+                    called(x, here, d)
             done[e] = new
-        core.equations.append(Equation(d.var, done[value], ranges=d.ranges))
+        core.equations.append(_equation(d.var, done[value], d.ranges, names))
     return core
+
+
+def _equation(v: Expr, value: Expr, ranges: tuple[Range, ...], names: dict[tuple[Expr, tuple[Range, ...]], Expr]) -> Equation:
+    """The equation with the names of the values that its differential is written with."""
+    found = dict.fromkeys(x for e in postorder(value) for x in through(e))
+    known = {e: name for (e, _), name in names.items()}
+    return Equation(v, value, ranges=ranges, through=tuple((x, known[x]) for x in found if x in known))
 
 
 def _naming(name: Expr, value: Expr, d: Definition) -> Step:

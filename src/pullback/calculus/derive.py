@@ -17,6 +17,7 @@ from ..algebra.ops.matrix import inner
 from ..algebra.ops.structure import zeros
 from ..step import Claim, Said, Step, Why
 from .axes import axes_notes
+from .closing import close
 from .conditions import conditions, conventions
 from .conventions import other_axes
 from .core import Core, Definition, Equation, elaborate
@@ -113,7 +114,7 @@ class Sweep:
         rules, why = reasons(q.value, moving, self.told)
         first = self.add(Step(
             id="", kind="differential", about=name, left=increment(v), relation="=", right=whole, rules=rules, why=why,
-            claim=Claim("DIFF", q, whole, {v: v for v in postorder(q.value) if v in moving}), conditions=tuple(conditions(q.value, self.own))))  # fmt: skip
+            claim=Claim("DIFF", q, q.spelled_out(whole), {v: v for v in postorder(q.value) if v in moving}), conditions=tuple(conditions(q.value, self.own))))  # fmt: skip
         paired = added([pairing(G, t.expr) for t in terms])
         second = self.add(Step(
             id="", kind="substitute", about=name, left=pairing(G, increment(v)), relation="=", right=paired,
@@ -160,10 +161,12 @@ def derive(
     *,
     seed: Expr | None = None,
     facts: Sequence[tuple[Expr, Expr, str]] = (),
+    plain: bool = False,
 ) -> Derivation:
     """The backward equations of the program, every step with its claim, none of them checked yet (see proof.claim).
 
-    `target` is a scalar name, or any name whose gradient `seed` is given.
+    `target` is a scalar name, or any name whose gradient `seed` is given. If `plain`, the equations stay as the sweep leaves
+    them: nobody reads them as results.
     """
     core = elaborate(definitions, {v.attrs[0] for v in (*inputs, *([seed] if seed is not None else []))})
     d = Derivation(core, tuple(inputs), target, seed, tuple(wrt))
@@ -184,9 +187,12 @@ def derive(
     for v in d.wrt:
         if v not in derived:
             _disconnected(sweep, v)
+    if plain:
+        return d
     for s in axes_notes(core, derived.__contains__):
         sweep.add(s)
     inline(d, sweep.add)
+    close(d, sweep.add)
     other_axes(d, sweep.add)
     return d
 

@@ -3,51 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass
 from typing import Any
 
 from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import increment, is_var, var
-from ..algebra.ops.structure import zeros
 from ..step import Why
+from .lemma import differentiate
+from .product import DTerm, product_rule
 from .reason import instantiate, reason_of
 
 __all__ = ["DTerm", "differential", "reasons"]
 
 
-@dataclass(frozen=True, slots=True)
-class DTerm:
-    """One term of dv: linear in the increment of the name `of`, which occurs in it exactly once."""
-
-    of: Expr
-    expr: Expr
-
-
 def differential(value: Expr, moving: Set[Expr]) -> list[DTerm]:
     """The terms of d(value) when the names in `moving` move: the product rule, once per occurrence."""
-    terms: dict[Expr, list[DTerm]] = {}
-    for e in postorder(value):
-        if is_var(e):
-            terms[e] = [DTerm(e, increment(e))] if e in moving else []
-            continue
-        found: list[DTerm] = []
-        for k, a in enumerate(e.args):
-            found += [DTerm(t.of, _put(e, k, t.expr)) for t in terms[a]]
-        terms[e] = found
-    return terms[value]
-
-
-def _put(e: Expr, k: int, d: Expr) -> Expr:
-    """dF when argument k moves by d and the others are held still."""
-    if e.op.linear == "joint" and len(e.args) > 1:
-        if e.op.alone is not None:
-            alone: Expr = e.op.alone(k, d)
-            return alone
-        others = [zeros(a.shape) for a in e.args]
-        return Expr.make(e.op, (*others[:k], d, *others[k + 1 :]), e.attrs, e.shape)
-    increments: list[Expr | None] = [None] * len(e.args)
-    increments[k] = d
-    return e.op.differentiate(e, increments)[0]  # type: ignore[no-any-return]
+    return product_rule(value, moving, differentiate)
 
 
 def reasons(value: Expr, moving: Set[Expr], told: set[str] | None = None) -> tuple[tuple[str, ...], Why]:

@@ -21,7 +21,7 @@ from .indexed import einsum_of
 from .simplify import simplify
 from .stacked import Diag, Form, Leaf, Product, Scaled, Sum, Turned, kron, leaf, product, turned
 
-__all__ = ["NoMatrix", "matrix_of"]
+__all__ = ["NoMatrix", "matrix_of", "term_matrix"]
 
 _LETTERS = "ijklpqrstuvwxyzabcdefgh"
 
@@ -55,7 +55,7 @@ def matrix_of(v: Expr, x: Expr, terms: list[Expr], tensor: Expr) -> tuple[Form, 
         for t in network(e).terms:
             [node] = [f for f in t.factors if f.atom is increment(x)]
             t.factors.remove(node)
-            sign, form, cross = _term(t, t.outs, node.legs)
+            sign, form, cross = term_matrix(t, t.outs, node.legs)
             parts.append((sign, form))
             if cross is not None:
                 crossed.add(cross)
@@ -123,7 +123,7 @@ def _blocks(e: Expr, args: tuple[Expr, ...]) -> Expr:
 # ---- one term --------------------------------------------------------------------------------------------
 
 
-def _term(t: Term, rows: tuple[int, ...], cols: tuple[int, ...]) -> tuple[int, Form, bool | None]:
+def term_matrix(t: Term, rows: tuple[int, ...], cols: tuple[int, ...]) -> tuple[int, Form, bool | None]:
     """sign, matrix, and whether the axes cross (None: there is nothing to tell by)."""
     inside, beside = _diagonals(t, rows, cols)
     parts = _parts(t, rows, cols, inside)

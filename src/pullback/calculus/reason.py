@@ -9,16 +9,26 @@ from ..algebra.expr import Expr
 from ..algebra.op import Reason
 from ..algebra.ops.free import increment
 from ..step import Increment
+from .lemma import differentiate
 
 __all__ = ["instantiate", "reason_of"]
 
 
 def reason_of(e: Expr, slot: int) -> Reason:
     """The declared reason for argument number `slot` of the node; a variadic op has one for all of them."""
+    if e.op.composite:
+        return _lemma_reason(e, slot)
     names = [n for n, _ in e.op.slots]
     found: dict[str, Reason] = e.op.reasons
     name = names[slot] if slot < len(names) else names[-1]
     return found.get(name) or next(iter(found.values()))
+
+
+def _lemma_reason(e: Expr, slot: int) -> Reason:
+    """A lemma is cited; `pullback explain` shows how it is derived."""
+    name = e.op.slots[slot][0]
+    held = "" if len(e.args) == 1 else ", the other arguments held still"
+    return Reason("D-LEMMA", f"lemma {e.op.name.upper()}: the differential of {e.op.name} along $d{name}{held}, derived from its definition")
 
 
 def instantiate(template: str, e: Expr, slot: int, bind: dict[str, Any], **more: Any) -> str:
@@ -26,7 +36,7 @@ def instantiate(template: str, e: Expr, slot: int, bind: dict[str, Any], **more:
 
     `$A` is an argument, `$dA` its increment, `$0` the argument in question, `$slope` the factor of its increment.
     """
-    values: dict[str, Any] = {"0": e.args[slot], "name": e.attrs[0] if e.attrs else e.op.name, **more}
+    values: dict[str, Any] = {"0": e.args[slot], "name": str(getattr(e.attrs[0], "name", e.attrs[0])) if e.attrs else e.op.name, **more}
     for k, a in enumerate(e.args):
         name = e.op.slots[k][0] if k < len(e.op.slots) else f"X{k + 1}"
         # in a move the argument in question is the increment itself
@@ -36,9 +46,10 @@ def instantiate(template: str, e: Expr, slot: int, bind: dict[str, Any], **more:
     if e.op.linear is None:
         first = e.op.slots[0][0]
         values[f"d{first}"] = Increment(e.args[slot]) if len(e.op.slots) < len(e.args) else values[f"d{first}"]
-        term = e.op.differentiate(e, [increment(e.args[slot]) if k == slot else None for k in range(len(e.args))]
+        term = differentiate(e, [increment(e.args[slot]) if k == slot else None for k in range(len(e.args))]
                                   ) if not e.args[slot].args else []  # fmt: skip
-        values["slope"] = term[0].args[0] if term and len(term[0].args) == 2 else "its slope"
+        factors = [a for a in term[0].args if a is not increment(e.args[slot])] if len(term) == 1 and len(term[0].args) == 2 else []
+        values["slope"] = factors[0] if factors else "its slope"
     else:
         values.setdefault("dX", e.args[slot])
     tag = f"q{len(bind)}"

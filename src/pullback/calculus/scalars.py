@@ -15,9 +15,11 @@ from math import prod
 from ..algebra.expr import Expr, postorder
 from ..algebra.network import Factor, Term, TooLarge, network
 from ..algebra.ops.arithmetic import rational
+from ..algebra.ops.arithmetic import added
 from ..algebra.ops.free import gradient, is_name, var
 from ..algebra.polynomial import Poly, Symbols
 from ..step import Claim, Step, Why
+from .lemma import differentiate
 from .core import Equation
 from .derivation import Derivation, cotangents, unassumed, users_of
 from .roles import Entry
@@ -171,7 +173,7 @@ class _Writer:
             found = []
             for k, a in enumerate(e.args):
                 probe = var(f"·{k}", a.shape, "probe")
-                [moved] = e.op.differentiate(e, [probe if j == k else None for j in range(len(e.args))])
+                moved = added(differentiate(e, [probe if j == k else None for j in range(len(e.args))]))
                 found.append((probe, self.entries(moved), self.entries(a)))
             self.functions[e] = found
         return self.functions[e]

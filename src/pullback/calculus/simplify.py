@@ -6,8 +6,10 @@ Nothing here is trusted: every change is a step whose two sides are compared by 
 from __future__ import annotations
 
 from ..algebra.expr import Expr, postorder
-from ..algebra.lift import NotLiftable, as_einsum, cost, lift
-from ..algebra.network import TooLarge
+from ..algebra.factor import rank, written
+from ..algebra.fold import Known
+from ..algebra.lift import collected, cost
+from ..algebra.network import TooLarge, network
 from ..algebra.ops.arithmetic import numbers_in_front
 from . import laws
 from .law import rewrite
@@ -62,19 +64,12 @@ def simplify(e: Expr) -> tuple[Expr, Rules]:
     best, rules = tidy(e)
     if _nodes(best) > _HEAVY:
         return best, rules
-    for reader, rule in ((lift, "S-NETWORK"), (as_einsum, "S-NETWORK")):
-        try:
-            found = reader(best)
-        except (NotLiftable, TooLarge):
-            continue
-        other, more = tidy(found.expr if not isinstance(found, Expr) else found)
-        if _rank(other) < _rank(best):
-            best, rules = other, (*rules, rule, *more)
-        break
+    try:
+        plain = collected(network(best).terms)
+        terms = Known().reduced(plain)  # what is declared of sums
+    except TooLarge:
+        return best, rules
+    other, more = tidy(written(terms, best.shape))
+    if rank(other) < rank(best):
+        best, rules = other, (*rules, "S-FACT" if terms != plain else "S-FACTOR" if len(terms) > 1 else "S-NETWORK", *more)
     return best, tuple(dict.fromkeys(rules))
-
-
-def _rank(e: Expr) -> tuple[int, ...]:
-    """Matrix notation before index sums, then the cost of reading."""
-    sums = sum(1 for x in postorder(e) if x.op.sums)
-    return (sums, *cost(e))

@@ -7,18 +7,19 @@ vec(X) runs through the first axis fastest, and (B ⊗ A) vec(X) = vec(A X Bᵀ)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..algebra.canonical import equal
-from ..algebra.dims import Shape
+from ..algebra.dims import Dim, Shape
 from ..algebra.expr import Expr
 from ..algebra.ops.arithmetic import rational
 from ..algebra.ops.matrix import diag, eye, transpose
 from ..algebra.ops.structure import concat, zeros
 from .simplify import simplify
 
-__all__ = ["Diag", "Entries", "Form", "Kron", "Leaf", "Named", "Product", "Scaled", "Sum", "Turned", "extent",
-           "kron", "leaf", "product", "row", "rows_first", "turned"]  # fmt: skip
+__all__ = ["Commutation", "Diag", "Entries", "Form", "Kron", "Leaf", "Named", "Product", "Scaled", "Sum", "Turned", "extent",
+           "kron", "leaf", "mapped", "product", "row", "rows_first", "turned"]  # fmt: skip
 
 
 _CONCAT = concat(0, rational(1)).op
@@ -52,6 +53,14 @@ class Diag:
     """The diagonal matrix with the column `of` on its diagonal."""
 
     of: Form
+
+
+@dataclass(frozen=True, slots=True)
+class Commutation:
+    """The permutation with commut(m, n) vec(X) = vec(Xᵀ) for X of m rows and n columns."""
+
+    rows: Dim
+    cols: Dim
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +104,7 @@ class Entries:
     legs: str
 
 
-Form = Leaf | Turned | Kron | Diag | Scaled | Product | Sum | Named | Entries
+Form = Leaf | Turned | Kron | Diag | Commutation | Scaled | Product | Sum | Named | Entries
 
 
 def leaf(e: Expr) -> Form:
@@ -114,6 +123,21 @@ def kron(positions: list[Form | None]) -> Form | None:
         if f is not None:
             found = f if found is None else Kron(f, found)
     return found
+
+
+def mapped(f: Form, change: Callable[[Expr], Expr]) -> Form:
+    """The form of other expressions."""
+    if isinstance(f, Leaf):
+        return Leaf(change(f.expr), f.how)
+    if isinstance(f, Kron):
+        return Kron(mapped(f.left, change), mapped(f.right, change))
+    if isinstance(f, Turned | Diag):
+        return type(f)(mapped(f.of, change))
+    if isinstance(f, Scaled):
+        return Scaled(change(f.by), mapped(f.of, change))
+    if isinstance(f, Product):
+        return Product(tuple(mapped(x, change) for x in f.factors))
+    return Sum(tuple((s, mapped(p, change)) for s, p in f.parts)) if isinstance(f, Sum) else f
 
 
 def rows_first(f: Form) -> Form:
@@ -154,6 +178,8 @@ def turned(f: Form) -> Form:
         return Scaled(f.by, turned(f.of))
     if isinstance(f, Diag):
         return f
+    if isinstance(f, Commutation):
+        return Commutation(f.cols, f.rows)
     if isinstance(f, Leaf) and f.how == "plain" and f.expr.order != 1:
         return Leaf(_transposed(f.expr)) if f.expr.order else f
     return Turned(f)
@@ -188,6 +214,8 @@ def extent(f: Form) -> tuple[Shape, Shape]:
         return a + c, b + d
     if isinstance(f, Diag):
         return extent(f.of)[0], extent(f.of)[0]
+    if isinstance(f, Commutation):
+        return (f.cols, f.rows), (f.rows, f.cols)
     if isinstance(f, Scaled):
         return extent(f.of)
     if isinstance(f, Product):

@@ -59,7 +59,7 @@ def _path(term: Expr) -> list[tuple[Expr, int]]:
     path: list[tuple[Expr, int]] = []
     e = term
     while e.args:
-        if e.op.linear is None:
+        if e.op.linear is None and next(k for k, a in enumerate(e.args) if holds[a]) not in e.op.moves:
             raise LinearityError(f"an increment stands inside {e.op.name}, which is not linear")
         slot = next(k for k, a in enumerate(e.args) if holds[a])
         path.append((e, slot))

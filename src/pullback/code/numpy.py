@@ -59,7 +59,9 @@ class _Run:
     def node(self, e: Expr) -> Any:
         np = self.np
         args = [self.values[a] for a in e.args]
-        if e.op.define is not None:
+        if e.op.array is not None:
+            return e.op.array(np, *args, **e.op.attributes(e))
+        if e.op.define is not None and e.op.real is None:  # else the function itself, which does not overflow on the way
             return self.value(e.op.define(e, *e.args))
         if e.op.entry is not None:
             extents = [d.value(self.sizes) for d in e.shape]

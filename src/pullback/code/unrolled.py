@@ -58,7 +58,7 @@ def _is_function(x: Any) -> bool:
 
 def _named(g: Expr, known: Sequence[Expr]) -> Expr:
     found = {(x.attrs[0]): x for x in known}
-    return found.get(g.attrs[0]) or type(g).make(g.op, (), (g.attrs[0], "value", g.attrs[2]), g.shape)
+    return found.get(g.attrs[0]) or type(g).make(g.op, (), (g.attrs[0], "value", g.attrs[2], ()), g.shape)
 
 
 def _ranges(d: Derivation) -> dict[str, list[tuple[tuple[Dim, Dim], ...]]]:

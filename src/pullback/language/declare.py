@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from ..algebra.dims import Dim, Shape
-from ..errors import ParseError, UnsupportedError
+from ..algebra.dims import Dim, Shape, show_shape
+from ..algebra.facts import FACTS, SQUARE, SUBSPACES
+from ..algebra.ops.free import RESTRICTED
+from ..errors import ParseError, ShapeError, UnsupportedError
 from .program import FunctionKind
 from .sizes import no_shape, read_dim
 from .sorted_lines import Declared, Lines, check_name, name_once
 from .tokens import Statement, Token
 
-__all__ = ["declare"]
+__all__ = ["declare", "facts_named"]
 
 _CONSTANT = frozenset({"const", "data", "constant"})
-_HARMLESS = frozenset({"param", "positive", "nonzero", "invertible", "nonsingular", "real"})
+_HARMLESS = frozenset({"param", "nonzero", "nonnegative", "invertible", "nonsingular", "real", "binary"})
 _SCALAR_WORDS = frozenset({"scalar", "number"})
 _FUNCTION_WORDS = frozenset({"entrywise", "elementwise", "pointwise"})
 _REALS = frozenset({"R", "ℝ"})
@@ -46,9 +48,30 @@ def declare(statement: Statement, colon: int, found: Lines) -> None:
         if isinstance(kind, FunctionKind):
             found.functions[name.text] = kind
         else:
-            found.declared[name.text] = Declared(kind, statement, name)
+            facts = _facts(statement, colon, kind)
+            found.declared[name.text] = Declared(kind, statement, name, facts)
             if any(a.text in _CONSTANT for a in t[colon:] if a.kind == "name"):
                 found.constants.add(name.text)
+
+
+def _facts(statement: Statement, colon: int, shape: Shape) -> tuple[str, ...]:
+    """What `where` says of the values. Raises ShapeError S012."""
+    words = [k for k in statement.tokens[colon:] if k.kind == "name" and k.text in FACTS]
+    found = dict.fromkeys(f for k in words for f in facts_named(k, shape, statement))
+    linear = any(f in SUBSPACES for f in found)
+    return (*found, RESTRICTED) if linear else tuple(found)
+
+
+def facts_named(token: Token, shape: Shape, statement: Statement) -> tuple[str, ...]:
+    """The facts that a word says of a tensor of this shape. Raises ShapeError S012."""
+    found = FACTS[token.text]
+    square = len(shape) == 2 and shape[0] == shape[1]
+    if any(f in SQUARE for f in found) and not square:
+        raise ShapeError("S012", f"{token.text} is said of a tensor of shape {show_shape(shape)}", span=statement.span(token),
+                         expected="a square matrix, as in S : (n, n) where symmetric")  # fmt: skip
+    if "sums_to_one" in found and not shape:
+        raise ShapeError("S012", f"{token.text} is said of a scalar", span=statement.span(token), expected="a vector or a matrix")
+    return found
 
 
 def _type(statement: Statement, i: int, found: Lines) -> Shape | FunctionKind:
@@ -170,16 +193,14 @@ def _end_of_type(statement: Statement, i: int) -> None:
     i += 1
     while True:
         token = t[i]
-        if token.text not in _CONSTANT | _HARMLESS:
+        if token.text not in _CONSTANT | _HARMLESS | FACTS.keys():
             if token.kind != "name":
                 raise statement.unexpected(token, "an attribute such as const")
             raise UnsupportedError(
                 "U004",
                 f"the attribute {token.text} is not supported",
                 span=statement.span(token),
-                expected="const, data, param or positive",
-                hint="the gradient of a constrained variable is another question than that of a free "
-                "one: derive without the attribute, then restrict",
+                expected="const, param, " + ", ".join(FACTS),
             )
         i += 1
         if t[i].text != ",":

@@ -11,7 +11,7 @@ from .program import FunctionKind
 from .sizes import layer_index
 from .tokens import Statement, Token
 
-__all__ = ["Declared", "Definition", "Lines", "Relation", "check_name", "defined_twice", "name_once"]
+__all__ = ["Declared", "Definition", "FunctionLine", "Lines", "Relation", "check_name", "defined_twice", "name_once"]
 
 
 @dataclass
@@ -21,6 +21,7 @@ class Declared:
     shape: Shape
     statement: Statement
     token: Token
+    facts: tuple[str, ...] = ()
 
 
 @dataclass
@@ -33,6 +34,17 @@ class Definition:
     at: int
     indices: tuple[str, ...] | None = None
     ranges: tuple[Range, ...] = ()  # of `for k = 1..L-1`
+
+
+@dataclass
+class FunctionLine:
+    """`phi(t) = …` from token `at`."""
+
+    name: str
+    statement: Statement
+    token: Token
+    params: tuple[str, ...]
+    at: int
 
 
 @dataclass
@@ -53,11 +65,13 @@ class Lines:
 
     declared: dict[str, Declared] = field(default_factory=dict)
     functions: dict[str, FunctionKind] = field(default_factory=dict)
+    own: dict[str, FunctionLine] = field(default_factory=dict)
     definitions: list[Definition] = field(default_factory=list)
     relations: list[Relation] = field(default_factory=list)
     given: tuple[Statement, Token, Token] | None = None
     wrt: list[tuple[Statement, Token]] = field(default_factory=list)
     constants: set[str] = field(default_factory=set)
+    said: list[tuple[Token, Token, Statement]] = field(default_factory=list)  # (fact, name) of `assume symmetric(A)`
     notes: list[str] = field(default_factory=list)
     dialect: str | None = None
     dims: set[str] = field(default_factory=set)

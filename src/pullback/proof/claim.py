@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -11,6 +11,7 @@ from ..algebra.canonical import equal
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.indexed import at, family_of
+from ..algebra.ops.defined import unfolded
 from ..algebra.ops.free import increment, is_name, is_var
 from ..algebra.ops.series import series_ranges, write_out
 from ..algebra.ops.structure import zeros
@@ -18,7 +19,7 @@ from ..errors import CheckFailed, UnsupportedError
 from ..step import Claim, Evidence, Step
 from .field import Modular, OutOfDomain, P
 from .jets import Point, sizes_for
-from .sizes import TRIALS, Rounds, Sizes, rounds
+from .sizes import TRIALS, Rounds, Sizes, alternatives, rounds
 from .standins import Standins, standins
 
 __all__ = ["Memo", "check", "degree", "modular_equal", "nowhere"]
@@ -56,18 +57,22 @@ def degree(exprs: Iterable[Expr], cells: int, known: dict[Expr, int] | None = No
     total = 0
     found: dict[Expr, int] = {} if known is None else known
     for root in exprs:
-        for e in postorder(root):
+        whole = unfolded(root)
+        for e in postorder(whole):
             if e in found:
                 continue
             below = sum(found[a] for a in e.args)
             if not e.args:
                 found[e] = 1
+            elif e.op.exactly is not None:  # a quotient of determinants
+                found[e] = min(2 * cells * max(below, 1), _MOST)
             elif e.op.linear is None and e.op.meaning(e) is None and e.op.define is None:
                 total += cells * below  # collisions with the arguments of the other entries
                 found[e] = 2  # the value, and the slope beside it
             else:
                 power = abs(int(e.op.meaning(e)[0].power)) if e.op.linear is None and e.op.define is None else 2
                 found[e] = min((power if e.op.linear is None else 1) * below, _MOST)
+        found[root] = found[whole]
         total = min(total + found[root], _MOST)
     return total
 
@@ -96,8 +101,8 @@ def _compared(sides: tuple[Expr, ...], memo: Memo, *, proved: bool) -> Rounds | 
     tested = Rounds([], True)
     for left, right in written_out(sides):
         planned = rounds([(left, "value"), (right, "value")], proved=proved, counts=memo.counts)
-        for k, sizes, prime in planned.points():
-            for attempt in range(_TRIES):
+        for k, first, prime in planned.points():
+            for sizes, attempt in _tries(first, (left, right)):
                 point = memo.point(k, attempt, sizes, prime)
                 try:
                     if point.value(left) != point.value(right):
@@ -108,6 +113,13 @@ def _compared(sides: tuple[Expr, ...], memo: Memo, *, proved: bool) -> Rounds | 
                 break
         tested = _so_far(tested, planned, left is sides[0])
     return tested
+
+
+def _tries(sizes: Sizes, exprs: Iterable[Expr]) -> Iterator[tuple[Sizes, int]]:
+    """Sizes and the number of a random point, until one is defined."""
+    for other in alternatives(sizes, exprs):
+        for attempt in range(_TRIES):
+            yield other, attempt
 
 
 def _so_far(tested: Rounds, planned: Rounds, generic: bool) -> Rounds:
@@ -262,8 +274,8 @@ def _differential(step: Step) -> list[Evidence]:
             else set(step.claim.where)
         )
         planned = rounds([(value, "tangent"), (claimed, "value")], [(q.var, value)], moving)
-        for k, sizes, prime in planned.points():
-            for attempt in range(_TRIES):
+        for k, first, prime in planned.points():
+            for sizes, attempt in _tries(first, (value, claimed)):
                 try:
                     if not _is_tangent(
                         Point(Modular(f"diff{k}", attempt, prime), sizes), q.var, value, claimed, moving
@@ -286,13 +298,16 @@ def _is_tangent(point: Point, name: Expr, value: Expr, claimed: Expr, moving: se
     """Whether the claimed differential is the tangent of the value at this point. Raises OutOfDomain."""
     for e in postorder(value):
         if is_name(e):
-            tangent = point.draw(e) if e in moving else None
+            tangent = point.push(e) if e in moving else None
             point.bind(e, point.draw(e), tangent)
             if tangent is not None:
                 point.bind(increment(e), tangent)
     tangent = point.tangent(value)
     point.bind(name, point.value(value))
-    return (tangent or [0] * point.count(value)) == point.value(claimed)
+    still = Point(point.field, point.sizes)  # the claim is a value: nothing moves in it
+    for e in [x for x in point.values if is_name(x)]:
+        still.bind(e, point.values[e])
+    return (tangent or [0] * point.count(value)) == still.value(claimed)
 
 
 def _linear(claimed: Expr) -> bool:
@@ -304,6 +319,9 @@ def _linear(claimed: Expr) -> bool:
             holds[e] = int(is_var(e, "d"))
         elif e is zeros(e.shape):
             holds[e] = 9
+        elif e.op.moves:
+            moved = [k for k, n in enumerate(below) if n not in (0, 9)]
+            holds[e] = sum(n for n in below if n != 9) if all(k in e.op.moves for k in moved) else -1
         elif -1 in below or (e.op.linear is None and any(k == 1 for k in below)):
             holds[e] = -1
         elif e.op.linear == "each":

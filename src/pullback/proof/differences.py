@@ -13,15 +13,16 @@ from math import inf, isfinite
 from typing import Any
 
 from ..algebra.expr import Expr, postorder
+from ..algebra.ops.defined import unfolded
 from ..algebra.ops.free import var
 from ..errors import CheckFailed
 from ..step import Evidence
 from .claim import nowhere
-from .field import Field, OutOfDomain, Real, TooLarge, dot
+from .field import Field, Modular, OutOfDomain, Real, TooLarge, dot
 from .jets import Point
 from .problem import Problem, claimed_change, start
 from .rounding import RUNS, ULP, Shaken
-from .sizes import sizes_of
+from .sizes import alternatives, sizes_of
 
 __all__ = ["confirm_by_differences", "functions_in", "slope_error"]
 
@@ -39,7 +40,7 @@ def confirm_by_differences(problem: Problem) -> list[Evidence]:
     said: list[str] = []
     data: dict[str, Any] = {}
     if len(problem.forward) <= _LIMIT:
-        error = _central(problem, sizes_of(problem.expressions(), 0))
+        error = _central(problem, _defined(problem, sizes_of(problem.expressions(), 0)))
         if error is not None:
             said.append(f"central difference of the program in float64 agrees to {error:.1e}")
             data["error"] = error
@@ -118,6 +119,21 @@ def _relative(at: Any, noise: float, claimed: float, size: float) -> tuple[float
 # ---- the program -------------------------------------------------------------------------------------------
 
 
+def _defined(problem: Problem, sizes: Mapping[str, int]) -> Mapping[str, int]:
+    """Sizes at which the exact test found a point: the first ones if there are none."""
+    for other in alternatives(dict(sizes), problem.expressions()):
+        for attempt in range(_TRIES):
+            point = Point(Modular("sizes", attempt), other)
+            try:
+                start(problem, point)
+                for v, value in problem.forward:
+                    point.bind(v, point.value(value))
+                return other
+            except OutOfDomain:
+                continue
+    return sizes
+
+
 def _central(problem: Problem, sizes: Mapping[str, int]) -> float | None:
     """The relative difference between Σ⟨∇x, dx⟩ and a central difference, None if no point tests it.
 
@@ -132,7 +148,7 @@ def _central(problem: Problem, sizes: Mapping[str, int]) -> float | None:
         try:
             start(problem, point, field.wander if attempt >= _TRIES else None)
             pushes = {
-                v: point.draw(v) for v in problem.probed if v is not problem.target
+                v: point.push(v) for v in problem.probed if v is not problem.target
             }  # a push of E hides all small ones
             begin = {v: point.values[v] for v in problem.inputs}
             seed = point.values[problem.seed] if problem.seed is not None else [1.0]
@@ -188,7 +204,7 @@ def _run(
 def functions_in(values: Iterable[Expr]) -> list[Expr]:
     """One scalar node for each known function of numbers in these expressions."""
     found: dict[tuple[Any, ...], Expr] = {}
-    for e in {e: None for value in values for e in postorder(value)}:
+    for e in {e: None for value in values for e in postorder(unfolded(value))}:
         if e.args and e.op.real is not None and e.op.define is None and e.op.meaning(e) is None:
             names = tuple(var(f"·{k}", ()) for k in range(len(e.args)))
             found.setdefault((e.op, e.attrs), type(e).make(e.op, names, e.attrs, ()))

@@ -7,11 +7,13 @@ for every smooth f (jets, theory.md §2.6, T5). Known functions are opaque there
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import lru_cache, partial
 from random import Random
 from typing import Any, Protocol
 
+from ..algebra.dense import Residue, analytic, flat, frechet
 from ..algebra.expr import Expr
 
 __all__ = ["Field", "Modular", "OutOfDomain", "P", "Q", "Real", "TooLarge"]
@@ -19,6 +21,9 @@ __all__ = ["Field", "Modular", "OutOfDomain", "P", "Q", "Real", "TooLarge"]
 P = 2**61 - 1
 Q = 0xEF524E98498A9207DABD23E06DC22E7EF1C79563  # a second prime, drawn at random once: no equation was made for it
 _KINK, _HUGE = 1e-2, 1e4
+_TERMS = 12  # of the power series of a matrix function
+_EXACT = (Fraction(0), Fraction(1, 2), Fraction(1))
+_PLAIN = 1000  # numerators and denominators up to which a residue is read as the fraction that it is
 
 
 class OutOfDomain(Exception):
@@ -42,6 +47,10 @@ class Field(Protocol):
     def remember(self, args: tuple[tuple[Any, ...], ...]) -> Any: ...
     def entry(self, name: str, at: tuple[int, ...], hits: tuple[tuple[int, int], ...], args: Any) -> Any: ...
     def draw(self) -> Any: ...
+    def element(self, x: Any) -> Any: ...
+    def plain(self, x: Any) -> Any: ...
+    def array(self, e: Expr, args: Sequence[Any], count: int) -> list[Any]: ...
+    def algorithm(self, e: Expr) -> Callable[..., Any] | None: ...
 
 
 class Modular:
@@ -49,20 +58,48 @@ class Modular:
 
     Points differ in two ways that a domain may demand: odd attempts lie where every relu is open, and after STRICT
     attempts the root of a number that is no square is an opaque value instead of a reason to draw again.
+
+    Residues have no sign. Each pair t, −t is given one, at random, so that step(−t) = 1 − step(t). With `ties` some pairs
+    have none for functions that jump: what holds then holds where t = 0 too, since the others are continuous there.
     """
 
     mod: int | None
     STRICT = 24
 
-    def __init__(self, seed: str, attempt: int = 0, prime: int = P) -> None:
+    def __init__(self, seed: str, attempt: int = 0, prime: int = P, ties: bool = False) -> None:
         self.mod = self.prime = prime  # 3 modulo 4
         self.random = Random(f"{seed}.{attempt}")
         self.open = attempt % 2 == 1
         self.strict = attempt < self.STRICT
+        self.ties = ties
         self.table: dict[tuple[Any, ...], int] = {}
 
     def draw(self) -> int:
         return self.random.randrange(1, self.prime)
+
+    def element(self, x: int) -> Residue:
+        """A number as algorithms calculate with it."""
+        return Residue(x % self.prime, self.prime)
+
+    def plain(self, x: Any) -> int:
+        found: int = x.value if isinstance(x, Residue) else x
+        return found % self.prime
+
+    def algorithm(self, e: Expr) -> Callable[..., Any] | None:
+        """What can be run on dual numbers; a matrix function is a power series with random coefficients."""
+        if not e.op.series:
+            return None if e.op.exactly is None else partial(e.op.exactly, **e.op.attributes(e))
+        coefficients = [self.element(self.opaque("series", e.op.series, k)) for k in range(_TERMS)]
+
+        def run(X: Any, *directions: Any) -> Any:
+            return frechet(partial(analytic, coefficients), X, *directions)
+
+        return run
+
+    def array(self, e: Expr, args: Sequence[Any], count: int) -> list[int]:
+        """The entries of a tensor function without exact arithmetic: random values, the same for the same arguments."""
+        key = self.opaque("arguments", e.op.name, e.attrs, repr([_bare(a) for a in args]))
+        return [self.opaque("array", key, k) for k in range(count)]
 
     def opaque(self, *key: Any) -> int:
         """The one random value of this key."""
@@ -83,14 +120,31 @@ class Modular:
 
     def function(self, e: Expr, args: tuple[int, ...]) -> int:
         if e.op.exact is not None:
-            coin = 1 if self.open else self.opaque("coin", *args) & 1
-            return int(e.op.exact(coin, *args)) % self.prime
+            tie = self.ties and e.op.jumps and self.tie(args[0])
+            return 0 if tie else int(e.op.exact(self.side(args[0]), *args)) % self.prime
         if e.op.root and self.strict and not e.shape:
             found = pow(args[0], (self.prime + 1) // 4, self.prime)
             if found * found % self.prime != args[0] % self.prime:
                 raise OutOfDomain
             return found
-        return self.opaque(e.op.name, e.attrs, args)
+        at_zero = None if any(x % self.prime for x in args) else _at_zero(e.op, e.attrs, len(args))
+        return self.opaque(e.op.name, e.attrs, args) if at_zero is None else self.number(at_zero)
+
+    def side(self, t: int) -> int:
+        """1 where t counts as positive, else 0: as it is for a small fraction, at random otherwise."""
+        t %= self.prime
+        told = _sign(t, self.prime)
+        if told is not None:
+            return int(told > 0)
+        first = min(t, self.prime - t)
+        if self.open:  # the side that was asked for first is the open one
+            return int(self.table.setdefault(("open", first), t) == t)
+        return self.opaque("coin", first) & 1 ^ int(t != first)
+
+    def tie(self, t: int) -> bool:
+        """Whether t counts as 0, at random."""
+        t %= self.prime
+        return _sign(t, self.prime) is None and bool(self.opaque("tie", min(t, self.prime - t)) & 1)
 
     def free(self, name: str, orders: tuple[int, ...], args: tuple[int, ...]) -> int:
         return self.opaque("free", name, orders, args)
@@ -103,6 +157,11 @@ class Modular:
         return self.opaque("entry", name, at, tuple(sorted(hits)), args)
 
 
+def _bare(a: Any) -> Any:
+    """Nested lists of residues as nested lists of integers."""
+    return [_bare(x) for x in a] if isinstance(a, list) else a.value
+
+
 class Real:
     """Floats; an unknown f is a sine of its own frequency and phase, whose derivatives are known in closed form."""
 
@@ -113,6 +172,19 @@ class Real:
         self.positive = positive
         self.centre = 0.0  # 0: entries of size about 1, else entries near this number
         self.table: dict[tuple[Any, ...], float] = {}
+
+    def element(self, x: float) -> float:
+        return x
+
+    def plain(self, x: Any) -> float:
+        return float(x)
+
+    def algorithm(self, e: Expr) -> Callable[..., Any] | None:
+        return None if e.op.exactly is None else partial(e.op.exactly, **e.op.attributes(e))
+
+    def array(self, e: Expr, args: Sequence[Any], count: int) -> list[float]:
+        assert e.op.floats is not None
+        return flat(e.op.floats(*args, **e.op.attributes(e)), e.order)
 
     def draw(self) -> float:
         if self.centre:
@@ -187,6 +259,31 @@ class Real:
         if abs(phase) > _HUGE:
             raise TooLarge
         return scale * math.sin(phase + math.pi / 2 * len(hits))
+
+
+def _sign(t: int, p: int) -> int | None:
+    """The sign of the fraction with small numerator and denominator that t is modulo p, None if it is no such fraction.
+
+    A random residue is one with a chance of about 10⁻¹²."""
+    above, below, top, bottom = p, t, 0, 1  # below ≡ bottom · t
+    while below > _PLAIN:
+        q = above // below
+        above, below, top, bottom = below, above - q * below, bottom, top - q * bottom
+    if abs(bottom) > _PLAIN:
+        return None
+    return (below > 0) if bottom > 0 else -(below > 0)
+
+
+@lru_cache(maxsize=256)
+def _at_zero(op: Any, attrs: tuple[Any, ...], count: int) -> Fraction | None:
+    """The value at 0 where that is 0, ½ or 1: exp(0) = 1. Floats show no other value to be exact."""
+    if op.real is None:
+        return None
+    try:
+        value = Fraction(op.real(*[0.0] * count, **dict(zip(op.attr_names, attrs, strict=True))))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return None
+    return value if value in _EXACT else None
 
 
 def dot(a: Sequence[Any], b: Sequence[Any], mod: int | None) -> Any:

@@ -17,7 +17,7 @@ from .differences import confirm_by_differences
 from .field import Modular, OutOfDomain, dot
 from .jets import Point
 from .problem import Problem, claimed_change, start
-from .sizes import Rounds
+from .sizes import Rounds, alternatives
 from .standins import standins
 
 __all__ = ["Problem", "confirm", "survives"]
@@ -64,17 +64,18 @@ def survives(problem: Problem, sizes: Mapping[str, int] | None = None) -> bool:
 def _attempt(problem: Problem, sizes: Mapping[str, int], seed: str, prime: int) -> bool:
     if any(value.shape != v.shape for v, value in problem.backward):
         return False  # a gradient has the axes of its name, whatever its entries are
-    for attempt in range(_TRIES):
-        try:
-            return _exact(problem, Point(Modular(seed, attempt, prime), sizes))
-        except OutOfDomain:
-            continue
+    for other in alternatives(dict(sizes), problem.expressions()):
+        for attempt in range(_TRIES):
+            try:
+                return _exact(problem, Point(Modular(seed, attempt, prime), other))
+            except OutOfDomain:
+                continue
     raise nowhere()
 
 
 def _exact(problem: Problem, point: Point) -> bool:
     start(problem, point)
-    pushes = {v: point.draw(v) for v in problem.probed}
+    pushes = {v: point.push(v) for v in problem.probed}
     _forward(problem, point, pushes)
     mod = point.field.mod
     seed = point.values[problem.seed] if problem.seed is not None else [1]

@@ -13,10 +13,13 @@ from itertools import combinations, product
 from math import prod
 from typing import Any
 
+from ..algebra.dense import Dual, Singular, flat, nested
 from ..algebra.expr import Expr
 from ..algebra.op import Meaning
-from ..algebra.ops.free import increment, is_free_function, is_free_map, is_name, var
-from .field import Field
+from ..algebra.ops.free import facts_of, increment, is_free_function, is_free_map, is_name, var
+from ..errors import UnsupportedError
+from .field import Field, OutOfDomain, TooLarge
+from .samples import as_declared, having
 
 __all__ = ["Point", "pairwise", "sizes_for"]
 
@@ -96,7 +99,13 @@ class Point:
         return n
 
     def draw(self, e: Expr) -> Array:
-        return [self.field.draw() for _ in range(self.count(e))]
+        """Random entries for a name, as it is declared."""
+        found = [self.field.draw() for _ in range(self.count(e))]
+        return as_declared(e, found, self.extent(e), self.field) if facts_of(e) else found
+
+    def push(self, v: Expr) -> Array:
+        """A random increment of a name."""
+        return self.draw(increment(v))
 
     def bind(self, name: Expr, value: Array, tangent: Array | None = None) -> None:
         self.values[name], self.tangents[name] = value, tangent
@@ -141,6 +150,8 @@ class Point:
             self._sum(e, meanings)
         elif not e.args:
             self.bind(e, [self.field.constant(e)])
+        elif e.op.exactly is not None or e.op.floats is not None or e.op.series:
+            self._algorithm(e)
         elif is_free_map(e):
             self._free_map(e)
         elif is_free_function(e):
@@ -213,10 +224,49 @@ class Point:
         mod = self.field.mod
         return [x * y % mod for x, y in zip(a, b, strict=True)] if mod else [x * y for x, y in zip(a, b, strict=True)]
 
+    def _algorithm(self, e: Expr) -> None:
+        """An op with an algorithm on numbers: its tangent by the same algorithm on dual numbers where that is exact."""
+        algorithm = self.field.algorithm(e)
+        exact = algorithm is not None
+        moving = exact and any(self.tangents[a] is not None for a in e.args)
+        args = []
+        for a in e.args:
+            entries = [self.field.element(x) for x in self.values[a]]
+            if moving:
+                slopes = self.tangents[a] or [0] * len(entries)
+                entries = [Dual(x, self.field.element(t)) for x, t in zip(entries, slopes, strict=True)]
+            args.append(nested(entries, self.extent(a)))
+        try:
+            if exact:
+                found = flat(algorithm(*args), e.order)  # type: ignore[misc]
+            else:
+                found = self.field.array(e, args, self.count(e))
+        except (Singular, ValueError, ZeroDivisionError) as why:
+            raise OutOfDomain from why
+        except OverflowError as why:
+            raise TooLarge from why
+        plain = self.field.plain
+        if moving:
+            self.bind(e, [plain(x.value) for x in found], [plain(x.slope) for x in found])
+        else:
+            found = [plain(x) for x in found]
+            self.bind(e, found if exact else having(e.op.gives, found, self.extent(e), self.field))
+            if not exact:
+                try:
+                    self.tangents[e] = self._by_differential(e, self.values[e])
+                except UnsupportedError as why:
+                    self.tangents[e] = _Unknown(why)
+
     def _known(self, e: Expr) -> None:
         """A known entrywise function: its value opaque, its slope by its differential equation."""
         args = [self.values[a] for a in e.args]
-        value = [self.field.function(e, at) for at in zip(*args, strict=True)]
+        wide = [x if a.order == e.order else x * self.count(e) for a, x in zip(e.args, args, strict=True)]
+        value = [self.field.function(e, at) for at in zip(*wide, strict=True)]
+        self.bind(e, value, self._by_differential(e, value))
+
+    def _by_differential(self, e: Expr, value: Array) -> Array | None:
+        """The tangent of a function by its declared differential, `value` being its value."""
+        args = [self.values[a] for a in e.args]
         moved: Array | None = None
         if any(self.tangents[a] is not None for a in e.args):
             names = [var(f"·{k}", a.shape, "jet") for k, a in enumerate(e.args)]
@@ -232,7 +282,7 @@ class Point:
                 inner.bind(increment(names[k]), t)
                 [body] = e.op.differentiate(here, [increment(n) if n is names[k] else None for n in names])
                 moved = self._plus(moved, inner.value(body))
-        self.bind(e, value, moved)
+        return moved
 
     def _free_map(self, e: Expr) -> None:
         name, orders = e.attrs
@@ -266,6 +316,20 @@ class Point:
         if moved is not None and self.field.mod:
             moved = [x % self.field.mod for x in moved]
         self.bind(e, value, moved)
+
+
+class _Unknown(list[Any]):
+    """The tangent of what cannot be differentiated: whoever asks for it is told so."""
+
+    def __init__(self, why: UnsupportedError) -> None:
+        super().__init__()
+        self.why = why
+
+    def __iter__(self) -> Any:
+        raise self.why
+
+    def __len__(self) -> int:
+        raise self.why
 
 
 def _pending(root: Expr, done: Mapping[Expr, Array]) -> list[Expr]:

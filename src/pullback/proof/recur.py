@@ -112,7 +112,7 @@ def _names(*groups: Sequence[Expr]) -> Iterator[Expr]:
 
 def _value_of(g: Expr) -> Expr:
     """The name whose gradient is called `g`."""
-    return type(g).make(g.op, (), (g.attrs[0], "value", g.attrs[2]), g.shape)
+    return type(g).make(g.op, (), (g.attrs[0], "value", g.attrs[2], ()), g.shape)
 
 
 def _declared(x: Expr, members: set[str]) -> bool:
@@ -213,7 +213,7 @@ def _run(problem: Problem, point: Point) -> tuple[Point, int]:
         point.bind(problem.seed, point.draw(problem.seed))
     for v in problem.inputs:
         if v is not problem.seed:
-            point.bind(v, point.draw(v), point.draw(v) if v in asked else None)
+            point.bind(v, point.draw(v), point.push(v) if v in asked else None)
     for v, value in (*problem.forward, *problem.helpers):
         point.bind(v, point.value(value), point.tangent(value))
     for v in [x for x in point.values if is_var(x)]:

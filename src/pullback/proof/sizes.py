@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import islice, permutations, product
 from math import prod
+from random import Random
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, dims_in, postorder
 from ..algebra.network import expanded
 from ..algebra.op import Meaning
+from ..algebra.ops.defined import unfolded
 from ..errors import UnsupportedError
 from .field import P, Q
 from .heights import divides_prime, tall
@@ -29,6 +31,7 @@ __all__ = [
     "Definitions",
     "Rounds",
     "Sizes",
+    "alternatives",
     "bound",
     "cost",
     "grown",
@@ -48,6 +51,7 @@ _CUTS = (4, 6, 8, 10, 12)  # where sizes are cut that would cost too much, the l
 _MOST = 12  # rounds
 _BUDGET = 100_000  # points of index sums that the rounds may walk, or as many again as the least test walks
 _KEPT = 10_000  # nodes whose bounds are kept
+_OTHERS = 8  # other sizes that are tried where a program is not defined
 _FARTHEST = 1000  # entries that an axis is short of before no test is tried
 
 
@@ -115,6 +119,19 @@ def grown(sizes: Mapping[str, int], exprs: Iterable[Expr], fixed: Collection[str
 
     Raises UnsupportedError U038."""
     return _grown(sizes, parts_of(postorder(*exprs)), fixed)
+
+
+def alternatives(sizes: Sizes, exprs: Iterable[Expr]) -> Iterator[Sizes]:
+    """These sizes, then others: the inverse of XᵀX is defined only where X has as many rows as columns."""
+    yield sizes
+    names, numbers = list(sizes), list(sizes.values())
+    orders = list(islice(permutations(numbers), 1, 1 + _OTHERS)) if len(names) < 5 else [
+        Random(k).sample(numbers, len(numbers)) for k in range(_OTHERS)]  # fmt: skip
+    parts = parts_of(postorder(*exprs))
+    for order in [sorted(numbers), sorted(numbers, reverse=True), *orders]:
+        found = _grown(dict(zip(names, order, strict=True)), parts)
+        if found != sizes:
+            yield found
 
 
 def parts_of(nodes: Iterable[Expr]) -> list[tuple[Dim, Dim]]:
@@ -203,8 +220,11 @@ def rounds(
     names = set(moving)
     roots = [*besides, *names, *(x for pair in definitions for x in pair), *(e for e, _ in closing)]
     nodes = list(postorder(*roots))
+    solving = any(e.op.exactly is not None or e.op.floats is not None for e in nodes)
     found = _rounds(closing, definitions, names, roots, nodes, proved, {} if counts is None else counts, budget, wary)
-    prime = Q if divides_prime(nodes) else P
+    if solving:  # T3 is about sums of products: an equation between inverses may hold at these sizes only
+        found = replace(found, whole=False)
+    prime = Q if divides_prime(postorder(*map(unfolded, roots))) else P
     if proved:
         return replace(found, prime=prime)
     largest = max(found.sizes, key=lambda z: (sum(z.values()), *z.values()))

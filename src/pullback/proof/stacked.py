@@ -13,8 +13,10 @@ from math import prod
 
 from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import increment, is_name
+from ..algebra.ops.structure import ones
 from ..calculus.jacobian import Equality, Jacobians, Link
 from ..calculus.stacked import (
+    Commutation,
     Diag,
     Entries,
     Form,
@@ -69,6 +71,12 @@ def evaluate(f: Form, point: Point, known: Mapping[Named, Form]) -> Matrix:
     if isinstance(f, Diag):
         a = evaluate(f.of, point, known)
         return _made(a.rows, a.rows, [a.at(i, 0) if i == j else 0 for i in range(a.rows) for j in range(a.rows)])
+    if isinstance(f, Commutation):
+        r, c = f.rows.value(point.sizes), f.cols.value(point.sizes)
+        places = (
+            (j * r + i) == k for i in range(r) for j in range(c) for k in range(r * c)
+        )  # X_ij, and entry k of vec(X)
+        return _made(r * c, r * c, [int(x) for x in places])
     if isinstance(f, Scaled):
         [s] = point.value(f.by)
         a = evaluate(f.of, point, known)
@@ -133,6 +141,8 @@ def leaves_of(f: Form, known: Mapping[Named, Form]) -> list[Expr]:
         x = stack.pop()
         if isinstance(x, Leaf | Entries):
             found.append(x.expr)
+        elif isinstance(x, Commutation):
+            found.append(ones((x.rows, x.cols)))
         elif isinstance(x, Named):
             stack.append(known[x])
         elif isinstance(x, Turned | Diag):
@@ -177,7 +187,7 @@ def holds(e: Equality, known: Mapping[Named, Form], layout: str) -> dict[str, in
 def _maps(k: Link, right: Form, point: Point, known: Mapping[Named, Form], by_rows: bool) -> bool:
     """Whether the matrix takes the stacked increment of x to the stacked tangent of the equation."""
     v, x = k.equation.var, k.of
-    push = point.draw(x)
+    push = point.push(x)
     for e in postorder(k.equation.value):
         if is_name(e):
             point.bind(e, point.draw(e), push if e is x else None)

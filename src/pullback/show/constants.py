@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
@@ -10,13 +10,18 @@ from ..algebra.ops.structure import pad
 from ..calculus.derivation import Derivation
 from ..step import Said
 
-__all__ = ["constants"]
+__all__ = ["constants", "constants_in"]
 
 
 def constants(d: Derivation) -> Iterator[Said]:
     """One sentence for each; positions in their names are counted from 0, entries in the text from 1."""
     roots = [e for s in d.steps for e in (s.left, s.right) if isinstance(e, Expr)]
     roots += [e for b in d.backward for e in (b.value, b.closed)]
+    yield from constants_in(roots)
+
+
+def constants_in(roots: Iterable[Expr]) -> Iterator[Said]:
+    """The same for those that these expressions are made of."""
     nodes = dict.fromkeys(postorder(*roots))
     for e in nodes:
         if e.op.places is None:

@@ -11,7 +11,7 @@ from ..algebra.dims import Dim
 from ..algebra.expr import Expr
 from ..algebra.op import ATOM, NEG, POSTFIX, PRODUCT, SUM, TIMES, Meaning
 from ..algebra.ops.arithmetic import rational, size_of
-from ..algebra.ops.free import is_var
+from ..algebra.ops.free import is_name, is_var
 from ..calculus.roles import Entry, Letters, Product
 from .names import Taken, ascii_text, gradient_name, latex_name, marked
 from .notation import Printed, ascii, binding, latex, precedence, text
@@ -89,8 +89,8 @@ class _Walker:
         """The pieces of one node and how tightly they bind; nodes that only rename axes are passed by."""
         while True:
             e = part.node
-            if e.op.define is not None and e.args:
-                part = replace(part, node=e.op.define(e, *e.args))
+            if e.op.alias is not None and e.args:
+                part = replace(part, node=e.op.alias(e, *e.args))
                 continue
             if not e.args:
                 return [self.leaf(part)], self.binding(part)
@@ -138,7 +138,7 @@ class _Walker:
             return "1"
         if is_var(e, "partial"):
             return self.partial(part)
-        if is_var(e, e.attrs[1] if len(e.attrs) == 3 else ""):
+        if is_name(e):
             body = marked(e.attrs[0], e.attrs[1], self.target, self.taken)
             if self.target == "latex" and sub and re.search(r"_\{", body):
                 body = f"({body})"
@@ -193,7 +193,8 @@ class _Walker:
                 continue
             k = int(found[1]) if found[1].isdigit() else slots[found[1]]
             least = int(found[2]) if found[2] else e.op.fix
-            pieces.append(_Part(e.args[k], part.legs, least, part.used))
+            legs = part.legs if e.args[k].order else ()  # a number beside tensors is the same for every entry
+            pieces.append(_Part(e.args[k], legs, least, part.used))
         pieces.append(self.literal(source[at:]))
         return pieces
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ..algebra.expr import Expr, postorder
 from ..algebra.op import ATOM, NEG, POSTFIX, PRODUCT, SUM, TIMES
-from ..algebra.ops.free import is_var
+from ..algebra.ops.free import is_name, is_var
 from ..algebra.ops.structure import ones
 from ..step import Increment
 from .names import Taken, ascii_name, ascii_text, latex_name, marked
@@ -89,8 +89,8 @@ class _Printer:
         return re.sub(r"\^(−?\d+)$", lambda m: m[1].replace("−", "-").translate(_SUPERSCRIPT), found)
 
     def leaf(self, e: Expr) -> _Form:
-        if is_var(e, e.attrs[1] if len(e.attrs) == 3 else ""):
-            name, kind, _ = e.attrs
+        if is_name(e):
+            name, kind = e.attrs[:2]
             return _Form([marked(name, kind, self.target, self.taken)], binding(kind, self.target, self.taken))
         body = self.template(e)
         number = (body[:1] in _NUMERAL and body[:2] != "1_") or body.startswith(r"\tfrac")

@@ -8,9 +8,10 @@ from typing import Any, Protocol
 
 from ..algebra.expr import Expr
 from ..algebra.op import ATOM, POSTFIX, PRODUCT
+from ..algebra.ops.arithmetic import size_of
 from ..calculus.jacobian import Jacobians
 from ..calculus.roles import Letters
-from ..calculus.stacked import Diag, Form, Kron, Leaf, Named, Product, Scaled, Sum, Turned
+from ..calculus.stacked import Commutation, Diag, Form, Kron, Leaf, Named, Product, Scaled, Sum, Turned
 from ..step import Step
 from .indices import indexed
 from .names import ascii_text, latex_name
@@ -62,6 +63,9 @@ class _Writer:
             return _Made(_join(parts, " ⊗ ", " (x) ", r" \otimes "), 1)
         if isinstance(f, Diag):
             return _Made(_call("diag", self.made(f.of).printed), ATOM)
+        if isinstance(f, Commutation):
+            m, n = (show(size_of(d), self.taken) for d in (f.rows, f.cols))
+            return _Made(_call("commut", _join([m, n], ", ", ", ", ", ")), ATOM)
         if isinstance(f, Scaled):
             s = show(f.by, self.taken, POSTFIX)
             return _Made(_join([s, _bracketed(self.made(f.of), PRODUCT)], " ", " ", r"\, "), PRODUCT)

@@ -12,6 +12,7 @@ from ..algebra.indexed import letters_of
 from ..algebra.network import Factor, Term
 from ..algebra.ops.free import gradient, increment, is_var
 from ..algebra.ops.structure import slice_of, take
+from ..calculus.lemma import differentiate
 from ..calculus.core import Equation
 from ..calculus.derivation import Derivation
 from ..calculus.eliminated import value_at
@@ -271,7 +272,10 @@ def _slope(atom: Expr, v: Expr, q: Equation) -> Expr | None:
     if atom.args.count(v) != 1 or atom.op.linear:
         return None
     increments = [increment(v) if a is v else None for a in atom.args]
-    [term] = atom.op.differentiate(atom, increments)
+    terms = differentiate(atom, increments)
+    if len(terms) != 1:
+        return None
+    [term] = terms
     minus = term.op.linear == "joint" and len(term.args) == 1  # −(slope · dv)
     inner = term.args[0] if minus else term
     if inner.op.linear != "each" or len(inner.args) != 2 or inner.args[1] is not increment(v):

@@ -1,6 +1,51 @@
 """The ops, grouped by field; importing this package declares them all."""
 
 from ..op import REGISTRY
-from . import arithmetic, entrywise, free, matrix, reduction, series, structure
+from . import (
+    activations,
+    arithmetic,
+    convolution,
+    defined,
+    entrywise,
+    free,
+    learning,
+    linalg,
+    maps,
+    matrix,
+    moments,
+    order,
+    piecewise,
+    reduction,
+    reshaping,
+    selection,
+    series,
+    special,
+    structure,
+    triangles,
+    trigonometric,
+)
 
-__all__ = ["REGISTRY", "arithmetic", "entrywise", "free", "matrix", "reduction", "series", "structure"]
+__all__ = [
+    "REGISTRY",
+    "activations",
+    "arithmetic",
+    "convolution",
+    "defined",
+    "entrywise",
+    "free",
+    "learning",
+    "linalg",
+    "maps",
+    "matrix",
+    "moments",
+    "order",
+    "piecewise",
+    "reduction",
+    "reshaping",
+    "selection",
+    "series",
+    "special",
+    "structure",
+    "triangles",
+    "trigonometric",
+]

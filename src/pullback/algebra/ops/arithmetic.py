@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from ...errors import UnsupportedError
 from ..dims import Dim, Shape
 from ..expr import OPERATORS, Expr
 from ..indexed import letters_of
@@ -29,7 +28,7 @@ def number(value: Fraction) -> str:
     if value.denominator == 1:
         return str(value.numerator)
     decimal = repr(float(value)) if abs(value.numerator) < 10**9 * value.denominator else "e"
-    exact = "e" not in decimal and Fraction(decimal) == value and len(decimal) <= 8
+    exact = "e" not in decimal and Fraction(decimal) == value and len(decimal) <= max(8, len(f"{value.numerator}/{value.denominator}"))
     return decimal if exact else f"({value.numerator}/{value.denominator})"
 
 
@@ -206,6 +205,8 @@ def power(Y: Expr, X: Expr, dX: Expr, *, exponent: Fraction) -> Expr:
     """
     if exponent == 1:
         return dX
+    if exponent == Fraction(-1, 2):  # from y² t = 1 follows 2 y t dy + y² dt = 0
+        return (const(value=exponent) * power(Y, exponent=Fraction(3))) * dX
     if exponent.denominator != 1:  # through the forward value, since roots have no exact field arithmetic
         return (const(value=exponent) * (Y / X)) * dX
     lower = X if exponent == 2 else power(X, exponent=exponent - 1)
@@ -258,10 +259,7 @@ def _fill(scalar: Expr, shape: Shape) -> Expr:
 
 
 def _raised(X: Expr, exponent: Any) -> Expr:
-    if isinstance(exponent, Expr):
-        raise UnsupportedError("U001", "an exponent must be a number", expected="an integer, a float or a Fraction",
-                               hint="write a ** b with a variable exponent as exp(b * log(a))")  # fmt: skip
-    return power(X, exponent=exact(exponent))
+    return OPERATORS["^"](X, exponent) if isinstance(exponent, Expr) else power(X, exponent=exact(exponent))
 
 
 def rational(value: Any) -> Expr:
@@ -299,6 +297,13 @@ def added(parts: Sequence[Expr]) -> Expr:
 def negated(e: Expr) -> Expr | None:
     """X where `e` is −X."""
     return e.args[0] if e.op is neg else None
+
+
+def unsigned(e: Expr) -> tuple[Expr, ...]:
+    """What −e has too, in some order: X for X and −X, X and Y for X − Y and Y − X."""
+    while e.op is neg:
+        e = e.args[0]
+    return e.args if e.op is sub else (e,)
 
 
 # ---- numbers in front --------------------------------------------------------------------------------------

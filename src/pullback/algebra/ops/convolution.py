@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 from ...errors import ShapeError
@@ -12,10 +14,10 @@ from .arithmetic import LETTERS, power, same, size_of
 from .maps import flat, integer, window, window_end
 from .reduction import sum_over
 from .reshaping import axis_in, reshape
-from .selection import hardmax, max_over
-from .structure import einsum
+from .selection import TIES, hardmax, max_over
+from .structure import einsum, ones
 
-__all__ = ["avgpool", "conv", "fold", "maxpool", "outputs", "unfold"]
+__all__ = ["conv1d", "conv2d", "fold", "outputs", "unfold"]
 
 _ONE, _ZERO = Dim.number(1), Dim({})
 _Ints = tuple[int, ...]
@@ -260,19 +262,24 @@ def _each(values: Any) -> str:
     return str(values[0]) if _plain(values, values[0]) else "(" + ", ".join(map(str, values)) + ")"
 
 
-def _all_said(e: Expr, wholes: Shape, widths: Shape, stride: _Ints, padding: Shape, dilation: _Ints, count: Shape) -> str:
-    parts = [("stride", stride, 1), ("padding", padding, _ZERO), ("dilation", dilation, 1)]
-    said = "".join(f", {name}={_each(values)}" for name, values, plain in parts if not _plain(values, plain))
+def _written(options: Sequence[tuple[str, Sequence[Any], Sequence[Any]]]) -> str:
+    """Options that are not what is taken if they are left out: (name, values, those values)."""
+    return "".join(f", {name}={_each(values)}" for name, values, plain in options if tuple(values) != tuple(plain))
+
+
+def _out(e: Expr, wholes: Shape, widths: Shape, stride: _Ints, padding: Shape, dilation: _Ints, count: Shape) -> list[Any]:
+    """The number of windows, where it cannot be told from the sizes."""
     told = all(outputs(*how) is not None for how in zip(wholes, widths, stride, padding, dilation, strict=True))
-    return said if told else f"{said}, out={'(' * (len(count) > 1)}{', '.join(map(str, count))}{')' * (len(count) > 1)}"
+    return [] if told else [("out", count, ())]
 
 
 def _conv_text(name: str) -> Any:
     def write(e: Expr) -> str:
         stride, padding, dilation, groups, count = e.attrs
+        n = len(stride)
         x, w = e.args
-        said = _all_said(e, x.shape[-len(stride) :], w.shape[2:], stride, padding, dilation, count)
-        return f"{name}($x:0, $w:0{said}{'' if groups == _ONE else f', groups={groups}'})"
+        said = [("stride", stride, (1,) * n), ("padding", padding, (_ZERO,) * n), ("dilation", dilation, (1,) * n), ("groups", [groups], [_ONE])]
+        return f"{name}($x:0, $w:0{_written([*said, *_out(e, x.shape[-n:], w.shape[2:], stride, padding, dilation, count)])})"
 
     return write
 
@@ -324,19 +331,19 @@ def conv2d(G: Expr, x: Expr, w: Expr, **data: Any) -> tuple[Expr, Expr]:
 # ---- pooling ---------------------------------------------------------------------------------------------
 
 
-def _pool_windows(e: Expr, data: dict[str, Any]) -> list[tuple[Dim, Dim, Dim, int, Dim, int]]:
-    wholes = e.shape[-len(data["stride"]) :] if len(e.shape) >= len(data["stride"]) else ()
-    return list(zip(wholes, data["count"], data["width"], data["stride"], data["padding"], data["dilation"], strict=True))
+def _pool_data(e: Expr, names: tuple[str, ...]) -> dict[str, Any]:
+    n = len(e.attrs[1])
+    return {"padding": (_ZERO,) * n, "dilation": (1,) * n, **dict(zip(names, e.attrs, strict=True))}
 
 
 def _pooled(names: tuple[str, ...]) -> Any:
     def infer(attrs: Any, shape: Shape) -> Shape:
-        data = {"padding": (_ZERO,) * len(attrs[1]), "dilation": (1,) * len(attrs[1]), **dict(zip(names, attrs, strict=True))}
-        n = len(data["stride"])
+        n = len(attrs[1])
+        data = {"padding": (_ZERO,) * n, "dilation": (1,) * n, **dict(zip(names, attrs, strict=True))}
         if len(shape) < n:
             raise ShapeError("S003", f"{n} axes to pool over in a tensor of shape {show_shape(shape)}", expected=f"{n} axes or more")
-        for s, t, k, a, p, d in zip(shape[-n:], *(data[x] for x in ("count", "width", "stride", "padding", "dilation")), strict=True):
-            _checked(s, t, k, a, p, d)
+        for how in zip(shape[-n:], *(data[x] for x in ("count", "width", "stride", "padding", "dilation")), strict=True):
+            _checked(*how)
         return (*shape[:-n], *data["count"])
 
     return infer
@@ -346,20 +353,119 @@ _AVERAGE = ("width", "stride", "padding", "count")
 _LARGEST = ("width", "stride", "dilation", "count")
 
 
-def _pool_text(name: str, names: tuple[str, ...]) -> Any:
+def _pool(name: str, names: tuple[str, ...], n: int) -> dict[str, Any]:
     def write(e: Expr) -> str:
         data = _pool_data(e, names)
-        n = len(data["stride"])
-        X = e.args[0]
-        own = tuple(integer(k) if k.constant is not None else None for k in data["width"]) == data["stride"]
-        said = "" if own else f", stride={_each(data['stride'])}"
-        rest = _all_said(e, X.shape[-n:], data["width"], data["stride"], data["padding"], data["dilation"], data["count"])
-        rest = ", " + ", ".join(p for p in rest.split(", ") if p and not p.startswith("stride")) if "stride" in rest and n == 1 else rest
-        return f"{name}($X:0, size={_each(data['width'])}{said}{rest})"
+        own = [k.constant for k in data["width"]]
+        said = [("size", data["width"], ()), ("stride", data["stride"], own), ("padding", data["padding"], (_ZERO,) * n),
+                ("dilation", data["dilation"], (1,) * n)]  # fmt: skip
+        out = _out(e, e.args[0].shape[-n:], *(data[x] for x in ("width", "stride", "padding", "dilation", "count")))
+        return f"($X:0{_written([*said, *out])})"
 
-    return write
+    def needs(e: Expr) -> str:
+        data = _pool_data(e, names)
+        hows = zip(e.args[0].shape[-n:], *(data[x] for x in ("count", "width", "stride", "padding", "dilation")), strict=True)
+        return " and ".join(dict.fromkeys(room for how in hows if (room := _room(*how))))
+
+    own = {k: v for k, v in _spatial(n).items() if k in names}
+    defaults = {k: v for k, v in _spatial_defaults(n).items() if k in names and k != "stride"}
+    return {"attrs": names, "name": f"{name}{n}d", "calls": (f"{name}{n}d",), "shape": _pooled(names), "needs": needs,
+            "options": {**own, "width": ("size", f"sizes:{n}")}, "defaults": defaults, "ordered": True,
+            "text": lambda e: f"{name}{n}d{write(e)}", "latex": lambda e: rf"\operatorname{{{name}{n}d}}{write(e)}"}  # fmt: skip
 
 
-def _pool_data(e: Expr, names: tuple[str, ...]) -> dict[str, Any]:
-    n = len(e.attrs[1])
-    return {"padding": (_ZERO,) * n, "dilation": (1,) * n, **dict(zip(names, e.attrs, strict=True))}
+def _avgpool_means(e: Expr) -> Meaning:
+    [x] = e.args
+    width, stride, padding, count = e.attrs
+    n = len(width)
+    out, inside, whole = _conv_letters(n)
+    lead = LETTERS[: x.order - n]
+    places = ",".join(a + b + c for a, b, c in zip(out, inside, whole, strict=True))
+    extra = tuple(window(whole=s, count=t, width=k, stride=a, dilation=1, padding=p)
+                  for s, t, k, a, p in zip(x.shape[-n:], count, width, stride, padding, strict=True))  # fmt: skip
+    return Meaning(f"{lead}{whole},{places}->{lead}{out}", [0], extra=extra, over=width)
+
+
+def _avgpool_adjoint(G: Expr, X: Expr, *, width: Shape, stride: _Ints, padding: Shape, count: Shape) -> Expr:
+    n = len(width)
+    scaled = G
+    for k in width:
+        scaled = power(size_of(k), exponent=Fraction(-1)) * scaled
+    letters, new = LETTERS[: G.order], LETTERS[G.order : G.order + n]
+    return _fold_all(einsum(f"{letters},{new}->{letters}{new}", scaled, ones(width)), X.shape[-n:], stride, padding, (1,) * n)
+
+
+def _avgpool_array(np: Any, X: Any, width: _Ints, stride: _Ints, padding: _Ints, count: _Ints) -> Any:
+    n = len(width)
+    for k in range(n):
+        X = np.mean(_unfold_array(np, X, X.ndim - n + k, width[k], stride[k], padding[k], 1, count[k]), axis=-1)
+    return X
+
+
+def _avgpool(n: int) -> Any:
+    return linear_op("X[*s] -> [*t]", linear="joint", means=_avgpool_means, array=_avgpool_array, **_pool("avgpool", _AVERAGE, n))
+
+
+@_avgpool(1)
+def avgpool1d(G: Expr, X: Expr, **data: Any) -> Expr:
+    """The mean of every window of the last axis; zeros of the padding count as entries, as in PyTorch.
+
+    X M-POOL: ⟨$G, avgpool($dX)⟩ = ⟨fold($G / size, repeated in every window), $dX⟩ | Σ_t G_t (1/size) Σ_k d_(t, k) = Σ_(t, k) (G_t / size) d_(t, k)
+    """
+    return _avgpool_adjoint(G, X, **data)
+
+
+@_avgpool(2)
+def avgpool2d(G: Expr, X: Expr, **data: Any) -> Expr:
+    """The mean of every window of the last two axes; zeros of the padding count as entries, as in PyTorch.
+
+    X M-POOL: ⟨$G, avgpool($dX)⟩ = ⟨fold($G / size, repeated in every window), $dX⟩ | every entry of a window has the factor 1/size
+    """
+    return _avgpool_adjoint(G, X, **data)
+
+
+def _pool_windows(X: Expr, width: Shape, stride: _Ints, dilation: _Ints, count: Shape) -> tuple[Expr, _Ints]:
+    """The windows, and the axes of their entries."""
+    n = len(width)
+    found = _unfold_all(X, width, stride, (_ZERO,) * n, dilation, count)
+    return found, tuple(range(found.order - n, found.order))
+
+
+def _largest(X: Expr, *data: Any) -> Expr:
+    windows, axes = _pool_windows(X, *data)
+    return max_over(windows, axes=axes)
+
+
+def _largest_moved(X: Expr, dX: Expr, *data: Any) -> Expr:
+    (windows, axes), (moved, _) = _pool_windows(X, *data), _pool_windows(dX, *data)
+    return sum_over(hardmax(windows, axes=axes) * moved, axes=axes)
+
+
+def _maxpool_array(np: Any, X: Any, width: _Ints, stride: _Ints, dilation: _Ints, count: _Ints) -> Any:
+    n = len(width)
+    for k in range(n):
+        X = np.max(_unfold_array(np, X, X.ndim - n + k, width[k], stride[k], 0, dilation[k], count[k]), axis=-1)
+    return X
+
+
+def _maxpool(n: int) -> Any:
+    return op("X[*s] -> [*t]", define=lambda e, X: _largest(X, *e.attrs), array=_maxpool_array, kink=TIES.format("maxpool", "max"),
+              **_pool("maxpool", _LARGEST, n))  # fmt: skip
+
+
+@_maxpool(1)
+def maxpool1d(Y: Expr, X: Expr, dX: Expr, **data: Any) -> Expr:
+    """The largest entry of every window of the last axis: its slope is 1 at that entry of the window, the first if there are several.
+
+    X D-MAX: near $X the largest entry of a window is one and the same entry of it
+    """
+    return _largest_moved(X, dX, *data.values())
+
+
+@_maxpool(2)
+def maxpool2d(Y: Expr, X: Expr, dX: Expr, **data: Any) -> Expr:
+    """The largest entry of every window of the last two axes: its slope is 1 at that entry, the first if there are several.
+
+    X D-MAX: near $X the largest entry of a window is one and the same entry of it
+    """
+    return _largest_moved(X, dX, *data.values())

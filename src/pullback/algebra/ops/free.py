@@ -13,13 +13,29 @@ from .structure import einsum
 _PRIMES = ("", "′", "″", "‴")
 
 
-@leaf_op(name="var", attrs=("name", "kind", "dims"), shape=lambda attrs: attrs[2])
+RESTRICTED = "restricted"  # a mark among the facts: the name ranges over the tensors that have them, and no others
+_LINEAR = ("symmetric", "skew", "lower", "upper", "diagonal")  # facts that differences of such tensors have too
+
+
+@leaf_op(name="var", attrs=("name", "kind", "dims", "facts"), shape=lambda attrs: attrs[2])
 def _var() -> None:
-    """A named tensor. `kind` is "value", "d" (its increment) or "grad" (its cotangent)."""
+    """A named tensor. `kind` is "value", "d" (its increment) or "grad" (its cotangent); `facts` is what is known of it."""
 
 
-def var(name: str, shape: Shape, kind: str = "value") -> Expr:
-    return _var(name=name, kind=kind, dims=tuple(shape))
+def var(name: str, shape: Shape, kind: str = "value", facts: tuple[str, ...] = ()) -> Expr:
+    return _var(name=name, kind=kind, dims=tuple(shape), facts=facts)
+
+
+def facts_of(e: Expr) -> tuple[str, ...]:
+    """What is declared of a named tensor (facts.py); () for anything else."""
+    found: tuple[str, ...] = e.attrs[3] if e.op is _var else ()
+    return found
+
+
+def _moves_in(v: Expr) -> tuple[str, ...]:
+    """The facts of increments and gradients of `v`."""
+    facts = v.attrs[3]
+    return tuple(f for f in facts if f in _LINEAR) if RESTRICTED in facts else ()
 
 
 def is_var(e: Expr, kind: str = "value") -> bool:
@@ -33,18 +49,18 @@ def is_name(e: Expr) -> bool:
 
 def increment(v: Expr) -> Expr:
     """dv, an arbitrary increment of the named tensor v."""
-    return var(v.attrs[0], v.shape, "d")
+    return var(v.attrs[0], v.shape, "d", _moves_in(v))
 
 
 def gradient(v: Expr) -> Expr:
     """∇v, the name of the gradient of the named tensor v."""
-    return var(v.attrs[0], v.shape, "grad")
+    return var(v.attrs[0], v.shape, "grad", _moves_in(v))
 
 
 # ---- entrywise functions ---------------------------------------------------------------------------------
 
 
-def _primes(name: str, orders: tuple[int, ...]) -> str:
+def primes(name: str, orders: tuple[int, ...]) -> str:
     if len(orders) == 1:
         return name + (_PRIMES[orders[0]] if orders[0] < len(_PRIMES) else f"⁽{orders[0]}⁾")
     return "".join(f"∂{i + 1}" * k for i, k in enumerate(orders)) + ("_" if any(orders) else "") + name
@@ -69,8 +85,8 @@ def _entrywise_shape(attrs: tuple[str, tuple[int, ...]], *shapes: Shape) -> Shap
 
 
 @op("X[*s] -> [*s]", name="free_map", attrs=("name", "orders"), shape=_entrywise_shape, entrywise=True,
-    text=lambda e: "@" + _primes(*e.attrs) + "@" + _args(e), latex=_free_latex,
-    needs=lambda e: f"{_primes(*e.attrs)} is differentiable at " + ("every entry of $0" if len(e.args) == 1 else "every tuple of entries of "
+    text=lambda e: "@" + primes(*e.attrs) + "@" + _args(e), latex=_free_latex,
+    needs=lambda e: f"{primes(*e.attrs)} is differentiable at " + ("every entry of $0" if len(e.args) == 1 else "every tuple of entries of "
                     + _point(e)))  # fmt: skip
 def _free_map(Y: Expr, *both: Expr, name: str, orders: tuple[int, ...]) -> tuple[Expr, ...]:
     """f(t + dt) = f(t) + f′(t) dt + o(|dt|) in every entry, which is what differentiable means: the linear part is kept.
@@ -113,9 +129,14 @@ def _which(slots: tuple[int, ...], between: str) -> str:
     return (between if max(slots) > 8 else "").join(str(i + 1) for i in slots)
 
 
+def _mark(e: Expr) -> str:
+    """What is written in front of a function for its derivative."""
+    return "D" if e.attrs[2] else "∇"
+
+
 def _function_text(e: Expr) -> str:
-    name, slots, out = e.attrs
-    mark = "" if not slots else ("∇" if not out else "D") * len(slots)
+    name, slots, _ = e.attrs
+    mark = _mark(e) * len(slots)
     which = _which(slots, "_") if len(e.args) > 1 and slots else ""
     return (f"@{mark}{which}_{name}@" if which else f"@{mark}{name}@") + _args(e)
 
@@ -138,7 +159,7 @@ def _point(e: Expr) -> str:
 
 
 @op("X[*s] -> [*t]", name="free_function", attrs=("name", "slots", "out"), shape=_jacobian_shape, text=_function_text,
-    latex=_function_latex, needs=lambda e: f"{e.attrs[0]} is differentiable at {_point(e)}")  # fmt: skip
+    latex=_function_latex, needs=lambda e: f"{_mark(e) * len(e.attrs[1])}{e.attrs[0]} is differentiable at {_point(e)}")  # fmt: skip
 def _free_function(Y: Expr, *both: Expr, name: str, slots: tuple[int, ...], out: Shape) -> tuple[Expr, ...]:
     """g(x + dx) = g(x) + L dx + o(‖dx‖), L linear, which is what differentiable means; the entries of L are the partial derivatives.
 

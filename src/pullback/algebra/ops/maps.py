@@ -33,7 +33,7 @@ def integer(value: Any) -> int:
     return found
 
 
-@leaf_op(attrs=("dim",), shape=lambda attrs: (attrs[0], attrs[0]), symmetric=True, ordered=True,
+@leaf_op(attrs=("dim",), shape=lambda attrs: (attrs[0], attrs[0]), gives=("symmetric",), ordered=True,
          entry=lambda attrs, index, sizes: index[0] + index[1] == attrs[0].value(sizes) - 1,
          graph=lambda e: Graph((1,), (0,), **_BIJECTION), array=lambda np, dim: np.eye(dim)[::-1], **_call("exchange"))  # fmt: skip
 def exchange() -> None:

@@ -15,9 +15,9 @@ from .arithmetic import LETTERS, rational
 from .reduction import axes_text, drop, kept, sum_over
 from .structure import zeros
 
-__all__ = ["gather", "hardmax", "max_over", "min_over", "one_hot", "scatter"]
+__all__ = ["TIES", "gather", "hardmax", "max_over", "min_over", "one_hot", "scatter"]
 
-_TIES = (
+TIES = (
     "where two entries are equally large, {0} takes the first of them, and its derivative goes to that one alone, as in PyTorch's "
     "{1}(dim) and JAX's arg{1}; PyTorch's a{1} and JAX's {1} share it among all of them"
 )
@@ -59,7 +59,7 @@ def _hard(name: str) -> dict[str, Any]:
 
 
 @op("X[*s] -> [*s]", name="hardmax", whole=_selected, array=_hardmax_array, **_hard("hardmax"),
-    graph=lambda e: Graph([k for k in range(e.order) if k not in e.attrs[0]], e.attrs[0]), kink=_TIES.format("hardmax", "max"))  # fmt: skip
+    graph=lambda e: Graph([k for k in range(e.order) if k not in e.attrs[0]], e.attrs[0]), kink=TIES.format("hardmax", "max"))  # fmt: skip
 def hardmax(Y: Expr, X: Expr, dX: Expr, *, axes: tuple[int, ...]) -> Expr:
     """hardmax(X) is 1 at the largest entry, the first one if there are several, and 0 elsewhere: a small change of X does not change it.
 
@@ -69,7 +69,7 @@ def hardmax(Y: Expr, X: Expr, dX: Expr, *, axes: tuple[int, ...]) -> Expr:
 
 
 @op("X[*s] -> [*s]", name="hardmin", define=lambda e, X: hardmax(-X, axes=e.attrs[0]), **_hard("hardmin"),
-    kink=_TIES.format("hardmin", "min"), array=lambda np, X, axes: _hardmax_array(np, -X, axes))  # fmt: skip
+    kink=TIES.format("hardmin", "min"), array=lambda np, X, axes: _hardmax_array(np, -X, axes))  # fmt: skip
 def hardmin(Y: Expr, X: Expr, dX: Expr, *, axes: tuple[int, ...]) -> Expr:
     """hardmin(X) is 1 at the smallest entry, the first one if there are several, and 0 elsewhere.
 
@@ -81,7 +81,7 @@ def hardmin(Y: Expr, X: Expr, dX: Expr, *, axes: tuple[int, ...]) -> Expr:
 def _picked(name: str, hard: Any) -> dict[str, Any]:
     text, latex = axes_text(name)
     return {"attrs": ("axes",), "shape": drop, "text": text, "latex": latex, "calls": (name, f"a{name}"), "name": f"{name}_over",
-            "options": {"axes": ("axis", "axes")}, "kink": _TIES.format(name, name),
+            "options": {"axes": ("axis", "axes")}, "kink": TIES.format(name, name),
             "define": lambda e, X: sum_over(hard(X, axes=e.attrs[0]) * X, axes=e.attrs[0])}  # fmt: skip
 
 

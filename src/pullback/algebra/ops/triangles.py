@@ -65,7 +65,7 @@ def phi(G: Expr, A: Expr) -> Expr:
     return phi(G)
 
 
-@linear_op("A[n,n] -> [n,n]", linear="joint", calls=("sym",), text="sym($A:0)", latex=r"\operatorname{sym}($A:0)",
+@linear_op("A[n,n] -> [n,n]", linear="joint", calls=("sym",), gives=("symmetric",), text="sym($A:0)", latex=r"\operatorname{sym}($A:0)",
            means=lambda e: [Meaning("ij->ij", [0], scale=_HALF), Meaning("ij->ji", [0], scale=_HALF)],
            array=lambda np, A: (A + A.T) / 2)  # fmt: skip
 def sym(G: Expr, A: Expr) -> Expr:
@@ -76,7 +76,7 @@ def sym(G: Expr, A: Expr) -> Expr:
     return sym(G)
 
 
-@linear_op("A[n,n] -> [n,n]", linear="joint", calls=("skew",), text="skew($A:0)", latex=r"\operatorname{skew}($A:0)",
+@linear_op("A[n,n] -> [n,n]", linear="joint", calls=("skew",), gives=("skew",), text="skew($A:0)", latex=r"\operatorname{skew}($A:0)",
            means=lambda e: [Meaning("ij->ij", [0], scale=_HALF), Meaning("ij->ji", [0], scale=-_HALF)],
            array=lambda np, A: (A - A.T) / 2)  # fmt: skip
 def skew(G: Expr, A: Expr) -> Expr:

@@ -1,0 +1,218 @@
+"""Index networks written with values that have a name already: Σ_s A_ts V_se is O_te, and Σ_i p_i is 1 (theory.md §6.3).
+
+S-FOLD puts a name for a part of a term that is its definition, or for several terms that are together; S-FACT puts in what the
+entries of a name sum up to, which is found by unfolding the definition. Nothing here is trusted: whoever uses it claims
+that the result is equal, and the claim is checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from .canonical import term_key
+from .dims import Dim
+from .expr import Expr
+from .facts import sums_to_one
+from .lift import collected
+from .network import Factor, Term, TooLarge, network, tidied
+
+__all__ = ["Known"]
+
+_MOST = 64  # terms above which nothing is folded
+_ROUNDS = 200
+
+_Match = tuple[dict[int, int], list[int]]  # which index stands for which, and the places of the factors
+
+
+@dataclass(slots=True)
+class _Definition:
+    """A name and the terms of its value, the most telling first."""
+
+    name: Expr
+    terms: list[Term]
+    weight: tuple[bool, int]  # which are tried first
+
+
+@dataclass(slots=True)
+class Known:
+    """Named values in order of computation, what each is made of, and what its entries sum up to."""
+
+    definitions: list[_Definition] = field(default_factory=list)
+    constant: dict[Expr, dict[int, tuple[Fraction, dict[Dim, int]]]] = field(default_factory=dict)
+
+    def add(self, name: Expr, value: Expr, first: bool = False) -> None:
+        """Take note of one more named value; its terms may be written with the names before it. Those `first` are preferred."""
+        try:
+            terms = collected(network(value).terms)
+        except TooLarge:
+            return
+        if not terms or any(f.atom.op.delta or f.atom.op.entry is not None for t in terms for f in t.factors):
+            return
+        terms = sorted((t.copy() for t in terms), key=lambda t: -len(t.factors))
+        if len(terms) == 1 and len(terms[0].factors) < 2 and not terms[0].inner():
+            return  # another name for the same thing
+        self.note_sums(name, value)
+        self.definitions.append(_Definition(name, terms, (first, sum(len(t.factors) for t in terms))))
+
+    def note_sums(self, name: Expr, value: Expr) -> None:
+        """The axes along which the entries add up to a number, whatever the inputs are."""
+        for axis in range(name.order):
+            found = []
+            for t in network(value).terms:
+                t = t.copy()
+                t.outs = t.outs[:axis] + t.outs[axis + 1 :]
+                found += list(tidied(t))
+            left = self.reduced(collected(found))
+            if len(left) <= 1 and not any(t.factors for t in left):
+                self.constant.setdefault(name, {})[axis] = (left[0].coef, left[0].sizes) if left else (Fraction(0), {})
+
+    # ---- reducing
+
+    def reduced(self, terms: Sequence[Term]) -> list[Term]:
+        """Fewer terms with fewer factors, which mean the same."""
+        found = list(terms)
+        for _ in range(_ROUNDS):
+            if len(found) > _MOST:
+                break
+            shorter = self._once(found)
+            if shorter is None:
+                break
+            found = shorter
+        return found
+
+    def _once(self, terms: list[Term]) -> list[Term] | None:
+        """One fact or one fold, None if there is none."""
+        for k, t in enumerate(terms):
+            summed = self._summed(t)
+            if summed is not None:
+                return collected([*terms[:k], *summed, *terms[k + 1 :]])
+        for d in sorted(self.definitions, key=lambda d: d.weight, reverse=True):
+            changed = self._single(terms, d) if len(d.terms) == 1 else self._several(terms, d)
+            if changed is not None:
+                return changed
+        return None
+
+    def _summed(self, t: Term) -> list[Term] | None:
+        """The term with one factor summed along an axis on which nothing else depends."""
+        for f in t.factors:
+            known = self.constant.get(f.atom) or sums_to_one(f.atom)
+            for axis, (coef, sizes) in known.items():
+                i = f.legs[axis]
+                alone = f.power == 1 and i not in t.outs and sum(g.legs.count(i) for g in t.factors) == 1
+                if alone:
+                    found = t.copy()
+                    found.factors = [g for g, old in zip(found.factors, t.factors, strict=True) if old is not f]
+                    del found.dims[i]
+                    found.coef *= coef
+                    for d, p in sizes.items():
+                        found.sizes[d] = found.sizes.get(d, 0) + p
+                    return list(tidied(found)) if coef else []
+        return None
+
+    def _single(self, terms: list[Term], d: _Definition) -> list[Term] | None:
+        for k, t in enumerate(terms):
+            for match in _matches(t, d.terms[0]):
+                found = list(tidied(_replaced(t, d.terms[0], match, d.name)))
+                return collected([*terms[:k], *found, *terms[k + 1 :]])
+        return None
+
+    def _several(self, terms: list[Term], d: _Definition) -> list[Term] | None:
+        """Terms that are together a multiple of the definition become one."""
+        if len(terms) < len(d.terms):
+            return None
+        keys = {term_key(t): k for k, t in enumerate(terms)}
+        for t in terms:
+            for match in _matches(t, d.terms[0]):
+                found = _replaced(t, d.terms[0], match, d.name)
+                places = _all_there(found, d, keys, terms)
+                if places is not None:
+                    rest = [u for j, u in enumerate(terms) if j not in places]
+                    return collected([*rest, *tidied(found)])
+        return None
+
+
+def _all_there(folded: Term, d: _Definition, keys: dict[str, int], terms: Sequence[Term]) -> set[int] | None:
+    """The places of the terms that `folded` unfolds to, if all of them are there with their coefficients."""
+    places: set[int] = set()
+    for part in d.terms:
+        for u in tidied(_unfolded(folded, d.name, part)):
+            k = keys.get(term_key(u))
+            if k is None or terms[k].coef != u.coef or k in places:
+                return None
+            places.add(k)
+    return places
+
+
+def _unfolded(t: Term, name: Expr, part: Term) -> Term:
+    """The term with one term of the definition in the place of the name, which stands in it as its last factor."""
+    found = t.copy()
+    f = found.factors.pop()
+    factors, dims = part.instance(f.legs)
+    found.factors += factors
+    found.dims.update(dims)
+    found.coef *= part.coef
+    for d, p in part.sizes.items():
+        found.sizes[d] = found.sizes.get(d, 0) + p
+    return found
+
+
+def _replaced(t: Term, part: Term, match: _Match, name: Expr) -> Term:
+    """The term with the name, as its last factor, in the place of the factors that match its definition."""
+    names, places = match
+    found = t.copy()
+    for f, place in zip(part.factors, places, strict=True):
+        found.factors[place].power -= f.power
+    found.factors = [f for f in found.factors if f.power]
+    used = {i for f in found.factors for i in f.legs} | set(found.outs)
+    legs = tuple(names[i] for i in part.outs)
+    found.factors.append(Factor(name, legs))
+    found.dims = {i: d for i, d in found.dims.items() if i in used or i in legs}
+    found.coef /= part.coef
+    for d, p in part.sizes.items():
+        found.sizes[d] = found.sizes.get(d, 0) - p
+    return found
+
+
+def _matches(t: Term, part: Term) -> Iterator[_Match]:
+    """The ways in which the factors of `part` are factors of `t`, its summed indices summed there and used nowhere else."""
+    inner = set(part.inner())
+    if not {*part.outs} <= {i for f in part.factors for i in f.legs} or len(set(part.outs)) < len(part.outs):
+        return
+    stack: list[tuple[int, dict[int, int], list[int]]] = [(0, {}, [])]
+    while stack:
+        k, names, places = stack.pop()
+        if k == len(part.factors):
+            if _closed(t, part, names, places, inner):
+                yield names, places
+            continue
+        f = part.factors[k]
+        for place, g in enumerate(t.factors):
+            fits = g.atom is f.atom and place not in places and g.power * f.power > 0 and abs(g.power) >= abs(f.power)
+            if not fits:
+                continue
+            more = _extended(names, f.legs, g.legs, inner)
+            if more is not None:
+                stack.append((k + 1, more, [*places, place]))
+
+
+def _extended(names: dict[int, int], mine: Iterable[int], theirs: Iterable[int], inner: set[int]) -> dict[int, int] | None:
+    found = dict(names)
+    for i, j in zip(mine, theirs, strict=True):
+        if found.setdefault(i, j) != j:
+            return None
+    summed = [found[i] for i in inner if i in found]
+    return found if len(set(summed)) == len(summed) else None
+
+
+def _closed(t: Term, part: Term, names: dict[int, int], places: list[int], inner: set[int]) -> bool:
+    """Whether what is summed in the definition is summed in the term, over the same factors and no others."""
+    for i in inner:
+        j = names[i]
+        if j in t.outs or any(names[o] == j for o in part.outs):
+            return False
+        for place, g in enumerate(t.factors):
+            if j in g.legs and (place not in places or g.power != part.factors[places.index(place)].power):
+                return False
+    return True

@@ -1,0 +1,48 @@
+"""Softmax, losses and normalisations: composite ops, whose differentials are derived from their definitions."""
+
+from __future__ import annotations
+
+from ..expr import Expr
+from ..op import composite_op
+from .entrywise import exp, log
+from .reduction import spread, sum_over
+
+
+def along(v: Expr, X: Expr, axis: int) -> Expr:
+    """v repeated along an axis of X that v does not have."""
+    return spread(v, X, (axis,))
+
+
+def _axis_text(name: str) -> object:
+    def text(e: Expr) -> str:
+        axis = e.attrs[0]
+        return f"{name}($X:0)" if axis == e.args[0].order - 1 else f"{name}($X:0, axis={axis})"
+
+    return text
+
+
+def _axis_latex(name: str) -> object:
+    text = _axis_text(name)
+    return lambda e: rf"\operatorname{{{name}}}" + text(e).removeprefix(name)  # type: ignore[operator]
+
+
+@composite_op("X[*s] -> [*s]", attrs=("axis",), defaults={"axis": -1}, text=_axis_text("softmax"), latex=_axis_latex("softmax"),
+              calls=("softmax",))  # fmt: skip
+def softmax(X: Expr, *, axis: int) -> Expr:
+    """Softmax is exp divided by its sum along an axis: positive, and its entries add up to 1."""
+    e = exp(X)
+    return e / along(sum_over(e, axes=(axis,)), X, axis)
+
+
+@composite_op("X[*s] -> [*t]", attrs=("axis",), defaults={"axis": -1}, text=_axis_text("logsumexp"), latex=_axis_latex("logsumexp"),
+              calls=("logsumexp",), through=lambda X, axis: (softmax(X, axis=axis),))  # fmt: skip
+def logsumexp(X: Expr, *, axis: int) -> Expr:
+    """The logarithm of the sum of the exponentials along an axis: a smooth maximum."""
+    return log(sum_over(exp(X), axes=(axis,)))
+
+
+@composite_op("X[*s] -> [*s]", attrs=("axis",), defaults={"axis": -1}, text=_axis_text("logsoftmax"), latex=_axis_latex("logsoftmax"),
+              calls=("logsoftmax", "log_softmax"), through=lambda X, axis: (softmax(X, axis=axis),))  # fmt: skip
+def logsoftmax(X: Expr, *, axis: int) -> Expr:
+    """The logarithm of softmax, without its underflow."""
+    return X - along(log(sum_over(exp(X), axes=(axis,))), X, axis)

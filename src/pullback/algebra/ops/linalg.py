@@ -1,0 +1,246 @@
+"""Inverses, determinants, functions of matrices and decompositions, each by the equation that defines it (theory.md §3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...errors import UnsupportedError
+from .. import dense, spectral
+from ..expr import Expr
+from ..op import POSTFIX, REGISTRY, Op, op
+from .entrywise import logabs
+from .matrix import dot, inner
+from .triangles import phi, sym
+
+_SYMMETRIC = ("symmetric",)
+
+
+def unnamed(what: str) -> UnsupportedError:
+    """The refusal of a differential that no op here stands for."""
+    return UnsupportedError("U041", f"the differential of {what} is not supported in this version")
+
+
+@op("X[n,n] -> [n,n]", exactly=dense.inverse, keeps=("symmetric", "diagonal"), text="$X:30⁻¹", latex="$X:30^{-1}", fix=POSTFIX, token="inv",
+    calls=("inv",), needs="$X is invertible", array=lambda np, X: np.linalg.inv(X), cite="giles2008:2.2.3")  # fmt: skip
+def inv(Y: Expr, X: Expr, dX: Expr) -> Expr:
+    """Differentiate X X⁻¹ = I: dX X⁻¹ + X d(X⁻¹) = 0, and solve for d(X⁻¹).
+
+    X D-INV: d(X⁻¹) = −X⁻¹ dX X⁻¹ with X = $X, from X X⁻¹ = I
+    """
+    return -(Y @ dX @ Y)
+
+
+@op("X[n,n] -> []", exactly=dense.determinant, text="det($X:0)", latex=r"\det($X:0)", calls=("det",), needs="$X is invertible",
+    array=lambda np, X: np.linalg.det(X), cite="giles2008:2.2.4")  # fmt: skip
+def det(Y: Expr, X: Expr, dX: Expr) -> Expr:
+    """det(X + dX) = det(X) det(I + X⁻¹ dX), and det(I + M) = 1 + tr M + o(‖M‖).
+
+    X D-DET: d det X = det X · tr(X⁻¹ dX) = det X ⟨X⁻ᵀ, dX⟩ with X = $X (Jacobi's formula)
+    """
+    return Y * inner(inv(X).T, dX)
+
+
+@op("X[n,n] -> []", define=lambda e, X: logabs(det(X)), text="logdet($X:0)", latex=r"\log\left|\det($X:0)\right|", calls=("logdet", "slogdet"),
+    needs="$X is invertible", array=lambda np, X: np.linalg.slogdet(X)[1], cite="giles2008:2.2.4")  # fmt: skip
+def logdet(Y: Expr, X: Expr, dX: Expr) -> Expr:
+    """log|det X|: d log|d| = dd / d, and d det X = det X · tr(X⁻¹ dX).
+
+    X D-LOGDET: d log|det X| = tr(X⁻¹ dX) = ⟨X⁻ᵀ, dX⟩ with X = $X
+    """
+    return inner(inv(X).T, dX)
+
+
+@op("X[m,n] -> [n,m]", exactly=dense.pseudoinverse, text="pinv($X:0)", latex="$X:30^{+}", calls=("pinv",),
+    needs="$X has full rank", array=lambda np, X: np.linalg.pinv(X), cite="golub1973")  # fmt: skip
+def pinv(Y: Expr, X: Expr, dX: Expr) -> list[Expr]:
+    """The pseudoinverse of a matrix of full rank, (XᵀX)⁻¹Xᵀ or Xᵀ(XXᵀ)⁻¹.
+
+    X D-PINV: dX⁺ = −X⁺ dX X⁺ + X⁺X⁺ᵀ dXᵀ (I − X X⁺) + (I − X⁺X) dXᵀ X⁺ᵀX⁺ with X = $X; one of the last two terms is 0
+    """
+    return [-(Y @ dX @ Y), Y @ Y.T @ dX.T, -(Y @ Y.T @ dX.T @ X @ Y), dX.T @ Y.T @ Y, -(Y @ X @ dX.T @ Y.T @ Y)]
+
+
+@op("A[n,n], b[n] -> [n]", define=lambda e, A, b: inv(A) @ b, text="solve($A:0, $b:0)", latex=r"$A:30^{-1} $b:20", calls=("solve",),
+    needs="$A is invertible", array=lambda np, A, b: np.linalg.solve(A, b))  # fmt: skip
+def solve(u: Expr, A: Expr, b: Expr, dA: Expr, db: Expr) -> tuple[Expr, Expr]:
+    """Differentiate A u = b: dA u + A du = db, and solve for du.
+
+    A D-SOLVE: du = −A⁻¹ dA u, b held still
+    b D-SOLVE: du = A⁻¹ db, A held still
+    """
+    return -(inv(A) @ (dA @ u)), inv(A) @ db
+
+
+@op("A[n,n], B[n,k] -> [n,k]", define=lambda e, A, B: inv(A) @ B, text="solve($A:0, $B:0)", latex=r"$A:30^{-1} $B:20", calls=("solve",),
+    name="solve_columns", needs="$A is invertible", array=lambda np, A, B: np.linalg.solve(A, B))  # fmt: skip
+def solve_columns(U: Expr, A: Expr, B: Expr, dA: Expr, dB: Expr) -> tuple[Expr, Expr]:
+    """Differentiate A U = B: dA U + A dU = dB, and solve for dU.
+
+    A D-SOLVE: dU = −A⁻¹ dA U, B held still
+    B D-SOLVE: dU = A⁻¹ dB, A held still
+    """
+    return -(inv(A) @ (dA @ U)), inv(A) @ dB
+
+
+@op("A[n,n], Q[n,n] -> [n,n]", exactly=dense.lyapunov, text="lyap($A:0, $Q:0)", latex=r"\operatorname{lyap}($A:0, $Q:0)", calls=("lyap",),
+    needs="no two eigenvalues of $A add up to 0", moves={1: lambda G, A, Q: lyap(A.T, G)},
+    array=lambda np, A, Q: _lyap_array(np, A, Q))  # fmt: skip
+def lyap(Y: Expr, A: Expr, Q: Expr, dA: Expr, dQ: Expr) -> tuple[list[Expr], Expr]:
+    """The X with A X + X Aᵀ = Q: differentiate dA X + A dX + dX Aᵀ + X dAᵀ = dQ, and solve for dX.
+
+    A D-LYAP: dX = −lyap(A, dA X + X dAᵀ), from A X + X Aᵀ = Q
+    Q M-LYAP: ⟨G, lyap(A, dQ)⟩ = ⟨lyap(Aᵀ, G), dQ⟩ | with Z = lyap(Aᵀ, G): ⟨AᵀZ + Z A, X⟩ = ⟨Z, A X + X Aᵀ⟩ = ⟨Z, dQ⟩
+    """
+    return [-lyap(A, dA @ Y), -lyap(A, Y @ dA.T)], lyap(A, dQ)
+
+
+def _lyap_array(np: Any, A: Any, Q: Any) -> Any:
+    n = A.shape[0]
+    return np.linalg.solve(np.kron(A, np.eye(n)) + np.kron(np.eye(n), A), np.ravel(Q)).reshape(n, n)
+
+
+# ---- functions of a matrix -------------------------------------------------------------------------------
+
+
+def _matrix_function(name: str, f: Callable[[dense.Matrix], dense.Matrix], says: str, array: Callable[..., Any], needs: str = "") -> Op:
+    """f(X) by a power series in X, and its derivative, which is linear in the direction."""
+
+    def block(np: Any, X: Any, E: Any) -> Any:
+        n = X.shape[0]
+        return array(np, np.block([[X, E], [np.zeros((n, n)), X]]))[:n, n:]
+
+    @op("X[n,n], E[n,n] -> [n,n]", name=f"frechet_{name}", floats=lambda X, E: dense.frechet(f, X, E), calls=(f"frechet_{name}",),
+        series=name, text=f"frechet_{name}($X:0, $E:0)", latex=rf"L_{{\operatorname{{{name}}}}}($X:0, $E:0)", needs=needs,
+        moves={1: lambda G, X, E: derivative(X.T, G)}, array=block)  # fmt: skip
+    def derivative(Y: Expr, X: Expr, E: Expr, dX: Expr, dE: Expr) -> tuple[Expr, Expr]:
+        """The derivative of a matrix function along E: the upper right block of the function of [X E; 0 X].
+
+        E M-FRECHET: ⟨$G, L(X, $dE)⟩ = ⟨L(Xᵀ, $G), $dE⟩ with L the derivative at X = $X | tr(Gᵀ Xⁱ d Xʲ) = tr((Xⁱᵀ G Xʲᵀ)ᵀ d) in every term of the power series
+        X D-FRECHET: the derivative of L(X, E) along $dX is the mixed second derivative of the matrix function
+        """
+        return mixed(X, E, dX), derivative(X, dE)
+
+    @op("X[n,n], E[n,n], F[n,n] -> [n,n]", name=f"second_{name}", floats=lambda X, E, F: dense.frechet(f, X, E, F),
+        series=name, text=f"second_{name}($X:0, $E:0, $F:0)", latex=rf"L^2_{{\operatorname{{{name}}}}}($X:0, $E:0, $F:0)", needs=needs,
+        calls=(f"second_{name}",), moves={1: lambda G, X, E, F: mixed(X.T, G, F.T), 2: lambda G, X, E, F: mixed(X.T, E.T, G)})  # fmt: skip
+    def mixed(Y: Expr, X: Expr, E: Expr, F: Expr, dX: Expr, dE: Expr, dF: Expr) -> tuple[Expr, Expr, Expr]:
+        """The mixed second derivative of a matrix function along E and F, symmetric in these.
+
+        E M-FRECHET: ⟨$G, L²(X, $dE, F)⟩ = ⟨L²(Xᵀ, $G, Fᵀ), $dE⟩ | tr(Gᵀ Xⁱ d Xʲ F Xᵏ) and tr(Gᵀ Xⁱ F Xʲ d Xᵏ) in every term of the power series
+        F M-FRECHET: ⟨$G, L²(X, E, $dF)⟩ = ⟨L²(Xᵀ, Eᵀ, $G), $dF⟩ | as in the other direction
+        X D-FRECHET: the third derivative of a matrix function has no name here
+        """
+        raise unnamed(f"the second derivative of {name}")
+
+    @op("X[n,n] -> [n,n]", name=name, floats=f, series=name, calls=(name,), text=f"{name}($X:0)", latex=rf"\operatorname{{{name}}}($X:0)",
+        keeps=_SYMMETRIC, needs=needs, array=array)  # fmt: skip
+    def function(Y: Expr, X: Expr, dX: Expr) -> Expr:
+        """A function of a matrix is the sum of a power series in it.
+
+        X D-FRECHET: d f(X) = L(X, dX) with X = $X, L the derivative of the power series term by term: Σ_j Xʲ dX Xᵏ⁻¹⁻ʲ for Xᵏ
+        """
+        return derivative(X, dX)
+
+    function.doc = says
+    return function
+
+
+def _by_series(f: Callable[[dense.Matrix], dense.Matrix]) -> Callable[..., Any]:
+    return lambda np, X: np.array(f([[float(x) for x in row] for row in X]))
+
+
+expm = _matrix_function("expm", spectral.expm, "expm(X) = I + X + X²/2 + …", _by_series(spectral.expm))
+logm = _matrix_function("logm", spectral.logm, "logm is the inverse of expm", _by_series(spectral.logm),
+                        "$X has no eigenvalue on the negative axis")  # fmt: skip
+sqrtm = _matrix_function("sqrtm", spectral.root, "sqrtm(X) sqrtm(X) = X", _by_series(spectral.root),
+                         "$X has no eigenvalue on the negative axis")  # fmt: skip
+sinm = _matrix_function("sinm", spectral.sinm, "sinm(X) = X − X³/6 + …", _by_series(spectral.sinm))
+cosm = _matrix_function("cosm", spectral.cosm, "cosm(X) = I − X²/2 + …", _by_series(spectral.cosm))
+
+
+@op("X[n,n] -> [n,n]", define=lambda e, X: inv(sqrtm(X)), text="invsqrtm($X:0)", latex="$X:30^{-1/2}", calls=("invsqrtm",),
+    keeps=_SYMMETRIC, needs="$X has no eigenvalue on the negative axis")  # fmt: skip
+def invsqrtm(Y: Expr, X: Expr, dX: Expr) -> Expr:
+    """The inverse of the square root: d(S⁻¹) = −S⁻¹ dS S⁻¹ with S = sqrtm(X).
+
+    X D-INV: d(S⁻¹) = −S⁻¹ dS S⁻¹ with S the square root of $X
+    """
+    return -(Y @ REGISTRY["frechet_sqrtm"](X, dX) @ Y)
+
+
+# ---- decompositions --------------------------------------------------------------------------------------
+
+
+@op("S[n,n] -> [n,n]", floats=spectral.cholesky, gives=("lower",), text="chol($S:0)", latex=r"\operatorname{chol}($S:0)",
+    calls=("chol", "cholesky"), needs="$S is symmetric and positive definite", array=lambda np, S: np.linalg.cholesky((S + S.T) / 2),
+    cite="murray2016")  # fmt: skip
+def chol(L: Expr, S: Expr, dS: Expr) -> Expr:
+    """S = L Lᵀ: dS = dL Lᵀ + L dLᵀ, so L⁻¹ dS L⁻ᵀ = K + Kᵀ with K = L⁻¹ dL lower triangular, K = Φ(L⁻¹ dS L⁻ᵀ).
+
+    S D-CHOL: dL = L Φ(L⁻¹ dS L⁻ᵀ), Φ the lower triangle with its diagonal halved; dS is symmetrised, since S is symmetric
+    """
+    return L @ phi(inv(L) @ sym(dS) @ inv(L).T)
+
+
+@op("S[n,n] -> []", floats=spectral.largest_eigenvalue, text="maxeig($S:0)", latex=r"\lambda_{\max}($S:0)", calls=("maxeig",),
+    needs="$S is symmetric, and its largest eigenvalue is simple", array=lambda np, S: np.linalg.eigvalsh((S + S.T) / 2)[-1])  # fmt: skip
+def maxeig(Y: Expr, S: Expr, dS: Expr) -> Expr:
+    """S q = λ q with qᵀq = 1: qᵀ dS q + qᵀ S dq = dλ + λ qᵀ dq, and qᵀ S dq = λ qᵀ dq.
+
+    S D-EIGH: dλ = qᵀ dS q, q the unit eigenvector of the largest eigenvalue
+    """
+    q = maxeigvec(S)
+    return dot(q, dS @ q)
+
+
+@op("S[n,n] -> [n]", floats=spectral.largest_eigenvector, text="maxeigvec($S:0)", latex=r"q_{\max}($S:0)", calls=("maxeigvec",),
+    needs="the largest eigenvalue of $S is simple",
+    array=lambda np, S: (lambda q: q * np.sign(q[0]))(np.linalg.eigh((S + S.T) / 2)[1][:, -1]))  # fmt: skip
+def maxeigvec(Y: Expr, S: Expr, dS: Expr) -> Expr:
+    """The unit eigenvector of the largest eigenvalue, its first entry positive.
+
+    S D-EIGH: the differential of an eigenvector needs all other eigenvectors
+    """
+    raise unnamed("maxeigvec")
+
+
+@op("X[m,n] -> []", floats=spectral.nuclear_norm, text="normnuc($X:0)", latex=r"\lVert $X:0\rVert_*", calls=("normnuc", "norm_nuc"),
+    needs="$X has full rank", array=lambda np, X: np.linalg.norm(X, "nuc"))  # fmt: skip
+def normnuc(Y: Expr, X: Expr, dX: Expr) -> Expr:
+    """The sum of the singular values; X = U Σ Vᵀ gives dσᵢ = uᵢᵀ dX vᵢ.
+
+    X D-SVD: d Σσᵢ = Σ uᵢᵀ dX vᵢ = ⟨U Vᵀ, dX⟩
+    """
+    return inner(polar(X), dX)
+
+
+@op("X[m,n] -> [m,n]", floats=spectral.polar, text="polar($X:0)", latex=r"\operatorname{polar}($X:0)", calls=("polar",),
+    needs="$X has full rank", array=lambda np, X: (lambda u, s, v: u @ v)(*np.linalg.svd(X, full_matrices=False)))  # fmt: skip
+def polar(Y: Expr, X: Expr, dX: Expr) -> Expr:
+    """The orthogonal factor U Vᵀ of X = U Σ Vᵀ.
+
+    X D-SVD: the differential of the polar factor solves a Sylvester equation
+    """
+    raise unnamed("polar")
+
+
+@op("X[m,n] -> []", floats=lambda X: spectral.singular_values(X)[0], text="normspec($X:0)", latex=r"\lVert $X:0\rVert_2",
+    calls=("normspec",), needs="the largest singular value of $X is simple", array=lambda np, X: np.linalg.norm(X, 2))  # fmt: skip
+def normspec(Y: Expr, X: Expr, dX: Expr) -> Expr:
+    """The largest singular value: dσ₁ = u₁ᵀ dX v₁.
+
+    X D-SVD: dσ₁ = u₁ᵀ dX v₁ = ⟨u₁ v₁ᵀ, dX⟩, u₁ and v₁ the singular vectors of σ₁
+    """
+    return inner(topsing(X), dX)
+
+
+@op("X[m,n] -> [m,n]", floats=spectral.top, text="topsing($X:0)", latex=r"u_1 v_1^{\top}($X:0)", calls=("topsing",),
+    needs="the largest singular value of $X is simple",
+    array=lambda np, X: (lambda u, s, v: np.outer(u[:, 0], v[0]))(*np.linalg.svd(X, full_matrices=False)))  # fmt: skip
+def topsing(Y: Expr, X: Expr, dX: Expr) -> Expr:
+    """The outer product u₁ v₁ᵀ of the singular vectors of the largest singular value.
+
+    X D-SVD: the differential of a singular vector needs all other singular vectors
+    """
+    raise unnamed("topsing")

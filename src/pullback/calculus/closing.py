@@ -1,0 +1,128 @@
+"""A gradient in one equation, where that is shorter than the chain that leads to it: (1ᵀy) p − y (S-FOLD, theory.md §6.3).
+
+The cotangents between are put in, forward values that have names keep them, and what comes out is written with these (fold)
+and with what their entries sum up to (facts). A chain from which nothing drops out is left as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ..algebra.expr import Expr, postorder, substitute
+from ..algebra.factor import rank, written
+from ..algebra.fold import Known
+from ..algebra.lift import collected, cost
+from ..algebra.network import TooLarge, network
+from ..algebra.ops.free import gradient, is_var
+from ..step import Claim, Step, Why
+from .derivation import Backward, Derivation
+from .simplify import tidy
+
+__all__ = ["close"]
+
+_LONGEST = 400  # atoms and operators of a chain that is put together
+
+
+@dataclass(slots=True)
+class _Chain:
+    """The backward equations that one of them needs, and how long they are together."""
+
+    values: dict[Expr, Expr]  # the gradients between, and what each stands for
+    helpers: dict[Expr, Expr]  # our own names of forward values
+    length: int
+
+
+def close(d: Derivation, add: Callable[[Step], str]) -> None:
+    """Set `closed` of the backward equations of the user's names where one shorter equation can be given."""
+    if len(d.core.equations) > _LONGEST:
+        return
+    own = {q.var: q.value for q in d.core.equations if q.auxiliary}
+    by_name = {gradient(b.of): b for b in d.backward}
+    known: Known | None = None
+    for k, b in enumerate(d.backward):
+        if b.auxiliary:
+            continue
+        chain = _chain(b, by_name, own)
+        if chain is None or not (chain.values or chain.helpers or _summable(b.closed)):
+            continue
+        known = known or _known(d)
+        found = _closed(b, chain, known, own)
+        if found is None:
+            continue
+        closed = found
+        add(Step(
+            id="", kind="inline", about=b.of.attrs[0], left=gradient(b.of), relation="=", right=closed, rules=("S-FOLD",),
+            why=Why("in one equation, written with forward values", "the gradients between are put in; what is the definition of a "
+                    "forward value is written with its name, and what drops out or sums to a number is gone"),
+            claim=Claim("EQ", b.value, closed, {**chain.values, **chain.helpers, **_definitions(d)})))  # fmt: skip
+        d.backward[k] = by_name[gradient(b.of)] = replace(b, closed=closed)
+
+
+def _definitions(d: Derivation) -> dict[Expr, Expr]:
+    return {q.var: q.value for q in d.core.equations}
+
+
+def _summable(e: Expr) -> bool:
+    """Whether there is anything in the equation that a fact or a fold could shorten."""
+    return cost(e)[-1] > 3
+
+
+def _chain(b: Backward, by_name: dict[Expr, Backward], own: dict[Expr, Expr]) -> _Chain | None:
+    """What the equation needs of other equations. None if that is too long."""
+    values: dict[Expr, Expr] = {}
+    helpers: dict[Expr, Expr] = {}
+    waiting = [b.closed]
+    length = cost(b.closed)[-1]
+    while waiting:
+        for x in postorder(waiting.pop()):
+            if is_var(x, "grad") and x in by_name and x not in values:
+                other = by_name[x]
+                values[x] = other.value if other.auxiliary else other.closed
+                waiting.append(values[x])
+                length += cost(values[x])[-1]
+            elif x in own and x not in helpers:
+                helpers[x] = own[x]
+                waiting.append(own[x])
+                length += cost(own[x])[-1]
+        if length > _LONGEST:
+            return None
+    return _Chain(values, helpers, length)
+
+
+def _known(d: Derivation) -> Known:
+    """Every forward value that has a name, the user's names first."""
+    found = Known()
+    for q in d.core.equations:
+        found.add(q.var, q.value, first=not q.auxiliary)
+    return found
+
+
+def _closed(b: Backward, chain: _Chain, known: Known, own: dict[Expr, Expr]) -> Expr | None:
+    """The equation with everything put in, if that is shorter."""
+    whole = _put_in(b.value, chain.values)
+    if cost(whole)[-1] > _LONGEST:
+        return None
+    try:
+        plain = collected(network(whole).terms)
+        found = tidy(written(known.reduced(plain), whole.shape))[0]
+    except TooLarge:
+        return None
+    shown = _shown(found, own)
+    length = cost(shown)[-1] + sum(cost(own[x])[-1] for x in postorder(shown) if x in own)
+    simpler = length < chain.length and cost(shown)[-1] < cost(_shown(whole, own))[-1]  # something dropped out
+    return shown if simpler and rank(shown)[0] <= rank(whole)[0] else None
+
+
+def _put_in(e: Expr, values: dict[Expr, Expr]) -> Expr:
+    for _ in range(len(values) + 1):
+        used = {x: values[x] for x in postorder(e) if x in values}
+        if not used:
+            break
+        e = substitute(e, used)
+    return e
+
+
+def _shown(e: Expr, own: dict[Expr, Expr]) -> Expr:
+    """Our own names written out: a formula of the user's names."""
+    return tidy(_put_in(e, own))[0]
