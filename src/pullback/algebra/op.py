@@ -173,8 +173,8 @@ class Op:
         self.graph: Callable[[Expr], Graph] | None = data.get("graph")
         # entries that know the order or the number of the indices: what is false may hold at some sizes
         self.ordered: bool = data.get("ordered", False)
-        # what lies within what: (size of the whole, end of the part), for the sizes of a test
-        self.span: Callable[[Expr], tuple[Dim, Dim]] | None = data.get("span")
+        # what lies within what: pairs (size of the whole, end of the part), for the sizes of a test
+        self.span: Callable[[Expr], Sequence[tuple[Dim, Dim]]] | None = data.get("span")
         # all entries at once, for an op that is neither entrywise nor an index sum: (field, extents of the arguments, arguments, **data)
         self.whole: Callable[..., list[Any]] | None = data.get("whole")
         self.array: Callable[..., Any] | None = data.get("array")  # a fast form in NumPy: (np, *arrays, **data)

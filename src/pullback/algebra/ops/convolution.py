@@ -11,7 +11,7 @@ from ..dims import Dim, Shape, show_shape
 from ..expr import Expr
 from ..op import Meaning, linear_op, op
 from .arithmetic import LETTERS, power, same, size_of
-from .maps import flat, integer, window, window_end
+from .maps import flat, integer, window, window_end, windows_fit
 from .reduction import sum_over
 from .reshaping import axis_in, reshape
 from .selection import TIES, hardmax, max_over
@@ -369,7 +369,12 @@ def _pool(name: str, names: tuple[str, ...], n: int) -> dict[str, Any]:
 
     own = {k: v for k, v in _spatial(n).items() if k in names}
     defaults = {k: v for k, v in _spatial_defaults(n).items() if k in names and k != "stride"}
-    return {"attrs": names, "name": f"{name}{n}d", "calls": (f"{name}{n}d",), "shape": _pooled(names), "needs": needs,
+    def span(e: Expr) -> list[tuple[Dim, Dim]]:
+        data = _pool_data(e, names)
+        hows = zip(e.args[0].shape[-n:], *(data[x] for x in ("count", "width", "stride", "padding", "dilation")), strict=True)
+        return [pair for how in hows for pair in windows_fit(*how)]
+
+    return {"attrs": names, "span": span, "name": f"{name}{n}d", "calls": (f"{name}{n}d",), "shape": _pooled(names), "needs": needs,
             "options": {**own, "width": ("size", f"sizes:{n}")}, "defaults": defaults, "ordered": True,
             "text": lambda e: f"{name}{n}d{write(e)}", "latex": lambda e: rf"\operatorname{{{name}{n}d}}{write(e)}"}  # fmt: skip
 

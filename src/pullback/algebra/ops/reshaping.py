@@ -156,18 +156,18 @@ def _but(e: Expr) -> str:
     return same(e)[: e.attrs[0]] + same(e)[e.attrs[0] + 1 :]
 
 
-@linear_op("X[*s] -> [*t]", linear="joint", attrs=("axis", "dim"), shape=_new_axis, name="broadcast", calls=("broadcast",),
-           options={"axis": ("axis", "axis"), "dim": ("size", "size")},
+@linear_op("X[*s] -> [*t]", linear="joint", attrs=("new", "dim"), shape=_new_axis, name="broadcast", calls=("broadcast",),
+           options={"new": ("axis", "new axis"), "dim": ("size", "size")},
            means=lambda e: Meaning(f"{_but(e)},{same(e)[e.attrs[0]]}->{same(e)}", [0], extra=(ones((e.attrs[1],)),)),
            text=lambda e: f"broadcast($X:0, axis={e.attrs[0]}, size={e.attrs[1]})",
            latex=lambda e: rf"\operatorname{{broadcast}}($X:0, {e.attrs[0]}, {e.attrs[1]})",
-           array=lambda np, X, axis, dim: np.repeat(np.expand_dims(X, axis), dim, axis))  # fmt: skip
-def broadcast(G: Expr, X: Expr, *, axis: int, dim: Dim) -> Expr:
+           array=lambda np, X, new, dim: np.repeat(np.expand_dims(X, new), dim, new))  # fmt: skip
+def broadcast(G: Expr, X: Expr, *, new: int, dim: Dim) -> Expr:
     """X repeated along a new axis; the adjoint of a broadcast is a sum.
 
     X M-BCAST: ⟨$G, $dX repeated⟩ = ⟨$G summed over the new axis, $dX⟩ | every copy of an entry has its own factor in $G: they add
     """
-    return sum_over(G, axes=(axis,))
+    return sum_over(G, axes=(new,))
 
 
 def _copied(attrs: tuple[int, Dim], shape: Shape) -> Shape:
