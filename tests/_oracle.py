@@ -432,7 +432,7 @@ class Interpreter:
         columns = self.xp.eye(total)[start::step][: x.shape[axis]]
         return self.xp.moveaxis(self.xp.tensordot(x, columns, axes=([axis], [0])), -1, axis)
 
-    def largest(self, x: Array, axes: tuple[int, ...], sign: int) -> Array:
+    def selected(self, x: Array, axes: tuple[int, ...], sign: int) -> Array:
         """1 at the first of the largest entries, by a running search in reading order."""
         real = sign * np.real(np.asarray(x))
         found = np.zeros(real.shape)
@@ -446,20 +446,20 @@ class Interpreter:
         return self.xp.asarray(found)
 
     def op_hardmax(self, e: Expr, x: Array) -> Array:
-        return self.largest(x, e.attrs[0], 1)
+        return self.selected(x, e.attrs[0], 1)
 
     def op_hardmin(self, e: Expr, x: Array) -> Array:
-        return self.largest(x, e.attrs[0], -1)
+        return self.selected(x, e.attrs[0], -1)
 
     def op_max_over(self, e: Expr, x: Array) -> Array:
         if self.xp is not np:
             return self.xp.max(x, axis=e.attrs[0])
-        return np.sum(self.largest(x, e.attrs[0], 1) * x, axis=e.attrs[0])
+        return np.sum(self.selected(x, e.attrs[0], 1) * x, axis=e.attrs[0])
 
     def op_min_over(self, e: Expr, x: Array) -> Array:
         if self.xp is not np:
             return self.xp.min(x, axis=e.attrs[0])
-        return np.sum(self.largest(x, e.attrs[0], -1) * x, axis=e.attrs[0])
+        return np.sum(self.selected(x, e.attrs[0], -1) * x, axis=e.attrs[0])
 
     def op_one_hot(self, e: Expr, y: Array) -> Array:
         return self.xp.eye(self.size(e.attrs[0]))[self.xp.real(y).astype(int)]
@@ -486,14 +486,18 @@ class Interpreter:
         return self.xp.prod(x, axis=e.attrs[0])
 
     def op_prod_except(self, e: Expr, x: Array) -> Array:
+        """Entry by entry: the product of the entries of its line that are not named, 0 if one is named twice."""
         axes, times = e.attrs
-        whole = self.xp.prod(x, axis=axes, keepdims=True) / x
-        if times == 1:
-            return whole
-        [axis] = axes
-        moved, w = self.xp.moveaxis(x, axis, -1), self.xp.moveaxis(whole, axis, -1)
-        both = w[..., :, None] / moved[..., None, :] * (1 - self.xp.eye(x.shape[axis]))
-        return self.xp.moveaxis(both, -2, axis)
+        found = []
+        for at in np.ndindex(*self.extents(e)):
+            named = [tuple(at[k] for k in axes)]
+            named += [at[x.ndim + r * len(axes) : x.ndim + (r + 1) * len(axes)] for r in range(times - 1)]
+            product = 0 * x[at[: x.ndim]] + (len(set(named)) == times)
+            for other in np.ndindex(*(x.shape[k] for k in axes)):
+                if other not in named:
+                    product = product * x[tuple(other[axes.index(k)] if k in axes else i for k, i in enumerate(at[: x.ndim]))]
+            found.append(product)
+        return self.xp.stack(found).reshape(self.extents(e))
 
     def op_unfold(self, e: Expr, x: Array) -> Array:
         axis, width, stride, padding, dilation, count = self.numbers(e.attrs)
@@ -558,7 +562,7 @@ class Interpreter:
         windows = self.pooled(e, x, data)
         if self.xp is not np:
             return self.xp.max(windows, axis=0)
-        return np.sum(self.largest(windows, (0,), 1) * windows, axis=0)
+        return np.sum(self.selected(windows, (0,), 1) * windows, axis=0)
 
     op_avgpool2d, op_maxpool2d = op_avgpool1d, op_maxpool1d
 

@@ -47,6 +47,7 @@ REGISTRY: dict[str, Op] = {}
 _RIVALS: dict[str, list[Op]] = {}  # the ops that share an operator, in order of declaration
 
 _Pattern = tuple[str, ...]  # ("m", "k"), or ("*s",) for any shape
+_ANY = (("*s",), ("*t",))  # the second need not have as many axes as the first
 
 
 class Ordered(Protocol):
@@ -239,11 +240,13 @@ class Op:
             return False
         pairs = [(a.order, pattern) for a, (_, pattern) in zip(args, self.slots, strict=True)]
         free = {order for order, pattern in pairs if pattern == ("*s",)}
-        return len(free) <= 1 and all(p == ("*s",) or len(p) == order for order, p in pairs)
+        return len(free) <= 1 and all(p[:1] in _ANY or len(p) == order for order, p in pairs)
 
     def infer(self, args: tuple[Expr, ...], attrs: Attrs) -> Shape:
         """The shape of the result. Raises ShapeError."""
         if self._shape is not None:
+            if not self.variadic and len(args) != len(self.slots):
+                raise ShapeError("S001", f"{self.name} takes {len(self.slots)} arguments, not {len(args)}")
             for x, y in self.ties(attrs, *(a.shape for a in args)) if self.ties is not None else ():
                 if x != y:
                     raise self.mismatch(args, f"{x} is not {y}")

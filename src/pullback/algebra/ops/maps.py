@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -10,7 +11,7 @@ from ..dims import Dim, Shape, entries_of
 from ..expr import Expr
 from ..op import Graph, leaf_op
 
-__all__ = ["cyclic", "exchange", "flat", "lower", "step_place", "window"]
+__all__ = ["aligned", "cyclic", "exchange", "flat", "lower", "step_place", "window"]
 
 _ONE = Dim.number(1)
 _BIJECTION = {"injective": True, "onto": True}
@@ -57,6 +58,13 @@ def _row_major(index: tuple[int, ...], extents: tuple[int, ...]) -> int:
     for i, n in zip(index, extents, strict=True):
         at = at * n + i
     return at
+
+
+def aligned(a: Shape, b: Shape) -> list[tuple[int, int, int, int]]:
+    """Two shapes with equally many entries in the smallest groups of axes that have: (i, j, k, n) for a[i:j] and b[k:n]."""
+    places = {entries_of(a[:j]): j for j in range(len(a) + 1)}
+    cuts = [(places[size], n) for n in range(len(b) + 1) if (size := entries_of(b[:n])) in places]
+    return [(i, j, k, n) for (i, k), (j, n) in pairwise(cuts)]
 
 
 def _flat_array(np: Any, dims: tuple[int, ...]) -> Any:
