@@ -242,7 +242,8 @@ def _product(e: Expr, m: Meaning, parts: Sequence[Term]) -> Iterator[Term]:
             sizes[d] = sizes.get(d, 0) + p
     for letters, atom in zip(m.inputs[len(parts) :], m.extra, strict=True):
         legs = [index.setdefault(c, next(_fresh)) for c in letters]
-        factors.append(Factor(atom, tuple(legs)))
+        if atom.op.uniform != 1:
+            factors.append(Factor(atom, tuple(legs)))
         dims.update(zip(legs, atom.shape, strict=True))
     outs: list[int] = []
     for c, d in zip(m.output, e.shape, strict=True):

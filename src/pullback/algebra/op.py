@@ -47,6 +47,7 @@ REGISTRY: dict[str, Op] = {}
 _RIVALS: dict[str, list[Op]] = {}  # the ops that share an operator, in order of declaration
 
 _Pattern = tuple[str, ...]  # ("m", "k"), or ("*s",) for any shape
+_ANY = (("*s",), ("*t",))  # the second need not have as many axes as the first
 
 
 class Ordered(Protocol):
@@ -173,8 +174,8 @@ class Op:
         self.graph: Callable[[Expr], Graph] | None = data.get("graph")
         # entries that know the order or the number of the indices: what is false may hold at some sizes
         self.ordered: bool = data.get("ordered", False)
-        # what lies within what: (size of the whole, end of the part), for the sizes of a test
-        self.span: Callable[[Expr], tuple[Dim, Dim]] | None = data.get("span")
+        # what lies within what: pairs (size of the whole, end of the part), for the sizes of a test
+        self.span: Callable[[Expr], Sequence[tuple[Dim, Dim]]] | None = data.get("span")
         # all entries at once, for an op that is neither entrywise nor an index sum: (field, extents of the arguments, arguments, **data)
         self.whole: Callable[..., list[Any]] | None = data.get("whole")
         self.array: Callable[..., Any] | None = data.get("array")  # a fast form in NumPy: (np, *arrays, **data)
@@ -239,11 +240,13 @@ class Op:
             return False
         pairs = [(a.order, pattern) for a, (_, pattern) in zip(args, self.slots, strict=True)]
         free = {order for order, pattern in pairs if pattern == ("*s",)}
-        return len(free) <= 1 and all(p == ("*s",) or len(p) == order for order, p in pairs)
+        return len(free) <= 1 and all(p[:1] in _ANY or len(p) == order for order, p in pairs)
 
     def infer(self, args: tuple[Expr, ...], attrs: Attrs) -> Shape:
         """The shape of the result. Raises ShapeError."""
         if self._shape is not None:
+            if not self.variadic and len(args) != len(self.slots):
+                raise ShapeError("S001", f"{self.name} takes {len(self.slots)} arguments, not {len(args)}")
             for x, y in self.ties(attrs, *(a.shape for a in args)) if self.ties is not None else ():
                 if x != y:
                     raise self.mismatch(args, f"{x} is not {y}")

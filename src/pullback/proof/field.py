@@ -51,6 +51,8 @@ class Field(Protocol):
     def plain(self, x: Any) -> Any: ...
     def array(self, e: Expr, args: Sequence[Any], count: int) -> list[Any]: ...
     def algorithm(self, e: Expr) -> Callable[..., Any] | None: ...
+    def choose(self, values: Sequence[Any]) -> int: ...
+    def position(self, i: Any, n: int) -> int: ...
 
 
 class Modular:
@@ -141,6 +143,20 @@ class Modular:
             return int(self.table.setdefault(("open", first), t) == t)
         return self.opaque("coin", first) & 1 ^ int(t != first)
 
+    def choose(self, values: Sequence[int]) -> int:
+        """Which of the numbers counts as the largest: the first that is, where they are small fractions, else one at random."""
+        best = 0
+        for k, x in enumerate(values):
+            told = _sign((x - values[best]) % self.prime, self.prime)
+            if told is None:
+                return self.opaque("largest", *values) % len(values)
+            best = k if told > 0 else best
+        return best
+
+    def position(self, i: int, n: int) -> int:
+        """The place that i names in an axis of n entries; what is no whole number stands for some place."""
+        return i % self.prime % n
+
     def tie(self, t: int) -> bool:
         """Whether t counts as 0, at random."""
         t %= self.prime
@@ -180,6 +196,16 @@ class Real:
     def array(self, e: Expr, args: Sequence[Any], count: int) -> list[float]:
         assert e.op.floats is not None
         return flat(e.op.floats(*args, **e.op.attributes(e)), e.order)
+
+    def choose(self, values: Sequence[float]) -> int:
+        """The first of the largest numbers. Raises OutOfDomain where another one is nearly as large."""
+        found = max(range(len(values)), key=lambda k: (values[k], -k))
+        if any(k != found and values[found] - x < _KINK * max(1.0, abs(x)) for k, x in enumerate(values)):
+            raise OutOfDomain  # a difference across a kink is not a derivative
+        return found
+
+    def position(self, i: float, n: int) -> int:
+        return int(i if i == int(i) else i * 2**20) % n
 
     def draw(self) -> float:
         if self.centre:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
-from math import isqrt
+from math import floor, isqrt
 from random import Random
 from typing import Any
 
@@ -105,6 +105,16 @@ class _Standins:
                 raise OutOfDomain
             return Fraction(top, below)
         raise NoNumbers(f"{e.op.name} has no rational values, so there are no exact numbers to show")
+
+    def choose(self, values: Sequence[Any]) -> int:
+        starts = [Series.of(x).at(0) for x in values]
+        found = starts.index(max(starts))
+        if starts.count(starts[found]) > 1:
+            raise OutOfDomain
+        return found
+
+    def position(self, i: Any, n: int) -> int:
+        return floor(Series.of(i).at(0)) % n
 
     def free(self, name: str, orders: tuple[int, ...], args: tuple[Any, ...]) -> Any:
         c = _linear(self.names.index(name) if name in self.names else 0)

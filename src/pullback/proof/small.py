@@ -60,6 +60,8 @@ def is_known(e: Expr) -> bool:
     """Whether it is a known function or constant without exact field arithmetic, such as exp(x) or π."""
     if is_name(e) or is_free_map(e) or is_free_function(e):
         return False
+    if e.op.whole is not None and not e.op.kink:
+        return False
     return e.op.define is None and e.op.entry is None and e.op.meaning(e) is None
 
 
@@ -127,6 +129,16 @@ class Small:
         if value not in _EXACT:
             raise OutOfDomain
         return neat(value)
+
+    def choose(self, values: Sequence[Any]) -> int:
+        """The first of the largest numbers."""
+        found = max(range(len(values)), key=lambda k: (values[k], -k))
+        if self.smooth and sum(x == values[found] for x in values) > 1:
+            raise OutOfDomain
+        return found
+
+    def position(self, i: Any, n: int) -> int:
+        return math.floor(i) % n
 
     # ---- unknown functions
 
@@ -201,6 +213,9 @@ class Residues(Small):
         return pow(x, exponent, Q)
 
     def function(self, e: Expr, args: tuple[Any, ...]) -> Any:
+        raise Unseen
+
+    def choose(self, values: Sequence[Any]) -> int:
         raise Unseen
 
     def reduced(self, x: Any) -> int:

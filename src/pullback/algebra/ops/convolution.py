@@ -11,7 +11,7 @@ from ..dims import Dim, Shape, show_shape
 from ..expr import Expr
 from ..op import Meaning, linear_op, op
 from .arithmetic import LETTERS, power, same, size_of
-from .maps import flat, integer, window, window_end
+from .maps import flat, integer, window, window_end, windows_fit
 from .reduction import sum_over
 from .reshaping import axis_in, reshape
 from .selection import TIES, hardmax, max_over
@@ -312,8 +312,8 @@ def _conv(n: int) -> Any:
 def conv1d(G: Expr, x: Expr, w: Expr, **data: Any) -> tuple[Expr, Expr]:
     """Entry (o, t) is the sum of w[o, c, k] x[c, t stride + k dilation − padding]: bilinear, linear in the kernel and in the argument.
 
-    x M-CONV: ⟨$G, conv1d($dx, $w)⟩ = ⟨fold(every $G_ot · $w_ock), $dx⟩ | $dx_cs is multiplied by $w_ock wherever s is entry k of window t, and adds up
-    w M-CONV: ⟨$G, conv1d($x, $dw)⟩ = ⟨Σ_t $G_ot · (window t of $x), $dw⟩ | $dw_ock meets entry k of every window of channel c, beside $G_ot
+    x M-CONV: ⟨$G, conv1d($dx, $w)⟩ = ⟨fold(Σ_o of entry ot of $G times entry ock of $w), $dx⟩ | entry cs of $dx is multiplied by entry ock of $w wherever s is entry k of window t
+    w M-CONV: ⟨$G, conv1d($x, $dw)⟩ = ⟨Σ_t of entry ot of $G times window t of $x, $dw⟩ | entry ock of $dw meets entry k of every window of channel c, beside entry ot of $G
     """
     return _conv_adjoint(G, x, w, **data)
 
@@ -322,8 +322,8 @@ def conv1d(G: Expr, x: Expr, w: Expr, **data: Any) -> tuple[Expr, Expr]:
 def conv2d(G: Expr, x: Expr, w: Expr, **data: Any) -> tuple[Expr, Expr]:
     """The same along two axes: entry (o, t, u) is the sum of w[o, c, k, l] times the entry (k, l) of window (t, u) of channel c.
 
-    x M-CONV: ⟨$G, conv2d($dx, $w)⟩ = ⟨fold(every $G_otu · $w_ockl), $dx⟩ | an entry of $dx is multiplied by $w_ockl wherever it is entry (k, l) of window (t, u), and adds up
-    w M-CONV: ⟨$G, conv2d($x, $dw)⟩ = ⟨Σ_tu $G_otu · (window (t, u) of $x), $dw⟩ | $dw_ockl meets entry (k, l) of every window of channel c, beside $G_otu
+    x M-CONV: ⟨$G, conv2d($dx, $w)⟩ = ⟨fold(Σ_o of entry otu of $G times entry ockl of $w), $dx⟩ | an entry of $dx is multiplied by entry ockl of $w wherever it is entry (k, l) of window (t, u)
+    w M-CONV: ⟨$G, conv2d($x, $dw)⟩ = ⟨Σ_tu of entry otu of $G times window (t, u) of $x, $dw⟩ | entry ockl of $dw meets entry (k, l) of every window of channel c, beside entry otu of $G
     """
     return _conv_adjoint(G, x, w, **data)
 
@@ -369,7 +369,12 @@ def _pool(name: str, names: tuple[str, ...], n: int) -> dict[str, Any]:
 
     own = {k: v for k, v in _spatial(n).items() if k in names}
     defaults = {k: v for k, v in _spatial_defaults(n).items() if k in names and k != "stride"}
-    return {"attrs": names, "name": f"{name}{n}d", "calls": (f"{name}{n}d",), "shape": _pooled(names), "needs": needs,
+    def span(e: Expr) -> list[tuple[Dim, Dim]]:
+        data = _pool_data(e, names)
+        hows = zip(e.args[0].shape[-n:], *(data[x] for x in ("count", "width", "stride", "padding", "dilation")), strict=True)
+        return [pair for how in hows for pair in windows_fit(*how)]
+
+    return {"attrs": names, "span": span, "name": f"{name}{n}d", "calls": (f"{name}{n}d",), "shape": _pooled(names), "needs": needs,
             "options": {**own, "width": ("size", f"sizes:{n}")}, "defaults": defaults, "ordered": True,
             "text": lambda e: f"{name}{n}d{write(e)}", "latex": lambda e: rf"\operatorname{{{name}{n}d}}{write(e)}"}  # fmt: skip
 

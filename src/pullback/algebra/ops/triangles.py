@@ -116,7 +116,7 @@ def kron(G: Expr, A: Expr, B: Expr) -> tuple[Expr, Expr]:
     """A ⊗ B is the block matrix of the blocks A_ij B: every entry of A times every entry of B.
 
     A M-KRON: ⟨$G, $dA ⊗ $B⟩ = Σ_ij ⟨block ij of $G, $B⟩ · entry ij of $dA | block ij of $dA ⊗ $B is the entry ij of $dA times $B
-    B M-KRON: ⟨$G, $A ⊗ $dB⟩ = ⟨Σ_ij $A_ij · (block ij of $G), $dB⟩ | block ij of $A ⊗ $dB is $A_ij times $dB
+    B M-KRON: ⟨$G, $A ⊗ $dB⟩ = ⟨Σ_ij entry ij of $A times block ij of $G, $dB⟩ | block ij of $A ⊗ $dB is entry ij of $A times $dB
     """
     a, b = LETTERS[: A.order], LETTERS[A.order : 2 * A.order]
     blocks = reshape(G, dims=tuple(d for pair in zip(A.shape, B.shape, strict=True) for d in pair))
