@@ -12,7 +12,7 @@ from ..algebra.ops import arithmetic
 from .tape import Node, Tape
 from .values import Maker, Val
 
-__all__ = ["check_domain", "filled", "fitting"]
+__all__ = ["check_domain", "filled", "fitting", "number_of"]
 
 
 def fitting(
@@ -62,7 +62,7 @@ def _names_under(tape: Tape, at: int) -> set[str]:
 
 def check_domain(maker: Maker, node: Node, name: str, o: Op, args: Sequence[Val]) -> None:
     """Refuses log(−2): a function of numbers outside its domain. Raises ParseError P050."""
-    numbers = [_number_of(a) for a in args]
+    numbers = [number_of(a) for a in args]
     if not maker.building or o.real is None or o.attr_names or not numbers or any(x is None for x in numbers):
         return
     try:
@@ -82,7 +82,7 @@ def _domain_of(o: Op) -> str:
         " lies ", " that lies ") if needs.startswith(f"every entry of ${first}") else ""  # fmt: skip
 
 
-def _number_of(value: Val) -> Fraction | None:
+def number_of(value: Val) -> Fraction | None:
     """The number that every entry visibly is."""
     e, sign = value.expr, 1
     while e is not None and len(e.args) == 1 and (inside := arithmetic.negated(e)) is not None:

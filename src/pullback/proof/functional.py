@@ -19,7 +19,7 @@ from ..algebra.network import expanded
 from ..algebra.op import Op
 from ..algebra.ops.arithmetic import add, added, const, divide, hadamard, neg, pi, power, rational, sdiv, smul, sub
 from ..algebra.ops.activations import softplus
-from ..algebra.ops.entrywise import exp, filled, log, logaddexp, pow_each, sigmoid, sqrt
+from ..algebra.ops.entrywise import exp, filled, log, logaddexp, pow, pow_each, sigmoid, sqrt
 from ..algebra.ops.piecewise import abs_, relu, sign, step
 from ..algebra.ops.special import erf, normcdf, normpdf
 from ..algebra.ops.structure import ones, zeros
@@ -61,6 +61,7 @@ _LAWS = {
     "power_by_exp": "sᵗ = exp(t log s)",
     "normal_by_exp": "normpdf(t) = exp(−t²/2) / √(2π)",
     "normal_by_erf": "normcdf(t) = (1 + erf(t/√2)) / 2",
+    "normal_of_negative": "normcdf(−t) = 1 − normcdf(t)",
     "erf_is_odd": "erf(−t) = −erf(t)",
     "step_of_multiple": "step(c t) = step(t) for a number c > 0",
     "relu_of_multiple": "relu(c t) = c relu(t) for a number c > 0",
@@ -120,6 +121,8 @@ class _Rewriter:
             return self.of(build(*e.args), {a: a for a in e.args})
         if e.op is erf:
             return self.odd(e.args[0])
+        if e.op is normcdf:
+            return self.normal(e.args[0])
         if e.op in (step, relu, sign, abs_):
             return self.homogeneous(e)
         if e.op is exp:
@@ -152,6 +155,15 @@ class _Rewriter:
             return erf(t)
         self.use("erf_is_odd")
         return -erf(added([_scaled(-c, u) for c, u in terms]))
+
+    def normal(self, t: Expr) -> Expr:
+        """Φ by erf, of the one of t and −t whose first number is positive."""
+        terms = _terms(t)
+        if terms and terms[0][0] < 0:
+            self.use("normal_of_negative")
+            return 1 - self.normal(added([_scaled(-c, u) for c, u in terms]))
+        self.use("normal_by_erf")
+        return (1 + erf(t / filled(sqrt(rational(2)), t))) / rational(2)
 
     def homogeneous(self, e: Expr) -> Expr:
         """A function with two sides of a sum whose first number is 1, or −1 where the sides are unlike; of |·| each factor."""
@@ -276,15 +288,21 @@ class _Rewriter:
         return found
 
 
+def _power(s: Expr, t: Expr) -> Expr:
+    """exp(t log s), every term of t by itself."""
+    parts = [_scaled(c, log(s)) if u is rational(1) else _scaled(c, u) * log(s) for c, u in _terms(t)]
+    return exp(added(parts)) if parts else uniform(1, s.shape)
+
+
 # Functions that are rewritten through others, and by which equation.
 _BY_OTHERS: Mapping[Op, tuple[str, Callable[..., Expr]]] = {
     cosh: ("cosh_by_exp", lambda t: (exp(t) + exp(-t)) / rational(2)),
     sinh: ("sinh_by_exp", lambda t: (exp(t) - exp(-t)) / rational(2)),
     tan: ("tangent_by_sine", lambda t: sin(t) / cos(t)),
     logaddexp: ("logaddexp_by_log", lambda s, t: log(exp(s) + exp(t))),
-    pow_each: ("power_by_exp", lambda s, t: exp(t * log(s))),
+    pow: ("power_by_exp", _power),
+    pow_each: ("power_by_exp", _power),
     normpdf: ("normal_by_exp", lambda t: exp(-(t**2) / rational(2)) / sqrt(2 * pi())),
-    normcdf: ("normal_by_erf", lambda t: (1 + erf(t / filled(sqrt(rational(2)), t))) / rational(2)),
 }
 
 
