@@ -437,6 +437,8 @@ def test_printed_form_reads_back(e: Expr) -> None:
     scope: dict[str, Any] = {a.attrs[0]: a for a in e.args}
     if e.op.name == "free_map":
         scope["f"] = kinds("entrywise")
+    if e.op.name == "defined_map":
+        scope[e.attrs[0].name] = kinds("entrywise", definition=e.attrs[0])
     if e.op.name == "free_function":
         scope["g"] = kinds("tensor", e.attrs[2], tuple(a.shape for a in e.args))
     for write in (notation.text, notation.ascii):

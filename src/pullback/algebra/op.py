@@ -163,6 +163,7 @@ class Op:
         self.through: Callable[..., Sequence[Expr]] | None = data.get("through")  # values its differential is written with
         self.defaults: Mapping[str, Any] = data.get("defaults", {})  # attributes that a call may leave out
         self.define: Callable[..., Expr] | None = data.get("define") or (self._defined(body) if self.composite else None)
+        self.named: bool = data.get("named", False)  # a function of the program: formulas keep its name, whatever it stands for
         self.adjoint: Callable[..., Any] | None = body if self.linear else None
         stated = not (self.linear or self.composite or data.get("leaf"))
         self.differential: Callable[..., Expr] | None = body if stated else None
@@ -252,6 +253,11 @@ class Op:
             return [_plain(self._means, len(e.args))]
         found = self._means(e)
         return found if isinstance(found, list) or found is None else [found]
+
+    @property
+    def alias(self) -> Callable[..., Expr] | None:
+        """The definition, where a formula may say what the node stands for instead of the node."""
+        return None if self.named else self.define
 
     def attributes(self, e: Expr) -> dict[str, Any]:
         return dict(zip(self.attr_names, e.attrs, strict=True))

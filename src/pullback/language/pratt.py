@@ -7,6 +7,7 @@ Precedence: `+ −` < `⊙ ⊘ * /` < juxtaposition, `@` < postfix. A sign in fr
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 from ..algebra.dims import Dim
 from ..errors import ParseError
@@ -279,3 +280,13 @@ class Parser(Atoms):
             self.i += 1
         self.expect("]", "a space before [ makes a product with a block matrix")
         return self.node("slice", (base,), (tuple(parts), bracket), start)
+
+    def instead(self, options: dict[str, Any], kids: list[int]) -> None:
+        """`phi(x; c = 2 c)`: other values for names from outside that stand in the definition."""
+        names: list[str] = []
+        while self.t[self.i].text in (";", ","):
+            names.append(self.t[self.i + 1].text)
+            self.i += 2
+            self.expect("=", "phi(x; c = 2)")
+            kids.append(self.sum())
+        options["instead"] = tuple(names)

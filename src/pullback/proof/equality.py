@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from ..algebra.canonical import equal
 from ..algebra.expr import Expr, postorder
 from ..algebra.ops.arithmetic import unsigned
+from ..algebra.ops.defined import unfolded
 from ..algebra.ops.free import is_free_function, is_free_map
 from ..errors import CheckFailed, UnsupportedError
 from ..step import Evidence
@@ -108,7 +109,7 @@ def _decided(case: Case, needs: tuple[Expr, ...], refute: bool = True) -> Verdic
 def _needs(q: Question) -> Iterator[Expr]:
     """The nodes that are not defined everywhere."""
     for root in (q.left, q.right, *q.where.values()):
-        for e in postorder(root):
+        for e in postorder(unfolded(root)):
             if e.op.needs and not is_free_map(e) and not is_free_function(e):
                 yield e
 

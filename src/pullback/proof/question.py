@@ -12,6 +12,7 @@ from typing import Any
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.network import expanded
 from ..algebra.ops.arithmetic import unsigned
+from ..algebra.ops.defined import unfolded
 from ..algebra.ops.free import is_name
 from .claim import substitute_all
 from .field import Modular, OutOfDomain, Real, TooLarge
@@ -82,12 +83,14 @@ class Case:
 
     def __init__(self, q: Question) -> None:
         self.q = q
-        assumed = {a: b for a, b, _ in q.facts}
-        left, right = substitute_all(q.left, q.where), substitute_all(q.right, q.where)
+        assumed = {unfolded(a): unfolded(b) for a, b, _ in q.facts}
+        left, right = (unfolded(substitute_all(x, q.where)) for x in (q.left, q.right))
         self.full = (substitute(left, assumed), substitute(right, assumed))
         self.plain = (left, right)
         self.facts = [(substitute_all(a, q.where), substitute_all(b, q.where), text) for a, b, text in q.facts]
-        self.relations = [(substitute_all(a, q.where), op, substitute_all(b, q.where)) for a, op, b in q.relations]
+        self.facts = [(unfolded(a), unfolded(b), text) for a, b, text in self.facts]
+        self.relations = [(unfolded(substitute_all(a, q.where)), op, unfolded(substitute_all(b, q.where)))
+                          for a, op, b in q.relations]  # fmt: skip
         roots = [
             *self.plain,
             *(x for a, b, _ in self.facts for x in (a, b)),
