@@ -42,7 +42,7 @@ ALLOWED_CIRCLES: dict[frozenset[str], str] = {
 }
 RECURSION_FREE_ROOMS = {"algebra", "calculus", "proof"}
 # Under these decorators the name stands for the declared op or law, not for the function: no recursion.
-DECLARATIONS = {"op", "linear_op", "law", "not_law", "_map"}
+DECLARATIONS = {"op", "linear_op", "law", "not_law", "mapped"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -24,7 +24,8 @@ def fitting(
             return o, args, {}
     for o in rivals:
         missing = len(o.slots) - len(args)
-        full = [*args, *map(maker.constant, o.omitted[len(o.omitted) - missing :])] if missing > 0 else args
+        usual = o.omitted[-missing:] if 0 < missing <= len(o.omitted) else ()
+        full = [*args, *map(maker.constant, usual)]
         if len(full) == len(o.slots) and o.accepts(full):
             return o, full, {}
         if missing < 0 and -missing == len(o.attr_names) and o.accepts(args[-missing:]):  # polygamma(2, x)

@@ -10,6 +10,7 @@ from ..algebra.dims import Dim, Shape, show_shape
 from ..algebra.expr import Expr, postorder
 from ..algebra.op import Op, rational
 from ..algebra.ops import arithmetic, free, matrix, structure
+from ..algebra.ops.entrywise import filled
 from ..errors import ParseError, ShapeError
 from .calls import axes_among
 from .functions import KNOWN
@@ -111,14 +112,34 @@ def _known(name: str) -> Callable[..., Expr]:
                 found = structure.einsum(spec[0], *args)
                 _shape(found.shape)
                 return found
-            if args and not spec and o.attr_names != ("spec",) and o.accepts(args):
-                return o(*args, **_options(name, o, args, options))
+            if args and not spec and o.attr_names != ("spec",):
+                data = -_missing(o, args)
+                if 0 < data == len(o.attr_names) and not options and o.accepts(args[data:]):  # polygamma(2, x)
+                    return o(*args[data:], **dict(zip(o.attr_names, raw, strict=False)))
+                full = _completed(o, args)
+                if o.accepts(full):
+                    return o(*full, **_options(name, o, full, options))
         takes = " or ".join(o.signature for o in rivals)
         raise ShapeError("S001", f"{name} does not take {', '.join(map(_described, raw)) or 'nothing'}", expected=takes)
 
     build.__name__ = build.__qualname__ = name
     build.__doc__ = " ".join(dict.fromkeys(o.doc for o in rivals)) + "."
     return build
+
+
+def _missing(o: Op, args: Sequence[Expr]) -> int:
+    return len(o.slots) - len(args)
+
+
+def _completed(o: Op, args: list[Expr]) -> list[Expr]:
+    """The arguments with the usual numbers for those that are left out, and a number beside tensors for every entry."""
+    missing = _missing(o, args)
+    if 0 < missing <= len(o.omitted):
+        args = [*args, *map(arithmetic.rational, o.omitted[-missing:])]
+    wide = max(args, key=lambda a: a.order)
+    if o.entrywise and len(args) > 1 and all(p == ("*s",) for _, p in o.slots):
+        return [a if a.order else filled(a, wide) for a in args]
+    return args
 
 
 def _described(value: Any) -> str:
