@@ -12,7 +12,7 @@ from ..algebra.ops import arithmetic
 from .tape import Node, Tape
 from .values import Maker, Val
 
-__all__ = ["check_domain", "filled", "fitting", "number_of"]
+__all__ = ["check_domain", "data_in_front", "filled", "fitting", "number_of"]
 
 
 def fitting(
@@ -28,7 +28,7 @@ def fitting(
         full = [*args, *map(maker.constant, usual)]
         if len(full) == len(o.slots) and o.accepts(full):
             return o, full, {}
-        if missing < 0 and -missing == len(o.attr_names) and o.accepts(args[-missing:]):  # polygamma(2, x)
+        if -missing == data_in_front(o) > 0 and o.accepts(args[-missing:]):
             data = [a.size for a in args[:-missing]]
             if all(d is not None for d in data):
                 return o, args[-missing:], {k: (d,) for k, d in zip(o.attr_names, data, strict=True) if d is not None}
@@ -38,6 +38,11 @@ def fitting(
             said = f"is taken for every entry of {maker.surface(node)}"
             return o, [filled(maker, a, k, wide, said) for a, k in zip(full, node.kids, strict=False)], {}
     return None, args, {}
+
+
+def data_in_front(o: Op) -> int:
+    """How many numbers that are no arguments may stand before them, as in polygamma(2, x); an axis is always named."""
+    return 0 if o.variadic or {"axis", "axes", "spec"} & set(o.attr_names) else len(o.attr_names)
 
 
 def filled(maker: Maker, value: Val, at: int, wide: Val, said: str) -> Val:

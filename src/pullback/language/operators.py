@@ -113,9 +113,10 @@ def _known(name: str) -> Callable[..., Expr]:
                 _shape(found.shape)
                 return found
             if args and not spec and o.attr_names != ("spec",):
-                data = -_missing(o, args)
-                if 0 < data == len(o.attr_names) and not options and o.accepts(args[data:]):  # polygamma(2, x)
-                    return o(*args[data:], **dict(zip(o.attr_names, raw, strict=False)))
+                data = data_in_front(o)
+                if len(args) == len(o.slots) + data and o.accepts(args[data:]):
+                    options |= dict(zip(o.attr_names[:data], raw, strict=False))
+                    args = args[data:]
                 full = _completed(o, args)
                 if o.accepts(full):
                     return o(*full, **_options(name, o, full, options))
