@@ -41,8 +41,8 @@ def fitting(
 
 
 def data_in_front(o: Op) -> int:
-    """How many numbers that are no arguments may stand before them, as in polygamma(2, x); an axis is always named."""
-    return 0 if o.variadic or {"axis", "axes", "spec"} & set(o.attr_names) else len(o.attr_names)
+    """How many numbers that are no arguments of a function of every entry stand before them, as in polygamma(2, x)."""
+    return len(o.attr_names) if o.entrywise else 0
 
 
 def filled(maker: Maker, value: Val, at: int, wide: Val, said: str) -> Val:

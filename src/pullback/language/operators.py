@@ -13,6 +13,7 @@ from ..algebra.ops import arithmetic, free, matrix, structure
 from ..algebra.ops.entrywise import filled
 from ..errors import ParseError, ShapeError
 from .calls import axes_among
+from .fitting import data_in_front
 from .functions import KNOWN
 from .program import Equation, Program
 from .sizes import no_shape, read_dim
@@ -113,13 +114,11 @@ def _known(name: str) -> Callable[..., Expr]:
                 _shape(found.shape)
                 return found
             if args and not spec and o.attr_names != ("spec",):
-                data = data_in_front(o)
-                if len(args) == len(o.slots) + data and o.accepts(args[data:]):
-                    options |= dict(zip(o.attr_names[:data], raw, strict=False))
-                    args = args[data:]
-                full = _completed(o, args)
+                data = data_in_front(o) if len(args) > len(o.slots) else 0
+                full = _completed(o, args[data:])
                 if o.accepts(full):
-                    return o(*full, **_options(name, o, full, options))
+                    numbers = dict(zip(o.attr_names[:data], raw, strict=False))
+                    return o(*full, **_options(name, o, full, {**options, **numbers}))
         takes = " or ".join(o.signature for o in rivals)
         raise ShapeError("S001", f"{name} does not take {', '.join(map(_described, raw)) or 'nothing'}", expected=takes)
 
@@ -157,11 +156,14 @@ def _options(name: str, o: Op, args: Sequence[Expr], given: Mapping[str, Any]) -
             value = given[option]
         elif key == "axes":
             value = tuple(range(args[0].order))
+        elif key in o.defaults:
+            found[key] = o.normal(key, o.defaults[key], args)
+            continue
         else:
             raise ParseError("P002", f"{name} needs {option}=…")
         if key in ("axes", "axis"):
             value = _axes(value, args[0].order, least=1 if key == "axis" else min(args[0].order, 1))
-        found[key] = value if key == "axes" else value[0] if key == "axis" else _dim(value)
+        found[key] = value if key == "axes" or o.entrywise else value[0] if key == "axis" else _dim(value)
     wrong = given.keys() - {known.get(k, k) for k in o.attr_names}
     if wrong:
         raise ParseError(
