@@ -10,7 +10,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -74,7 +74,7 @@ def along_entries(e: Expr, args: list[Array]) -> Array:
 
         rows = [(at(s * room) - at(-s * room)) / (2 * s * room) for s in _STEPS]
         for power in range(1, len(rows)):
-            rows = [b + (b - a) / (4**power - 1) for a, b in zip(rows, rows[1:], strict=False)]
+            rows = [b + (b - a) / (4**power - 1) for a, b in pairwise(rows)]
         return rows[0]
 
     shape = np.broadcast_shapes(*(a.shape for a in args))
@@ -120,7 +120,7 @@ class Interpreter(Matrices):
         by_numbers = e.op.real is not None and e.args and self.xp is np and not (moving and e.op.define)
         if method is None and by_numbers:  # a function of numbers, entry by entry
             return along_entries(e, [np.asarray(a) for a in args])
-        if method is None and e.op.define is not None:  # what is defined by other ops is run as these; so kinks are not straddled
+        if method is None and e.op.define is not None:  # run as the ops that define it: no kink is straddled
             names = [var(f"·{k}", a.shape) for k, a in enumerate(e.args)]  # of which nothing below is asked
             whole = e.op.define(Expr.make(e.op, tuple(names), e.attrs, e.shape), *names)
             return self.run(whole, dict(zip(names, args, strict=True)))

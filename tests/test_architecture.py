@@ -45,9 +45,6 @@ ALLOWED_CIRCLES: dict[frozenset[str], str] = {
     frozenset(f"pullback.algebra.canonical:{f}" for f in ("_components", "_settle", "_term_key", "_text", "mirrored", "symmetric")): (
         "what stands inside a factor has its text, and it is known whether it is symmetric, before the factor is asked"
     ),
-    frozenset(f"pullback.proof.functional:_Rewriter.{f}" for f in ("node", "of")): (
-        "the definition of one op over arguments that are rewritten already"
-    ),
 }
 RECURSION_FREE_ROOMS = {"algebra", "calculus", "proof"}
 # Under these decorators the name stands for the declared op or law, not for the function: no recursion.

@@ -120,10 +120,10 @@ class Small:
             return e.op.exact(int(t > 0), t)
         if e.op.root:
             return _root(t)
-        if t not in (0, 1):
+        if any(x not in (0, 1) for x in args):
             raise OutOfDomain
         try:
-            value = Fraction(e.op.real(float(t), **e.op.attributes(e)))
+            value = Fraction(e.op.real(*map(float, args), **e.op.attributes(e)))
         except (ValueError, ZeroDivisionError, OverflowError) as why:
             raise OutOfDomain from why
         if value not in _EXACT:
