@@ -444,6 +444,10 @@ def test_printed_form_reads_back(e: Expr) -> None:
     for write in (notation.text, notation.ascii):
         again = parse(write(e), scope)
         assert again.shape == e.shape, write(e)
+        rivals = [o for o in REGISTRY.values() if set(o.calls) & set(e.op.calls)]
+        if next((o for o in rivals if o.accepts(e.args)), e.op) is not e.op:  # of numbers, x^y is read as the other op
+            assert close(run(again, draw(e)), run(e, draw(e)))
+            continue
         assert again is e or equal(again, e), write(e)
 
 

@@ -6,7 +6,7 @@ factor. δ, the 0/1 placements of blocks, and axes that nothing depends on are e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count, product
@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from .dims import Dim, Shape
 from .expr import Expr
 from .facts import holds
-from .op import Meaning
+from .op import Meaning, Op
 from .ops.arithmetic import raised
 from .ops.matrix import eye
 
@@ -345,8 +345,9 @@ def _constant(e: Expr) -> Iterator[Term]:
     yield from tidied(t)
 
 
-def expanded(root: Expr, *, named: bool = True) -> Iterator[Expr]:
-    """Nodes under `root`, arguments first, definitions unfolded, and nothing below an opaque node but its arguments.
+def expanded(root: Expr, keep: Container[Op] = (), *, named: bool = True) -> Iterator[Expr]:
+    """Nodes under `root`, arguments first, definitions unfolded but those of the ops to `keep`, and nothing below an opaque
+    node but its arguments.
 
     Functions that the program defines are unfolded if `named`."""
     seen: set[Expr] = set()
@@ -358,6 +359,6 @@ def expanded(root: Expr, *, named: bool = True) -> Iterator[Expr]:
         elif node not in seen:
             seen.add(node)
             stack.append((node, True))
-            define = node.op.define if named else node.op.alias
+            define = None if node.op in keep else node.op.define if named else node.op.alias
             below = node.args if define is None else (define(node, *node.args),)
             stack.extend((a, False) for a in below if a not in seen)

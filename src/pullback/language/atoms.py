@@ -145,7 +145,7 @@ class Atoms:
             self.expect("⟩" if text == "⟨" else ">")
             self.block, self.norms = saved
             return self.node("call", (left, right), ("inner", token, {}), start)
-        if text in ("‖", "||"):
+        if text in ("‖", "||", "|"):
             self.depth += 1
             if self.depth > MAX_DEPTH:
                 raise ParseError("P008", "norms are nested too deep", span=self.span(token))
@@ -156,17 +156,10 @@ class Atoms:
             self.block, self.norms = saved
             self.depth -= 1
             options = {}
-            if self.t[self.i].kind == "sub":
+            if self.t[self.i].kind == "sub" and text != "|":
                 options["sub"] = self.t[self.i].text
                 self.i += 1
-            return self.node("call", (kid,), ("norm", token, options), start)
-        if text == "|":
-            raise UnsupportedError(
-                "U001",
-                "the absolute value is not supported",
-                span=self.span(token),
-                hint="write sqrt(x^∘2); the norm of a vector is ‖x‖ or ||x||",
-            )
+            return self.node("call", (kid,), ("abs" if text == "|" else "norm", token, options), start)
         self.i -= 1
         quoted = kind == "prime" and self.t[self.i - 1].text == "("
         hint = 'a pattern stands in double quotes: ein("i j, j -> i", W, a)' if quoted else ""

@@ -9,6 +9,7 @@ from ..algebra.dims import Dim, Shape, show_shape
 from ..algebra.op import Op
 from ..algebra.ops import free, reduction, structure
 from ..errors import PullbackError, UnsupportedError
+from .fitting import check_domain, fitting
 from .functions import KNOWN, derivative_of, refuse
 from .own_calls import apply_defined
 from .program import FunctionKind
@@ -72,12 +73,14 @@ def apply_op(
         return _total(maker, node, name, first, args, options)
     if first is structure.pad:
         return _pad(maker, node, args, options)
-    chosen = next((o for o in rivals if o.accepts(args)), None)
+    chosen, args, numbers = fitting(maker, node, rivals, args)
+    options |= numbers
     if chosen is None:
         given = ", ".join(article(a.order) for a in args)
         takes = " or ".join(o.signature for o in rivals)
         raise maker.shape_error("S001", f"{name} does not take {given}", node, node.kids, args, expected=takes)
     shape = None if chosen.variadic else _pattern_shape(maker, node, chosen, args)
+    check_domain(maker, node, name, chosen, args)
     attrs = {key: _attribute(key, options.pop(key)) for key in list(options) if key in chosen.attr_names}
     if options:
         raise maker.parse_error("P002", f"{name} has no option {next(iter(options))}", node)

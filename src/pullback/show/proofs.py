@@ -100,7 +100,7 @@ class _Recorder:
         """What must hold for both sides to have a value, and for the equations that were used."""
         found: dict[str, Json] = {}
         for e in v.conditions:
-            needs = e.op.needs(e) if callable(e.op.needs) else e.op.needs
+            needs = e.op.jumps or (e.op.needs(e) if callable(e.op.needs) else e.op.needs)
             bind: dict[str, Any] = {n: a for (n, _), a in zip(e.op.slots, e.args, strict=False)}
             if not needs or any(not a.args and not is_var(a) for a in bind.values() if f"${_slot(bind, a)}" in needs):
                 continue

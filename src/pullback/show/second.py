@@ -46,6 +46,7 @@ class Array:
     inputs: Sequence[Expr]
     gradients: Sequence[tuple[Expr, Expr]]  # that the result speaks of
     cotangent: Expr
+    own: Sequence[tuple[Expr, Expr]]  # our names for parts of the equations
     backward: Sequence[tuple[Expr, Expr]]  # with the cotangent
     opened: Sequence[tuple[Expr, Expr]]  # without it
     of: Expr  # what these are derivatives of: the target, or the name of its gradient
@@ -77,7 +78,7 @@ def conditions_of(steps: Sequence[Step]) -> list[Said]:
 
 def array_record(a: Array, functions: Sequence[OwnFunction], header: Mapping[str, Any]) -> Json:
     """Everything that is shown, as plain data. Raises CheckFailed if a step has no evidence."""
-    roots = [*a.inputs, *(e for q in (*a.equations, *a.program, *a.backward, *a.opened) for e in q)]
+    roots = [*a.inputs, *(e for q in (*a.equations, *a.own, *a.program, *a.backward, *a.opened) for e in q)]
     taken = frozenset(x.attrs[0] for x in postorder(*roots) if is_var(x))
     letters = Letters([*a.inputs, *(v for v, _ in a.equations)])
 
@@ -128,6 +129,7 @@ def array_record(a: Array, functions: Sequence[OwnFunction], header: Mapping[str
         },
         "gradients": [equation(show(v, taken), e) for v, e in a.gradients],
         "of": show(a.of, taken).as_dict(),
+        "own": [equation(show(v, taken), e) for v, e in a.own],
         "program": [equation(show(v, taken), e) for v, e in a.program],
         "cotangent": show(a.cotangent, taken).as_dict(),
         "backward": [equation(show(v, taken), e) for v, e in a.backward],
@@ -205,13 +207,24 @@ def _result(record: Mapping[str, Any]) -> Iterator[Part]:
 def _derivation(record: Mapping[str, Any], second: bool) -> Iterator[Part]:
     yield Head(plain("DERIVATION"))
     G, of = record["cotangent"], record["of"]
+    if record["own"]:
+        yield Para(mixed("Names for parts:"))
+        yield _table(record["own"])
     if second:
-        yield Para(mixed(f"The backward equations of {record['target']['name']} are equations too, each gradient with a name of its own:"))
+        yield Para(
+            mixed(
+                f"The backward equations of {record['target']['name']} are equations too, each gradient with a name of its own:"
+            )
+        )
         yield _table(record["program"])
     yield Para(mixed(f"{'These have, for' if second else 'For'} any cotangent {G['text']} of {of['text']}, the backward equations"
                      f"{'' if second else ' are'}:"))  # fmt: skip
     yield _table(record["backward"])
-    yield Para(mixed(f"Each is linear in {G['text']}. Take {G['text']} out and leave its axes open, first of all axes:"))
+    yield Para(
+        mixed(f"Each is linear in {G['text']}. Take {G['text']} out and leave its axes open, first of all axes:")
+    )
     yield _table(record["opened"])
-    yield Para(mixed("With our own names written out:"))
+    if record["opened"][-1]["equation"]["text"].split(" = ", 1)[1] == record["result"]["value"]["text"]:
+        return
+    yield Para(mixed("Written in the names of the program:"))
     yield Calc(join([record["result"]["equation"]]))
