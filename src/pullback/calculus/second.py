@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from unicodedata import normalize
 
 from ..algebra.dims import Shape
 from ..algebra.expr import Expr, postorder, substitute
@@ -103,7 +104,7 @@ def again(d: Derivation, target: Expr) -> tuple[Again, Expr]:
 def _marked(name: str, mark: str) -> str:
     """z̄, W̄1, h̄_new."""
     head = next((k for k, c in enumerate(name) if not c.isalpha()), len(name)) or len(name)
-    return "".join(c + mark for c in name[:head]) + name[head:]
+    return normalize("NFC", "".join(c + mark for c in name[:head]) + name[head:])
 
 
 def _reached(exprs: Iterable[Expr], known: Mapping[Expr, Expr]) -> dict[Expr, Expr]:
