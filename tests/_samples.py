@@ -14,7 +14,9 @@ from pullback.algebra import ops
 from pullback.algebra.dims import Dim, Shape
 from pullback.algebra.expr import Expr
 from pullback.algebra.op import REGISTRY, Op
+from pullback.algebra.ops.defined import Defined, defined, defined_map
 from pullback.algebra.ops.free import var
+from pullback.algebra.ops.trigonometric import sin, tanh
 
 assert ops
 
@@ -61,6 +63,16 @@ def _cut(**more: Any) -> Iterator[Sample]:
             yield {"axis": axis, **more}, [shape]
 
 
+def _own() -> Iterator[tuple[Defined, tuple[int, ...]]]:
+    """Defined functions: of one number, with a name from outside, and of two numbers."""
+    s, t, c = (var(n, ()) for n in ("s", "t", "c"))
+    one = defined("phi", [t], [], t * tanh(t) + 1)
+    softcap = defined("softcap", [t], [c], c * tanh(t / (c + 2)))
+    two = defined("psi", [s, t], [], s**2 * sin(t) + defined_map(one, s))
+    yield from ((one, (0,)), (one, (1,)), (one, (2,)), (softcap, (0, 0)), (softcap, (1, 0)), (softcap, (0, 1)))
+    yield from ((two, (0, 0)), (two, (1, 0)), (two, (1, 2)))
+
+
 # By attribute names: (the attributes, the shapes of the arguments) of samples.
 SAMPLES: dict[tuple[str, ...], Any] = {
     ("value",): lambda: [({"value": Fraction(-3, 2)}, [])],
@@ -82,6 +94,9 @@ SAMPLES: dict[tuple[str, ...], Any] = {
     ("name", "orders"): lambda: [
         ({"name": "f", "orders": o}, [s] * len(o)) for o in ((0,), (1,), (2,), (0, 0), (1, 0), (1, 2)) for s in ANY
     ],
+    ("function", "orders"): lambda: [
+        ({"function": f, "orders": o}, [s] * len(f.params) + [()] * len(f.outer)) for f, o in _own() for s in ANY
+    ],
     ("name", "slots", "out"): lambda: [
         ({"name": "g", "slots": (), "out": ()}, [ANY[2]]),
         ({"name": "g", "slots": (), "out": (S["q"],)}, [ANY[1]]),
@@ -93,10 +108,10 @@ SAMPLES: dict[tuple[str, ...], Any] = {
 }
 
 
-def _one_axis(slots: int) -> Iterator[Sample]:
+def _one_axis(op: Op) -> Iterator[Sample]:
     for shape in ANY[1:4]:
         for axis in range(len(shape)):
-            yield {"axis": axis}, [shape] * slots
+            yield {"axis": axis}, [shape if pattern else () for _, pattern in op.slots]
 
 
 def arguments(op: Op) -> Iterator[list[Shape]]:
@@ -109,7 +124,7 @@ def arguments(op: Op) -> Iterator[list[Shape]]:
 def samples(op: Op) -> list[Expr]:
     """Nodes of `op` on distinct names x1, x2, …; KeyError when no sample can be built: add a row to SAMPLES."""
     if op.attr_names == ("axis",) and not op.variadic:
-        cases = list(_one_axis(len(op.slots)))
+        cases = list(_one_axis(op))
     elif all(k in op.defaults for k in op.attr_names):
         cases = [(dict(op.defaults), shapes) for shapes in arguments(op)]
     else:

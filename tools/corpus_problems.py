@@ -37,10 +37,12 @@ jax.config.update("jax_enable_x64", True)
 Array = Any
 Problem = Mapping[str, Any]
 
-# The one table of what the language knows of a property: the word behind `where`, and for a variable of one axis the
-# equation that `assume` takes. What is not here is used for sampling alone.
-FACTS: dict[str, str] = {"positive": "positive"}
-ASSUMED: dict[str, str] = {}
+# The one table of what the language knows of a property, said of the value with `assume`: the derivative that is asked for is
+# that in all directions. What is not here is used for sampling alone.
+ASSUMED: dict[str, str] = {
+    p: p for p in ("positive", "unit", "symmetric", "skew", "positive_definite", "lower_triangular", "upper_triangular", "diagonal",
+                   "orthogonal", "one_hot", "simplex")
+}  # fmt: skip
 
 TOLERANCE = 1e-7
 POINTS = 3
@@ -103,14 +105,11 @@ def fresh(problem: Problem) -> str:
 def source(problem: Problem, *, tied: bool = False, text: str | None = None) -> str:
     """The problem in the input language; with its sizes as numbers if `tied`. `text` is read instead of its `expr`,
     with the names that the `expr` binds."""
-    wrt = _asked(problem)
     lines = ["dialect: matlab"]
     for name, v in problem["vars"].items():
-        words = [FACTS[p] for p in v.get("props", ()) if p in FACTS]
         shape = f"({', '.join(map(str, v['shape']))})" if v["shape"] else "scalar"
-        lines.append(f"{name} : {shape}" + (f" where {', '.join(words)}" if words else ""))
-        lines += [f"assume {ASSUMED[p].format(name)}" for p in v.get("props", ())
-                  if p in ASSUMED and len(v["shape"]) == 1 and name not in wrt]  # fmt: skip
+        lines.append(f"{name} : {shape}")
+        lines += [f"assume {ASSUMED[p]}({name})" for p in v.get("props", ()) if p in ASSUMED]
     if tied:
         lines += [f"assume {k} = {v}" for k, v in problem["sizes"].items()]
     own = parts(problem["expr"])

@@ -10,14 +10,14 @@ from typing import Any
 from .algebra.dims import Shape
 from .algebra.expr import Expr, postorder, substitute
 from .algebra.network import TooLarge
-from .algebra.ops.free import gradient, is_name, is_var, var
+from .algebra.ops.free import RESTRICTED, facts_of, gradient, is_name, is_var, var
 from .algebra.ops.series import series_ranges
 from .api import _names, _spelled_apart, _wanted, derive
 from .calculus.core import Core, Definition, Equation
 from .calculus.derivation import Backward, Derivation
 from .calculus.kronecker import NoMatrix
 from .calculus.roles import Letters
-from .calculus.second import Again, Opened, again, open_up, written_out
+from .calculus.second import Again, Opened, again, open_up, use_facts, written_out
 from .calculus.stacked import Form
 from .calculus.vectorized import stacked_matrix
 from .code.numpy import evaluate
@@ -30,6 +30,7 @@ from .proof.claim import Memo, check
 from .proof.problem import sampled
 from .proof.second import array_problem, confirm_array, confirm_matrix
 from .readback import kinds_of, read_pairs
+from .readings import functions_in
 from .show import notation
 from .show.notation import Printed
 from .show.page import page
@@ -192,6 +193,7 @@ class Jacobian(Shown):
         p = self.program
         return array_record(
             shown,
+            functions_in([self.expr, *(e for pairs in (shown.equations, bars, shown.gradients, shown.backward) for _, e in pairs)]),
             {"source": p.source, "dialect": p.dialect, "assumptions": p.assumptions,
              "functions": {f: str(k) for f, k in kinds_of(p).items()}},
         )  # fmt: skip
@@ -263,12 +265,29 @@ def hessian(
     v, x = _asked(program, both)
     sampled(program.facts, program.inputs)
     # what is assumed may hold at the point only: it is used when everything is differentiated
-    first = derive(replace(program, facts=(), given=None), wrt=[v], target=str(goal.attrs[0]))
-    source_program, bar = again(first.derivation, v)
-    found = open_up(source_program.definitions, program.inputs, bar, x, program=source_program, facts=program.facts,
-                    unnamed=_unnamed(program, source, goal))  # fmt: skip
+    plain, back = _without_facts(replace(program, facts=(), given=None))
+    first = derive(plain, wrt=[str(v.attrs[0])], target=str(goal.attrs[0]))
+    source_program, bar = again(first.derivation, next(w for w in (*plain.inputs, *(q.var for q in plain.equations)) if w.attrs[0] == v.attrs[0]))
+    found = open_up(source_program.definitions, plain.inputs, bar, next((w for w, y in back.items() if y is x), x), program=source_program,
+                    facts=program.facts, unnamed=_unnamed(program, source, goal))  # fmt: skip
+    if back:
+        use_facts(found, back)
+        source_program = source_program.renamed(back)
     steps = [*first.steps, *(s.proved(check(s, Memo()).evidence) for s in source_program.steps)]
     return _proved(program, goal, (v, x), found, source_program, steps)
+
+
+def _without_facts(program: Program) -> tuple[Program, dict[Expr, Expr]]:
+    """The program about names of which nothing is said that holds at the point only, and what stands for each of these."""
+    bare = {v: var(v.attrs[0], v.shape) for v in program.inputs if facts_of(v) and RESTRICTED not in facts_of(v)}
+    if not bare:
+        return program, {}
+    equations = tuple(
+        replace(q, rhs=substitute(q.rhs, bare), index_form=None if q.index_form is None else substitute(q.index_form, bare))
+        for q in program.equations
+    )
+    inputs = tuple(bare.get(v, v) for v in program.inputs)
+    return replace(program, inputs=inputs, equations=equations), {b: v for v, b in bare.items()}
 
 
 def _proved(program: Program, goal: Expr, wrt: tuple[Expr, ...], found: Opened, source: Again | None,

@@ -16,7 +16,7 @@ from pullback.calculus.derive import derive
 from pullback.calculus.opened import closed_with, itself, opened
 from pullback.calculus.second import again, open_up
 from pullback.proof.claim import Memo, check
-from pullback.proof.second import array_problem, confirm_array, confirm_matrix
+from pullback.proof.second import array_problem, confirm_array
 
 np = pytest.importorskip("numpy")
 

@@ -26,7 +26,7 @@ _mirrors: WeakKeyDictionary[Expr, bool] = WeakKeyDictionary()  # which matrices 
 
 def _inside(atom: Expr) -> tuple[Expr, ...]:
     """The expressions of whose texts the key of an opaque factor is made."""
-    if atom.args and (atom.op.define is not None or atom.op.meaning(atom) is not None):
+    if atom.args and (atom.op.alias is not None or atom.op.meaning(atom) is not None):
         return (atom,)  # the base of a power: opaque as a whole
     return atom.args
 
@@ -154,7 +154,7 @@ def _in_order(names: list[str], mirror: bool) -> tuple[str, ...]:
 
 def mirrored(atom: Expr) -> bool:
     """Whether an opaque factor is known to be a symmetric matrix: its two indices may be exchanged."""
-    if holds("symmetric", atom):
+    if holds("symmetric", atom) or "symmetric" in atom.op.gives:
         return True
     keeps = "symmetric" in atom.op.keeps and atom.order == 2 and len(atom.args) == 1
     return keeps and symmetric(atom.args[0])

@@ -76,13 +76,13 @@ def _unfolded(e: Expr, known: Mapping[Expr, Expr]) -> Expr:
         for x in postorder(e):
             if x in known or any(a in holds for a in x.args):
                 holds.add(x)
-        defined = [x for x in holds if x not in known and x.op.define is not None]
+        defined = [x for x in holds if x not in known and x.op.alias is not None]
         if not defined:
             return e
 
         def change(x: Expr, args: tuple[Expr, ...], holds: set[Expr] = holds) -> Expr:
             new = x.with_args(args)
-            return new.op.define(new, *args) if x in holds and args and x.op.define is not None else new
+            return new.op.alias(new, *args) if x in holds and args and x.op.alias is not None else new
 
         e = rebuild(e, change)
 

@@ -26,7 +26,7 @@ from .opened import closed_with, empty, itself, opened
 from .shorter import Shorter, Whole
 from .simplify import simplify
 
-__all__ = ["Again", "Opened", "again", "cotangent", "open_up", "written_out"]
+__all__ = ["Again", "Opened", "again", "cotangent", "open_up", "use_facts", "written_out"]
 
 Fact = tuple[Expr, Expr, str]
 _NOTHING = empty(())
@@ -49,6 +49,11 @@ class Again:
     def named(self, e: Expr) -> Expr:
         """∇z by its name z̄."""
         return substitute(e, {g: v for v, g in self.names.items()})
+
+    def renamed(self, bind: Mapping[Expr, Expr]) -> Again:
+        """The same program about other names."""
+        definitions = tuple(replace(d, value=substitute(d.value, bind)) for d in self.definitions)
+        return replace(self, definitions=definitions, own={v: substitute(e, bind) for v, e in self.own.items()})
 
 
 @dataclass(slots=True)
@@ -232,6 +237,19 @@ def _close(found: Opened, program: Again | None, facts: Sequence[Fact], unnamed:
                 claim=Claim("EQ", value, after, {left: right}), conditions=(Said(where),)))  # fmt: skip
             value = after
     found.value = value
+
+
+def use_facts(found: Opened, back: Mapping[Expr, Expr]) -> None:
+    """What is said of the names at the point, used once everything is differentiated."""
+    start = substitute(found.value, back)
+    short = Shorter(())(start)
+    shorter, laws = gathered(short.expr), short.laws
+    if shorter is not start:
+        found.steps.append(Step(
+            id=f"s{len(found.steps) + 1}", kind="simplify", about=str(found.of.attrs[0]), left=start, relation="=", right=shorter,
+            rules=("S-FACT", *laws), why=Why("what is known of the names", "it is used last: it holds at the point, and not beside it"),
+            claim=Claim("EQ", start, shorter)))  # fmt: skip
+    found.value, found.of = shorter, back.get(found.of, found.of)
 
 
 def _values(program: Again | None) -> dict[Expr, Expr]:

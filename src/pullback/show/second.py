@@ -9,6 +9,7 @@ from typing import Any
 from .._version import __version__
 from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import is_var
+from ..calculus.own_functions import OwnFunction
 from ..calculus.roles import Letters
 from ..calculus.stacked import Form
 from ..errors import CheckFailed
@@ -18,9 +19,11 @@ from .document import Calc, Document, Head, Para, Table, join, math, plain, said
 from .evidence import checks, evidence_of
 from .names import ascii_text, latex_name
 from .notation import Printed, show
+from .own_functions import function_steps, own_functions_record
 from .prose import fill
 from .stacked import written
-from .styles.common import mixed, shape
+from .styles.common import definitions, mixed, shape
+from .styles.own_functions import own_functions
 
 __all__ = ["ARRAY_FORMAT", "Array", "array_record", "document", "symbol"]
 
@@ -73,7 +76,7 @@ def conditions_of(steps: Sequence[Step]) -> list[Said]:
     return list(found.values())
 
 
-def array_record(a: Array, header: Mapping[str, Any]) -> Json:
+def array_record(a: Array, functions: Sequence[OwnFunction], header: Mapping[str, Any]) -> Json:
     """Everything that is shown, as plain data. Raises CheckFailed if a step has no evidence."""
     roots = [*a.inputs, *(e for q in (*a.equations, *a.own, *a.program, *a.backward, *a.opened) for e in q)]
     taken = frozenset(x.attrs[0] for x in postorder(*roots) if is_var(x))
@@ -103,6 +106,7 @@ def array_record(a: Array, header: Mapping[str, Any]) -> Json:
         trio = fill(c.template, c.bind, taken).as_dict()
         conditions.setdefault(trio["text"], trio)
     inner = str(a.of.attrs[0])
+    own = own_functions_record(functions, taken)
     return {
         "format": ARRAY_FORMAT,
         "header": {
@@ -131,8 +135,9 @@ def array_record(a: Array, header: Mapping[str, Any]) -> Json:
         "backward": [equation(show(v, taken), e) for v, e in a.backward],
         "opened": [equation(symbol(inner, [str(v.attrs[0])]), e) for v, e in a.opened],
         "conditions": list(conditions.values()),
+        **({"own_functions": own} if own else {}),
         "steps": steps,
-        "checks": checks(steps),
+        "checks": checks([*function_steps(own), *steps]),
         "final": [evidence_of(e) for e in a.evidence],
         "versions": {"pullback": __version__},
     }  # fmt: skip
@@ -149,12 +154,13 @@ def document(record: Mapping[str, Any]) -> Document:
     doc = Document(mixed(f"The {what if second else 'Jacobian'} of {of} with respect to {by}"))
     doc.parts += _given(record)
     doc.parts += _result(record)
+    doc.parts += own_functions(record, 2)
     doc.parts += _derivation(record, second)
     if record["conditions"]:
         doc.parts.append(Head(plain("CONDITIONS")))
         doc.parts += [Para(said(c), bullet="– ") for c in record["conditions"]]
     doc.parts.append(Head(plain("CHECKS")))
-    total = len(record["steps"])
+    total = len(record["steps"]) + len(function_steps(record.get("own_functions", [])))
     doc.parts += [
         Para(mixed(f"{c['level']}, {len(c['steps'])} of {total} steps: {c['detail']}"), bullet="– ")
         for c in record["checks"]
@@ -165,6 +171,7 @@ def document(record: Mapping[str, Any]) -> Document:
 
 def _given(record: Mapping[str, Any]) -> Iterator[Part]:
     yield Head(plain("GIVEN"))
+    yield from definitions(record)
     yield _table(record["equations"])
     if record["names"]:
         yield Table(tuple((math(n["name"]), shape(n["shape"])) for n in record["names"]))
