@@ -14,6 +14,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from _matrices import Matrices, differenced
 from _programs import RandomProgram
 
 from pullback.algebra.dims import Dim
@@ -49,6 +50,8 @@ def by_difference(e: Expr) -> bool:
             seen.add(x.op)
             if x.op.define is not None:
                 stack.append(x.op.define(x, *x.args))
+            elif differenced(x):
+                return True
             elif x.op.real is not None and not hasattr(Interpreter, "op_" + x.op.name):
                 return True
     return False
@@ -86,7 +89,7 @@ def along_entries(e: Expr, args: list[Array]) -> Array:
     return found
 
 
-class Interpreter:
+class Interpreter(Matrices):
     """One forward run. `xp` is numpy or jax.numpy."""
 
     def __init__(self, xp: Any, sizes: Mapping[str, int], erf: Callable[[Array], Array]) -> None:
@@ -112,7 +115,7 @@ class Interpreter:
         return values[root]
 
     def node(self, e: Expr, args: list[Array]) -> Array:
-        method = getattr(self, "op_" + e.op.name, None) or self.plain(e, args)
+        method = getattr(self, "op_" + e.op.name, None) or self.plain(e, args) or (self.matrix(e) if self.xp is np else None)
         moving = any(np.iscomplexobj(a) for a in args) if self.xp is np else True
         by_numbers = e.op.real is not None and e.args and self.xp is np and not (moving and e.op.define)
         if method is None and by_numbers:  # a function of numbers, entry by entry

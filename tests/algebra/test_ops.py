@@ -22,7 +22,7 @@ from pullback.algebra.ops.structure import einsum, ones, zeros
 from pullback.calculus.differential import differential
 from pullback.calculus.lemma import differentiate
 from pullback.calculus.reason import instantiate, reason_of
-from pullback.errors import ShapeError
+from pullback.errors import ShapeError, UnsupportedError
 from pullback.proof.claim import modular_equal
 from pullback.proof.field import Modular, OutOfDomain, P, Real, dot
 from pullback.proof.jets import Point
@@ -57,6 +57,9 @@ def each(nodes: list[Expr]) -> Callable[[Callable[[Expr], None]], Callable[[Op],
             for e in by_op[op]:
                 try:
                     body(e)
+                except UnsupportedError as why:  # a differential that no op stands for: said so, and not tested
+                    if why.code != "U041":
+                        failed.append((label(e), why))
                 except (Exception, pytest.fail.Exception) as why:
                     failed.append((label(e), why))
             if failed:
@@ -109,6 +112,10 @@ def draw(e: Expr, seed: int = 1) -> dict[Expr, Any]:
         found[v] = rng.choice([-1, 1], extents) * rng.uniform(0.3, 1.4, extents)
         if v in e.args:
             found[v] = inside(domain(e, e.args.index(v)), found[v])
+        needs = e.op.needs(e) if callable(e.op.needs) else e.op.needs
+        if len(extents) == 2 and extents[0] == extents[1] and ("definite" in needs or "negative axis" in needs):
+            noise = 0.0 if "definite" in needs else 0.1 * rng.normal(size=extents)  # neither symmetric nor far from definite
+            found[v] = found[v] @ found[v].T / extents[0] + np.eye(extents[0]) + noise
         found[increment(v)] = rng.normal(size=extents)
     return found
 
@@ -317,7 +324,10 @@ def test_definition_or_slope_holds_modulo_p(e: Expr) -> None:
             point.bind(increment(a), tangent)
         try:
             tangent = point.tangent(e)
-            claimed = exact(added([t.expr for t in differential(e, e.args)]), point)
+            still = Point(point.field, SIZES)
+            for v in [x for x in point.values if is_name(x)]:
+                still.bind(v, point.values[v])
+            claimed = exact(added([t.expr for t in differential(e, e.args)]), still)
         except OutOfDomain:
             continue
         assert (tangent or [0] * point.count(e)) == claimed
@@ -417,8 +427,8 @@ def test_reasons_have_rules_and_known_names(e: Expr) -> None:
     for slot in range(len(e.args)):
         reason = reason_of(e, slot)
         assert re.fullmatch(r"[A-Z]+-[A-Z]+", reason.rule)
-        assert reason.rule.startswith("M-" if e.op.linear else "D-")
-        if slot < len(e.op.slots):
+        assert reason.rule.startswith("M-" if e.op.linear or slot in e.op.moves else "D-")
+        if slot < len(e.op.slots) and not e.op.composite:  # a lemma is its own reason
             assert e.op.slots[min(slot, len(e.op.slots) - 1)][0] in e.op.reasons, "a slot without a reason of its own"
         for template in (reason.statement, reason.proof, e.op.doc):
             bind: dict[str, Any] = {}

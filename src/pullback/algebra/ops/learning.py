@@ -59,7 +59,7 @@ def _centred(X: Expr, axis: int) -> Expr:
 
 
 @composite_op("X[*s], e[] -> [*t]", attrs=("axis",), defaults={"axis": -1}, text=lambda e: _with_eps("rstd", e),
-              latex=lambda e: _with_eps("rstd", e, True), calls=("rstd",))  # fmt: skip
+              latex=lambda e: _with_eps("rstd", e, True), calls=("rstd",), needs="$e is positive")  # fmt: skip
 def rstd(X: Expr, e: Expr, *, axis: int) -> Expr:
     """One over the standard deviation along an axis, with e added to the variance."""
     c = _centred(X, axis)
@@ -80,14 +80,14 @@ def _like(e: Expr, X: Expr, axis: int) -> Expr:
 
 @composite_op("X[*s], e[] -> [*s]", attrs=("axis",), defaults={"axis": -1}, text=lambda e: _with_eps("standardize", e),
               latex=lambda e: _with_eps("standardize", e, True), calls=("standardize", "layernorm", "layer_norm"),
-              through=lambda X, e, axis: (rstd(X, e, axis=axis),), needs="the variance of $X along the axis, with $e added, is positive")  # fmt: skip
+              through=lambda X, e, axis: (rstd(X, e, axis=axis),), needs="$e is positive")  # fmt: skip
 def standardize(X: Expr, e: Expr, *, axis: int) -> Expr:
     """Layer normalisation without its scale and shift: the mean is 0 along the axis, and the variance v/(v + e)."""
     return _centred(X, axis) * along(rstd(X, e, axis=axis), X, axis)
 
 
 @composite_op("X[*s], e[] -> [*t]", attrs=("axis",), defaults={"axis": -1}, text=lambda e: _with_eps("rrms", e),
-              latex=lambda e: _with_eps("rrms", e, True), calls=("rrms",))  # fmt: skip
+              latex=lambda e: _with_eps("rrms", e, True), calls=("rrms",), needs="$e is positive")  # fmt: skip
 def rrms(X: Expr, e: Expr, *, axis: int) -> Expr:
     """One over the root of the mean square along an axis, with e added to the mean square."""
     return power(mean_over(X * X, axes=(axis,)) + _like(e, X, axis), exponent=Fraction(-1, 2))
@@ -95,7 +95,7 @@ def rrms(X: Expr, e: Expr, *, axis: int) -> Expr:
 
 @composite_op("X[*s], e[] -> [*s]", attrs=("axis",), defaults={"axis": -1}, text=lambda e: _with_eps("rmsnorm", e),
               latex=lambda e: _with_eps("rmsnorm", e, True), calls=("rmsnorm", "rms_norm"),
-              through=lambda X, e, axis: (rrms(X, e, axis=axis),))  # fmt: skip
+              through=lambda X, e, axis: (rrms(X, e, axis=axis),), needs="$e is positive")  # fmt: skip
 def rmsnorm(X: Expr, e: Expr, *, axis: int) -> Expr:
     """X divided by the root of its mean square along an axis (Zhang and Sennrich 2019)."""
     return X * along(rrms(X, e, axis=axis), X, axis)
@@ -122,14 +122,14 @@ def kl_divergence(p: Expr, q: Expr) -> Expr:
     return dot(p, log(p) - log(q))
 
 
-@composite_op("Q[t,d], K[s,d], V[s,e] -> [t,e]", text="attention($Q:0, $K:0, $V:0)", latex=r"\operatorname{attention}($Q:0, $K:0, $V:0)",
+@composite_op("Q[m,k], K[n,k], V[n,p] -> [m,p]", text="attention($Q:0, $K:0, $V:0)", latex=r"\operatorname{attention}($Q:0, $K:0, $V:0)",
               calls=("attention",), through=lambda Q, K, V: (attention_weights(Q, K),))  # fmt: skip
 def attention(Q: Expr, K: Expr, V: Expr) -> Expr:
     """Scaled dot-product attention, softmax(Q Kᵀ / √d) V (Vaswani et al. 2017, eq. 1)."""
     return attention_weights(Q, K) @ V
 
 
-@composite_op("Q[t,d], K[s,d] -> [t,s]", text="attention_weights($Q:0, $K:0)", latex=r"\operatorname{weights}($Q:0, $K:0)",
+@composite_op("Q[m,k], K[n,k] -> [m,n]", text="attention_weights($Q:0, $K:0)", latex=r"\operatorname{weights}($Q:0, $K:0)",
               calls=("attention_weights",))  # fmt: skip
 def attention_weights(Q: Expr, K: Expr) -> Expr:
     """The weights of scaled dot-product attention, softmax(Q Kᵀ / √d) in every row."""

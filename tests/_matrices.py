@@ -1,0 +1,109 @@
+"""Readings of the linear algebra ops by NumPy's own functions, for tests: nothing of pullback's algorithms is used.
+
+Where an algorithm takes complex numbers, the complex step goes through it; else a displacement is a difference of fourth order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pullback.algebra.expr import Expr
+
+Array = Any
+_H = 1e-3
+
+
+def _half(S: Array) -> Array:
+    return (S + S.T) / 2
+
+
+def _by_eigenvalues(f: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """f of a matrix that can be diagonalised."""
+
+    def run(X: Array) -> Array:
+        values, vectors = np.linalg.eig(X)
+        return np.real(vectors @ np.diag(f(values.astype(complex))) @ np.linalg.inv(vectors))
+
+    return run
+
+
+def _along(f: Callable[..., Array], X: Array, E: Array, h: float = _H) -> Array:
+    """The derivative of f at X along E, by differences of sixth order."""
+    scale = float(np.max(np.abs(E), initial=0.0)) or 1.0
+    D = E / scale
+    at = {k: f(X + k * h * D) for k in (-3, -2, -1, 1, 2, 3)}
+    return scale * (45 * (at[1] - at[-1]) - 9 * (at[2] - at[-2]) + (at[3] - at[-3])) / (60 * h)
+
+
+def _svd(X: Array) -> tuple[Array, Array, Array]:
+    return np.linalg.svd(X, full_matrices=False)
+
+
+def _unit(v: Array) -> Array:
+    return v * np.sign(v[0])
+
+
+_FUNCTIONS: dict[str, Callable[[Array], Array]] = {
+    "expm": _by_eigenvalues(np.exp), "logm": _by_eigenvalues(np.log), "sqrtm": _by_eigenvalues(np.sqrt),
+    "sinm": _by_eigenvalues(np.sin), "cosm": _by_eigenvalues(np.cos),
+}  # fmt: skip
+_REAL: dict[str, Callable[..., Array]] = {
+    **_FUNCTIONS,
+    **{f"frechet_{n}": lambda X, E, f=f: _along(f, X, E) for n, f in _FUNCTIONS.items()},
+    **{f"second_{n}": lambda X, E, F, f=f: _along(lambda Y: _along(f, Y, E, 2e-2), X, F, 2e-2) for n, f in _FUNCTIONS.items()},
+    "invsqrtm": lambda X: np.linalg.inv(_FUNCTIONS["sqrtm"](X)),
+    "chol": lambda S: np.linalg.cholesky(_half(S)),
+    "maxeig": lambda S: np.linalg.eigvalsh(_half(S))[-1],
+    "maxeigvec": lambda S: _unit(np.linalg.eigh(_half(S))[1][:, -1]),
+    "normnuc": lambda X: np.sum(_svd(X)[1]),
+    "polar": lambda X: _svd(X)[0] @ _svd(X)[2],
+    "normspec": lambda X: _svd(X)[1][0],
+    "topsing": lambda X: np.outer(_svd(X)[0][:, 0], _svd(X)[2][0]),
+}  # fmt: skip
+
+
+def _pinv(X: Array) -> Array:
+    wide = X.shape[0] < X.shape[1]
+    return X.T @ np.linalg.inv(X @ X.T) if wide else np.linalg.inv(X.T @ X) @ X.T
+
+
+def _lyap(A: Array, Q: Array) -> Array:
+    eye = np.eye(len(A))
+    return np.linalg.solve(np.kron(A, eye) + np.kron(eye, A), Q.reshape(-1)).reshape(Q.shape)
+
+
+_COMPLEX: dict[str, Callable[..., Array]] = {
+    "sym": _half, "phi": lambda A: np.tril(A, -1) + np.diag(np.diagonal(A)) / 2,
+    "inv": np.linalg.inv, "det": np.linalg.det, "pinv": _pinv, "solve": np.linalg.solve, "solve_columns": np.linalg.solve, "lyap": _lyap,
+}  # fmt: skip
+
+
+class Matrices:
+    """Mixed into the interpreter of tests."""
+
+    def matrix(self, e: Expr) -> Callable[..., Array] | None:
+        """The reading of a linear algebra op, None for any other."""
+        name = e.op.name
+        if name in _COMPLEX:
+            return lambda _, *args: _COMPLEX[name](*args)
+        return (lambda _, *args: _moved(_REAL[name], args)) if name in _REAL else None
+
+
+def _moved(f: Callable[..., Array], args: tuple[Array, ...]) -> Array:
+    """f of real arrays; of complex ones, its value with its derivative along the imaginary parts."""
+    real = [np.real(a) for a in args]
+    value = f(*real)
+    if not any(np.iscomplexobj(a) for a in args):
+        return value
+    slope = sum(
+        _along(lambda x, k=k: f(*real[:k], x, *real[k + 1 :]), real[k], np.imag(a)) for k, a in enumerate(args) if np.iscomplexobj(a)
+    )
+    return value + 1j * slope
+
+
+def differenced(e: Expr) -> bool:
+    """Whether the reading of this node knows its slope from differences only."""
+    return e.op.name in _REAL
