@@ -14,7 +14,9 @@ from pullback.algebra import ops
 from pullback.algebra.dims import Dim, Shape
 from pullback.algebra.expr import Expr
 from pullback.algebra.op import REGISTRY, Op
+from pullback.algebra.ops.defined import Defined, defined, defined_map
 from pullback.algebra.ops.free import var
+from pullback.algebra.ops.trigonometric import sin, tanh
 
 assert ops
 
@@ -61,6 +63,16 @@ def _cut(**more: Any) -> Iterator[Sample]:
             yield {"axis": axis, **more}, [shape]
 
 
+def _own() -> Iterator[tuple[Defined, tuple[int, ...]]]:
+    """Defined functions: of one number, with a name from outside, and of two numbers."""
+    s, t, c = (var(n, ()) for n in ("s", "t", "c"))
+    one = defined("phi", [t], [], t * tanh(t) + 1)
+    softcap = defined("softcap", [t], [c], c * tanh(t / (c + 2)))
+    two = defined("psi", [s, t], [], s**2 * sin(t) + defined_map(one, s))
+    yield from ((one, (0,)), (one, (1,)), (one, (2,)), (softcap, (0, 0)), (softcap, (1, 0)), (softcap, (0, 1)))
+    yield from ((two, (0, 0)), (two, (1, 0)), (two, (1, 2)))
+
+
 # By attribute names: (the attributes, the shapes of the arguments) of samples.
 SAMPLES: dict[tuple[str, ...], Any] = {
     ("value",): lambda: [({"value": Fraction(-3, 2)}, [])],
@@ -81,6 +93,9 @@ SAMPLES: dict[tuple[str, ...], Any] = {
     ("axis", "start", "total"): lambda: _cut(start=S["q"], total=S["q"] + S["m"] + S["n"] + S["k"] + S["p"]),
     ("name", "orders"): lambda: [
         ({"name": "f", "orders": o}, [s] * len(o)) for o in ((0,), (1,), (2,), (0, 0), (1, 0), (1, 2)) for s in ANY
+    ],
+    ("function", "orders"): lambda: [
+        ({"function": f, "orders": o}, [s] * len(f.params) + [()] * len(f.outer)) for f, o in _own() for s in ANY
     ],
     ("name", "slots", "out"): lambda: [
         ({"name": "g", "slots": (), "out": ()}, [ANY[2]]),

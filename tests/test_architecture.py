@@ -29,6 +29,7 @@ LAZY_DOORS = {"pullback", "pullback.__main__"}
 _FORM = "a form is as deep as a tensor has axes, and a few levels more, whatever the program"
 ALLOWED_RECURSION: dict[str, str] = {
     "pullback.calculus.stacked:turned": _FORM,
+    "pullback.calculus.stacked:mapped": _FORM,
     "pullback.calculus.stacked:rows_first": _FORM,
     "pullback.calculus.stacked:extent": _FORM,
     "pullback.proof.stacked:evaluate": _FORM,
@@ -338,6 +339,7 @@ def test_no_other_file_knows_an_op_by_name(name: str) -> None:
 KNOWS_OPS: dict[str, str] = {
     "pullback.calculus.stacked": "Kronecker notation: the transpose, the identity and diagonals have shorter forms there",
     "pullback.calculus.kronecker": "Kronecker notation: a transpose is turned back",
+    "pullback.calculus.gathered": "matrix notation: sums and products are taken apart, and diagonals in them gathered",
     "pullback.calculus.matrix_reasons": "reasons for diagonal Jacobians",
     "pullback.calculus.axes": "which factor of a matrix product is summed over which axis: the two conventions of weights",
     "pullback.calculus.products": "a sum that is a factor is kept whole: sums and differences",

@@ -99,6 +99,11 @@ def test_a_program_with_an_index_is_the_golden(name: str, kind: str) -> None:
     compare(f"{name}.{kind}", RENDERINGS[kind](derived(name)))
 
 
+@pytest.mark.parametrize("kind", RENDERINGS)
+def test_a_function_with_a_definition_is_the_golden(kind: str) -> None:
+    compare(f"own_function.{kind}", RENDERINGS[kind](derived("own_function")))
+
+
 def compare(file: str, text: str) -> None:
     made = text.rstrip("\n") + "\n"
     path = GOLDEN / file

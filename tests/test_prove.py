@@ -93,8 +93,29 @@ TRUE = {
     "tanh(x) = 2 sigmoid(2 x) − 1": "L4",
     "sigmoid(−x) = 1 − sigmoid(x)": "L4",
     "x : n; assume x > 0; sqrt(x ⊙ x) = x": "L4",
-    "softplus(x) − softplus(−x) = x": "L5",
-    "relu(x) − relu(−x) = x": "L5",
+    "softplus(x) − softplus(−x) = x": "L4",
+    "relu(2 x) = 2 relu(x)": "L4",
+    "abs(x ⊙ y) = abs(x) ⊙ abs(y)": "L4",
+    "abs(−2 x) = 2 abs(x)": "L4",
+    "x : n; sign(−2 x) = −sign(x)": "L4",
+    # one side of 0 is chosen, and the other is the opposite
+    "relu(x) − relu(−x) = x": "L3",
+    "abs(x) = sign(x) ⊙ x": "L3",
+    "abs(x)^∘2 = x^∘2": "L3",
+    "maximum(x, y) + minimum(x, y) = x + y": "L3",
+    "maximum(x, y) = maximum(y, x)": "L3",
+    "s : scalar; step(s² − 2) + step(2 − s²) = 1": "L3",
+    # compositions
+    "sign(−x) = −sign(x)": "L3",
+    "abs(x) = relu(x) + relu(−x)": "L3",
+    "silu(x) = x ⊙ sigmoid(x)": "L1",
+    "logsigmoid(x) = −softplus(−x)": "L1",
+    "gelu(x) = x ⊙ normcdf(x)": "L1",
+    "cosh(x)^∘2 − sinh(x)^∘2 = 1_n; x : n": "L4",
+    "normcdf(x) = ½ (1 + erf(x / sqrt(2)))": "L4",
+    "normcdf(−x) = 1 − normcdf(x)": "L4",
+    "tan(x) = sin(x) ⊘ cos(x)": "L4",
+    "a, b, c : scalar; assume a > 0; a^b a^c = a^(b + c)": "L4",
 }
 
 Sides = Callable[..., tuple[Any, Any]]

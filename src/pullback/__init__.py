@@ -20,6 +20,7 @@ _EXPORTS: dict[str, str] = {
     "UnsupportedError": "pullback.errors",
     "CheckFailed": "pullback.errors",
     "compare": "pullback.comparing",
+    "defined": "pullback.language.own_operators",
     "derive": "pullback.api",
     "function": "pullback.language.operators",
     "functional": "pullback.language.operators",

@@ -34,8 +34,8 @@ from .proof.problem import sampled
 from .proof.recur import confirm_all, prove_induction, within_reach, write_all
 from .proof.sizes import symbols_of
 from .proof.whynot import WhyNot, why_not
-from .readback import kinds_of, read_back
-from .readings import PARTS, prepare, readable
+from .readback import kinds_of, own_of, read_back
+from .readings import PARTS, functions_of, prepare, readable
 from .show import notation
 from .show.names import SCHEMES, ascii_name
 from .show.page import LEVELS, render
@@ -252,6 +252,7 @@ def derive(
         return _recurrence(program, definitions, goal, seed, wrt, progress)
     sampled(program.facts, program.inputs)
     derivation = sweep(definitions, program.inputs, goal, _wanted(program, wrt), seed=seed, facts=program.facts)
+    derivation.functions = functions_of(derivation)
     derivation.steps = list(_checked(derivation.steps, progress))
     printed = read_back(derivation, program)
     return Derived(program, derivation, [*confirm(_problem(derivation, program)), printed])
@@ -276,12 +277,13 @@ def _spelled_apart(program: Program) -> None:
     """Raises ParseError P019 if two names have one spelling in ASCII (and in LaTeX), so that a page could not be read."""
     variables = [v.attrs[0] for v in (*program.inputs, *(q.var for q in program.equations))]
     variables += [program.given[1].attrs[0]] if program.given is not None else []
-    functions = {ascii_name(f): f for f in kinds_of(program)}
+    kinds = kinds_of(program) | own_of(program)
+    functions, spelled = {ascii_name(f): f for f in kinds}, {ascii_name(f): k for f, k in kinds.items()}
     gradients = {f"grad_{ascii_name(v)}": f"the gradient of {v}" for v in variables}
     seen: dict[str, str] = {}
-    for n in [*variables, *kinds_of(program), *sorted(symbols_of([q.rhs for q in program.equations]))]:
+    for n in [*variables, *kinds, *sorted(symbols_of([q.rhs for q in program.equations]))]:
         spelling = ascii_name(n)
-        of = derivative_of(spelling, functions)
+        of = derivative_of(spelling, spelled)
         other = f"a derivative of {functions[of[0]]}" if of else gradients.get(spelling) or seen.setdefault(spelling, n)
         if other != n:
             q = program.equation(n)
@@ -309,6 +311,7 @@ def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr,
     inline_own(derivation, add)
     eliminate_between(derivation, add)
     induction(derivation, add)
+    derivation.functions = functions_of(derivation)
     derivation.steps = list(_checked(derivation.steps, progress))
     printed = read_back(derivation, program)
     helpers = [(q.var, q.value, q.ranges) for q in derivation.core.equations if q.auxiliary]
@@ -362,7 +365,7 @@ def _wanted(program: Program, wrt: Sequence[str] | None) -> list[Expr]:
         if not names:
             _nothing_free()
     found = []
-    functions = kinds_of(program)
+    functions = kinds_of(program) | own_of(program)
     for n in dict.fromkeys(names):
         v = program.variable(n)
         if v is None:

@@ -36,8 +36,9 @@ class Comparison(Shown):
     @cached_property
     def record(self) -> dict[str, Any]:
         """Everything that is shown, as plain data (docs/record.md)."""
+        functions = list({f.function: f for d in (self.first, self.second) for f in d.derivation.functions}.values())
         assumed = dict.fromkeys(a for d in (self.first, self.second) for a in d.program.assumptions)
-        return comparison_record(_written(self.first), self._shown, self.steps, list(assumed))
+        return comparison_record(_written(self.first), self._shown, self.steps, list(assumed), functions)
 
 
 def compare(first: str | Derived, second: str | Derived, where: str = "") -> Comparison:

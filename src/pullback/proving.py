@@ -10,6 +10,7 @@ from .errors import UnsupportedError
 from .language.claims import Claims, parse_claims
 from .proof.equality import Question, decide
 from .proof.search import Counterexample
+from .readings import functions_in
 from .show.proofs import Asked, document, proof_record
 from .shown import Shown
 from .step import Evidence
@@ -55,6 +56,7 @@ class Proof(Shown):
     def record(self) -> dict[str, Any]:
         """Everything that is shown, as plain data (docs/record.md)."""
         p = self.claims.program
+        functions = functions_in([e for c in self.claims.claims for e in (c.left, c.right)] + [q.rhs for q in p.equations])
         return proof_record(
             self.answers,
             p.inputs,
@@ -63,8 +65,9 @@ class Proof(Shown):
                 "source": p.source,
                 "dialect": p.dialect,
                 "assumptions": p.assumptions,
-                "functions": dict(p.functions),
+                "functions": {f: k for f, k in p.functions.items() if f not in {own.function.name for own in functions}},
             },
+            functions,
         )
 
     def __repr__(self) -> str:

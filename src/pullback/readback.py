@@ -9,10 +9,11 @@ from .algebra.dims import Dim
 from .algebra.expr import Expr, postorder
 from .algebra.indexed import family_of
 from .algebra.ops.arithmetic import rational
+from .algebra.ops.defined import definition_of, unfolded
 from .algebra.ops.free import is_free_function, is_free_map, is_name, var
 from .algebra.ops.structure import zeros
 from .calculus.derivation import Derivation
-from .errors import CheckFailed, PullbackError
+from .errors import CheckFailed, ParseError, PullbackError
 from .language.program import FunctionKind, Program
 from .language.text import parse_expression
 from .proof.claim import Memo, modular_equal
@@ -21,13 +22,15 @@ from .show import notation
 from .show.names import ascii_name
 from .step import Evidence
 
-__all__ = ["kinds_of", "read_back", "read_pairs"]
+__all__ = ["kinds_of", "own_of", "read_back", "read_pairs"]
 
 
 def read_back(d: Derivation, program: Program) -> Evidence:
     """The evidence that every printed gradient is read as what was proved. Raises CheckFailed C006."""
     pairs = [(f"∇{b.of.attrs[0]}", e) for b in d.backward for e in dict.fromkeys((b.value, b.closed))]
-    return read_pairs(pairs, kinds_of(program), "gradients")
+    kinds = kinds_of(program)
+    read_pairs([(f"the function {f.function.name}", e) for f in d.functions for e in f.shown()], kinds, "functions")
+    return read_pairs(pairs, kinds, "gradients")
 
 
 def read_pairs(pairs: Sequence[tuple[str, Expr]], kinds: Mapping[str, FunctionKind], what: str) -> Evidence:
@@ -67,6 +70,9 @@ def _scope(e: Expr, kinds: Mapping[str, FunctionKind], write: Callable[[Expr], s
     """The names that `e` is written with, as the parser must read them; sizes are known through shapes."""
     scope: dict[str, Expr | FunctionKind] = {"·": var("·", tuple(map(Dim.symbol, sorted(symbols_of([e])))))}
     for x in postorder(e):
+        f = definition_of(x)
+        if f is not None:
+            scope[f.name] = FunctionKind("entrywise", definition=f)
         if is_name(x):
             scope[write(x)] = x
         elif is_free_map(x) or is_free_function(x):
@@ -75,11 +81,26 @@ def _scope(e: Expr, kinds: Mapping[str, FunctionKind], write: Callable[[Expr], s
     return scope
 
 
+def own_of(program: Program) -> dict[str, FunctionKind]:
+    """The functions that the program defines, those in the definitions of others too. Raises ParseError P004 for one name of two."""
+    found: dict[str, FunctionKind] = {}
+    others = {*program.names, *kinds_of(program)}
+    waiting = [q.rhs for q in program.equations]
+    while waiting:
+        for f in filter(None, map(definition_of, postorder(waiting.pop()))):
+            if f.name in others or (f.name in found and found[f.name].definition is not f):
+                raise ParseError("P004", f"{f.name} names a function and something else", hint="give one of the two another name")
+            if f.name not in found:
+                found[f.name] = FunctionKind("entrywise", definition=f)
+                waiting.append(f.body)
+    return found
+
+
 def kinds_of(program: Program) -> dict[str, FunctionKind]:
     """What the program's unknown functions are, from their use."""
     found: dict[str, FunctionKind] = {}
     for q in program.equations:
-        for e in postorder(q.rhs):
+        for e in postorder(unfolded(q.rhs)):
             if is_free_map(e):
                 found[e.attrs[0]] = FunctionKind("entrywise")
             elif is_free_function(e):

@@ -11,6 +11,7 @@ from .calculus.derivation import Derivation
 from .calculus.diagram import diagrams
 from .calculus.indexed import index_steps
 from .calculus.jacobian import jacobian_steps
+from .calculus.own_functions import OwnFunction, own_functions
 from .calculus.recurrence import Recurrence
 from .calculus.scalars import MOST, scalar_steps
 from .errors import ParseError, UnsupportedError, nearest
@@ -24,7 +25,7 @@ from .proof.stacked import stacked_evidence
 from .show.small import default_sizes
 from .step import Step
 
-__all__ = ["PARTS", "chosen_sizes", "prepare", "readable"]
+__all__ = ["PARTS", "chosen_sizes", "functions_in", "functions_of", "prepare", "readable"]
 
 # What a page of each style reads besides the steps of S1.
 PARTS: Mapping[str, frozenset[str]] = {
@@ -39,6 +40,23 @@ PARTS: Mapping[str, frozenset[str]] = {
 
 def _checked(steps: Iterable[Step], memo: Memo) -> list[Step]:
     return [check(s, memo) for s in steps]
+
+
+def functions_of(d: Derivation) -> list[OwnFunction]:
+    """The functions that the program defines, with the derivatives that the derivation uses."""
+    shown = [e for q in d.core.equations for e in (q.value, *(x for pair in q.through for x in pair))]
+    shown += [x for b in d.backward for x in (b.value, b.closed)]
+    return functions_in([*shown, *(x for s in d.steps for x in (s.left, s.right) if isinstance(x, Expr))])
+
+
+def functions_in(shown: Iterable[Expr]) -> list[OwnFunction]:
+    """The same for any expressions, every step confirmed. Raises CheckFailed."""
+    found = own_functions(shown)
+    memo = Memo()
+    for f in found:
+        for made in f.derived:
+            made.steps = _checked(made.steps, memo)
+    return found
 
 
 def _index(d: Derivation) -> None:

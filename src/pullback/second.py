@@ -10,14 +10,14 @@ from typing import Any
 from .algebra.dims import Shape
 from .algebra.expr import Expr, postorder, substitute
 from .algebra.network import TooLarge
-from .algebra.ops.free import gradient, is_name, is_var, var
+from .algebra.ops.free import RESTRICTED, facts_of, gradient, is_name, is_var, var
 from .algebra.ops.series import series_ranges
 from .api import _names, _spelled_apart, _wanted, derive
 from .calculus.core import Core, Definition, Equation
 from .calculus.derivation import Backward, Derivation
 from .calculus.kronecker import NoMatrix
 from .calculus.roles import Letters
-from .calculus.second import Again, Opened, again, open_up, written_out
+from .calculus.second import Again, Opened, again, open_up, use_facts, written_out
 from .calculus.stacked import Form
 from .calculus.vectorized import stacked_matrix
 from .code.numpy import evaluate
@@ -30,6 +30,7 @@ from .proof.claim import Memo, check
 from .proof.problem import sampled
 from .proof.second import array_problem, confirm_array, confirm_matrix
 from .readback import kinds_of, read_pairs
+from .readings import functions_in
 from .show import notation
 from .show.notation import Printed
 from .show.page import page
@@ -67,7 +68,8 @@ class Vec:
     @cached_property
     def _printed(self) -> Printed:
         if self.form is None:
-            return Printed(*(f"vec({w(self.of.expr)})" for w in (notation.text, notation.ascii)), rf"\operatorname{{vec}}({self.of.latex()})")  # fmt: skip
+            text, ascii = (f"vec({write(self.of.expr)})" for write in (notation.text, notation.ascii))
+            return Printed(text, ascii, rf"\operatorname{{vec}}({self.of.latex()})")
         taken = frozenset(x.attrs[0] for x in postorder(self.of.expr) if is_var(x))
         return written(self.form, taken, Letters([*self.of.program.inputs]))
 
@@ -160,22 +162,38 @@ class Jacobian(Shown):
                     waiting.append(found[x])
         return [(g, found[g]) for g in known if g in found]
 
+    @property
+    def _own(self) -> list[tuple[Expr, Expr]]:
+        """Our names for parts of the program, and of the gradient program."""
+        gradients = {} if self.source is None else self.source.names
+        ours = {} if self.source is None else self.source.own
+        return [
+            (q.var, q.value) for q in self.found.derivation.core.equations
+            if (q.auxiliary or q.var in ours) and q.var not in gradients
+        ]  # fmt: skip
+
     @cached_property
     def record(self) -> dict[str, Any]:
         """Everything that is shown, as plain data."""
         vec = self.vec() if self.expr.order > 2 else None
-        bars = [] if self.source is None else [(d.var, d.value) for d in self.source.definitions if d.var in self.source.names]
+        bars = (
+            []
+            if self.source is None
+            else [(d.var, d.value) for d in self.source.definitions if d.var in self.source.names]
+        )
         shown = Array(
             target=self.target, wrt=self.wrt, value=self.expr,
             form=None if vec is None else vec.form, no_form="" if vec is None else vec.reason,
             equations=[(q.var, q.rhs) for q in _needed(self.program, self.target)], inputs=_inputs(self.program, self.target),
-            gradients=self._gradients, cotangent=self.found.cotangent, of=self.found.target, program=bars,
+            gradients=self._gradients, cotangent=self.found.cotangent,
+            own=self._own, of=self.found.target, program=bars,
             backward=[(gradient(b.of), b.value) for b in self.found.derivation.backward],
             opened=self.found.arrays, steps=self.steps, evidence=[*self.evidence, *(() if vec is None else vec.evidence)],
         )  # fmt: skip
         p = self.program
         return array_record(
             shown,
+            functions_in([self.expr, *(e for pairs in (shown.equations, bars, shown.gradients, shown.backward) for _, e in pairs)]),
             {"source": p.source, "dialect": p.dialect, "assumptions": p.assumptions,
              "functions": {f: str(k) for f, k in kinds_of(p).items()}},
         )  # fmt: skip
@@ -185,7 +203,9 @@ class Jacobian(Shown):
         result = var("the result", self.shape)
         value = self.expr if self.source is None else self.source.named(self.expr)
         q = [Equation(v, e) for v, e in _forward(self.program, self.target, self.source)]
-        d = Derivation(Core(q), tuple(self.program.inputs), self.target, None, (result,), [Backward(result, value, value)])
+        d = Derivation(
+            Core(q), tuple(self.program.inputs), self.target, None, (result,), [Backward(result, value, value)]
+        )
         return evaluate(d, set(kinds_of(self.program)), arrays)[1]["the result"]
 
 
@@ -245,12 +265,29 @@ def hessian(
     v, x = _asked(program, both)
     sampled(program.facts, program.inputs)
     # what is assumed may hold at the point only: it is used when everything is differentiated
-    first = derive(replace(program, facts=(), given=None), wrt=[v], target=str(goal.attrs[0]))
-    source_program, bar = again(first.derivation, v)
-    found = open_up(source_program.definitions, program.inputs, bar, x, program=source_program, facts=program.facts,
-                    unnamed=_unnamed(program, source, goal))  # fmt: skip
+    plain, back = _without_facts(replace(program, facts=(), given=None))
+    first = derive(plain, wrt=[str(v.attrs[0])], target=str(goal.attrs[0]))
+    source_program, bar = again(first.derivation, next(w for w in (*plain.inputs, *(q.var for q in plain.equations)) if w.attrs[0] == v.attrs[0]))
+    found = open_up(source_program.definitions, plain.inputs, bar, next((w for w, y in back.items() if y is x), x), program=source_program,
+                    facts=program.facts, unnamed=_unnamed(program, source, goal))  # fmt: skip
+    if back:
+        use_facts(found, back)
+        source_program = source_program.renamed(back)
     steps = [*first.steps, *(s.proved(check(s, Memo()).evidence) for s in source_program.steps)]
     return _proved(program, goal, (v, x), found, source_program, steps)
+
+
+def _without_facts(program: Program) -> tuple[Program, dict[Expr, Expr]]:
+    """The program about names of which nothing is said that holds at the point only, and what stands for each of these."""
+    bare = {v: var(v.attrs[0], v.shape) for v in program.inputs if facts_of(v) and RESTRICTED not in facts_of(v)}
+    if not bare:
+        return program, {}
+    equations = tuple(
+        replace(q, rhs=substitute(q.rhs, bare), index_form=None if q.index_form is None else substitute(q.index_form, bare))
+        for q in program.equations
+    )
+    inputs = tuple(bare.get(v, v) for v in program.inputs)
+    return replace(program, inputs=inputs, equations=equations), {b: v for v, b in bare.items()}
 
 
 def _proved(program: Program, goal: Expr, wrt: tuple[Expr, ...], found: Opened, source: Again | None,

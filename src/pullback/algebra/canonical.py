@@ -26,7 +26,7 @@ _mirrors: WeakKeyDictionary[Expr, bool] = WeakKeyDictionary()  # which matrices 
 
 def _inside(atom: Expr) -> tuple[Expr, ...]:
     """The expressions of whose texts the key of an opaque factor is made."""
-    if atom.args and (atom.op.define is not None or atom.op.meaning(atom) is not None):
+    if atom.args and (atom.op.alias is not None or atom.op.meaning(atom) is not None):
         return (atom,)  # the base of a power: opaque as a whole
     return atom.args
 

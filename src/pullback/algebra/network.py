@@ -6,7 +6,7 @@ factor. δ, the 0/1 placements of blocks, and axes that nothing depends on are e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count, product
@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from .dims import Dim, Shape
 from .expr import Expr
 from .facts import holds
-from .op import Meaning
+from .op import Meaning, Op
 from .ops.arithmetic import raised
 from .ops.matrix import eye
 
@@ -297,7 +297,7 @@ def network(root: Expr) -> Network:
     done: dict[Expr, list[Term]] = {}
     if len(_known) > _KEPT:
         _known.clear()
-    for e in expanded(root):
+    for e in expanded(root, named=False):
         found = _known.get(e)
         if found is None:
             found = _known[e] = _terms(e, done)
@@ -316,8 +316,8 @@ _known: WeakKeyDictionary[Expr, list[Term]] = WeakKeyDictionary()  # what expres
 def _terms(e: Expr, done: Mapping[Expr, list[Term]]) -> list[Term]:
     """The terms of a node, given those of its arguments; nobody changes them. Raises TooLarge."""
     meanings = e.op.meaning(e)
-    if e.op.define is not None:
-        return done[e.op.define(e, *e.args)]
+    if e.op.alias is not None:
+        return done[e.op.alias(e, *e.args)]
     if e.op.entry is not None:
         return list(_constant(e))
     if meanings is None:
@@ -345,8 +345,11 @@ def _constant(e: Expr) -> Iterator[Term]:
     yield from tidied(t)
 
 
-def expanded(root: Expr) -> Iterator[Expr]:
-    """Nodes under `root`, arguments first, definitions unfolded, and nothing below an opaque node but its arguments."""
+def expanded(root: Expr, keep: Container[Op] = (), *, named: bool = True) -> Iterator[Expr]:
+    """Nodes under `root`, arguments first, definitions unfolded but those of the ops to `keep`, and nothing below an opaque
+    node but its arguments.
+
+    Functions that the program defines are unfolded if `named`."""
     seen: set[Expr] = set()
     stack: list[tuple[Expr, bool]] = [(root, False)]
     while stack:
@@ -356,5 +359,6 @@ def expanded(root: Expr) -> Iterator[Expr]:
         elif node not in seen:
             seen.add(node)
             stack.append((node, True))
-            below = node.args if node.op.define is None else (node.op.define(node, *node.args),)
+            define = None if node.op in keep else node.op.define if named else node.op.alias
+            below = node.args if define is None else (define(node, *node.args),)
             stack.extend((a, False) for a in below if a not in seen)

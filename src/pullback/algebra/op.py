@@ -148,10 +148,10 @@ class Op:
         )  # a 0/1 block: its first place, its width
         self.uniform: int | None = data.get("uniform")  # a constant's one value, where all its entries are equal
         self.exact: Callable[..., Any] | None = data.get("exact")  # the scalar function modulo p, where it has one
-        self.jumps: bool = data.get("jumps", False)  # not continuous where its argument is 0
+        self.jumps: str = data.get("jumps", "")  # where it is continuous, a template
         self.root: bool = data.get("root", False)  # a square root: modulo p it is one where there is one
         self.attr_names: tuple[str, ...] = data.get("attrs", ())
-        self.entrywise: bool = data.get("entrywise", False)
+        self.entrywise: bool = data.get("entrywise", False)  # entry by entry, of tensors alike and of numbers
         self.binder: bool = data.get("binder", False)  # it has a value only once its index has values
         self.commutes: bool = data.get("commutes", False)
         self.alone: Callable[[int, Expr], Expr] | None = data.get("alone")  # a joint op with all other arguments 0
@@ -163,6 +163,7 @@ class Op:
         self.through: Callable[..., Sequence[Expr]] | None = data.get("through")  # values its differential is written with
         self.defaults: Mapping[str, Any] = data.get("defaults", {})  # attributes that a call may leave out
         self.define: Callable[..., Expr] | None = data.get("define") or (self._defined(body) if self.composite else None)
+        self.named: bool = data.get("named", False)  # a function of the program: formulas keep its name, whatever it stands for
         self.adjoint: Callable[..., Any] | None = body if self.linear else None
         stated = not (self.linear or self.composite or data.get("leaf"))
         self.differential: Callable[..., Expr] | None = body if stated else None
@@ -253,6 +254,11 @@ class Op:
         found = self._means(e)
         return found if isinstance(found, list) or found is None else [found]
 
+    @property
+    def alias(self) -> Callable[..., Expr] | None:
+        """The definition, where a formula may say what the node stands for instead of the node."""
+        return None if self.named else self.define
+
     def attributes(self, e: Expr) -> dict[str, Any]:
         return dict(zip(self.attr_names, e.attrs, strict=True))
 
@@ -309,7 +315,7 @@ def _dispatcher(token: str, rivals: Sequence[Op]) -> Callable[..., Expr]:
                 return o(*args)
             if o.commutes and o.accepts(args[::-1]):
                 return o(*args[::-1])
-        alike = next((o for o in rivals if o.entrywise), None)
+        alike = next((o for o in rivals if o.entrywise and all(p == ("*s",) for _, p in o.slots)), None)
         if alike is not None and len(args) == 2:  # a scalar beside a tensor stands for a constant tensor
             wide = max(args, key=lambda a: a.order)
             lifted = [a if a.order else OPERATORS["fill"](a, wide.shape) for a in args]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ..algebra.expr import Expr, postorder
 from ..algebra.network import TooLarge, network
+from ..algebra.ops.defined import unfolded
 from ..step import Said
 from .inline import expand
 
@@ -17,7 +18,7 @@ def conditions(value: Expr, own: dict[Expr, Expr]) -> Iterator[Said]:
 
     Names of ours are written out as `own` says, where that stays short.
     """
-    for e in postorder(value):
+    for e in postorder(unfolded(value)):
         needs: str = e.op.needs(e) if callable(e.op.needs) else e.op.needs
         args = [expand(a, own)[0] for a in e.args] if needs else []
         about = [a for k, a in enumerate(args) if _named(e, k, needs)]
@@ -45,6 +46,6 @@ def _never_zero(e: Expr) -> bool:
 
 def conventions(value: Expr) -> Iterator[str]:
     """What is taken where no derivative exists."""
-    for e in postorder(value):
+    for e in postorder(unfolded(value)):
         if e.op.kink:
             yield e.op.kink

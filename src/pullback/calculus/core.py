@@ -13,6 +13,7 @@ from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.indexed import letters_of, spelled
 from ..algebra.lift import NotLiftable, lift
 from ..algebra.network import TooLarge
+from ..algebra.ops.defined import definition_of, unfolded
 from ..algebra.ops.free import is_free_function, is_free_map, is_name, var
 from ..algebra.ops.series import series_ranges
 from ..algebra.ranges import Range
@@ -86,8 +87,11 @@ def _bare(name: str) -> str:
 
 def _named(definitions: Sequence[Definition]) -> set[str]:
     """The names of the variables and of the unknown functions in the equations."""
-    known = (e for d in definitions for e in postorder(d.value) if is_name(e) or is_free_map(e) or is_free_function(e))
-    return {d.var.attrs[0] for d in definitions} | {e.attrs[0] for e in known}
+    nodes = [e for d in definitions for e in postorder(d.value)]
+    own = {f.name for f in map(definition_of, nodes) if f is not None}
+    inside = [x for e in nodes if definition_of(e) is not None for x in postorder(unfolded(e))]
+    known = (e for e in (*nodes, *inside) if is_name(e) or is_free_map(e) or is_free_function(e))
+    return {d.var.attrs[0] for d in definitions} | {e.attrs[0] for e in known} | own
 
 
 def _uses_own_value(e: Expr) -> bool:

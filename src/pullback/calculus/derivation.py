@@ -43,6 +43,7 @@ class Derivation:
     least: dict[str, int] = field(default_factory=dict)  # how large the ends of ranges are taken to be
     recurrences: list[Backward] = field(default_factory=list)  # with the names between the steps eliminated
     diagrams: list[Diagram] = field(default_factory=list)  # style `diagram`, made when asked for
+    functions: list[Any] = field(default_factory=list)  # those that the program defines (own_functions.py)
     readings: dict[str, Any] = field(default_factory=dict)  # other readings, made when asked for (readings.py)
 
     def names(self) -> list[Expr]:

@@ -161,10 +161,12 @@ def derive(
     *,
     seed: Expr | None = None,
     facts: Sequence[tuple[Expr, Expr, str]] = (),
+    plain: bool = False,
 ) -> Derivation:
     """The backward equations of the program, every step with its claim, none of them checked yet (see proof.claim).
 
-    `target` is a scalar name, or any name whose gradient `seed` is given.
+    `target` is a scalar name, or any name whose gradient `seed` is given. If `plain`, the equations stay as the sweep leaves
+    them: nobody reads them as results.
     """
     core = elaborate(definitions, {v.attrs[0] for v in (*inputs, *([seed] if seed is not None else []))})
     d = Derivation(core, tuple(inputs), target, seed, tuple(wrt))
@@ -185,6 +187,8 @@ def derive(
     for v in d.wrt:
         if v not in derived:
             _disconnected(sweep, v)
+    if plain:
+        return d
     for s in axes_notes(core, derived.__contains__):
         sweep.add(s)
     inline(d, sweep.add)

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..algebra.canonical import term_key
-from ..algebra.dims import Shape
 from ..algebra.expr import Expr
-from ..algebra.lift import NotLiftable, cost, lift
+from ..algebra.lift import NotLiftable, collected, cost, lift
 from ..algebra.network import Factor, Term, TooLarge, network
 from ..algebra.ops.arithmetic import add, neg, rational, scaled, sdiv, smul, sub
 from ..algebra.ops.matrix import diag, matmul
@@ -32,11 +30,12 @@ def joined(e: Expr) -> Expr:
     if e.op is not matmul or e.args[1].op is not diag:
         return e
     before, last = e.args[0], e.args[1].args[0]
+    found: Expr = e
     if before.op is diag:
-        return diag(before.args[0] * last)
-    if before.op is matmul and before.args[1].op is diag:
-        return before.args[0] @ diag(before.args[1].args[0] * last)
-    return e
+        found = diag(before.args[0] * last)
+    elif before.op is matmul and before.args[1].op is diag:
+        found = before.args[0] @ diag(before.args[1].args[0] * last)
+    return found
 
 
 # ---- matrices ----------------------------------------------------------------------------------------------
@@ -144,14 +143,7 @@ def _signed(terms: Sequence[tuple[int, Expr]]) -> Expr:
 
 def arranged(e: Expr) -> Expr:
     """One index sum for each term, its factors as large as they can be in matrix notation. Raises TooLarge."""
-    found: dict[str, Term] = {}
-    for t in network(e).terms:
-        key = term_key(t)
-        if key in found:
-            found[key].coef += t.coef
-        else:
-            found[key] = t
-    terms = [t for t in found.values() if t.coef]
+    terms = collected(network(e).terms)
     if not terms:
         return zeros(e.shape)
     return _signed([(-1 if t.coef < 0 else 1, _term(t)) for t in terms])

@@ -7,7 +7,7 @@ the reader knows stay factors: Wᵀ (f′(z) ⊙ G) leaves diag(f′(z)) W. Noth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ..algebra.dims import Shape
 from ..algebra.expr import Expr, postorder, rebuild, substitute
@@ -18,7 +18,7 @@ from ..algebra.ops.arithmetic import LETTERS, added, rational, scaled
 from ..algebra.ops.free import var
 from ..algebra.ops.matrix import dot, eye
 from ..algebra.ops.structure import einsum, ones, zeros
-from ..errors import ShapeError, UnsupportedError
+from ..errors import UnsupportedError
 from .gathered import joined
 from .simplify import tidy
 from .transpose import LinearityError
@@ -76,13 +76,13 @@ def _unfolded(e: Expr, known: Mapping[Expr, Expr]) -> Expr:
         for x in postorder(e):
             if x in known or any(a in holds for a in x.args):
                 holds.add(x)
-        defined = [x for x in holds if x not in known and x.op.define is not None]
+        defined = [x for x in holds if x not in known and x.op.alias is not None]
         if not defined:
             return e
 
         def change(x: Expr, args: tuple[Expr, ...], holds: set[Expr] = holds) -> Expr:
             new = x.with_args(args)
-            return new.op.define(new, *args) if x in holds and args and x.op.define is not None else new  # type: ignore[no-any-return]
+            return new.op.alias(new, *args) if x in holds and args and x.op.alias is not None else new
 
         e = rebuild(e, change)
 
@@ -113,21 +113,21 @@ def _term(x: Expr, m: Meaning, hole: int, array: Expr, legs: Shape) -> Expr:
         if c not in name:
             name[c] = next(free)
     values = [x.args[k] for k in m.slots] + list(m.extra)
-    factors = [["".join(name[c] for c in letters), a] for letters, a in zip(m.inputs, values, strict=True)]
-    factors[hole] = [outside + str(factors[hole][0]), array]
+    factors = [("".join(name[c] for c in letters), a) for letters, a in zip(m.inputs, values, strict=True)]
+    factors[hole] = (outside + factors[hole][0], array)
     target = outside
     dims = dict(zip(m.output, x.shape, strict=True))
     for c in m.output:
         letter = name[c]
         if letter in target:  # a repeated open leg: two legs tied by δ
             twin = next(free)
-            factors.append([letter + twin, eye(dim=dims[c])])
+            factors.append((letter + twin, eye(dim=dims[c])))
             letter = twin
-        elif not any(letter in str(f[0]) for f in factors):
-            factors.append([letter, ones((dims[c],))])
+        elif not any(letter in f[0] for f in factors):
+            factors.append((letter, ones((dims[c],))))
         target += letter
     coefficient = [*((d, 1) for d in m.times), *((d, -1) for d in m.over)]
-    return scaled(m.scale, coefficient, _sum([(str(s), a) for s, a in factors], target))
+    return scaled(m.scale, coefficient, _sum(factors, target))
 
 
 def _sum(factors: list[tuple[str, Expr]], target: str) -> Expr:
@@ -136,12 +136,21 @@ def _sum(factors: list[tuple[str, Expr]], target: str) -> Expr:
         return factors[0][1]
     spec = ",".join(s for s, _ in factors) + "->" + target
     held: dict[Expr, Expr] = {}
-    for _, a in factors:
-        if a.args:
-            held.setdefault(a, var(f"·{len(held)}", a.shape, "hole"))
-    body = einsum(spec, *(held.get(a, a) for _, a in factors))
-    found = _read(body, matrix=len(target) < 3 and all(len(s) < 3 for s, _ in factors))
+
+    def hold(a: Expr) -> Expr:
+        return held.setdefault(a, var(f"·{len(held)}", a.shape, "hole")) if a.args else a
+
+    body = einsum(spec, *(_outside(a, hold) for _, a in factors))
+    found = _read(body, matrix=len(target) < 3)
     return joined(substitute(found, {name: a for a, name in held.items()}))
+
+
+def _outside(a: Expr, hold: Callable[[Expr], Expr]) -> Expr:
+    """The array with its vectors and matrices held; what puts them together to more axes can be read."""
+    done: dict[Expr, Expr] = {}
+    for x in postorder(a):
+        done[x] = hold(x) if x.order < 3 and not x.op.sums else x.with_args(tuple(done[y] for y in x.args))
+    return done[a]
 
 
 def _read(body: Expr, *, matrix: bool) -> Expr:

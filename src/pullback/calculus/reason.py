@@ -36,7 +36,7 @@ def instantiate(template: str, e: Expr, slot: int, bind: dict[str, Any], **more:
 
     `$A` is an argument, `$dA` its increment, `$0` the argument in question, `$slope` the factor of its increment.
     """
-    values: dict[str, Any] = {"0": e.args[slot], "name": e.attrs[0] if e.attrs else e.op.name, **more}
+    values: dict[str, Any] = {"0": e.args[slot], "name": str(getattr(e.attrs[0], "name", e.attrs[0])) if e.attrs else e.op.name, **more}
     for k, a in enumerate(e.args):
         name = e.op.slots[k][0] if k < len(e.op.slots) else f"X{k + 1}"
         # in a move the argument in question is the increment itself
@@ -48,7 +48,8 @@ def instantiate(template: str, e: Expr, slot: int, bind: dict[str, Any], **more:
         values[f"d{first}"] = Increment(e.args[slot]) if len(e.op.slots) < len(e.args) else values[f"d{first}"]
         term = differentiate(e, [increment(e.args[slot]) if k == slot else None for k in range(len(e.args))]
                                   ) if not e.args[slot].args else []  # fmt: skip
-        values["slope"] = term[0].args[0] if len(term) == 1 and len(term[0].args) == 2 else "its slope"
+        factors = [a for a in term[0].args if a is not increment(e.args[slot])] if len(term) == 1 and len(term[0].args) == 2 else []
+        values["slope"] = factors[0] if factors else "its slope"
     else:
         values.setdefault("dX", e.args[slot])
     tag = f"q{len(bind)}"

@@ -237,7 +237,7 @@ def _written(value: Expr) -> set[Expr]:
     """The nodes of `value` that are not inside an argument of a function."""
     found = {value}
     for x in reversed(list(postorder(value))):
-        if x in found and (x.op.linear or x.op.define is not None or x.op.meaning(x)):
+        if x in found and (x.op.linear or x.op.alias is not None or x.op.meaning(x)):
             found.update(x.args)
     return found
 

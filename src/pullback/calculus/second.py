@@ -17,16 +17,19 @@ from ..algebra.network import TooLarge
 from ..algebra.ops.free import gradient, var
 from ..step import Claim, Said, Step, Why
 from .core import Definition
-from .derivation import Backward, Derivation
+from .derivation import Derivation
 from .derive import derive
 from .gathered import arranged, gathered
 from .inline import expand
 from .opened import closed_with, empty, itself, opened
+from .shorter import Shorter, Whole
 from .simplify import simplify
 
-__all__ = ["Again", "Opened", "again", "cotangent", "open_up", "written_out"]
+__all__ = ["Again", "Opened", "again", "cotangent", "open_up", "use_facts", "written_out"]
 
 Fact = tuple[Expr, Expr, str]
+_NOTHING = empty(())
+_LONG = 12  # nodes of an array that later equations need not look into
 _MORE = 20  # nodes that an array may grow by when it is multiplied out
 _MARKS = ("\u0304", "\u0302", "\u0303", "\u0307")  # z̄, ẑ, z̃, ż: the first that no name of the program has
 
@@ -46,6 +49,11 @@ class Again:
         """∇z by its name z̄."""
         return substitute(e, {g: v for v, g in self.names.items()})
 
+    def renamed(self, bind: Mapping[Expr, Expr]) -> Again:
+        """The same program about other names."""
+        definitions = tuple(replace(d, value=substitute(d.value, bind)) for d in self.definitions)
+        return replace(self, definitions=definitions, own={v: substitute(e, bind) for v, e in self.own.items()})
+
 
 @dataclass(slots=True)
 class Opened:
@@ -55,7 +63,7 @@ class Opened:
     of: Expr
     derivation: Derivation  # of ∇x for the cotangent G of the target
     arrays: list[tuple[Expr, Expr]] = field(default_factory=list)  # (v, ∂target/∂v), from the target down to x
-    value: Expr = empty(())  # of ∂target/∂x, in names of the program and z̄
+    value: Expr = _NOTHING  # of ∂target/∂x, in names of the program and z̄
     steps: list[Step] = field(default_factory=list)
 
     @property
@@ -80,7 +88,9 @@ def again(d: Derivation, target: Expr) -> tuple[Again, Expr]:
     names = {gradient(b.of): var(_marked(str(b.of.attrs[0]), mark), b.of.shape) for b in d.backward}
     own = {q.var: q.value for q in d.core.equations if q.auxiliary}
     forward = [Definition(q.var, q.value) for q in d.core.equations]
-    backward = {names[gradient(b.of)]: (b, substitute(b.value, names)) for b in d.backward}
+    short = {s.about for s in d.steps if s.kind == "inline" and "S-FOLD" in s.rules}  # in one equation, proved equal
+    values = {b.of: b.closed if b.of.attrs[0] in short else b.value for b in d.backward}
+    backward = {names[gradient(b.of)]: (b, substitute(values[b.of], names)) for b in d.backward}
     goal = names[gradient(target)]
     needed = _reached([goal], {v: e for v, (_, e) in backward.items()})
     found = [Definition(v, e) for v, (_, e) in backward.items() if v in needed]
@@ -140,7 +150,7 @@ def open_up(
     """
     taken = [str(v.attrs[0]) for v in (*inputs, *(d.var for d in definitions))]
     G = cotangent(target.shape, taken, ("G", "V", "H", "U") if program is None else ("V", "U", "H", "G"))
-    d = derive(definitions, inputs, target, [x], seed=G)
+    d = derive(definitions, inputs, target, [x], seed=G, plain=True)
     found = Opened(target, x, d, steps=list(d.steps))
 
     def add(step: Step) -> str:
@@ -148,18 +158,26 @@ def open_up(
         found.steps.append(replace(step, id=number))
         return number
 
-    _take_out(found, G, add)
+    named_values = [(q.var, q.value) for q in d.core.equations if not q.auxiliary]
+    if program is not None:
+        ours = {*program.names, *program.own}
+        named_values = [(v, e) for v, e in named_values if v not in ours]
+    shorter = Shorter(named_values)
+    _take_out(found, G, shorter, add)
     named = target if program is None else program.target
-    _close(found, program, facts, named if unnamed else None, add)
+    _close(found, program, facts, named if unnamed else None, shorter, add)
     return found
 
 
-def _take_out(found: Opened, G: Expr, add: Callable[[Step], str]) -> None:
+def _take_out(found: Opened, G: Expr, shorter: Shorter, add: Callable[[Step], str]) -> None:
     """G out of every backward equation, from the target down to x."""
     known = {G: itself(G)}
     read = {s.about: s.id for s in found.derivation.steps if s.kind == "readoff"}
+    held: dict[Expr, Expr] = {}  # long arrays by a name: what is done at one equation does not go into those before it
     for b in found.derivation.backward:
-        array, laws = _shorter(opened(b.value, known, G.shape))
+        local = {v: next((h for h, a in held.items() if a is e), e) for v, e in known.items()}
+        short = shorter(opened(b.value, local, G.shape))
+        array, laws = gathered(substitute(short.expr, held)), short.laws
         linear = [v for v in known if v in set(postorder(b.value))]
         where = {v: closed_with(known[v], G) for v in linear if v is not G}
         name = str(b.of.attrs[0])
@@ -168,29 +186,27 @@ def _take_out(found: Opened, G: Expr, add: Callable[[Step], str]) -> None:
             why=Why(f"take {G.attrs[0]} out: every term of ∇{name} has exactly one, and what is left is the array ∂{found.target.attrs[0]}/∂{name}",
                     f"⟨G, dF⟩ = ⟨∇{name}, d{name}⟩ for every G, so the array that stands beside G in ∇{name} is the one that stands beside d{name} in dF",
                     "remove the node (T1): a finite sum may be regrouped by the entries of G"),
-            claim=Claim("EQ", b.value, closed_with(array, G), where), premises=(read[name],) if name in read else ()))  # fmt: skip
+            claim=Claim("EQ", b.value, closed_with(array, G), {**where, **short.where}), premises=(read[name],) if name in read else ()))  # fmt: skip
         known[gradient(b.of)] = array
+        if cost(array)[-1] > _LONG:
+            held[var(f"·{len(held)}", array.shape, "array")] = array
         found.arrays.append((b.of, array))
         if b.of is found.of:
             found.value = array
 
 
-def _shorter(e: Expr) -> tuple[Expr, tuple[str, ...]]:
-    found, laws = simplify(e)
-    short = gathered(found)
-    return (found, laws) if short is found else (short, (*laws, "S-DIAGONAL"))
-
-
 def _arranged(e: Expr) -> Expr:
     """The array with more than two axes as index sums of matrices, where multiplying it out does not make it long."""
+    whole = Whole()
     try:
-        found = arranged(e) if e.order > 2 else e
+        found = whole.back(arranged(whole.put(e))) if e.order > 2 else e
     except TooLarge:
         return e
     return found if cost(found)[-1] <= 2 * cost(e)[-1] + _MORE else e
 
 
-def _close(found: Opened, program: Again | None, facts: Sequence[Fact], unnamed: Expr | None, add: Callable[[Step], str]) -> None:
+def _close(found: Opened, program: Again | None, facts: Sequence[Fact], unnamed: Expr | None, shorter: Shorter,
+           add: Callable[[Step], str]) -> None:  # fmt: skip
     """Our own names written out, those of the user kept; then what the user assumed."""
     own = {q.var: q.value for q in found.derivation.core.equations if q.auxiliary}
     kept: dict[Expr, Expr] = {}
@@ -201,25 +217,38 @@ def _close(found: Opened, program: Again | None, facts: Sequence[Fact], unnamed:
         own |= {q.var: q.value for q in found.derivation.core.equations if q.var is unnamed}
     start = found.value
     closed = _short(written_out(start, own), program, own)
-    shorter, laws = _shorter(closed)
-    shorter = substitute(_arranged(shorter), kept)
+    short = shorter(closed)
+    value = substitute(_arranged(gathered(short.expr)), kept)
     about = str(found.of.attrs[0])
-    if shorter is not start:
+    if value is not start:
         values = _values(program)
-        known = {**own, **values, **{v: g for v, g in kept.items() if g in set(postorder(shorter))}}
+        known = {**own, **values, **{v: g for v, g in kept.items() if g in set(postorder(value))}}
         add(Step(
-            id="", kind="inline", about=about, left=start, relation="=", right=shorter, rules=("S-INLINE", *laws),
+            id="", kind="inline", about=about, left=start, relation="=", right=value, rules=("S-INLINE", *short.laws),
             why=Why("our own names written out", "a name is replaced by what it stands for"),
-            claim=Claim("EQ", start, shorter, _reached((start, shorter), known))))  # fmt: skip
+            claim=Claim("EQ", start, value, {**short.where, **_reached((start, value), known)})))  # fmt: skip
     for left, right, where in facts:
-        if left in set(postorder(shorter)):
-            after, _ = simplify(substitute(shorter, {left: right}))
+        if left in set(postorder(value)):
+            after, _ = simplify(substitute(value, {left: right}))
             add(Step(
-                id="", kind="simplify", about=about, left=shorter, relation="=", right=after, rules=("S-ASSUME",),
+                id="", kind="simplify", about=about, left=value, relation="=", right=after, rules=("S-ASSUME",),
                 why=Why(f"assumed: {where}", "an assumption of the user, used here"),
-                claim=Claim("EQ", shorter, after, {left: right}), conditions=(Said(where),)))  # fmt: skip
-            shorter = after
-    found.value = shorter
+                claim=Claim("EQ", value, after, {left: right}), conditions=(Said(where),)))  # fmt: skip
+            value = after
+    found.value = value
+
+
+def use_facts(found: Opened, back: Mapping[Expr, Expr]) -> None:
+    """What is said of the names at the point, used once everything is differentiated."""
+    start = substitute(found.value, back)
+    short = Shorter(())(start)
+    shorter, laws = gathered(short.expr), short.laws
+    if shorter is not start:
+        found.steps.append(Step(
+            id=f"s{len(found.steps) + 1}", kind="simplify", about=str(found.of.attrs[0]), left=start, relation="=", right=shorter,
+            rules=("S-FACT", *laws), why=Why("what is known of the names", "it is used last: it holds at the point, and not beside it"),
+            claim=Claim("EQ", start, shorter)))  # fmt: skip
+    found.value, found.of = shorter, back.get(found.of, found.of)
 
 
 def _values(program: Again | None) -> dict[Expr, Expr]:

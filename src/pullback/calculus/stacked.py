@@ -7,6 +7,7 @@ vec(X) runs through the first axis fastest, and (B ⊗ A) vec(X) = vec(A X Bᵀ)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..algebra.canonical import equal
@@ -18,7 +19,7 @@ from ..algebra.ops.structure import concat, zeros
 from .simplify import simplify
 
 __all__ = ["Commutation", "Diag", "Entries", "Form", "Kron", "Leaf", "Named", "Product", "Scaled", "Sum", "Turned", "extent",
-           "kron", "leaf", "product", "row", "rows_first", "turned"]  # fmt: skip
+           "kron", "leaf", "mapped", "product", "row", "rows_first", "turned"]  # fmt: skip
 
 
 _CONCAT = concat(0, rational(1)).op
@@ -122,6 +123,21 @@ def kron(positions: list[Form | None]) -> Form | None:
         if f is not None:
             found = f if found is None else Kron(f, found)
     return found
+
+
+def mapped(f: Form, change: Callable[[Expr], Expr]) -> Form:
+    """The form of other expressions."""
+    if isinstance(f, Leaf):
+        return Leaf(change(f.expr), f.how)
+    if isinstance(f, Kron):
+        return Kron(mapped(f.left, change), mapped(f.right, change))
+    if isinstance(f, Turned | Diag):
+        return type(f)(mapped(f.of, change))
+    if isinstance(f, Scaled):
+        return Scaled(change(f.by), mapped(f.of, change))
+    if isinstance(f, Product):
+        return Product(tuple(mapped(x, change) for x in f.factors))
+    return Sum(tuple((s, mapped(p, change)) for s, p in f.parts)) if isinstance(f, Sum) else f
 
 
 def rows_first(f: Form) -> Form:

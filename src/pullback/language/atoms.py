@@ -10,7 +10,7 @@ from ..algebra.dims import Dim
 from ..errors import ParseError, Span, UnsupportedError
 from .functions import SHAPED, places
 from .loops import series_range
-from .mistakes import entry_in_round_brackets
+from .mistakes import entry_in_round_brackets, no_partial
 from .sizes import read_dim
 from .tape import Bound, Node, Tape, subscript, sum_letters, superscript
 from .tokens import MAX_DEPTH, Statement, Token
@@ -49,6 +49,9 @@ class Atoms:
         raise NotImplementedError
 
     def term(self) -> int:
+        raise NotImplementedError
+
+    def instead(self, options: dict[str, Any], kids: list[int]) -> None:
         raise NotImplementedError
 
     # ---- helpers
@@ -142,7 +145,7 @@ class Atoms:
             self.expect("⟩" if text == "⟨" else ">")
             self.block, self.norms = saved
             return self.node("call", (left, right), ("inner", token, {}), start)
-        if text in ("‖", "||"):
+        if text in ("‖", "||", "|"):
             self.depth += 1
             if self.depth > MAX_DEPTH:
                 raise ParseError("P008", "norms are nested too deep", span=self.span(token))
@@ -153,17 +156,10 @@ class Atoms:
             self.block, self.norms = saved
             self.depth -= 1
             options = {}
-            if self.t[self.i].kind == "sub":
+            if self.t[self.i].kind == "sub" and text != "|":
                 options["sub"] = self.t[self.i].text
                 self.i += 1
-            return self.node("call", (kid,), ("norm", token, options), start)
-        if text == "|":
-            raise UnsupportedError(
-                "U001",
-                "the absolute value is not supported",
-                span=self.span(token),
-                hint="write sqrt(x^∘2); the norm of a vector is ‖x‖ or ||x||",
-            )
+            return self.node("call", (kid,), ("abs" if text == "|" else "norm", token, options), start)
         self.i -= 1
         quoted = kind == "prime" and self.t[self.i - 1].text == "("
         hint = 'a pattern stands in double quotes: ein("i j, j -> i", W, a)' if quoted else ""
@@ -207,7 +203,9 @@ class Atoms:
             raise self.unexpected(f"a name after {token.text}")
         self.i += 1
         if token.kind == "partial":
-            partials = tuple(int(c) - 1 for c in token.text.rstrip("_").split("∂") if c)
+            partials = tuple(c for c in token.text.rstrip("_").split("∂") if c)
+            if not self.is_function(name.text):
+                raise no_partial(self.span(token))
             return self.call(name, {"partials": partials})
         digits = token.text.lstrip("∇")
         marks = len(token.text) - len(token.text.lstrip("∇"))
@@ -336,6 +334,8 @@ class Atoms:
             if self.t[self.i].text != ",":
                 break
             self.i += 1
+        if self.t[self.i].text == ";":
+            self.instead(options, kids)
         self.expect(")")
         self.calls -= 1
         self.block, self.norms = saved

@@ -9,7 +9,9 @@ from ..algebra.dims import Dim, Shape, show_shape
 from ..algebra.op import Op
 from ..algebra.ops import free, reduction, structure
 from ..errors import PullbackError, UnsupportedError
+from .fitting import check_domain, fitting
 from .functions import KNOWN, derivative_of, refuse
+from .own_calls import apply_defined
 from .program import FunctionKind
 from .tape import Node
 from .values import Maker, Val, article
@@ -24,6 +26,8 @@ def apply(maker: Maker, node: Node, name: str, args: list[Val]) -> Val:
     """`name(args)`. Raises UnsupportedError U001, ParseError P002, ShapeError."""
     _, token, options = node.value
     kind = maker.functions.get(name) if token.kind == "name" else None  # ‖x‖ is the norm, whatever `norm` names
+    if kind is not None and kind.definition is not None:
+        return apply_defined(maker, node, kind.definition, [a.column() for a in args], options, any(a.row for a in args))
     if kind is not None:
         return apply_free(maker, node, name, kind, [a.column() for a in args], options, any(a.row for a in args))
     rivals = KNOWN.get(name)
@@ -31,6 +35,9 @@ def apply(maker: Maker, node: Node, name: str, args: list[Val]) -> Val:
         found = derivative_of(name, maker.functions)
         if found is not None:
             base, slots = found
+            known = maker.functions[base].definition
+            if known is not None:
+                return apply_defined(maker, node, known, [a.column() for a in args], options | {"slots": slots}, any(a.row for a in args))
             marks = {"slots": slots}
             return apply_free(maker, node, base, maker.functions[base], [a.column() for a in args], marks, False)
         raise refuse(name, maker.statement.span(token))
@@ -66,12 +73,14 @@ def apply_op(
         return _total(maker, node, name, first, args, options)
     if first is structure.pad:
         return _pad(maker, node, args, options)
-    chosen = next((o for o in rivals if o.accepts(args)), None)
+    chosen, args, numbers = fitting(maker, node, rivals, args)
+    options |= numbers
     if chosen is None:
         given = ", ".join(article(a.order) for a in args)
         takes = " or ".join(o.signature for o in rivals)
         raise maker.shape_error("S001", f"{name} does not take {given}", node, node.kids, args, expected=takes)
     shape = None if chosen.variadic else _pattern_shape(maker, node, chosen, args)
+    check_domain(maker, node, name, chosen, args)
     attrs = {key: _attribute(key, options.pop(key)) for key in list(options) if key in chosen.attr_names}
     if options:
         raise maker.parse_error("P002", f"{name} has no option {next(iter(options))}", node)
@@ -237,7 +246,7 @@ def apply_free(
     bad = next((k for k in options if k not in ("order", "slots", "partials")), None)
     if bad:
         raise maker.parse_error("P002", f"the free function {name} has no option {bad}", node)
-    slots = tuple(options.get("slots", ()) or options.get("partials", ()))
+    slots = tuple(options.get("slots", ()) or (int(m) - 1 if m.isdecimal() else -1 for m in options.get("partials", ())))
     if any(not 0 <= s < len(args) for s in slots):
         raise maker.parse_error("P002", f"{name} has {len(args)} arguments, counted from 1", node)
     order = options.get("order", 0)

@@ -10,6 +10,7 @@ from ..algebra.expr import Expr
 from ..algebra.ops.structure import zeros
 from ..errors import ParseError, ShapeError, Span
 from .elaborate import elaborate
+from .functions import is_known
 from .index_mode import elaborate_index
 from .program import Program
 from .reader import Reader
@@ -102,7 +103,7 @@ def _split(statements: list[Statement]) -> tuple[list[Statement], list[_Open]]:
         equals = _equals(statement)
         led = any(leads(statement, word) for word in ("assume", "given", "derive"))
         if not explicit and not led and equals is not None and not _colon(statement, equals):
-            if not _defines(statement, equals, seen):
+            if not (_defines(statement, equals, seen) or _is_function(statement, equals, seen, statements)):
                 claims.append(_opened(statement, 0))
                 seen |= _words(statement.tokens)
                 continue
@@ -142,6 +143,19 @@ def _defines(statement: Statement, equals: int, seen: set[str]) -> bool:
     split = subscript(name.text)
     known = seen | _words(tokens[equals:])
     return name.text not in known and (split is None or split[0] not in known)
+
+
+def _is_function(statement: Statement, equals: int, seen: set[str], statements: list[Statement]) -> bool:
+    """`f(t) = …` with f and t new here, f in no meaning of its own, not on the right, and used in another line."""
+    t = statement.tokens
+    inside = t[2 : equals - 1]
+    if t[0].kind != "name" or t[1].text != "(" or t[1].start != t[0].end or t[equals - 1].text != ")" or is_known(t[0].text):
+        return False
+    if any(x.kind != "name" if k % 2 == 0 else x.text != "," for k, x in enumerate(inside)) or len(inside) % 2 == 0:
+        return False
+    names = {t[0].text, *(x.text for x in inside[::2])}
+    used = any(t[0].text in _words(s.tokens) for s in statements if s is not statement)
+    return used and not names & seen and t[0].text not in _words(t[equals:])
 
 
 def _opened(statement: Statement, start: int) -> _Open:
@@ -220,7 +234,7 @@ class _Reader(Reader):
         parser = self.scan.parser(statement, 0, bound)
         tape = parser.whole()
         self.scan.only_matrix = self.scan.only_matrix or parser.only_matrix
-        self.also_used |= {n.value if n.tag == "name" else n.value[0] for n in tape if n.tag in ("name", "indexed")}
+        self.also_used |= {*self.scan.outer_names(tape)} | {n.value if n.tag == "name" else n.value[0] for n in tape if n.tag in ("name", "indexed")}
         return _Half(statement, tape)
 
     def _has_unknowns(self) -> bool:

@@ -11,7 +11,7 @@ from .sizes import layer_index, no_entries
 from .tape import Node
 from .values import Maker, Val, article
 
-__all__ = ["ones_node", "shaped_node", "slice_node", "structure_node"]
+__all__ = ["constant", "ones_node", "shaped_node", "slice_node", "structure_node"]
 
 _ONE = Dim.number(1)
 
@@ -101,3 +101,16 @@ def slice_node(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
         shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
         x = maker.make(lambda e, k=axis, s=start, d=size: structure.slice_of(e, k, s, d), shape, x)
     return x
+
+
+def constant(maker: Maker, name: str, dims: set[str]) -> Val | None:
+    """π, I_n, and sizes used as numbers; None for any other name."""
+    if name in ("π", "pi"):
+        return maker.leaf(arithmetic.pi, ())
+    if name.startswith("I_") and len(name) > 2:
+        raw = Dim.number(int(name[2:])) if name[2:].isdecimal() and name.isascii() else Dim.symbol(name[2:])
+        [size] = maker.axes((raw,))
+        return maker.leaf(lambda: matrix.identity(size), (size, size))
+    if name in dims:
+        return maker.size(maker.sizes.resolve(Dim.symbol(name)))
+    return None

@@ -12,6 +12,7 @@ from .blocks import block_of
 from .calls import apply
 from .chain import chain_of, lone_row
 from .constants import ones_node, shaped_node, slice_node, structure_node
+from .fitting import filled
 from .tape import Node, Tape, is_one
 from .tokens import Statement
 from .values import Maker, Val, article
@@ -82,7 +83,7 @@ def _plus(maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int
         return maker.make(build, a.shape, a, b, row=a.row)
     if not a.order or not b.order:
         wide = a if a.order else b
-        a, b = _filled(maker, a, i, wide), _filled(maker, b, j, wide)
+        a, b = (filled(maker, v, k, wide, "is added to every entry") for v, k in ((a, i), (b, j)))
         return maker.make(build, wide.shape, a, b, row=wide.row)
     if {a.order, b.order} == {1, 2}:
         if a.order == 1:
@@ -91,27 +92,6 @@ def _plus(maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int
             b = _broadcast(maker, node, (b, j), (a, i))
         return maker.make(build, a.shape, a, b)
     raise maker.shape_error("S002", f"{article(a.order)} and {article(b.order)} cannot be added", node, [i, j], [a, b])
-
-
-def _filled(maker: Maker, value: Val, at: int, wide: Val) -> Val:
-    """A scalar beside a tensor stands for a tensor with that entry everywhere."""
-    if value.order:
-        return value
-    if value.number is None:
-        maker.filled |= _names_under(maker.tape, at)
-        maker.note(f"the scalar {maker.surface(maker.tape[at])} is added to every entry", "V-BCAST")
-    return maker.make(lambda s: OPERATORS["fill"](s, wide.shape), wide.shape, value, row=wide.row)
-
-
-def _names_under(tape: Tape, at: int) -> set[str]:
-    found: set[str] = set()
-    stack = [at]
-    while stack:
-        node = tape[stack.pop()]
-        stack += node.kids
-        if node.tag == "name":
-            found.add(node.value)
-    return found
 
 
 def _broadcast(maker: Maker, node: Node, vector: tuple[Val, int], wide: tuple[Val, int]) -> Val:
@@ -323,6 +303,34 @@ def _pow(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
     )
 
 
+def _raised(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
+    """A power whose exponent is an expression: of a number, or entry by entry."""
+    x, b = kids
+    dotted, _ = node.value
+    if b.number is not None:
+        return _pow(maker, Node("pow", node.kids[:1], (b.number, dotted, None), node.start, node.end), kids[:1], at)
+    if maker.tape[node.kids[0]].tag == "name" and maker.tape[node.kids[0]].value == "e" and x.order:
+        raise maker.parse_error("P002", "e is a variable here", node, expected="exp(x) for the exponential function",
+                                hint="if e is a number, declare `e : scalar`")  # fmt: skip
+    if not dotted and (x.order or b.order):
+        base = maker.factor(maker.tape[node.kids[0]])
+        power = maker.factor(maker.tape[node.kids[1]])
+        raise maker.shape_error(
+            "S002",
+            f"{article(x.order)} has no power whose exponent is {article(b.order)}",
+            node,
+            node.kids,
+            kids,
+            hint=f"write {base}^∘{power} (or {base}.^{power}) for the power of every entry; numbers are declared `b : scalar`",
+        )
+    wide = x if x.order else b
+    if not x.order and b.order:
+        x = filled(maker, x, node.kids[0], wide, "is raised to the power of every entry")
+    if b.order:
+        _alike(maker, node, (x, node.kids[0]), (b, node.kids[1]), "the power")
+    return maker.make(OPERATORS["^"], wide.shape, x, b, row=wide.row)
+
+
 def _transpose(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
     x = kids[0]
     if is_one(maker.tape[node.kids[0]]) and not maker.printed:
@@ -367,6 +375,7 @@ _HANDLERS: dict[str, Callable[[Maker, Node, list[Val], int], Val]] = {
     "chain": _chain,
     "times": _times,
     "pow": _pow,
+    "raised": _raised,
     "T": _transpose,
     "ones": ones_node,
     "structure": structure_node,

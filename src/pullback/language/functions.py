@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Mapping, Sequence
 
 from ..algebra.op import Op
 from ..algebra.ops import REGISTRY
+from ..algebra.ops.defined import Defined, is_pointwise
 from ..errors import Span, UnsupportedError
+from .program import FunctionKind
 
-__all__ = ["KNOWN", "SCALAR_FUNCTIONS", "SHAPED", "derivative_of", "is_known", "places", "refuse"]
+__all__ = ["KNOWN", "SCALAR_FUNCTIONS", "SHAPED", "derivative_of", "is_known", "is_written", "partials", "places", "refuse"]
 
 
 def _calls() -> dict[str, tuple[Op, ...]]:
@@ -59,25 +61,14 @@ _REFUSED = {
     "vec": "keep the matrix: ⟨A, B⟩ replaces vec(A)ᵀ vec(B)",
     "kron": "(A ⊗ B) vec(X) is B X Aᵀ: write that",
     "norm1": "write sum(s ⊙ x) with the signs s : const",
-    "abs": "write sqrt(x^∘2)",
     "max": "write the selection as a sum with a constant mask",
     "min": "write the selection as a sum with a constant mask",
-    "gelu": "write ½ x ⊙ (1 + erf(x / sqrt(2)))",
-    "silu": "write x ⊙ sigmoid(x)",
-    "swish": "write x ⊙ sigmoid(x)",
-    "logsigmoid": "write -softplus(-x)",
-    "normcdf": "write ½ (1 + erf(x / sqrt(2)))",
     "layernorm": "write it out: c = x - mean(x); v = mean(c ⊙ c); y = c / sqrt(v + eps)",
-    "cosh": "write ½ (exp(x) + exp(-x))",
-    "sinh": "write ½ (exp(x) - exp(-x))",
-    "tan": "write sin(x) ⊘ cos(x)",
     "var": "write mean((x - mean(x))^∘2)",
     "std": "write sqrt(mean((x - mean(x))^∘2))",
     "dot": "write xᵀ y",
     "matmul": "write A B",
     "transpose": "write Aᵀ",
-    "pow": "write x^∘3",
-    "power": "write x^∘3",
 }
 _REFUSED_PLAIN = frozenset(
     [
@@ -86,7 +77,6 @@ _REFUSED_PLAIN = frozenset(
         "slogdet",
         "argmax",
         "argmin",
-        "sign",
         "cumsum",
         "cumprod",
         "prod",
@@ -122,9 +112,6 @@ _REFUSED_PLAIN = frozenset(
         "floor",
         "ceil",
         "round",
-        "where",
-        "clip",
-        "clip01",
         "tril",
         "triu",
         "pinv",
@@ -144,21 +131,7 @@ _REFUSED_PLAIN = frozenset(
         "median",
         "quantile",
         "gamma",
-        "lgamma",
-        "digamma",
         "bessel",
-        "asin",
-        "acos",
-        "atan",
-        "arcsin",
-        "arccos",
-        "arctan",
-        "arctan2",
-        "atan2",
-        "max2",
-        "min2",
-        "maximum",
-        "minimum",
         "real",
         "imag",
         "conj",
@@ -171,16 +144,7 @@ _REFUSED_PLAIN = frozenset(
         "cot",
         "sec",
         "csc",
-        "log2",
-        "log10",
-        "log1p",
-        "expm1",
-        "elu",
-        "selu",
-        "mish",
-        "leaky_relu",
         "hinge",
-        "heaviside",
         "one_hot",
         "onehot",
         "embedding",
@@ -201,8 +165,8 @@ _DERIVATIVES = (
 )
 
 
-def derivative_of(name: str, functions: Container[str]) -> tuple[str, tuple[int, ...]] | None:
-    """`Dg`, `D2_g`, `grad_loss`, `d1d2_f`: the function and the places, from 0, it is differentiated in."""
+def derivative_of(name: str, functions: Mapping[str, FunctionKind]) -> tuple[str, tuple[int, ...]] | None:
+    """`Dg`, `D2_g`, `grad_loss`, `d1d2_f`, `dc_phi`: the function and the places, from 0, it is differentiated in."""
     for pattern in _DERIVATIVES:
         found = pattern.fullmatch(name)
         if found is None or found[3] not in functions:
@@ -213,7 +177,19 @@ def derivative_of(name: str, functions: Container[str]) -> tuple[str, tuple[int,
         slots = places(digits, len(marks) if marks[0] == "D" else marks.count("grad"))
         if slots is not None:
             return found[3], slots
-    return None
+    head, _, base = name.partition("_")
+    kind = functions.get(base)
+    if kind is None or kind.definition is None or not head.startswith("d"):
+        return None
+    slots = partials(head[1:].split("d"), kind.definition)
+    return None if slots is None else (base, slots)
+
+
+def partials(marks: Sequence[str], f: Defined) -> tuple[int, ...] | None:
+    """The places that the marks of ∂1∂c_f name: numbers from 1, or names from outside."""
+    names = {str(v.attrs[0]): k for k, v in enumerate(f.slots) if k >= len(f.params)}
+    found = [int(m) - 1 if m.isdecimal() else names.get(m, -1) for m in marks]
+    return tuple(found) if found and min(found) >= 0 else None
 
 
 def places(digits: str, count: int) -> tuple[int, ...] | None:
@@ -228,6 +204,12 @@ def places(digits: str, count: int) -> tuple[int, ...] | None:
 
 _TO_NUMBER = frozenset(["det", "logdet", "slogdet", "rank", "maxeig", "mineig", "normnuc", "norm_nuc", "normspec"])
 _TO_MATRIX = frozenset(["inv", "pinv", "cholesky", "chol", "expm", "logm", "sqrtm", "sinm", "cosm", "tril", "triu"])
+
+
+def is_written(name: str) -> bool:
+    """Whether formulas are written with this name: another function of the same name could not be told from it."""
+    known = KNOWN.get(name, ())
+    return name in SHAPED or any(callable(o.text) or o.text.startswith(f"{name}(") or not is_pointwise(o) for o in known)
 
 
 def is_known(name: str) -> bool:

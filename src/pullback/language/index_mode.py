@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from ..algebra.dims import Dim
+from ..algebra.expr import OPERATORS
 from ..algebra.ops import arithmetic, matrix, structure
 from ..errors import ParseError, PullbackError
 from .calls import apply
@@ -147,14 +148,16 @@ class _Indices:
     def as_term(self, value: Val, labels: Labels) -> Term:
         return Term([(value, labels)]) if labels else Term(scalars=[value])
 
-    def together(self, node: Node, kids: list[Term]) -> tuple[list[Val], Labels]:
-        """Several terms with the same axes: those that one lacks are filled with ones."""
+    def axes(self, kids: list[Term]) -> Labels:
+        """The axes of several terms, in one order."""
         labels = tuple(dict.fromkeys(x for t in kids for x in t.free))
         if set(labels) <= set(self.left):
-            labels = tuple(x for x in self.left if x in labels)
-        elif len(kids[0].free) == len(labels):
-            labels = kids[0].free
-        places = node.kids
+            return tuple(x for x in self.left if x in labels)
+        return kids[0].free if len(kids[0].free) == len(labels) else labels
+
+    def together(self, node: Node, kids: list[Term]) -> tuple[list[Val], Labels]:
+        """Several terms with the same axes: those that one lacks are filled with ones."""
+        labels, places = self.axes(kids), node.kids
         return [self.whole(self.maker.tape[k], t, labels) for k, t in zip(places, kids, strict=True)], labels
 
     # ---- nodes
@@ -257,14 +260,23 @@ class _Indices:
         build = self.maker.make(lambda e: arithmetic.power(e, exponent=exponent), value.shape, value)
         return self.as_term(build, labels)
 
+    def raised(self, node: Node, kids: list[Term]) -> Term:
+        """x_i^b and x_i^(b_i), entry by entry."""
+        labels = self.axes(kids)
+        places = [self.maker.tape[k] for k in node.kids]
+        value = self.whole(places[0], kids[0], labels)
+        b = self.whole(places[1], kids[1], labels if kids[1].free else ())
+        return self.as_term(self.maker.make(OPERATORS["^"], value.shape, value, b), labels)
+
     def call(self, node: Node, kids: list[Term]) -> Term:
         """A function of entries acts entry by entry: f(z_j) is f(z) on the whole tensor."""
         maker = self.maker
         name, token, _ = node.value
-        values, labels = self.together(node, kids)
+        labels = self.axes(kids)
         free = token.kind == "name" and name in maker.functions
         if labels and not free and not all(o.entrywise for o in KNOWN.get(name, ())):
             raise self.not_by_entries(node)
+        values = [self.whole(maker.tape[k], t, labels if t.free or free else ()) for k, t in zip(node.kids, kids, strict=True)]
         value = apply(maker, node, name, values)
         if not maker.sizes.agree_all(value.shape, tuple(self.size[x] for x in labels)):
             raise self.not_by_entries(node)
@@ -292,5 +304,6 @@ _HANDLERS: dict[str, Callable[[_Indices, Node, list[Term]], Term]] = {
     "neg": _Indices.negative,
     "sum": _Indices.total,
     "pow": _Indices.power,
+    "raised": _Indices.raised,
     "call": _Indices.call,
 }

@@ -40,6 +40,7 @@ class Guess:
     shape: Shape
     reason: str
     line: str = ""
+    told: bool = False  # by the definition of a function
 
     def kind_sentence(self, name: str) -> str:
         """What is assumed before any size is known."""

@@ -8,8 +8,9 @@ from ..algebra.indexed import ref
 from ..algebra.ranges import Range
 from ..errors import ParseError
 from .declare import declare
+from .functions import is_written
 from .loops import for_clause, series_symbols
-from .sorted_lines import Definition, Lines, Relation, check_name, defined_twice, name_once
+from .sorted_lines import Definition, FunctionLine, Lines, Relation, check_name, defined_twice, name_once
 from .tape import subscript, sum_letters
 from .tokens import Statement, Token, leads
 
@@ -82,6 +83,13 @@ def _define(statement: Statement, equals: int | None, found: Lines) -> None:
         found.definitions.append(Definition("", statement, None, 0))
         return
     check_name(statement, 0)
+    if t[1].text == "(" and t[1].start == t[0].end:
+        name_once(statement, t[0], found)
+        if ranges:
+            raise ParseError("P060", f"{t[0].text} is defined once, not for every {ranges[0].letter}", span=statement.whole,
+                             expected=f"{t[0].text}(t) = … without for")  # fmt: skip
+        found.own[t[0].text] = function_line(statement, equals)
+        return
     i = 1
     letters = ""
     while t[i].text == "," and t[i + 1].kind == "name" and len(t[i + 1].text) == 1 and i < equals:  # y_i,j
@@ -153,6 +161,36 @@ def _indices(
     if summed or fits or (len(indices) <= 4 and set(indices) & used):
         return base, indices
     return text, None
+
+
+def function_line(statement: Statement, equals: int) -> FunctionLine:
+    """`phi(t) =`, `g(s, t) =`. Raises ParseError P060."""
+    t = statement.tokens
+    name = t[0]
+    if is_written(name.text):
+        raise ParseError("P060", f"{name.text} is a known function, and is defined here", span=statement.span(name),
+                         expected="a name without a meaning of its own",
+                         hint=f"give it another name, or leave the line out: {name.text} is known")  # fmt: skip
+    if t[2].text == ")":
+        raise ParseError("P060", f"{name.text} has no parameter", span=statement.span(t[1], t[2]), expected=f"{name.text}(t) = …",
+                         hint=f"a name without parameters is an equation: {name.text} = …")  # fmt: skip
+    params: list[Token] = []
+    i = 2
+    while i < equals:
+        if t[i].kind != "name" or t[i + 1].text not in (",", ")") or ref(t[i].text) is not None:
+            raise ParseError("P060", f"{t[i].text or 'this'} cannot be a parameter of {name.text}", span=statement.span(t[i]),
+                             expected=f"names in brackets, as in {name.text}(t) = … or {name.text}(s, t) = …",
+                             hint="a function is defined once for all arguments, not value by value")  # fmt: skip
+        params.append(t[i])
+        i += 2
+    if i != equals or t[i - 1].text != ")":
+        raise ParseError("P060", "this definition cannot be read", span=statement.span(t[0], t[equals]),
+                         expected=f"{name.text}(t) = …")  # fmt: skip
+    for k, p in enumerate(params):
+        if p.text in (name.text, *(q.text for q in params[:k])):
+            raise ParseError("P060", f"the parameter {p.text} of {name.text} has a name that stands in this line already",
+                             span=statement.span(p), expected="a name of its own for each parameter")  # fmt: skip
+    return FunctionLine(name.text, statement, name, tuple(p.text for p in params), equals + 1)
 
 
 # ---- wishes and assumptions

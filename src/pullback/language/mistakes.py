@@ -9,7 +9,7 @@ from ..errors import ParseError, PullbackError, ShapeError, Span
 from .kinds import SOFT, Guess
 from .tokens import NAME, Statement, Token
 
-__all__ = ["entry_in_round_brackets", "explain", "glued", "one_name", "without_marks"]
+__all__ = ["entry_in_round_brackets", "explain", "glued", "no_partial", "one_name", "without_marks"]
 
 
 def glued(name: str, known: Set[str]) -> tuple[str, str] | None:
@@ -34,7 +34,7 @@ def explain(error: PullbackError, span: Span, guesses: Mapping[str, Guess], know
     words = NAME.findall(span.text[span.column - 1 : span.column - 1 + span.length])
     guessed = [n for n in dict.fromkeys(words) if n in guesses]
     if isinstance(error, ShapeError):
-        error.assumed = tuple(guesses[n].kind_sentence(n) for n in guessed if guesses[n].shape or n in SOFT)
+        error.assumed = tuple(guesses[n].kind_sentence(n) for n in guessed if guesses[n].shape or n in SOFT or guesses[n].told)
     for name in guessed:
         two = (name[0], name[1]) if re.fullmatch("[A-Z][a-z]", name) else None
         parts = glued(name, known) or two
@@ -61,6 +61,12 @@ def entry_in_round_brackets(statement: Statement, at: int) -> ParseError | None:
         expected=f"{name.text}[{inside}], counted from 1",
         hint=f"write {inside} {name.text} for a multiple" if inside.isdecimal() else "",
     )
+
+
+def no_partial(span: Span) -> ParseError:
+    """∂ in front of what is no function."""
+    return ParseError("P001", "unexpected character ∂", span=span, expected="names, numbers, + - ⊙ / ᵀ brackets",
+                      hint="write grad_loss(y) or ∇loss(y) for a gradient: differentiation is done for you")  # fmt: skip
 
 
 def without_marks(error: PullbackError) -> PullbackError:

@@ -7,9 +7,10 @@ Precedence: `+ −` < `⊙ ⊘ * /` < juxtaposition, `@` < postfix. A sign in fr
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 from ..algebra.dims import Dim
-from ..errors import ParseError, UnsupportedError
+from ..errors import ParseError
 from .atoms import PRIMES, Atoms
 from .functions import KNOWN
 from .sizes import read_dim
@@ -130,7 +131,7 @@ class Parser(Atoms):
             node = self.tape[stack.pop()]
             leaf = node.tag == "num" or (node.tag == "name" and self.is_number(node.value))
             known = node.tag == "call" and node.value[0] in KNOWN
-            if not (leaf or known or node.tag in ("chain", "times", "sum", "neg", "pow")):
+            if not (leaf or known or node.tag in ("chain", "times", "sum", "neg", "pow", "raised")):
                 return False
             stack.extend(node.kids)
         return True
@@ -176,7 +177,7 @@ class Parser(Atoms):
     def starts_factor(self, token: Token) -> bool:
         if self.block and token.spaced:
             return False
-        if token.text in ("‖", "||"):
+        if token.text in ("‖", "||", "|"):
             return not self.norms
         return token.kind in FACTOR_KINDS or (token.kind == "op" and token.text in FACTOR_OPENS)
 
@@ -225,10 +226,20 @@ class Parser(Atoms):
             negative = True
             self.i += 1
             token = self.t[self.i]
+        first = self.i
         value = self.exponent(token)
-        return self.node("pow", (base,), (-value if negative else value, dotted, caret), start)
+        if value is not None:
+            return self.node("pow", (base,), (-value if negative else value, dotted, caret), start)
+        self.i = first
+        if token.kind != "name" and token.text != "(":
+            raise self.unexpected("an exponent")
+        kid = self.atom()
+        if negative:
+            kid = self.node("neg", (kid,), None, token.start)
+        return self.node("raised", (base, kid), (dotted, caret), start)
 
-    def exponent(self, token: Token) -> Fraction:
+    def exponent(self, token: Token) -> Fraction | None:
+        """A number, or a fraction in brackets; None for any other expression."""
         if token.kind in ("num", "frac"):
             self.i += 1
             return self.number(token)
@@ -237,24 +248,16 @@ class Parser(Atoms):
             minus = self.t[self.i].text in MINUS
             self.i += minus
             value = self.exponent(self.t[self.i])
-            if self.t[self.i].text == "/":
+            if value is not None and self.t[self.i].text == "/":
                 self.i += 1
                 below = self.exponent(self.t[self.i])
-                if not below:
+                if below == 0:
                     raise ParseError("P002", "division by zero", span=self.span(token), expected="a number")
-                value = value / below
-            if self.t[self.i].text == ")":
+                value = None if below is None else value / below
+            if value is not None and self.t[self.i].text == ")":
                 self.i += 1
                 return -value if minus else value
-        if token.kind == "end":
-            raise self.unexpected("an exponent")
-        raise UnsupportedError(
-            "U001",
-            "an exponent must be a number",
-            span=self.span(self.t[self.i]),
-            expected="an integer, a decimal or a fraction such as (1/2)",
-            hint="write a^b with a variable exponent as exp(b log(a))",
-        )
+        return None
 
     def slices(self, base: int, start: int) -> int:
         """`X[:, 1..n]`, counted from 1: one entry for every axis."""
@@ -277,3 +280,13 @@ class Parser(Atoms):
             self.i += 1
         self.expect("]", "a space before [ makes a product with a block matrix")
         return self.node("slice", (base,), (tuple(parts), bracket), start)
+
+    def instead(self, options: dict[str, Any], kids: list[int]) -> None:
+        """`phi(x; c = 2 c)`: other values for names from outside that stand in the definition."""
+        names: list[str] = []
+        while self.t[self.i].text in (";", ","):
+            names.append(self.t[self.i + 1].text)
+            self.i += 2
+            self.expect("=", "phi(x; c = 2)")
+            kids.append(self.sum())
+        options["instead"] = tuple(names)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from ..algebra.dims import Shape, show_shape
 from ..algebra.expr import Expr
 from ..algebra.indexed import at_name, ref
+from ..algebra.ops.defined import Defined
 from ..algebra.ops.free import is_free_map
 from ..algebra.ranges import Range
 from ..errors import ParseError, ShapeError, Span, nearest
@@ -23,12 +24,14 @@ class FunctionKind:
     """What is known of a function of which only the name is known.
 
     `kind` is "entrywise" (one number in, one number out, at every entry) or "tensor" (a result of shape
-    `out`, scalar when `out` is empty). `args` are the shapes of its arguments where they were declared.
+    `out`, scalar when `out` is empty). `args` are the shapes of its arguments where they were declared. `definition` is
+    there if the program says what the function is.
     """
 
     kind: str
     out: Shape = ()
     args: tuple[Shape, ...] | None = None
+    definition: Defined | None = None
 
     @property
     def entrywise(self) -> bool:

@@ -9,8 +9,9 @@ from types import MappingProxyType
 from ..algebra.dims import Dim, Shape, show_shape
 from ..algebra.expr import Expr
 from ..algebra.indexed import Ref, family_of, ref, spelled
-from ..algebra.ops import arithmetic, free, matrix
+from ..algebra.ops import free
 from ..errors import ParseError, PullbackError, ShapeError, UnsupportedError, nearest
+from .constants import constant
 from .declare import facts_named
 from .elaborate import elaborate
 from .index_mode import elaborate_index
@@ -18,6 +19,7 @@ from .kinds import SOFT, Guess, guess
 from .lines import Relation, read_lines
 from .members import Family, families_declared
 from .mistakes import explain, glued, one_name, without_marks
+from .own_functions import build_functions
 from .program import Equation, Program
 from .scan import Parsed, Scan, clip
 from .sizes import Sizes, no_shape, sizes_tied, two_dims
@@ -25,20 +27,7 @@ from .tape import Node, Tape
 from .tokens import Statement
 from .values import Maker, Val
 
-__all__ = ["Reader", "constant"]
-
-
-def constant(maker: Maker, name: str, dims: set[str]) -> Val | None:
-    """π, I_n, and sizes used as numbers; None for any other name."""
-    if name in ("π", "pi"):
-        return maker.leaf(arithmetic.pi, ())
-    if name.startswith("I_") and len(name) > 2:
-        raw = Dim.number(int(name[2:])) if name[2:].isdecimal() and name.isascii() else Dim.symbol(name[2:])
-        [size] = maker.axes((raw,))
-        return maker.leaf(lambda: matrix.identity(size), (size, size))
-    if name in dims:
-        return maker.size(maker.sizes.resolve(Dim.symbol(name)))
-    return None
+__all__ = ["Reader"]
 
 
 class Reader:
@@ -74,6 +63,9 @@ class Reader:
         self.maker.facts = self.notes
         self.maker.star = star
         self.maker.known_sizes = self.scan.dims
+        names = self.lines.declared.keys() | self.scan.defined.keys()
+        build_functions(Maker(self.sizes, self.scan.functions, self._lookup, matlab=self.matlab), self.scan.own, names)
+        self.numbers = {v: f.name for f in self.scan.own for v in f.outer}
         self.conditions: list[tuple[Relation, Tape, Statement, Tape, Statement]] = []
         self.facts: list[tuple[Expr, Expr, str]] = []
         self.also_used: set[str] = set()
@@ -85,7 +77,7 @@ class Reader:
                 "P010",
                 "there is no equation",
                 expected="at least one line `name = expression`",
-                hint="for example: z = W a + b",
+                hint="a function is used by an equation: y = phi(x)" if self.scan.own else "for example: z = W a + b",
             )
         return self.everything()
 
@@ -287,8 +279,9 @@ class Reader:
             raise maker.parse_error("P003", f"{name} is not defined", node, hint="write `given grad y as g` and use g")
         if (parts := glued(name, self.lines.declared.keys() | self.scan.defined.keys())) is not None:
             raise one_name(maker.span(node), name, parts)
-        orders = self.scan.index_orders
-        chosen = guess(name, orders.get(name), self.sizes, self.vectors, self.scan.patterns.get(name))
+        chosen = guess(name, self.scan.index_orders.get(name), self.sizes, self.vectors, self.scan.patterns.get(name))
+        if name in self.numbers:
+            chosen = Guess((), f"it stands in the definition of {self.numbers[name]}", told=True)
         chosen.line = clip(self.current)
         self.guesses[name] = chosen
         if (member := ref(name)) is not None:
@@ -330,6 +323,7 @@ class Reader:
         lines, scan = self.lines, self.scan
         used = {n for e in scan.equations for n in e.uses}
         used |= {n.value for c in self.conditions for tape in (c[1], c[3]) for n in tape if n.tag == "name"}
+        used |= {n for c in self.conditions for tape in (c[1], c[3]) for n in self.scan.outer_names(tape)}
         used |= self.also_used
         names = sorted(
             (n for n in used if n in self.scope and n not in scan.defined),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 
 from ..algebra.graph import components, topological
@@ -12,8 +13,10 @@ from ..errors import ParseError
 from ..step import Note
 from .functions import SCALAR_FUNCTIONS, derivative_of, is_known
 from .lines import Definition, Lines
+from .own_functions import in_order, read_function
 from .pratt import Parser
 from .program import FunctionKind
+from .sorted_lines import FunctionLine
 from .tape import Bound, Tape, subscript, sum_letters
 from .tokens import Statement, Token
 from .values import Val
@@ -65,7 +68,7 @@ class Scan:
         self.lines, self.matlab = lines, matlab
         self.statements = [*statements, *(s for s, _ in also)]
         self.also_indexed = {id(s) for s, is_index in also if is_index}
-        self.functions: dict[str, FunctionKind] = dict(lines.functions)
+        self.functions: dict[str, FunctionKind] = {**lines.functions, **{n: FunctionKind("entrywise") for n in lines.own}}
         self.guessed_functions: list[str] = []
         self.dims = set(lines.dims)
         self.defined = {d.name: d for d in lines.definitions if d.name}
@@ -79,6 +82,8 @@ class Scan:
         self.identity = "I" not in taken
         self._names()
         self._functions_without_brackets()
+        self.own = in_order([read_function(f, partial(self._own_parser, f), self.functions) for f in lines.own.values()])
+        self._outer = {f.name: f.outer for f in self.own}
         self._last_line()
         self.equations = self._order([self._parse(d) for d in lines.definitions])
 
@@ -103,11 +108,15 @@ class Scan:
                 self.index_orders.setdefault(d.name, len(d.indices))
                 self.position.setdefault(d.name, 0)
         count = 0
+        own = {id(f.statement): f for f in self.lines.own.values()}
         for statement in self.statements:
             is_index = id(statement) in indexed
             t = statement.tokens
             calls: list[bool] = []  # for every open round bracket, whether a function is called there
+            line = own.get(id(statement))
             for i, token in enumerate(t):
+                if line is not None and (i < line.at or token.text in line.params):
+                    continue  # parameters are names of their line alone
                 if token.kind == "ones" and not is_index:
                     self.dims.add(token.text[2:])
                 if token.kind == "str":
@@ -179,14 +188,16 @@ class Scan:
         wrong -= self.lines.declared.keys() | self.defined.keys() | self.functions.keys()
         if not wrong:
             return
-        for d in self.lines.definitions:
-            for token, after in pairwise(d.statement.tokens):
-                if token.kind == "name" and token.text in wrong:
+        lines: list[tuple[Statement, tuple[str, ...]]] = [(f.statement, f.params) for f in self.lines.own.values()]
+        lines += [(d.statement, ()) for d in self.lines.definitions]
+        for statement, hidden in lines:
+            for token, after in pairwise(statement.tokens):
+                if token.kind == "name" and token.text in wrong and token.text not in hidden:
                     arg = after.text if after.kind in ("name", "num") else "x"
                     raise ParseError(
                         "P002",
                         f"{token.text} is a function, and stands here without its argument",
-                        span=d.statement.span(token),
+                        span=statement.span(token),
                         expected=f"{token.text}({arg})",
                         hint=f"a variable of this name has to be declared: {token.text} : n",
                     )
@@ -242,12 +253,23 @@ class Scan:
         found.identity = self.identity
         return found
 
+    def _own_parser(self, line: FunctionLine, is_outer: Callable[[str], bool]) -> Parser:
+        """For the right side of a definition, in which a parameter is no function and no size."""
+        return Parser(line.statement, line.at, lambda n: is_outer(n) and self.is_function(n), matlab=self.matlab,
+                      is_number=lambda n: is_outer(n) and self.is_number(n))  # fmt: skip
+
+    def outer_names(self, tape: Tape) -> list[str]:
+        """The names from outside in the definitions of the functions that are called."""
+        called = [n.value[0] for n in tape if n.tag == "call"] if self._outer else []
+        return [v for c in called for v in self._outer.get(c, self._outer.get((derivative_of(c, self.functions) or ("",))[0], ()))]
+
     def _parse(self, d: Definition) -> Parsed:
         bound = None if d.indices is None else Bound(d.indices)
         parser = self.parser(d.statement, d.at, bound)
         tape = parser.whole()
         self.only_matrix = self.only_matrix or parser.only_matrix
         uses = [n.value if n.tag == "name" else n.value[0] for n in tape if n.tag in ("name", "indexed")]
+        uses += self.outer_names(tape)
         if d.indices is not None:
             self.notes.append(f"`{clip(d.statement.surface)}` is an index equation: letters after _ are indices")
         return Parsed(d, tape, uses)

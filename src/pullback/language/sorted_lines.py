@@ -11,7 +11,7 @@ from .program import FunctionKind
 from .sizes import layer_index
 from .tokens import Statement, Token
 
-__all__ = ["Declared", "Definition", "Lines", "Relation", "check_name", "defined_twice", "name_once"]
+__all__ = ["Declared", "Definition", "FunctionLine", "Lines", "Relation", "check_name", "defined_twice", "name_once"]
 
 
 @dataclass
@@ -37,6 +37,17 @@ class Definition:
 
 
 @dataclass
+class FunctionLine:
+    """`phi(t) = …` from token `at`."""
+
+    name: str
+    statement: Statement
+    token: Token
+    params: tuple[str, ...]
+    at: int
+
+
+@dataclass
 class Relation:
     """`assume left op right`, the operator standing at token `middle`."""
 
@@ -54,6 +65,7 @@ class Lines:
 
     declared: dict[str, Declared] = field(default_factory=dict)
     functions: dict[str, FunctionKind] = field(default_factory=dict)
+    own: dict[str, FunctionLine] = field(default_factory=dict)
     definitions: list[Definition] = field(default_factory=list)
     relations: list[Relation] = field(default_factory=list)
     given: tuple[Statement, Token, Token] | None = None

@@ -12,11 +12,12 @@ from ..algebra.dims import Dim
 from ..algebra.expr import Expr
 from ..algebra.indexed import family_of
 from ..errors import ParseError, PullbackError, ShapeError, Span
+from .constants import constant
 from .elaborate import elaborate
 from .functions import derivative_of, is_known
 from .pratt import Parser
 from .program import FunctionKind, Program
-from .reader import Reader, constant
+from .reader import Reader
 from .sizes import Sizes
 from .tape import Node
 from .tokens import Statement, read_statements
@@ -151,5 +152,7 @@ def parse_expression(
     sizes = Sizes()
     sizes.bound.update({s: Dim.symbol(n) for s, n in spelled.items() if s != n})
     maker = Maker(sizes, functions, lookup)
-    maker.printed, maker.own = True, own
+    maker.printed, maker.own, maker.spell = True, own, spell
+    known = set(values.values())
+    maker.outer = lambda v, node: Val((), v) if v in known else maker.size(Dim.symbol(v.attrs[0]))
     return elaborate(maker, statements[0], tape).built()

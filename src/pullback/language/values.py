@@ -5,7 +5,7 @@ Elaboration runs twice with the same code: first to find the unknown sizes, then
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -68,7 +68,7 @@ class Maker:
     def __init__(
         self,
         sizes: Sizes,
-        functions: Mapping[str, FunctionKind],
+        functions: MutableMapping[str, FunctionKind],
         lookup: Callable[[Maker, str, Node], Val],
         *,
         matlab: bool = False,
@@ -78,6 +78,8 @@ class Maker:
         self.matlab, self.building = matlab, building
         self.beside: list[tuple[Dim, Dim, Dim]] = []  # sizes of a vector that is added to a matrix, and of the matrix
         self.printed = False  # whether the text is our own
+        self.outer: Callable[[Expr, Node], Val] | None = None  # what a name from outside a definition is, if not looked up
+        self.spell: Callable[[str], str] = lambda name: name
         self.own: Mapping[str, str] = {}  # the names of functions that are spelled in another way there
         self.filled: set[str] = set()  # names of scalars that stand beside tensors in a sum
         self.star = ""  # ⊙ if `*` between tensors is tried as the entrywise product
@@ -134,6 +136,14 @@ class Maker:
         if key not in self.holes:
             self.holes[key] = self.sizes.fresh()
         return self.sizes.resolve(self.holes[key])
+
+    def spelled(self, name: str) -> str:
+        """How a name is spelled in the text."""
+        return self.spell(name)
+
+    def from_outside(self, v: Expr, node: Node) -> Val:
+        """A number that stands in the definition of a function, where the function is called."""
+        return self.lookup(self, str(v.attrs[0]), node) if self.outer is None else self.outer(v, node)
 
     # ---- agreement
 

@@ -11,6 +11,7 @@ from ..algebra.canonical import equal
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.indexed import at, family_of
+from ..algebra.ops.defined import unfolded
 from ..algebra.ops.free import increment, is_name, is_var
 from ..algebra.ops.series import series_ranges, write_out
 from ..algebra.ops.structure import zeros
@@ -56,7 +57,8 @@ def degree(exprs: Iterable[Expr], cells: int, known: dict[Expr, int] | None = No
     total = 0
     found: dict[Expr, int] = {} if known is None else known
     for root in exprs:
-        for e in postorder(root):
+        whole = unfolded(root)
+        for e in postorder(whole):
             if e in found:
                 continue
             below = sum(found[a] for a in e.args)
@@ -70,6 +72,7 @@ def degree(exprs: Iterable[Expr], cells: int, known: dict[Expr, int] | None = No
             else:
                 power = abs(int(e.op.meaning(e)[0].power)) if e.op.linear is None and e.op.define is None else 2
                 found[e] = min((power if e.op.linear is None else 1) * below, _MOST)
+        found[root] = found[whole]
         total = min(total + found[root], _MOST)
     return total
 

@@ -13,6 +13,7 @@ from math import inf, isfinite
 from typing import Any
 
 from ..algebra.expr import Expr, postorder
+from ..algebra.ops.defined import unfolded
 from ..algebra.ops.free import var
 from ..errors import CheckFailed
 from ..step import Evidence
@@ -203,7 +204,7 @@ def _run(
 def functions_in(values: Iterable[Expr]) -> list[Expr]:
     """One scalar node for each known function of numbers in these expressions."""
     found: dict[tuple[Any, ...], Expr] = {}
-    for e in {e: None for value in values for e in postorder(value)}:
+    for e in {e: None for value in values for e in postorder(unfolded(value))}:
         if e.args and e.op.real is not None and e.op.define is None and e.op.meaning(e) is None:
             names = tuple(var(f"·{k}", ()) for k in range(len(e.args)))
             found.setdefault((e.op, e.attrs), type(e).make(e.op, names, e.attrs, ()))

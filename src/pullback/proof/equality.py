@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 
 from ..algebra.canonical import equal
 from ..algebra.expr import Expr, postorder
+from ..algebra.ops.arithmetic import unsigned
+from ..algebra.ops.defined import unfolded
 from ..algebra.ops.free import is_free_function, is_free_map
 from ..errors import CheckFailed, UnsupportedError
 from ..step import Evidence
@@ -107,7 +109,7 @@ def _decided(case: Case, needs: tuple[Expr, ...], refute: bool = True) -> Verdic
 def _needs(q: Question) -> Iterator[Expr]:
     """The nodes that are not defined everywhere."""
     for root in (q.left, q.right, *q.where.values()):
-        for e in postorder(root):
+        for e in postorder(unfolded(root)):
             if e.op.needs and not is_free_map(e) and not is_free_function(e):
                 yield e
 
@@ -143,6 +145,13 @@ def _beyond(case: Case, found: Exact, needs: tuple[Expr, ...], refute: bool) -> 
     """Neither side has the other's canonical form: tests decide, or a named equation, or a counterexample."""
 
     def holds(level: str, evidence: Sequence[Evidence], uses: tuple[Use, ...] = ()) -> Verdict:
+        jumps = tuple(e for e in case.nodes if e.op.jumps)
+        if jumps and not case.modular(case.plan, ties=True).equal:  # it was tested beside the jumps, and not at them
+            wrong = case.counterexample(most=2, budget=300)
+            if wrong is not None:
+                return _refuted(case, wrong, None)
+            beside = {frozenset(unsigned(e.args[0])): e for e in reversed(jumps)}  # t and −t are zero together
+            return Verdict(True, level, tuple(evidence), case.full, uses=uses, conditions=(*needs, *beside.values()))
         return Verdict(True, level, tuple(evidence), case.full, uses=uses, conditions=needs)
 
     if not case.known:

@@ -59,19 +59,19 @@ class Modular:
     Points differ in two ways that a domain may demand: odd attempts lie where every relu is open, and after STRICT
     attempts the root of a number that is no square is an opaque value instead of a reason to draw again.
 
-    Residues have no sign. Each pair t, −t is given one, at random, so that step(−t) = 1 − step(t); where they are `loose`
-    each of both has a side of its own, which leaves the identities that hold at t = 0 too.
+    Residues have no sign. Each pair t, −t is given one, at random, so that step(−t) = 1 − step(t). With `ties` some pairs
+    have none for functions that jump: what holds then holds where t = 0 too, since the others are continuous there.
     """
 
     mod: int | None
     STRICT = 24
 
-    def __init__(self, seed: str, attempt: int = 0, prime: int = P, loose: bool = False) -> None:
+    def __init__(self, seed: str, attempt: int = 0, prime: int = P, ties: bool = False) -> None:
         self.mod = self.prime = prime  # 3 modulo 4
         self.random = Random(f"{seed}.{attempt}")
         self.open = attempt % 2 == 1
         self.strict = attempt < self.STRICT
-        self.loose = loose
+        self.ties = ties
         self.table: dict[tuple[Any, ...], int] = {}
 
     def draw(self) -> int:
@@ -120,7 +120,8 @@ class Modular:
 
     def function(self, e: Expr, args: tuple[int, ...]) -> int:
         if e.op.exact is not None:
-            return int(e.op.exact(self.side(args[0]), *args)) % self.prime
+            tie = self.ties and e.op.jumps and self.tie(args[0])
+            return 0 if tie else int(e.op.exact(self.side(args[0]), *args)) % self.prime
         if e.op.root and self.strict and not e.shape:
             found = pow(args[0], (self.prime + 1) // 4, self.prime)
             if found * found % self.prime != args[0] % self.prime:
@@ -136,11 +137,14 @@ class Modular:
         if told is not None:
             return int(told > 0)
         first = min(t, self.prime - t)
-        if self.loose:
-            return 1 if self.open else self.opaque("coin", t) & 1
         if self.open:  # the side that was asked for first is the open one
             return int(self.table.setdefault(("open", first), t) == t)
         return self.opaque("coin", first) & 1 ^ int(t != first)
+
+    def tie(self, t: int) -> bool:
+        """Whether t counts as 0, at random."""
+        t %= self.prime
+        return _sign(t, self.prime) is None and bool(self.opaque("tie", min(t, self.prime - t)) & 1)
 
     def free(self, name: str, orders: tuple[int, ...], args: tuple[int, ...]) -> int:
         return self.opaque("free", name, orders, args)

@@ -6,6 +6,7 @@ was used is named, and where it holds for some numbers only, that is a condition
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
@@ -13,15 +14,20 @@ from math import isqrt
 from operator import mul
 
 from ..algebra.dims import Shape
-from ..algebra.expr import Expr, postorder
-from ..algebra.ops.arithmetic import add, added, const, divide, hadamard, neg, power, rational, sdiv, smul, sub
+from ..algebra.expr import Expr
+from ..algebra.network import expanded
+from ..algebra.op import Op
+from ..algebra.ops.arithmetic import add, added, const, divide, hadamard, neg, pi, power, rational, sdiv, smul, sub
 from ..algebra.ops.activations import softplus
-from ..algebra.ops.entrywise import exp, log, sigmoid, sqrt
+from ..algebra.ops.entrywise import exp, filled, log, logaddexp, pow_each, sigmoid, sqrt
+from ..algebra.ops.piecewise import abs_, relu, sign, step
+from ..algebra.ops.special import erf, normcdf, normpdf
 from ..algebra.ops.structure import ones, zeros
-from ..algebra.ops.trigonometric import cos, sin, tanh
+from ..algebra.ops.trigonometric import cos, cosh, sin, sinh, tan, tanh
 
 __all__ = ["Use", "functional", "uniform"]
 
+_QUOTIENTS = (divide, sdiv)
 _MOST = 6  # terms of an argument that is taken apart
 _ONES, _ZEROS = ones(()).op, zeros(()).op
 
@@ -47,6 +53,21 @@ _LAWS = {
     "sigmoid_by_exp": "sigmoid(t) = 1 / (1 + exp(−t))",
     "tanh_by_exp": "tanh(t) = (exp(2t) − 1) / (exp(2t) + 1)",
     "softplus_by_log": "softplus(t) = log(1 + exp t)",
+    "softplus_of_negative": "softplus(−t) = softplus(t) − t",
+    "logaddexp_by_log": "logaddexp(s, t) = log(exp s + exp t)",
+    "cosh_by_exp": "cosh(t) = (exp(t) + exp(−t)) / 2",
+    "sinh_by_exp": "sinh(t) = (exp(t) − exp(−t)) / 2",
+    "tangent_by_sine": "tan t = sin t / cos t",
+    "power_by_exp": "sᵗ = exp(t log s)",
+    "normal_by_exp": "normpdf(t) = exp(−t²/2) / √(2π)",
+    "normal_by_erf": "normcdf(t) = (1 + erf(t/√2)) / 2",
+    "erf_is_odd": "erf(−t) = −erf(t)",
+    "step_of_multiple": "step(c t) = step(t) for a number c > 0",
+    "relu_of_multiple": "relu(c t) = c relu(t) for a number c > 0",
+    "sign_of_multiple": "sign(c t) = sign(c) sign(t) for a number c ≠ 0",
+    "abs_of_multiple": "abs(c t) = abs(c) abs(t) for a number c",
+    "abs_of_product": "abs(s t) = abs(s) abs(t)",
+    "square_of_abs": "abs(t)² = t²",
     "root_of_product": "√(s t) = √s √t",
     "root_of_square": "√(t²) = t",
     "square_of_root": "(√t)² = t",
@@ -69,9 +90,15 @@ class _Rewriter:
             positive = None
         self.used.setdefault((law, positive), Use(law, _LAWS[law], positive))
 
-    def of(self, root: Expr) -> Expr:
-        done: dict[Expr, Expr] = {}
-        for e in postorder(root):
+    def of(self, root: Expr, done: dict[Expr, Expr] | None = None) -> Expr:
+        """`root` rewritten; what is in `done` is rewritten already."""
+        done = {} if done is None else done
+        for e in expanded(root, _QUOTIENTS):
+            if e in done:
+                continue
+            if e.op.define is not None and e.op not in _QUOTIENTS:
+                done[e] = done[e.op.define(e, *e.args)]
+                continue
             args = tuple(done[a] for a in e.args)
             done[e] = self.node(e if args == e.args else Expr.make(e.op, args, e.attrs, e.shape))
         return done[root]
@@ -86,8 +113,15 @@ class _Rewriter:
             twice = self.exp(2 * e.args[0])
             return (twice - 1) * power(twice + 1, exponent=Fraction(-1))
         if e.op is softplus:
-            self.use("softplus_by_log")
-            return log(1 + self.exp(e.args[0]))
+            return self.softplus(e.args[0])
+        if e.op in _BY_OTHERS:
+            law, build = _BY_OTHERS[e.op]
+            self.use(law)
+            return self.of(build(*e.args), {a: a for a in e.args})
+        if e.op is erf:
+            return self.odd(e.args[0])
+        if e.op in (step, relu, sign, abs_):
+            return self.homogeneous(e)
         if e.op is exp:
             return self.exp(e.args[0])
         if e.op is log:
@@ -102,10 +136,48 @@ class _Rewriter:
             return self.powered(e.args[0], 2)
         return e
 
+    def softplus(self, t: Expr) -> Expr:
+        """log(1 + exp) of the one of t and −t whose first number is positive."""
+        self.use("softplus_by_log")
+        terms = _terms(t)
+        if not terms or terms[0][0] > 0:
+            return log(1 + self.exp(t))
+        self.use("softplus_of_negative")
+        return log(1 + self.exp(added([_scaled(-c, u) for c, u in terms]))) + t
+
+    def odd(self, t: Expr) -> Expr:
+        """erf of a term whose first number is positive."""
+        terms = _terms(t)
+        if not terms or terms[0][0] > 0:
+            return erf(t)
+        self.use("erf_is_odd")
+        return -erf(added([_scaled(-c, u) for c, u in terms]))
+
+    def homogeneous(self, e: Expr) -> Expr:
+        """A function with two sides of a sum whose first number is 1, or −1 where the sides are unlike; of |·| each factor."""
+        terms = _terms(e.args[0])
+        if e.op is abs_ and len(terms) == 1 and len(factors := _factors(terms[0][1])) > 1:
+            self.use("abs_of_product")
+            parts = [abs_(u) if n == 1 else self.powered(abs_(u), n) for u, n in factors]
+            return _scaled(abs(terms[0][0]), reduce(mul, parts))
+        if not e.order and len(terms) == 1 and terms[0][1] is rational(1):
+            return rational(e.op.exact(int(terms[0][0] > 0), terms[0][0]))
+        c = terms[0][0] if terms and e.op in (sign, abs_) else abs(terms[0][0]) if terms else Fraction(1)
+        if c == 1:
+            return e
+        one = e.with_args((added([_scaled(d / c, u) for d, u in terms]),))
+        self.use({step: "step_of_multiple", relu: "relu_of_multiple", sign: "sign_of_multiple", abs_: "abs_of_multiple"}[e.op])
+        if e.op in (relu, abs_):
+            return _scaled(abs(c), one)
+        return -one if c < 0 else one
+
     def powered(self, base: Expr, n: int) -> Expr:
         if base.op is sqrt and n % 2 == 0 and n > 0:
             self.use("square_of_root")
             return base.args[0] if n == 2 else power(base.args[0], exponent=Fraction(n // 2))
+        if base.op is abs_ and n % 2 == 0:
+            self.use("square_of_abs")
+            return power(base.args[0], exponent=Fraction(n))
         if base.op is cos and n == 2:
             self.use("square_of_cosine")
             return 1 - power(sin(base.args[0]), exponent=Fraction(2))
@@ -202,6 +274,18 @@ class _Rewriter:
             self.use("cosine_of_sum")
             found = (found[0] * c2 + found[1] * s, found[1] * c2 - found[0] * s)
         return found
+
+
+# Functions that are rewritten through others, and by which equation.
+_BY_OTHERS: Mapping[Op, tuple[str, Callable[..., Expr]]] = {
+    cosh: ("cosh_by_exp", lambda t: (exp(t) + exp(-t)) / rational(2)),
+    sinh: ("sinh_by_exp", lambda t: (exp(t) - exp(-t)) / rational(2)),
+    tan: ("tangent_by_sine", lambda t: sin(t) / cos(t)),
+    logaddexp: ("logaddexp_by_log", lambda s, t: log(exp(s) + exp(t))),
+    pow_each: ("power_by_exp", lambda s, t: exp(t * log(s))),
+    normpdf: ("normal_by_exp", lambda t: exp(-(t**2) / rational(2)) / sqrt(2 * pi())),
+    normcdf: ("normal_by_erf", lambda t: (1 + erf(t / filled(sqrt(rational(2)), t))) / rational(2)),
+}
 
 
 def uniform(entry: int, shape: Shape) -> Expr:

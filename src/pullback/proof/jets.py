@@ -260,7 +260,8 @@ class Point:
     def _known(self, e: Expr) -> None:
         """A known entrywise function: its value opaque, its slope by its differential equation."""
         args = [self.values[a] for a in e.args]
-        value = [self.field.function(e, at) for at in zip(*args, strict=True)]
+        wide = [x if a.order == e.order else x * self.count(e) for a, x in zip(e.args, args, strict=True)]
+        value = [self.field.function(e, at) for at in zip(*wide, strict=True)]
         self.bind(e, value, self._by_differential(e, value))
 
     def _by_differential(self, e: Expr, value: Array) -> Array | None:

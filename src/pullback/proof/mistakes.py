@@ -186,7 +186,7 @@ def _names(f: Form) -> list[Expr] | None:
             for e in postorder(x.expr):
                 if is_name(e):
                     found[e] = None
-                elif e.op.meaning(e) is None and e.op.define is None and e.op.entry is None:
+                elif e.op.meaning(e) is None and e.op.alias is None and e.op.entry is None:
                     held = set(postorder(e)) - {e}
                     if any(other in held for other in found if not is_name(other)):
                         return None

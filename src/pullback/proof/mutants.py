@@ -19,6 +19,7 @@ from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
 from ..algebra.op import REGISTRY, Op
 from ..algebra.ops.arithmetic import hadamard, power, rational, size_of
+from ..algebra.ops.defined import map_of
 from ..algebra.ops.free import gradient, is_free_map, is_name
 from ..algebra.ops.matrix import outer
 from ..algebra.ops.structure import ones
@@ -80,7 +81,8 @@ def _called(e: Expr) -> str:
     """What a description calls a node: its name, or its op and the names that stand directly below."""
     if not e.args:
         return _leaf(e)
-    name = f"{e.attrs[0]}{'′' * sum(e.attrs[1])}" if is_free_map(e) else e.op.name
+    called = map_of(e)
+    name = f"{called[0]}{'′' * sum(called[1])}" if called else e.op.name
     return f"{name}({', '.join('…' if a.args else _leaf(a) for a in e.args)})"
 
 
@@ -208,8 +210,9 @@ def _of_single(e: Expr) -> Iterator[Edit]:
 
 
 def _of_function(e: Expr) -> Iterator[Edit]:
-    if is_free_map(e):
-        name, orders = e.attrs
+    called = map_of(e)
+    if called is not None:
+        name, orders = called
         for i, k in enumerate(orders):
             for new in sorted({0, k - 1, k + 1} - {k, -1}):
                 raised = (*orders[:i], new, *orders[i + 1 :])
@@ -217,8 +220,8 @@ def _of_function(e: Expr) -> Iterator[Edit]:
         return
     for key, value in e.op.attributes(e).items():
         if isinstance(value, Fraction):
-            for new in (value - 1, value + 1, -value):
-                yield Edit(f"{key} {new} for {value} of {_called(e.args[0])}", e, _with(key, new))
+            for other in (value - 1, value + 1, -value):
+                yield Edit(f"{key} {other} for {value} of {_called(e.args[0])}", e, _with(key, other))
     if len(e.args) == 2:
         yield Edit(f"drop the divisor {_called(e.args[1])}", e, _only(0))
 

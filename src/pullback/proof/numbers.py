@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 from ..algebra.expr import Expr, postorder
+from ..algebra.ops.defined import unfolded
 from ..algebra.ops.free import gradient, is_free_function, is_free_map
 from ..algebra.series import Series
 from ..calculus.derivation import Derivation
@@ -154,7 +155,7 @@ def _functions(d: Derivation, sizes: Mapping[str, int]) -> tuple[list[str], list
     names: list[str] = []
     said: dict[str, str] = {}
     for q in d.core.equations:
-        for e in postorder(q.value):
+        for e in postorder(unfolded(q.value)):
             if is_free_map(e) and e.attrs[0] not in said:
                 names.append(e.attrs[0])
                 said[e.attrs[0]] = _described(e.attrs[0], len(names) - 1, len(e.args))

@@ -11,6 +11,8 @@ from typing import Any
 
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.network import expanded
+from ..algebra.ops.arithmetic import unsigned
+from ..algebra.ops.defined import unfolded
 from ..algebra.ops.free import is_name
 from .claim import substitute_all
 from .field import Modular, OutOfDomain, Real, TooLarge
@@ -81,12 +83,14 @@ class Case:
 
     def __init__(self, q: Question) -> None:
         self.q = q
-        assumed = {a: b for a, b, _ in q.facts}
-        left, right = substitute_all(q.left, q.where), substitute_all(q.right, q.where)
+        assumed = {unfolded(a): unfolded(b) for a, b, _ in q.facts}
+        left, right = (unfolded(substitute_all(x, q.where)) for x in (q.left, q.right))
         self.full = (substitute(left, assumed), substitute(right, assumed))
         self.plain = (left, right)
         self.facts = [(substitute_all(a, q.where), substitute_all(b, q.where), text) for a, b, text in q.facts]
-        self.relations = [(substitute_all(a, q.where), op, substitute_all(b, q.where)) for a, op, b in q.relations]
+        self.facts = [(unfolded(a), unfolded(b), text) for a, b, text in self.facts]
+        self.relations = [(unfolded(substitute_all(a, q.where)), op, unfolded(substitute_all(b, q.where)))
+                          for a, op, b in q.relations]  # fmt: skip
         roots = [
             *self.plain,
             *(x for a, b, _ in self.facts for x in (a, b)),
@@ -96,7 +100,7 @@ class Case:
         used = {e for root in roots for e in postorder(root)}
         listed = [v for v in q.inputs if v in used]
         self.names = listed or sorted((e for e in used if is_name(e)), key=lambda e: str(e.attrs[0]))
-        self.known = any(is_known(e) for e in used)
+        self.known = any(is_known(e) for root in roots for e in expanded(root))
         self.symbols = symbols_of(roots)
         self.nodes = list({e for root in self.plain for e in expanded(root)})
 
@@ -131,9 +135,11 @@ class Case:
                 return False
         return True
 
-    def modular(self, planned: Rounds, branches: bool = True) -> Exact:
-        """Both sides modulo p at the planned sizes; where there are `branches`, at as many points as they ask for."""
-        coins = [self._coins(sizes) if branches else 0 for sizes in planned.sizes]
+    def modular(self, planned: Rounds, branches: bool = True, ties: bool = False) -> Exact:
+        """Both sides modulo p at the planned sizes; where there are `branches`, at as many points as they ask for.
+
+        With `ties`, at the points where functions jump too."""
+        coins = [self._coins(sizes) * (1 + ties) if branches else 0 for sizes in planned.sizes]
         rare = [2.0**-c if c else 1.0 for c in coins]
         trials = [1 if r == 1 else round(log(_LUCK) / log(1 - r)) + 1 if r >= 2.0**-_COINS else _MOST for r in rare]
         some = sum(trials) <= _MOST
@@ -144,7 +150,7 @@ class Case:
                 for attempt in range(_TRIES):
                     # even attempts leave every relu its coin; see Modular
                     name = f"prove{k}" + f".{trial}" * bool(trial)
-                    point = Point(Modular(name, 2 * attempt if coin else attempt, prime), sizes)
+                    point = Point(Modular(name, 2 * attempt if coin else attempt, prime, ties), sizes)
                     try:
                         self.start(point)
                         if point.value(self.plain[0]) != point.value(self.plain[1]):
@@ -158,13 +164,16 @@ class Case:
 
     def _coins(self, sizes: Mapping[str, int]) -> int:
         """Entries at which relu, step or √ takes one of two branches modulo p."""
-        count = 0
+        count, seen = 0, set()
         for e in self.nodes:
             if e.op.exact is not None or e.op.root:
-                cells = 1
-                for d in e.shape:
-                    cells *= d.value(sizes)
-                count += cells
+                about = (e.op.root, frozenset(unsigned(e.args[0])))
+                if about not in seen:
+                    seen.add(about)
+                    cells = 1
+                    for d in e.shape:
+                        cells *= d.value(sizes)
+                    count += cells
         return count
 
     def floats(self) -> Floats:

@@ -49,7 +49,7 @@ class _Entries(Point):
         self.symbols = symbols
 
     def _evaluate(self, e: Expr) -> None:
-        opaque = e.op.meaning(e) is None and e.op.define is None and e.op.entry is None
+        opaque = e.op.meaning(e) is None and e.op.alias is None and e.op.entry is None
         if is_name(e) or opaque:
             self.bind(e, [self.symbols.poly(e, at) for at in product(*map(range, self.extent(e)))])
         else:

@@ -182,13 +182,14 @@ class _Here:
         return bool(left != right)
 
     def can_differ(self) -> bool:
-        """False when a search would be in vain: the sides are equal here (in floats: at eight points)."""
+        """False when a search would be in vain: the sides are equal here (in floats: at eight points, and at four with zeros)."""
         everything = range(self.total)
         found = self.wild(everything) if self.s.exact else None
         if found is not None:
             return found or bool(self.wild(everything))
-        for _ in range(8):
-            point = self.point([self.random.choice(self.s.values) for _ in everything])
+        for k in range(12):
+            some = self.s.values if k < 8 else (0, *self.s.values[:1])
+            point = self.point([self.random.choice(some) for _ in everything])
             try:
                 left, right = self.s.sides(point)
             except OutOfDomain:

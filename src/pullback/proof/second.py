@@ -76,5 +76,3 @@ def stacked_entries(array: Expr, rows: int, point: Point) -> list[int]:
         return found
 
     return [values[a + b] % P for a in offsets(range(rows)) for b in offsets(range(rows, len(spans)))]
-
-

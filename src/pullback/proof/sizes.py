@@ -18,6 +18,7 @@ from ..algebra.dims import Dim
 from ..algebra.expr import Expr, dims_in, postorder
 from ..algebra.network import expanded
 from ..algebra.op import Meaning
+from ..algebra.ops.defined import unfolded
 from ..errors import UnsupportedError
 from .field import P, Q
 from .heights import divides_prime, tall
@@ -223,7 +224,7 @@ def rounds(
     found = _rounds(closing, definitions, names, roots, nodes, proved, {} if counts is None else counts, budget, wary)
     if solving:  # T3 is about sums of products: an equation between inverses may hold at these sizes only
         found = replace(found, whole=False)
-    prime = Q if divides_prime(nodes) else P
+    prime = Q if divides_prime(postorder(*map(unfolded, roots))) else P
     if proved:
         return replace(found, prime=prime)
     largest = max(found.sizes, key=lambda z: (sum(z.values()), *z.values()))

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..algebra.dims import Shape
 from ..algebra.expr import Expr, postorder
+from ..algebra.ops.defined import unfolded
 from ..algebra.ops.free import is_free_function, is_free_map, is_name, is_var
 from .field import OutOfDomain, Q
 
@@ -44,7 +45,7 @@ def unknowns(roots: Iterable[Expr]) -> list[Unknown]:
     """The unknown functions that occur, by name."""
     found: dict[str, Unknown] = {}
     for root in roots:
-        for e in postorder(root):
+        for e in postorder(unfolded(root)):
             if is_free_map(e):
                 found.setdefault(e.attrs[0], Unknown(e.attrs[0], len(e.args)))
             elif is_free_function(e):

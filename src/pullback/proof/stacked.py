@@ -72,9 +72,11 @@ def evaluate(f: Form, point: Point, known: Mapping[Named, Form]) -> Matrix:
         a = evaluate(f.of, point, known)
         return _made(a.rows, a.rows, [a.at(i, 0) if i == j else 0 for i in range(a.rows) for j in range(a.rows)])
     if isinstance(f, Commutation):
-        m, n = f.rows.value(point.sizes), f.cols.value(point.sizes)
-        places = ((j * m + i) == k for i in range(m) for j in range(n) for k in range(m * n))  # entry X_ij, and the k-th of vec(X)
-        return _made(m * n, m * n, [int(x) for x in places])
+        r, c = f.rows.value(point.sizes), f.cols.value(point.sizes)
+        places = (
+            (j * r + i) == k for i in range(r) for j in range(c) for k in range(r * c)
+        )  # X_ij, and entry k of vec(X)
+        return _made(r * c, r * c, [int(x) for x in places])
     if isinstance(f, Scaled):
         [s] = point.value(f.by)
         a = evaluate(f.of, point, known)

@@ -16,6 +16,7 @@ from typing import Any
 from ..algebra.canonical import equal
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
+from ..algebra.network import expanded
 from ..algebra.ops.free import gradient, is_name, is_var, var
 from ..errors import CheckFailed
 from .field import OutOfDomain
@@ -71,7 +72,7 @@ class _Program:
         self.symbols = symbols_of(roots)
         self.functions = unknowns(roots)
         self.room = parts_of(postorder(*roots))
-        every = {e for root in roots for e in postorder(root)}
+        every = {e for root in roots for e in expanded(root)}
         self.left = _WORK // max(1, len({e for root in roots for e in postorder(root)}))
         self.exact = not any(is_known(e) and e.op.exact is None for e in every)
 

@@ -8,12 +8,15 @@ from typing import Any
 from .._version import __version__
 from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import is_var
+from ..calculus.own_functions import OwnFunction
 from ..step import Step
 from .document import Calc, Document, Head, Para, Table, join, math, plain, said
 from .evidence import evidence_of
 from .notation import show
+from .own_functions import own_functions_record
 from .prose import fill
-from .styles.common import mixed, shape
+from .styles.common import definitions, mixed, shape
+from .styles.own_functions import derivatives
 
 __all__ = ["COMPARISON_FORMAT", "comparison_record", "document"]
 
@@ -25,7 +28,8 @@ Equations = Sequence[tuple[Expr, Expr]]
 
 
 def comparison_record(
-    first: Equations, second: Equations, steps: Sequence[Step], assumptions: Sequence[str] = ()
+    first: Equations, second: Equations, steps: Sequence[Step], assumptions: Sequence[str] = (),
+    functions: Sequence[OwnFunction] = (),
 ) -> Json:
     """Everything that is shown, as plain data. Steps must have their evidence."""
     taken = frozenset(
@@ -42,6 +46,7 @@ def comparison_record(
     return {
         "format": COMPARISON_FORMAT,
         "assumptions": list(assumptions),
+        **({"own_functions": own_functions_record(functions, taken)} if functions else {}),
         "first": [equation(v, e) for v, e in first],
         "second": [equation(v, e) for v, e in second],
         "steps": [
@@ -77,6 +82,8 @@ def document(record: Mapping[str, Any]) -> Document:
     for key, title in (("first", "FIRST PROGRAM"), ("second", "SECOND PROGRAM (its names have the index 2)")):
         doc.parts.append(Head(mixed(title)))
         doc.parts.append(Table(tuple((math(q["equation"]), shape(q["shape"])) for q in record[key])))
+    if record.get("own_functions"):
+        doc.parts += [Head(plain("FUNCTIONS")), *definitions(record), *derivatives(record)]
     if record["assumptions"]:
         doc.parts.append(Head(plain("ASSUMED")))
         doc.parts += [Para(mixed(a), bullet="– ") for a in record["assumptions"]]

@@ -89,8 +89,8 @@ class _Walker:
         """The pieces of one node and how tightly they bind; nodes that only rename axes are passed by."""
         while True:
             e = part.node
-            if e.op.define is not None and e.args:
-                part = replace(part, node=e.op.define(e, *e.args))
+            if e.op.alias is not None and e.args:
+                part = replace(part, node=e.op.alias(e, *e.args))
                 continue
             if not e.args:
                 return [self.leaf(part)], self.binding(part)
@@ -193,7 +193,8 @@ class _Walker:
                 continue
             k = int(found[1]) if found[1].isdigit() else slots[found[1]]
             least = int(found[2]) if found[2] else e.op.fix
-            pieces.append(_Part(e.args[k], part.legs, least, part.used))
+            legs = part.legs if e.args[k].order else ()  # a number beside tensors is the same for every entry
+            pieces.append(_Part(e.args[k], legs, least, part.used))
         pieces.append(self.literal(source[at:]))
         return pieces
 

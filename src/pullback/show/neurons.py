@@ -130,7 +130,7 @@ class _Neurons:
             return [(x.atom, int(x.legs[0]) - 1 if x.legs else 0)] if x.atom in self.columns else []
         names = [a for a in dict.fromkeys(postorder(x.atom)) if is_var(a) and a in self.columns]
         if x.atom.op.entrywise and all(a in self.columns or a.order > 1 for a in x.atom.args):
-            return [(a, int(x.legs[0]) - 1 if x.legs else 0) for a in names]
+            return [(a, int(x.legs[0]) - 1 if x.legs and a.order else 0) for a in names]
         return [(a, j) for a in names for j in range(self.count(a))]
 
     def weight(self, p: Product, x: Entry) -> Json | None:

@@ -9,6 +9,7 @@ from typing import Any
 from .._version import __version__
 from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import is_var
+from ..calculus.own_functions import OwnFunction
 from ..calculus.roles import Letters
 from ..proof.equality import LEVELS, Verdict
 from ..proof.search import Counterexample
@@ -18,8 +19,11 @@ from .indices import indexed
 from .names import ascii_text, latex_name
 from .notation import Printed, show
 from .numbers import array, nested, number, place
+from .own_functions import own_functions_record
 from .prose import fill, prose_latex
+from .styles.common import definitions as given_functions
 from .styles.common import mixed, shape
+from .styles.own_functions import own_functions
 
 __all__ = ["PROOF_FORMAT", "Asked", "document", "proof_record"]
 
@@ -96,7 +100,7 @@ class _Recorder:
         """What must hold for both sides to have a value, and for the equations that were used."""
         found: dict[str, Json] = {}
         for e in v.conditions:
-            needs = e.op.needs(e) if callable(e.op.needs) else e.op.needs
+            needs = e.op.jumps or (e.op.needs(e) if callable(e.op.needs) else e.op.needs)
             bind: dict[str, Any] = {n: a for (n, _), a in zip(e.op.slots, e.args, strict=False)}
             if not needs or any(not a.args and not is_var(a) for a in bind.values() if f"${_slot(bind, a)}" in needs):
                 continue
@@ -151,7 +155,8 @@ def mixed_trio(text: str) -> Json:
 
 
 def proof_record(
-    asked: Sequence[Asked], inputs: Sequence[Expr], definitions: Sequence[tuple[Expr, Expr]], header: Mapping[str, Any]
+    asked: Sequence[Asked], inputs: Sequence[Expr], definitions: Sequence[tuple[Expr, Expr]], header: Mapping[str, Any],
+    functions: Sequence[OwnFunction] = (),
 ) -> Json:
     """Everything that is shown of the answers, as plain data (docs/record.md)."""
     r = _Recorder([*inputs, *(v for v, _ in definitions)])
@@ -166,6 +171,7 @@ def proof_record(
                 for k, v in dict(header.get("functions", {})).items()
             ],
         },
+        **({"own_functions": own_functions_record(functions, r.taken)} if functions else {}),
         "names": [{"name": r.math(v), "shape": [str(n) for n in v.shape]} for v in inputs],
         "definitions": [
             {"equation": r.claim(v, value, None), "shape": [str(n) for n in v.shape]} for v, value in definitions
@@ -183,6 +189,7 @@ def document(record: Mapping[str, Any]) -> Document:
     answers = record["answers"]
     doc = Document(mixed("Claims" if len(answers) > 1 else _title(answers[0])))
     doc.parts += _given(record)
+    doc.parts += own_functions(record, 2)
     for n, a in enumerate(answers, 1):
         doc.parts += _answer(a, n if len(answers) > 1 else 0)
     return doc
@@ -199,6 +206,7 @@ def _given(record: Mapping[str, Any]) -> Iterator[Part]:
     if not record["names"] and not record["definitions"]:
         return
     yield Head(plain("GIVEN"))
+    yield from given_functions(record)
     if record["definitions"]:
         yield Table(tuple((math(q["equation"]), shape(q["shape"])) for q in record["definitions"]))
     if record["names"]:

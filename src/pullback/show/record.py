@@ -26,6 +26,7 @@ from .names import Taken, ascii_text, latex_name
 from .naming import chosen, spellings, with_gradients
 from .neurons import neurons
 from .notation import Printed, show
+from .own_functions import function_steps, own_functions_record
 from .prose import fill
 from .ranges import given_member, holding, ranges_shown, reach
 from .readings import READINGS, readings_record
@@ -345,6 +346,8 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
     sizes = derivation.readings.get("sizes") or default_sizes([*r.variables, *named])
     steps = [r.step(s) for s in derivation.steps]
     index = [r.index_step(s) for s in derivation.index_steps] if "index" in parts else []
+    own = own_functions_record(derivation.functions, r.taken)
+    inside = function_steps(own)
     user, core = r.forward()
     kept = [s for s in derivation.steps if s.kind in ("readoff", "collect", "simplify", "inline")]
     target = derivation.target
@@ -379,6 +382,7 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
         "names": r.names(),
         "forward": user,
         "core": core,
+        **({"own_functions": own} if own else {}),
         "steps": steps,
         "axes": r.axes(),
         "recurrences": [
@@ -398,11 +402,11 @@ def record(derivation: Derivation, header: Mapping[str, Any], parts: Collection[
         "neurons": neurons(derivation, header["sizes"], r.taken, r.math) if "neurons" in parts else None,
         "diagrams": r.diagrams() if "diagrams" in parts else [],
         "diagram_steps": [r.step(s) for g in derivation.diagrams for s in g.steps] if "diagrams" in parts else [],
-        "checks": checks(steps),
+        "checks": checks([*inside, *steps]),
         "final": [
             {"level": f["level"], "detail": str(f["detail"]), "data": as_json(f["data"])}
             for f in header.get("final", ())
         ],
         "versions": {"pullback": __version__},
-        "counts": {"steps": len(steps), "results": len(kept)},
+        "counts": {"steps": len(inside) + len(steps), "results": len(kept)},
     }

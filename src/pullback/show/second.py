@@ -9,6 +9,7 @@ from typing import Any
 from .._version import __version__
 from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import is_var
+from ..calculus.own_functions import OwnFunction
 from ..calculus.roles import Letters
 from ..calculus.stacked import Form
 from ..errors import CheckFailed
@@ -18,9 +19,11 @@ from .document import Calc, Document, Head, Para, Table, join, math, plain, said
 from .evidence import checks, evidence_of
 from .names import ascii_text, latex_name
 from .notation import Printed, show
+from .own_functions import function_steps, own_functions_record
 from .prose import fill
 from .stacked import written
-from .styles.common import mixed, shape
+from .styles.common import definitions, mixed, shape
+from .styles.own_functions import own_functions
 
 __all__ = ["ARRAY_FORMAT", "Array", "array_record", "document", "symbol"]
 
@@ -43,6 +46,7 @@ class Array:
     inputs: Sequence[Expr]
     gradients: Sequence[tuple[Expr, Expr]]  # that the result speaks of
     cotangent: Expr
+    own: Sequence[tuple[Expr, Expr]]  # our names for parts of the equations
     backward: Sequence[tuple[Expr, Expr]]  # with the cotangent
     opened: Sequence[tuple[Expr, Expr]]  # without it
     of: Expr  # what these are derivatives of: the target, or the name of its gradient
@@ -72,9 +76,9 @@ def conditions_of(steps: Sequence[Step]) -> list[Said]:
     return list(found.values())
 
 
-def array_record(a: Array, header: Mapping[str, Any]) -> Json:
+def array_record(a: Array, functions: Sequence[OwnFunction], header: Mapping[str, Any]) -> Json:
     """Everything that is shown, as plain data. Raises CheckFailed if a step has no evidence."""
-    roots = [*a.inputs, *(e for q in (*a.equations, *a.program, *a.backward, *a.opened) for e in q)]
+    roots = [*a.inputs, *(e for q in (*a.equations, *a.own, *a.program, *a.backward, *a.opened) for e in q)]
     taken = frozenset(x.attrs[0] for x in postorder(*roots) if is_var(x))
     letters = Letters([*a.inputs, *(v for v, _ in a.equations)])
 
@@ -102,6 +106,7 @@ def array_record(a: Array, header: Mapping[str, Any]) -> Json:
         trio = fill(c.template, c.bind, taken).as_dict()
         conditions.setdefault(trio["text"], trio)
     inner = str(a.of.attrs[0])
+    own = own_functions_record(functions, taken)
     return {
         "format": ARRAY_FORMAT,
         "header": {
@@ -124,13 +129,15 @@ def array_record(a: Array, header: Mapping[str, Any]) -> Json:
         },
         "gradients": [equation(show(v, taken), e) for v, e in a.gradients],
         "of": show(a.of, taken).as_dict(),
+        "own": [equation(show(v, taken), e) for v, e in a.own],
         "program": [equation(show(v, taken), e) for v, e in a.program],
         "cotangent": show(a.cotangent, taken).as_dict(),
         "backward": [equation(show(v, taken), e) for v, e in a.backward],
         "opened": [equation(symbol(inner, [str(v.attrs[0])]), e) for v, e in a.opened],
         "conditions": list(conditions.values()),
+        **({"own_functions": own} if own else {}),
         "steps": steps,
-        "checks": checks(steps),
+        "checks": checks([*function_steps(own), *steps]),
         "final": [evidence_of(e) for e in a.evidence],
         "versions": {"pullback": __version__},
     }  # fmt: skip
@@ -147,12 +154,13 @@ def document(record: Mapping[str, Any]) -> Document:
     doc = Document(mixed(f"The {what if second else 'Jacobian'} of {of} with respect to {by}"))
     doc.parts += _given(record)
     doc.parts += _result(record)
+    doc.parts += own_functions(record, 2)
     doc.parts += _derivation(record, second)
     if record["conditions"]:
         doc.parts.append(Head(plain("CONDITIONS")))
         doc.parts += [Para(said(c), bullet="– ") for c in record["conditions"]]
     doc.parts.append(Head(plain("CHECKS")))
-    total = len(record["steps"])
+    total = len(record["steps"]) + len(function_steps(record.get("own_functions", [])))
     doc.parts += [
         Para(mixed(f"{c['level']}, {len(c['steps'])} of {total} steps: {c['detail']}"), bullet="– ")
         for c in record["checks"]
@@ -163,6 +171,7 @@ def document(record: Mapping[str, Any]) -> Document:
 
 def _given(record: Mapping[str, Any]) -> Iterator[Part]:
     yield Head(plain("GIVEN"))
+    yield from definitions(record)
     yield _table(record["equations"])
     if record["names"]:
         yield Table(tuple((math(n["name"]), shape(n["shape"])) for n in record["names"]))
@@ -198,13 +207,24 @@ def _result(record: Mapping[str, Any]) -> Iterator[Part]:
 def _derivation(record: Mapping[str, Any], second: bool) -> Iterator[Part]:
     yield Head(plain("DERIVATION"))
     G, of = record["cotangent"], record["of"]
+    if record["own"]:
+        yield Para(mixed("Names for parts:"))
+        yield _table(record["own"])
     if second:
-        yield Para(mixed(f"The backward equations of {record['target']['name']} are equations too, each gradient with a name of its own:"))
+        yield Para(
+            mixed(
+                f"The backward equations of {record['target']['name']} are equations too, each gradient with a name of its own:"
+            )
+        )
         yield _table(record["program"])
     yield Para(mixed(f"{'These have, for' if second else 'For'} any cotangent {G['text']} of {of['text']}, the backward equations"
                      f"{'' if second else ' are'}:"))  # fmt: skip
     yield _table(record["backward"])
-    yield Para(mixed(f"Each is linear in {G['text']}. Take {G['text']} out and leave its axes open, first of all axes:"))
+    yield Para(
+        mixed(f"Each is linear in {G['text']}. Take {G['text']} out and leave its axes open, first of all axes:")
+    )
     yield _table(record["opened"])
-    yield Para(mixed("With our own names written out:"))
+    if record["opened"][-1]["equation"]["text"].split(" = ", 1)[1] == record["result"]["value"]["text"]:
+        return
+    yield Para(mixed("Written in the names of the program:"))
     yield Calc(join([record["result"]["equation"]]))

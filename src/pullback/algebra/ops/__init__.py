@@ -4,6 +4,7 @@ from ..op import REGISTRY
 from . import (
     activations,
     arithmetic,
+    defined,
     entrywise,
     free,
     learning,
@@ -21,6 +22,7 @@ __all__ = [
     "REGISTRY",
     "activations",
     "arithmetic",
+    "defined",
     "entrywise",
     "free",
     "learning",

@@ -8,7 +8,7 @@ from fractions import Fraction
 from ..expr import Expr
 from ..op import op
 from .arithmetic import pi, power, rational
-from .entrywise import HALF, exp, log, mapped, reciprocal_of, sigmoid, sqrt
+from .entrywise import HALF, exp, log, mapped, reciprocal_of, sigmoid, sqrt, with_numbers
 from .piecewise import abs_, relu, step
 from .special import normcdf, normpdf
 from .trigonometric import tanh
@@ -124,8 +124,8 @@ def _left(X: Expr) -> Expr:
     return 1 - step(X)
 
 
-@op("X[*s], a[] -> [*s]", name="elu", define=lambda e, X, a: relu(X) + a * (exp(_negative(X)) - 1), calls=("elu",),
-    text=lambda e: "elu($X:0, $a:0)", latex=r"\operatorname{elu}($X:0, $a:0)", omitted=(Fraction(1),),
+@op("X[*s], a[] -> [*s]", name="elu", define=lambda e, X, a: relu(X) + a * (exp(_negative(X)) - 1), calls=("elu",), entrywise=True,
+    **with_numbers("elu", "a", omitted=(Fraction(1),)),
     real=lambda t, a: t if t > 0 else a * math.expm1(t),
     kink="elu has a kink at 0 if a ≠ 1; the slope of the left side, a, is taken there")  # fmt: skip
 def elu(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Expr]:
@@ -137,8 +137,8 @@ def elu(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Expr]:
     return (step(X) + _left(X) * (Y + a)) * dX, da * (exp(_negative(X)) - 1)
 
 
-@op("X[*s], a[] -> [*s]", name="celu", define=lambda e, X, a: relu(X) + a * (exp(_negative(X) / a) - 1), calls=("celu",),
-    text="celu($X:0, $a:0)", latex=r"\operatorname{celu}($X:0, $a:0)", omitted=(Fraction(1),), needs="$a ≠ 0",
+@op("X[*s], a[] -> [*s]", name="celu", define=lambda e, X, a: relu(X) + a * (exp(_negative(X) / a) - 1), calls=("celu",), entrywise=True,
+    **with_numbers("celu", "a", omitted=(Fraction(1),)), needs="$a ≠ 0",
     real=lambda t, a: t if t > 0 else a * math.expm1(t / a))  # fmt: skip
 def celu(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Expr]:
     """celu(t) is t for t > 0 and a (exp(t/a) − 1) for t ≤ 0: the slope is 1 from both sides of 0.

@@ -299,6 +299,13 @@ def negated(e: Expr) -> Expr | None:
     return e.args[0] if e.op is neg else None
 
 
+def unsigned(e: Expr) -> tuple[Expr, ...]:
+    """What −e has too, in some order: X for X and −X, X and Y for X − Y and Y − X."""
+    while e.op is neg:
+        e = e.args[0]
+    return e.args if e.op is sub else (e,)
+
+
 # ---- numbers in front --------------------------------------------------------------------------------------
 
 

@@ -28,6 +28,17 @@ def mapped(
               calls=(name, *names), entrywise=True, real=real, **data)  # fmt: skip
 
 
+def with_numbers(name: str, *slots: str, omitted: tuple[Fraction, ...]) -> dict[str, Any]:
+    """How a function of X and numbers is written and called: `elu(x, a)`, and `elu(x)` for the usual numbers."""
+
+    def shown(e: Expr) -> str:
+        usual = all(a.op.number and a.attrs[0] == value for a, value in zip(e.args[1:], omitted, strict=True))
+        return "($X:0" + ("" if usual else "".join(f", ${s}:0" for s in slots)) + ")"
+
+    word = rf"\operatorname{{{name}}}".replace("_", r"\_")
+    return {"text": lambda e: name + shown(e), "latex": lambda e: word + shown(e), "omitted": omitted}
+
+
 def reciprocal_of(X: Expr) -> Expr:
     """1/t for every entry."""
     return power(X, exponent=INVERSE)
@@ -208,8 +219,8 @@ def _raised_text(slot: str) -> dict[str, Any]:
             "latex": lambda e: rf"{{$X:40}}^{{\circ ${slot}:40}}" if e.order else f"{{$X:40}}^{{${slot}:0}}"}  # fmt: skip
 
 
-@op("X[*s], b[] -> [*s]", name="pow", define=lambda e, X, b: pow_each(X, filled(b, X)), fix=POSTFIX, calls=("pow", "power"),
-    needs="every entry of $X is positive", real=_raise, token="^", code="$X ** $b", **_raised_text("b"))  # fmt: skip
+@op("X[*s], b[] -> [*s]", name="pow", fix=POSTFIX, calls=("pow", "power"), needs="every entry of $X is positive",
+    real=_raise, entrywise=True, token="^", code="$X ** $b", **_raised_text("b"))  # fmt: skip
 def pow(Y: Expr, X: Expr, b: Expr, dX: Expr, db: Expr) -> tuple[Expr, Expr]:
     """tᵇ = exp(b log t), so d(tᵇ) = tᵇ (b dt/t + log t db).
 

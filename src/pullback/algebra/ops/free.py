@@ -60,7 +60,7 @@ def gradient(v: Expr) -> Expr:
 # ---- entrywise functions ---------------------------------------------------------------------------------
 
 
-def _primes(name: str, orders: tuple[int, ...]) -> str:
+def primes(name: str, orders: tuple[int, ...]) -> str:
     if len(orders) == 1:
         return name + (_PRIMES[orders[0]] if orders[0] < len(_PRIMES) else f"⁽{orders[0]}⁾")
     return "".join(f"∂{i + 1}" * k for i, k in enumerate(orders)) + ("_" if any(orders) else "") + name
@@ -85,8 +85,8 @@ def _entrywise_shape(attrs: tuple[str, tuple[int, ...]], *shapes: Shape) -> Shap
 
 
 @op("X[*s] -> [*s]", name="free_map", attrs=("name", "orders"), shape=_entrywise_shape, entrywise=True,
-    text=lambda e: "@" + _primes(*e.attrs) + "@" + _args(e), latex=_free_latex,
-    needs=lambda e: f"{_primes(*e.attrs)} is differentiable at " + ("every entry of $0" if len(e.args) == 1 else "every tuple of entries of "
+    text=lambda e: "@" + primes(*e.attrs) + "@" + _args(e), latex=_free_latex,
+    needs=lambda e: f"{primes(*e.attrs)} is differentiable at " + ("every entry of $0" if len(e.args) == 1 else "every tuple of entries of "
                     + _point(e)))  # fmt: skip
 def _free_map(Y: Expr, *both: Expr, name: str, orders: tuple[int, ...]) -> tuple[Expr, ...]:
     """f(t + dt) = f(t) + f′(t) dt + o(|dt|) in every entry, which is what differentiable means: the linear part is kept.

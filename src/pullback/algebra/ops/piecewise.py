@@ -10,10 +10,11 @@ from fractions import Fraction
 from ..expr import Expr
 from ..op import op
 from .arithmetic import rational
-from .entrywise import filled, mapped
+from .entrywise import filled, mapped, with_numbers
 
 
-@mapped("step", lambda t: float(t > 0), names=("heaviside",), exact=lambda coin, t: coin, jumps=True, code="($X > 0) * 1.0",
+@mapped("step", lambda t: float(t > 0), names=("heaviside",), exact=lambda coin, t: coin, jumps="no entry of $X is zero",
+        code="($X > 0) * 1.0",
         kink="step is 0 at 0, and its derivative is taken as 0 everywhere")  # fmt: skip
 def step(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """step is constant on both sides of 0: its derivative is 0 wherever it has one.
@@ -37,7 +38,8 @@ def _sign(t: float) -> float:
     return float((t > 0) - (t < 0))
 
 
-@mapped("sign", _sign, names=("sgn",), define=lambda e, X: step(X) - step(-X), code="xp.sign($X)",
+@mapped("sign", _sign, names=("sgn",), exact=lambda coin, t: 2 * coin - 1 if t else t, jumps="no entry of $X is zero",
+        code="xp.sign($X)",
         kink="sign is 0 at 0, and its derivative is taken as 0 everywhere, as PyTorch and JAX do")  # fmt: skip
 def sign(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """sign is constant on both sides of 0: its derivative is 0 wherever it has one.
@@ -47,7 +49,7 @@ def sign(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return (rational(0) * Y) * dX
 
 
-@mapped("abs", lambda t: abs(t), latex=r"\left|$X:0\right|", define=lambda e, X: relu(X) + relu(-X), code="xp.abs($X)",
+@mapped("abs", lambda t: abs(t), latex=r"\left|$X:0\right|", exact=lambda coin, t: (2 * coin - 1) * t, code="xp.abs($X)",
         kink="abs has no derivative at 0; the convention 0 is taken there, as PyTorch and JAX do")  # fmt: skip
 def abs_(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """|t| is t for t > 0 and −t for t < 0, so its slope is 1 or −1: the sign of t.
@@ -105,7 +107,7 @@ _AT_A_BOUND = "has no derivative at its bounds; the convention 0 is taken there"
 
 
 @op("X[*s], l[], u[] -> [*s]", name="clip", define=lambda e, X, l, u: minimum(maximum(X, filled(l, X)), filled(u, X)),
-    text="clip($X:0, $l:0, $u:0)", latex=r"\operatorname{clip}($X:0, $l:0, $u:0)", calls=("clip", "clamp"),
+    text="clip($X:0, $l:0, $u:0)", latex=r"\operatorname{clip}($X:0, $l:0, $u:0)", calls=("clip", "clamp"), entrywise=True,
     real=lambda t, l, u: min(max(t, l), u), code="xp.clip($X, $l, $u)",
     kink=f"clip {_AT_A_BOUND} (PyTorch takes 1, JAX ½)")  # fmt: skip
 def clip(Y: Expr, X: Expr, l: Expr, u: Expr, dX: Expr, dl: Expr, du: Expr) -> tuple[Expr, Expr, Expr]:  # noqa: E741
@@ -118,6 +120,20 @@ def clip(Y: Expr, X: Expr, l: Expr, u: Expr, dX: Expr, dl: Expr, du: Expr) -> tu
     low, high = filled(l, X), filled(u, X)
     return ((step(X - low) * step(high - X)) * dX, (step(u - l) * dl) * (1 - step(X - low)),
             du * (1 - step(high - maximum(X, low))))  # fmt: skip
+
+
+@op("X[*s], L[*s], U[*s] -> [*s]", name="clip_each", define=lambda e, X, L, U: minimum(maximum(X, L), U), entrywise=True,
+    text="clip($X:0, $L:0, $U:0)", latex=r"\operatorname{clip}($X:0, $L:0, $U:0)", calls=("clip", "clamp"),
+    real=lambda t, l, u: min(max(t, l), u), kink=f"clip {_AT_A_BOUND} (PyTorch takes 1, JAX ½)")  # fmt: skip
+def clip_each(Y: Expr, X: Expr, L: Expr, U: Expr, dX: Expr, dL: Expr, dU: Expr) -> tuple[Expr, Expr, Expr]:
+    """Between the bounds clip moves as its argument does; beyond one of them it is that bound.
+
+    X D-MAP: clip acts entry by entry with slope 1 where l < t < u, else 0
+    L D-MAP: an entry that lies below its lower bound is that bound, if that is below the upper one
+    U D-MAP: an entry that lies above its upper bound is that bound, and so it is if the lower one lies above it
+    """
+    return ((step(X - L) * step(U - X)) * dX, (step(U - L) * (1 - step(X - L))) * dL,
+            (1 - step(U - maximum(X, L))) * dU)  # fmt: skip
 
 
 @mapped("clip01", lambda t: min(max(t, 0.0), 1.0), define=lambda e, X: clip(X, rational(0), rational(1)),
@@ -173,7 +189,8 @@ def hardswish(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 
 @op("X[*s], a[] -> [*s]", name="leaky_relu", define=lambda e, X, a: a * X + (1 - a) * relu(X), calls=("leaky_relu", "leakyrelu", "prelu"),
-    text="leaky_relu($X:0, $a:0)", latex=r"\operatorname{leaky\_relu}($X:0, $a:0)", omitted=(Fraction(1, 100),),
+    entrywise=True,
+    **with_numbers("leaky_relu", "a", omitted=(Fraction(1, 100),)),
     real=lambda t, a: t if t > 0 else a * t, kink="leaky_relu has no derivative at 0; the slope of the left side is taken there, "
     "as PyTorch does (JAX takes that of the right side, 1)")  # fmt: skip
 def leaky_relu(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Expr]:
@@ -186,7 +203,8 @@ def leaky_relu(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Exp
 
 
 @op("X[*s], a[] -> [*s]", name="softshrink", define=lambda e, X, a: X - clip(X, -a, a), calls=("softshrink", "soft_threshold"),
-    text="softshrink($X:0, $a:0)", latex=r"\operatorname{softshrink}($X:0, $a:0)", omitted=(Fraction(1, 2),),
+    entrywise=True,
+    **with_numbers("softshrink", "a", omitted=(Fraction(1, 2),)),
     real=lambda t, a: t - min(max(t, -a), a), kink="softshrink has no derivative at −a and a; 1 is taken there (PyTorch takes 0)")  # fmt: skip
 def softshrink(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Expr]:
     """softshrink moves every entry towards 0 by a, and those nearer than a to 0.

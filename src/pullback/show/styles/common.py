@@ -6,18 +6,18 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..document import Calc, Cell, Document, Head, Item, Line, Para, Reason, Sentence, Table, join, math, plain, said
+from ..document import Calc, Cell, Head, Item, Line, Para, Reason, Sentence, Table, join, math, plain, said
 from ..names import ascii_name, ascii_text, latex_name
 from ..prose import prose_latex
 
 __all__ = [
     "Part",
     "Reasons",
+    "definitions",
     "for_all",
     "given",
     "mixed",
     "numbered",
-    "opening",
     "own_checks",
     "ranged",
     "regrouping",
@@ -53,13 +53,6 @@ def taken_in(record: Json) -> frozenset[str]:
     return frozenset(n["name"] for n in record["names"]) | sizes
 
 
-def opening(record: Json, level: int, title: str) -> Document:
-    """A page as it begins: its title, the program, the notation."""
-    doc = Document(mixed(title))
-    doc.parts += given(record, level)
-    return doc
-
-
 def numbered(number: int, equation: Json, where: Sentence | None = None) -> Head:
     """The heading of what is said of one equation, with the values of the index for which it stands."""
     parts = [
@@ -82,6 +75,7 @@ def given(record: Json, level: int) -> Iterator[Part]:
     E = header["objective"]["name"]
     yield Head(plain("GIVEN"))
     forward = record["forward"]
+    yield from definitions(record)
     yield ranged(forward, lambda q: (math(q["equation"]), shape(q["shape"])))
     inputs = [n for n in record["names"] if n["role"] == "input"]
     if inputs:
@@ -121,6 +115,12 @@ def given(record: Json, level: int) -> Iterator[Part]:
     if level >= 3:
         yield Para(mixed("It has the shape of its variable because entries are paired with entries. Another inner "
                          "product would give another array (a natural gradient) for the same linear map dE.", taken))  # fmt: skip
+
+
+def definitions(record: Json) -> Iterator[Part]:
+    """The functions that the program defines."""
+    if record.get("own_functions"):
+        yield Table(tuple((math(f["equation"]), plain("entrywise")) for f in record["own_functions"]))
 
 
 def _gradients(naming: Json, x: str, E: str, taken: frozenset[str]) -> Iterator[Part]:

@@ -9,8 +9,9 @@ from ..document import Calc, Cell, Document, Figure, Head, Line, Para, Sentence,
 from ..draw.lines import drawn
 from ..draw.tensors import panel
 from ..draw.tikz import tikz
-from .common import Part, Reasons, mixed, numbered, opening
+from .common import Part, Reasons, mixed, numbered
 from .ending import ending
+from .opening import opening
 
 __all__ = ["diagram"]
 

@@ -9,6 +9,7 @@ from ..document import Calc, Cell, Head, Item, Para, Sentence, Table, join, math
 from ..names import ascii_name, ascii_text
 from ..whynots import why_nots
 from .common import Part, mixed, ranged, shape, size_latex, taken_in
+from .own_functions import derivatives
 
 __all__ = ["conditions", "ending", "notes", "other_axes", "results", "small_sizes", "why"]
 
@@ -150,6 +151,7 @@ def results(record: Json) -> Iterator[Part]:
         b for b in record["backward"] if not b["wrt"] and not b["trivial"] and (not b["auxiliary"] or b["needed"])
     ]
     yield ranged([*others, *asked], lambda b: (join([b["left"]]), join(["=", b["closed"]]), shape(b["shape"])), gap=2)
+    yield from derivatives(record)
     if record["recurrences"]:
         yield Head(plain("AS A RECURRENCE"), 3)
         yield ranged(record["recurrences"], lambda b: (join([b["left"]]), join(["=", b["right"]])), gap=2)

@@ -7,8 +7,9 @@ from itertools import groupby
 from typing import Any
 
 from ..document import Calc, Cell, Document, Head, Line, Para, join, math, plain
-from .common import Reasons, opening, own_checks
+from .common import Reasons, own_checks
 from .ending import ending
+from .opening import opening
 
 __all__ = ["index"]
 

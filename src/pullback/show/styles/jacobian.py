@@ -7,8 +7,9 @@ from itertools import groupby
 from typing import Any
 
 from ..document import Calc, Cell, Document, Head, Line, Para, Sentence, capital, join, math, plain
-from .common import Reasons, mixed, numbered, opening, own_checks
+from .common import Reasons, mixed, numbered, own_checks
 from .ending import ending
+from .opening import opening
 from .pairing import written_out
 
 __all__ = ["jacobian"]

@@ -20,9 +20,10 @@ from ..document import (
     plain,
     said,
 )
-from .common import for_all, mixed, numbered, opening, regrouping, taken_in
+from .common import for_all, mixed, numbered, regrouping, taken_in
 from .ending import ending
 from .induction import induction
+from .opening import opening
 
 __all__ = ["pairing", "written_out"]
 

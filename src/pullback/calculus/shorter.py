@@ -1,0 +1,88 @@
+"""A shorter form of an array: its index sum written again, with the values that have names (theory.md §6.3).
+
+The forward values of the program keep their names (s / sum(s) is p), known functions stay whole, and where many terms are
+left it stays as it is: nobody factors twenty terms to read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..algebra.expr import Expr, postorder, rebuild, substitute
+from ..algebra.factor import rank, written
+from ..algebra.fold import Known
+from ..algebra.lift import collected, cost
+from ..algebra.network import Term, TooLarge, network
+from ..algebra.ops.free import var
+from .simplify import tidy
+
+__all__ = ["Short", "Shorter", "Whole"]
+
+_HEAVY = 150  # nodes above which an index sum is not written out
+_MANY = 6  # terms among which common factors are looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Short:
+    """The form, the laws that led to it, and what the names stand for whose definitions were used."""
+
+    expr: Expr
+    laws: tuple[str, ...]
+    where: Mapping[Expr, Expr] = field(default_factory=dict)
+
+
+class Shorter:
+    """What makes arrays shorter, with the named values of one program."""
+
+    def __init__(self, values: Sequence[tuple[Expr, Expr]]) -> None:
+        self.values = dict(values)
+        self.known = Known()
+        for name, value in values:
+            self.known.add(name, value, first=True)
+
+    def __call__(self, e: Expr) -> Short:
+        best, laws = tidy(e)
+        if cost(best)[-1] > _HEAVY:
+            return Short(best, laws)
+        whole = Whole()
+        try:
+            terms = collected(network(whole.put(best)).terms)
+            folded = self.known.reduced(terms)
+            other = self._written(terms, folded, whole, e)
+        except TooLarge:
+            return Short(best, laws)
+        if other is None or rank(other.expr) >= rank(best):
+            return Short(best, laws)
+        return Short(other.expr, (*laws, *other.laws), other.where)
+
+    def _written(self, terms: list[Term], folded: list[Term], whole: Whole, e: Expr) -> Short | None:
+        if len(folded) > _MANY:
+            return None
+        found, laws = tidy(whole.back(written(folded, e.shape)))
+        if len(folded) == len(terms) and all(a is b for a, b in zip(folded, terms, strict=True)):
+            return Short(found, ("S-FACTOR" if len(terms) > 1 else "S-NETWORK", *laws))
+        names = set(postorder(e, found))
+        return Short(found, ("S-FOLD", *laws), {v: x for v, x in self.values.items() if v in names})
+
+
+class Whole:
+    """Known functions of tensors by names, so that they are not taken apart."""
+
+    def __init__(self) -> None:
+        self.held: dict[Expr, Expr] = {}
+
+    def put(self, e: Expr) -> Expr:
+        def change(x: Expr, args: tuple[Expr, ...]) -> Expr:
+            new = x.with_args(args)
+            if not new.op.composite:
+                return new
+            return self.held.setdefault(new, var(f"·f{len(self.held)}", new.shape, "whole"))
+
+        return rebuild(e, change)
+
+    def back(self, e: Expr) -> Expr:
+        names = {name: x for x, name in self.held.items()}
+        while any(x in names for x in postorder(e)):  # one may stand inside another
+            e = substitute(e, names)
+        return e
