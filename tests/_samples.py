@@ -108,10 +108,10 @@ SAMPLES: dict[tuple[str, ...], Any] = {
 }
 
 
-def _one_axis(slots: int) -> Iterator[Sample]:
+def _one_axis(op: Op) -> Iterator[Sample]:
     for shape in ANY[1:4]:
         for axis in range(len(shape)):
-            yield {"axis": axis}, [shape] * slots
+            yield {"axis": axis}, [shape if pattern else () for _, pattern in op.slots]
 
 
 def arguments(op: Op) -> Iterator[list[Shape]]:
@@ -124,7 +124,7 @@ def arguments(op: Op) -> Iterator[list[Shape]]:
 def samples(op: Op) -> list[Expr]:
     """Nodes of `op` on distinct names x1, x2, …; KeyError when no sample can be built: add a row to SAMPLES."""
     if op.attr_names == ("axis",) and not op.variadic:
-        cases = list(_one_axis(len(op.slots)))
+        cases = list(_one_axis(op))
     elif all(k in op.defaults for k in op.attr_names):
         cases = [(dict(op.defaults), shapes) for shapes in arguments(op)]
     else:

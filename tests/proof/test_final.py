@@ -50,7 +50,8 @@ def test_a_wrong_slope_is_refused(
 
 @pytest.mark.parametrize("known", [o for o in KNOWN if not o.attr_names], ids=lambda o: o.name)
 def test_every_declared_slope_is_that_of_its_function(known: object) -> None:
-    [f] = functions_in([known(x)])  # type: ignore[operator]
+    names = [x, *(var(f"x{k}", x.shape if pattern else ()) for k, (_, pattern) in enumerate(known.slots) if k)]  # type: ignore[attr-defined]
+    [f] = functions_in([known(*names)])  # type: ignore[operator]
     error = slope_error(f)
     assert error is not None and error < 1e-8
 

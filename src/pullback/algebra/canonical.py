@@ -154,7 +154,7 @@ def _in_order(names: list[str], mirror: bool) -> tuple[str, ...]:
 
 def mirrored(atom: Expr) -> bool:
     """Whether an opaque factor is known to be a symmetric matrix: its two indices may be exchanged."""
-    if holds("symmetric", atom):
+    if holds("symmetric", atom) or "symmetric" in atom.op.gives:
         return True
     keeps = "symmetric" in atom.op.keeps and atom.order == 2 and len(atom.args) == 1
     return keeps and symmetric(atom.args[0])

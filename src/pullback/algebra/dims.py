@@ -95,6 +95,22 @@ class Dim:
         difference = (self - other).terms
         return all(c > 0 for m, c in difference if m) and sum(c for _, c in difference) >= 0
 
+    def over(self, other: Dim) -> Dim | None:
+        """The quotient if it is a size again: 6*m*n over 2*n is 3*m. None if it is not, or if `other` is a sum."""
+        if len(other.terms) != 1:
+            return Dim.number(1) if self == other else None
+        (below, c), found = other.terms[0], {}
+        for m, k in self.terms:
+            rest = list(m)
+            for s in below:
+                if s not in rest:
+                    return None
+                rest.remove(s)
+            if k % c:
+                return None
+            found[tuple(rest)] = k // c
+        return Dim(found)
+
     def substitute(self, bind: Mapping[str, Dim]) -> Dim:
         """Each symbol replaced by what `bind` says."""
         if not (self.symbols() & bind.keys()):

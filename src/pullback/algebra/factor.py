@@ -54,8 +54,11 @@ def apart(terms: Sequence[Term], atom: Expr, shape: Shape) -> list[Expr]:
     found = []
     for group in places.values():
         where = [(k, next(q for q, f in enumerate(t.factors) if f.atom is atom)) for k, t in enumerate(group)]
-        one = (_taken_out(group, where) if len(group) > 1 else None) or group
-        found.append(assemble([(t, _single(t)) for t in one], shape))
+        single = [assemble([(t, _single(t))], shape) for t in group]
+        one = _taken_out(group, where) if len(group) > 1 else None
+        together = None if one is None else assemble([(t, _single(t)) for t in one], shape)
+        good = together is not None and rank(together) < tuple(map(sum, zip(*map(rank, single), strict=True)))
+        found += [together] if together is not None and good else single
     return found
 
 

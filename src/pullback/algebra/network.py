@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 from .dims import Dim, Shape
 from .expr import Expr
 from .facts import holds
+from .maps import eliminate_maps
 from .op import Meaning, Op
 from .ops.arithmetic import raised
 from .ops.matrix import eye
@@ -95,7 +96,7 @@ def _is_delta(f: Factor) -> bool:
 
 def _has_zeros(f: Factor) -> bool:
     """Whether the factor is a 0/1 constant: its positive powers are itself, and it has no negative ones."""
-    return f.atom.op.entry is not None
+    return f.atom.op.entry is not None or f.atom.op.graph is not None
 
 
 def _eliminate_delta(t: Term) -> bool:
@@ -181,6 +182,8 @@ def tidied(t: Term) -> Iterator[Term]:
         if _eliminate_delta(t):
             continue
         changed = _eliminate_placement(t)
+        if changed is False:
+            changed = eliminate_maps(t, Factor, _fresh)
         if changed is None:
             return
         if not changed:

@@ -22,6 +22,7 @@ from .expr import OPERATORS, Attrs, Expr
 
 __all__ = [
     "ATOM",
+    "Graph",
     "POSTFIX",
     "PRODUCT",
     "REGISTRY",
@@ -53,6 +54,20 @@ class Ordered(Protocol):
 
     @property
     def order(self) -> int: ...
+
+
+class Graph:
+    """A 0/1 tensor that is the graph of a map: 1 where the indices at the `target` axes are the image of those at `source`.
+
+    A total map has an image everywhere; an injective one takes no value twice; an onto one takes every value.
+    """
+
+    __slots__ = ("injective", "onto", "source", "target", "total")
+
+    def __init__(self, source: Sequence[int], target: Sequence[int], *, total: bool = True, injective: bool = False,
+                 onto: bool = False) -> None:  # fmt: skip
+        self.source, self.target = tuple(source), tuple(target)
+        self.total, self.injective, self.onto = total, injective, onto
 
 
 class Meaning:
@@ -140,7 +155,6 @@ class Op:
         self.series: str = data.get("series", "")  # the power series of a matrix function: any one will do modulo p
         self.gives: tuple[str, ...] = data.get("gives", ())  # facts of its value, whatever the argument is
         self.moves: Mapping[int, Callable[..., Expr]] = data.get("moves", {})  # adjoints of the slots it is linear in
-        self.array: Callable[..., Any] | None = data.get("array")  # a fast form in NumPy: (np, *arrays, **data)
         self.keeps: tuple[str, ...] = data.get("keeps", ())  # facts (facts.py) that its value has when its argument has
         self.delta: bool = data.get("delta", False)  # 1 where both indices are equal, else 0
         self.places: Callable[[Expr], tuple[Dim, Dim]] | None = data.get(
@@ -155,6 +169,21 @@ class Op:
         self.binder: bool = data.get("binder", False)  # it has a value only once its index has values
         self.commutes: bool = data.get("commutes", False)
         self.alone: Callable[[int, Expr], Expr] | None = data.get("alone")  # a joint op with all other arguments 0
+        # a 0/1 tensor that is a map from some of its axes to others
+        self.graph: Callable[[Expr], Graph] | None = data.get("graph")
+        # entries that know the order or the number of the indices: what is false may hold at some sizes
+        self.ordered: bool = data.get("ordered", False)
+        # what lies within what: (size of the whole, end of the part), for the sizes of a test
+        self.span: Callable[[Expr], tuple[Dim, Dim]] | None = data.get("span")
+        # all entries at once, for an op that is neither entrywise nor an index sum: (field, extents of the arguments, arguments, **data)
+        self.whole: Callable[..., list[Any]] | None = data.get("whole")
+        self.array: Callable[..., Any] | None = data.get("array")  # a fast form in NumPy: (np, *arrays, **data)
+        self.fixed: tuple[str, ...] = data.get("fixed", ())  # slots of whole numbers, which do not move
+        # sizes that must be equal, besides those that the signature says: (attrs, *shapes) -> pairs
+        self.ties: Callable[..., Sequence[tuple[Dim, Dim]]] | None = data.get("ties")
+        # how attributes are written in a call: attribute -> (keyword, kind), see language/options.py
+        self.options: Mapping[str, tuple[str, str]] = data.get("options", {})
+        self.tail: str = data.get("tail", "")  # the attribute that may be written behind the arguments, without its keyword
         kinds = [p.kind for p in inspect.signature(body).parameters.values()]
         self.variadic = inspect.Parameter.VAR_POSITIONAL in kinds  # any number of arguments like the one slot
         self._means = data.get("means")
@@ -215,6 +244,9 @@ class Op:
     def infer(self, args: tuple[Expr, ...], attrs: Attrs) -> Shape:
         """The shape of the result. Raises ShapeError."""
         if self._shape is not None:
+            for x, y in self.ties(attrs, *(a.shape for a in args)) if self.ties is not None else ():
+                if x != y:
+                    raise self.mismatch(args, f"{x} is not {y}")
             return self._shape(attrs, *(a.shape for a in args))
         if len(args) != len(self.slots):
             raise ShapeError("S001", f"{self.name} takes {len(self.slots)} arguments, not {len(args)}")

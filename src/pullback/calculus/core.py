@@ -123,14 +123,16 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
 
     def called(value: Expr, here: tuple[Range, ...], d: Definition) -> Expr:
         """The name of a part, a new one if it has none."""
-        if (value, here) not in names:
-            for x in through(value):
-                called(x, here, d)
-            word = namer.fresh()
-            name = var(spelled(word, [Dim.symbol(r.letter) for r in here]) if here else word, value.shape)
-            core.equations.append(replace(_equation(name, value, here, names), auxiliary=True))
-            core.steps.append(_naming(name, value, d))
-            names[value, here] = name
+        wanted = [value]
+        for x in wanted:
+            wanted += through(x)
+        for x in reversed(wanted):
+            if (x, here) not in names:
+                word = namer.fresh()
+                name = var(spelled(word, [Dim.symbol(r.letter) for r in here]) if here else word, x.shape)
+                core.equations.append(replace(_equation(name, x, here, names), auxiliary=True))
+                core.steps.append(_naming(name, x, d))
+                names[x, here] = name
         return names[value, here]
 
     for d in definitions:

@@ -117,6 +117,7 @@ class _Parts:
             last = []
             if found:
                 whole = added([substitute(t.expr, {value: name, increment(t.of): changes[t.of]}) for t in found])
+                whole = substitute(whole, {shown: name for name, shown in self.back.items()})
                 last = self.known.reduced(collected(network(whole).terms))
                 changes[name] = written(last, name.shape)
         return tuple(self.shown(e) for e in apart(last, increment(x), node.shape)) or (zeros(node.shape),)

@@ -98,7 +98,7 @@ class Modular:
 
     def array(self, e: Expr, args: Sequence[Any], count: int) -> list[int]:
         """The entries of a tensor function without exact arithmetic: random values, the same for the same arguments."""
-        key = self.opaque("arguments", e.op.name, e.attrs, repr([_bare(a) for a in args]))
+        key = self.opaque("arguments", e.op.name, e.attrs, *(tuple(x.value for x in flat(a, b.order)) for a, b in zip(args, e.args, strict=True)))
         return [self.opaque("array", key, k) for k in range(count)]
 
     def opaque(self, *key: Any) -> int:
@@ -155,11 +155,6 @@ class Modular:
 
     def entry(self, name: str, at: tuple[int, ...], hits: tuple[tuple[int, int], ...], args: int) -> int:
         return self.opaque("entry", name, at, tuple(sorted(hits)), args)
-
-
-def _bare(a: Any) -> Any:
-    """Nested lists of residues as nested lists of integers."""
-    return [_bare(x) for x in a] if isinstance(a, list) else a.value
 
 
 class Real:

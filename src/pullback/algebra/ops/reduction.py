@@ -14,11 +14,11 @@ from .matrix import outer, pair
 from .structure import einsum, ones
 
 
-def _kept(X: Expr, axes: tuple[int, ...]) -> str:
+def kept(X: Expr, axes: tuple[int, ...]) -> str:
     return "".join(c for i, c in enumerate(same(X)) if i not in axes)
 
 
-def _drop(attrs: tuple[tuple[int, ...]], shape: Shape) -> Shape:
+def drop(attrs: tuple[tuple[int, ...]], shape: Shape) -> Shape:
     axes = attrs[0]
     if len(set(axes)) != len(axes) or not all(0 <= i < len(shape) for i in axes):
         raise ShapeError("S003", f"there is no axis {', '.join(map(str, axes))} to sum over in a tensor of shape {show_shape(shape)}",
@@ -35,10 +35,10 @@ def spread(G: Expr, X: Expr, axes: tuple[int, ...]) -> Expr:
         return outer(one, G) if axes == (0,) else outer(G, one)
     letters = same(X)
     summed = "".join(letters[i] for i in axes)
-    return einsum(f"{_kept(X, axes)},{summed}->{letters}", G, ones(tuple(X.shape[i] for i in axes)))
+    return einsum(f"{kept(X, axes)},{summed}->{letters}", G, ones(tuple(X.shape[i] for i in axes)))
 
 
-def _axes_text(name: str) -> tuple[object, object]:
+def axes_text(name: str) -> tuple[object, object]:
     def text(e: Expr) -> str:
         axes = e.attrs[0]
         if len(axes) == e.args[0].order:
@@ -49,12 +49,12 @@ def _axes_text(name: str) -> tuple[object, object]:
     return text, lambda e: rf"\operatorname{{{name}}}" + text(e).removeprefix(name)
 
 
-_sum_text, _sum_latex = _axes_text("sum")
-_mean_text, _mean_latex = _axes_text("mean")
+_sum_text, _sum_latex = axes_text("sum")
+_mean_text, _mean_latex = axes_text("mean")
 
 
-@linear_op("X[*s] -> [*t]", linear="joint", attrs=("axes",), shape=_drop,
-           means=lambda e: Meaning(f"{same(e.args[0])}->{_kept(e.args[0], e.attrs[0])}", [0]),
+@linear_op("X[*s] -> [*t]", linear="joint", attrs=("axes",), shape=drop,
+           means=lambda e: Meaning(f"{same(e.args[0])}->{kept(e.args[0], e.attrs[0])}", [0]),
            text=_sum_text, latex=_sum_latex, calls=("sum",), code="xp.sum($X, axis=$axes)")  # fmt: skip
 def sum_over(G: Expr, X: Expr, *, axes: tuple[int, ...]) -> Expr:
     """A sum pairs every entry with 1: its adjoint repeats G along the summed axes.
@@ -64,8 +64,8 @@ def sum_over(G: Expr, X: Expr, *, axes: tuple[int, ...]) -> Expr:
     return spread(G, X, axes)
 
 
-@linear_op("X[*s] -> [*t]", linear="joint", attrs=("axes",), shape=_drop,
-           means=lambda e: Meaning(f"{same(e.args[0])}->{_kept(e.args[0], e.attrs[0])}", [0],
+@linear_op("X[*s] -> [*t]", linear="joint", attrs=("axes",), shape=drop,
+           means=lambda e: Meaning(f"{same(e.args[0])}->{kept(e.args[0], e.attrs[0])}", [0],
                                    over=tuple(e.args[0].shape[i] for i in e.attrs[0])),
            text=_mean_text, latex=_mean_latex, calls=("mean",), code="xp.mean($X, axis=$axes)")  # fmt: skip
 def mean_over(G: Expr, X: Expr, *, axes: tuple[int, ...]) -> Expr:
