@@ -158,20 +158,29 @@ def run_lambda(code: str, sizes: Mapping[str, int]) -> Callable[..., Array]:
 
 
 def truth_of(problem: Problem, sizes: Mapping[str, int]) -> Callable[[Mapping[str, Array]], Array]:
-    """The derivative by JAX, in the layout of the problem, as a function of the arrays. Raises Refused R-LAYOUT.
+    """The derivative by JAX, in the layout of the problem, as a function of the arrays: NaN where the value is none.
 
-    It is compiled as a whole, which takes a third of the time; what looks at values while it runs is run as it stands."""
-    plain = _derivative(problem, sizes)
+    It is compiled as a whole, which takes a third of the time; what looks at values while it runs is run as it stands.
+    Raises Refused R-LAYOUT."""
+    f, derivative = run_lambda(problem["jax"], sizes), _derivative(problem, sizes)
+
+    def plain(*values: Array) -> tuple[Array, Array]:
+        return f(*values), derivative(*values)
+
     compiled = jax.jit(plain)
 
     def truth(given: Mapping[str, Array]) -> Array:
         nonlocal compiled
         values = [jax.numpy.asarray(a) for a in given.values()]
         try:
-            found = np.asarray(compiled(*values))
+            value, found = map(np.asarray, compiled(*values))
         except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError):
             compiled = plain
-            found = np.asarray(plain(*values))
+            value, found = map(np.asarray, plain(*values))
+        if problem["layout"] == "gradient" and value.shape:
+            raise Refused("R-LAYOUT", "the gradient of a value that is not one number")
+        if not np.all(np.isfinite(value)):
+            return np.full(found.shape, np.nan)
         return found if problem.get("deriv_jax") else in_layout(problem, found, given)
 
     return truth
@@ -225,8 +234,6 @@ def point(
     for again in range(DRAWS):
         given = arrays(problem, sizes, seed * DRAWS + again)
         found = truth(given)
-        if problem["layout"] == "gradient" and found.shape != given[asked(problem)[0]].shape:
-            raise Refused("R-LAYOUT", "the gradient of a value that is not one number")
         if np.all(np.isfinite(found)):
             return given, found
     return None
