@@ -50,9 +50,7 @@ def by_difference(e: Expr) -> bool:
             seen.add(x.op)
             if x.op.define is not None:
                 stack.append(x.op.define(x, *x.args))
-            elif differenced(x):
-                return True
-            elif x.op.real is not None and not hasattr(Interpreter, "op_" + x.op.name):
+            elif differenced(x) or (x.op.real is not None and not hasattr(Interpreter, "op_" + x.op.name)):
                 return True
     return False
 
@@ -115,7 +113,9 @@ class Interpreter(Matrices):
         return values[root]
 
     def node(self, e: Expr, args: list[Array]) -> Array:
-        method = getattr(self, "op_" + e.op.name, None) or self.plain(e, args) or (self.matrix(e) if self.xp is np else None)
+        method = (
+            getattr(self, "op_" + e.op.name, None) or self.plain(e, args) or (self.matrix(e) if self.xp is np else None)
+        )
         moving = any(np.iscomplexobj(a) for a in args) if self.xp is np else True
         by_numbers = e.op.real is not None and e.args and self.xp is np and not (moving and e.op.define)
         if method is None and by_numbers:  # a function of numbers, entry by entry
@@ -474,7 +474,9 @@ class Interpreter(Matrices):
         total = self.size(e.attrs[0])
         flat = rows.reshape((-1, *rows.shape[idx.ndim :]))
         names = np.real(np.asarray(idx)).astype(int).ravel()
-        return self.xp.stack([sum((r for i, r in zip(names, flat, strict=True) if i == k), 0 * flat[0]) for k in range(total)])
+        return self.xp.stack(
+            [sum((r for i, r in zip(names, flat, strict=True) if i == k), 0 * flat[0]) for k in range(total)]
+        )
 
     def op_var_over(self, e: Expr, x: Array) -> Array:
         axes, ddof = e.attrs
@@ -498,7 +500,9 @@ class Interpreter(Matrices):
             product = 0 * x[at[: x.ndim]] + (len(set(named)) == times)
             for other in np.ndindex(*(x.shape[k] for k in axes)):
                 if other not in named:
-                    product = product * x[tuple(other[axes.index(k)] if k in axes else i for k, i in enumerate(at[: x.ndim]))]
+                    product = (
+                        product * x[tuple(other[axes.index(k)] if k in axes else i for k, i in enumerate(at[: x.ndim]))]
+                    )
             found.append(product)
         return self.xp.stack(found).reshape(self.extents(e))
 
@@ -516,7 +520,9 @@ class Interpreter(Matrices):
         moved = self.xp.moveaxis(y, axis, 0)
         parts = []
         for s in range(whole):
-            hits = [moved[t, ..., k] for t in range(count) for k in range(width) if t * stride + k * dilation - padding == s]
+            hits = [
+                moved[t, ..., k] for t in range(count) for k in range(width) if t * stride + k * dilation - padding == s
+            ]
             parts.append(sum(hits, 0 * moved[0, ..., 0]))
         return self.xp.moveaxis(self.xp.stack(parts), 0, axis)
 
@@ -538,7 +544,10 @@ class Interpreter(Matrices):
             total = 0
             for c in range(each_in):
                 for at in np.ndindex(*w.shape[2:]):
-                    cut = tuple(slice(k * d, k * d + a * (t - 1) + 1, a) for k, d, a, t in zip(at, dilation, stride, count, strict=True))
+                    cut = tuple(
+                        slice(k * d, k * d + a * (t - 1) + 1, a)
+                        for k, d, a, t in zip(at, dilation, stride, count, strict=True)
+                    )
                     total = total + w[(o, c, *at)] * x[(..., first + c, *cut)]
             out.append(total)
         return self.xp.stack(out, axis=-n - 1)
@@ -550,7 +559,9 @@ class Interpreter(Matrices):
         x = self.xp.pad(x, [(0, 0)] * (x.ndim - n) + [(p, p) for p in data["padding"]])
         found = []
         for at in np.ndindex(*width):
-            cut = tuple(slice(k * d, k * d + a * (t - 1) + 1, a) for k, d, a, t in zip(at, dilation, stride, count, strict=True))
+            cut = tuple(
+                slice(k * d, k * d + a * (t - 1) + 1, a) for k, d, a, t in zip(at, dilation, stride, count, strict=True)
+            )
             found.append(x[(..., *cut)])
         return self.xp.stack(found)
 
@@ -590,13 +601,18 @@ def _phase(name: str) -> float:
     return 0.2 + 0.1 * (sum(map(ord, name)) % 7)
 
 
-def cauchy(f: Callable[..., Array], orders: tuple[int, ...], args: list[Array], radius: float = 0.15, points: int = 32) -> Array:
+def cauchy(
+    f: Callable[..., Array], orders: tuple[int, ...], args: list[Array], radius: float = 0.15, points: int = 32
+) -> Array:
     """∂^orders f at real arguments: the mean of f around small circles, for analytic f."""
     moved = [k for k, order in enumerate(orders) if order]
     circle = np.exp(2j * math.pi * np.arange(points) / points)
     total = 0.0
     for at in product(range(points), repeat=len(moved)):
-        weight = math.prod(math.factorial(orders[k]) * (circle[i] * radius) ** -orders[k] / points for k, i in zip(moved, at, strict=True))
+        weight = math.prod(
+            math.factorial(orders[k]) * (circle[i] * radius) ** -orders[k] / points
+            for k, i in zip(moved, at, strict=True)
+        )
         shift = dict(zip(moved, (radius * circle[i] for i in at), strict=True))
         total = total + weight * f(*(a + shift.get(k, 0.0) for k, a in enumerate(args)))
     return np.real(total)

@@ -80,7 +80,9 @@ SAMPLES: dict[tuple[str, ...], Any] = {
     ("value",): lambda: [({"value": Fraction(-3, 2)}, [])],
     ("dim",): lambda: [({"dim": S["m"]}, []), ({"dim": S["m"] + ONE}, [])],
     ("dims",): lambda: [({"dims": s}, []) for s in ANY],
-    ("name", "kind", "dims", "facts"): lambda: [({"name": "v", "kind": "value", "dims": s, "facts": ()}, []) for s in ANY],
+    ("name", "kind", "dims", "facts"): lambda: [
+        ({"name": "v", "kind": "value", "dims": s, "facts": ()}, []) for s in ANY
+    ],
     ("total", "start", "dim"): lambda: [({"total": S["m"] + S["n"], "start": S["m"], "dim": S["n"]}, [])],
     ("total", "start"): lambda: [({"total": S["m"] + ONE, "start": S["m"]}, [])],
     ("exponent",): lambda: [
@@ -137,7 +139,9 @@ def samples(op: Op) -> list[Expr]:
     for attrs, shapes in cases:
         names = [n for n, _ in op.slots] if not op.variadic else []
         facts = [("index",) if n in op.fixed else () for n in names] or [()] * len(shapes)
-        found.append(op(*(var(f"x{i + 1}", s, facts=f) for i, (s, f) in enumerate(zip(shapes, facts, strict=True))), **attrs))
+        found.append(
+            op(*(var(f"x{i + 1}", s, facts=f) for i, (s, f) in enumerate(zip(shapes, facts, strict=True))), **attrs)
+        )
     return found
 
 

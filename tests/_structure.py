@@ -24,7 +24,12 @@ def _each_axis(**more: Any) -> list[Sample]:
 
 
 def _axes(**more: Any) -> list[Sample]:
-    return [({"axes": a, **more}, [s]) for s in ANY[:3] for r in range(1, len(s) + 1) for a in combinations(range(len(s)), r)]
+    return [
+        ({"axes": a, **more}, [s])
+        for s in ANY[:3]
+        for r in range(1, len(s) + 1)
+        for a in combinations(range(len(s)), r)
+    ]
 
 
 def _reshapes() -> list[Sample]:
@@ -57,7 +62,13 @@ def _folds() -> list[Sample]:
 
 
 def _data(stride: Any, padding: Any, dilation: Any, count: Any, groups: Dim = d(1)) -> dict[str, Any]:
-    return {"stride": stride, "padding": tuple(map(Dim.of, padding)), "dilation": dilation, "groups": groups, "count": count}
+    return {
+        "stride": stride,
+        "padding": tuple(map(Dim.of, padding)),
+        "dilation": dilation,
+        "groups": groups,
+        "count": count,
+    }
 
 
 def _conv1() -> list[Sample]:
@@ -86,7 +97,10 @@ def _pools(padding: bool) -> Callable[[], list[Sample]]:
     def one() -> list[Sample]:
         return [
             ({"width": (d(2),), "stride": (2,), **extra((d(0),)), "count": (n,)}, [(m, d(2) * n)]),
-            ({"width": (d(3),), "stride": (1,), **extra((d(1),)), "count": (n,) if padding else (n - d(2),)}, [(k, m, n)]),
+            (
+                {"width": (d(3),), "stride": (1,), **extra((d(1),)), "count": (n,) if padding else (n - d(2),)},
+                [(k, m, n)],
+            ),
             ({"width": (d(2),), "stride": (1,), **extra((d(0),)), "count": (m - d(1),)}, [(m,)]),
         ]
 

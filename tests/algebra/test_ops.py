@@ -116,7 +116,9 @@ def draw(e: Expr, seed: int = 1) -> dict[Expr, Any]:
             found[v] = inside(domain(e, e.args.index(v)), found[v])
         needs = e.op.needs(e) if callable(e.op.needs) else e.op.needs
         if len(extents) == 2 and extents[0] == extents[1] and ("definite" in needs or "negative axis" in needs):
-            noise = 0.0 if "definite" in needs else 0.1 * rng.normal(size=extents)  # neither symmetric nor far from definite
+            noise = (
+                0.0 if "definite" in needs else 0.1 * rng.normal(size=extents)
+            )  # neither symmetric nor far from definite
             found[v] = found[v] @ found[v].T / extents[0] + np.eye(extents[0]) + noise
         found[increment(v)] = rng.normal(size=extents)
     return found
@@ -215,7 +217,9 @@ def test_program_differential_is_the_slope_in_all_arguments_at_once(e: Expr) -> 
     """Through calculus.differential: the product rule over all slots together, and the same name in every slot."""
     values = draw(e)
     terms = differential(e, [a for _, a in movable(e)])
-    assert close(run(added([t.expr for t in terms]), values), along(e, values, [a for _, a in movable(e)]), exactness(e))
+    assert close(
+        run(added([t.expr for t in terms]), values), along(e, values, [a for _, a in movable(e)]), exactness(e)
+    )
     if len(e.args) > 1 and len({a.shape for a in e.args}) == 1 and not e.op.fixed:
         x = e.args[0]
         same = Expr.make(e.op, (x,) * len(e.args), e.attrs, e.shape)
@@ -371,7 +375,7 @@ def misfits() -> list[Any]:
             ):
                 continue  # any tensor fits
             for k in range(len(shapes)):
-                if k < len(patterns) and not patterns[k][:1] in (("*s",), ("*t",)):
+                if k < len(patterns) and patterns[k][:1] not in (("*s",), ("*t",)):
                     found.append((op, attrs, [*shapes[:k], (*shapes[k], S["q"]), *shapes[k + 1 :]], "order"))
             if not op.attr_names:
                 found.append((op, attrs, [*shapes, ()], "count"))

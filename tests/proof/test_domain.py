@@ -24,7 +24,10 @@ def test_a_program_without_a_real_point_is_refused(text: str) -> None:
     assert caught.value.code == "U012"
 
 
-@pytest.mark.parametrize("part", ["log(-2)", "sqrt(-1/4)", "log(0)", "asin(3)", "acosh(1/2)", "atanh(1)", "lgamma(-3)", "log(−(−(−1)))", "(−2)^b"])
+@pytest.mark.parametrize(
+    "part",
+    ["log(-2)", "sqrt(-1/4)", "log(0)", "asin(3)", "acosh(1/2)", "atanh(1)", "lgamma(-3)", "log(−(−(−1)))", "(−2)^b"],
+)
 def test_a_number_outside_a_domain_is_named(part: str) -> None:
     """What can be seen needs no search; the place is that of the function."""
     with pytest.raises(ParseError) as caught:

@@ -76,7 +76,9 @@ def test_rewriting_changes_no_value(name: str) -> None:
                 values.append(point.value(root))
             except OutOfDomain:  # too near to a kink
                 break
-        assert len(values) < 2 or all(math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9) for a, b in zip(*values, strict=True))
+        assert len(values) < 2 or all(
+            math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9) for a, b in zip(*values, strict=True)
+        )
 
 
 def test_every_law_is_used_here() -> None:

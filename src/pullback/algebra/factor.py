@@ -26,7 +26,9 @@ _MOST = 24  # terms among which common factors are looked for
 _EFFORT = 500  # sums that are looked at for one result
 _TRIED = 3  # factors that are tried, those first that save most
 
-_Signature = tuple[Expr, bool, tuple[tuple[str, int], ...]]  # the factor, whether its power is negative, where it stands
+_Signature = tuple[
+    Expr, bool, tuple[tuple[str, int], ...]
+]  # the factor, whether its power is negative, where it stands
 
 
 def rank(e: Expr) -> tuple[int, ...]:

@@ -20,7 +20,18 @@ from .ops.matrix import diag, diagvec, dot, eye, inner, outer, transpose
 from .ops.reduction import total
 from .ops.structure import einsum, ones, pad, place, slice_of, take, unit, zeros
 
-__all__ = ["Lifted", "NotLiftable", "as_einsum", "assemble", "collected", "cost", "cut_blocks", "lift", "lift_term", "spell_term"]
+__all__ = [
+    "Lifted",
+    "NotLiftable",
+    "as_einsum",
+    "assemble",
+    "collected",
+    "cost",
+    "cut_blocks",
+    "lift",
+    "lift_term",
+    "spell_term",
+]
 
 
 class NotLiftable(UnsupportedError):

@@ -22,12 +22,12 @@ from .expr import OPERATORS, Attrs, Expr
 
 __all__ = [
     "ATOM",
-    "Graph",
     "POSTFIX",
     "PRODUCT",
     "REGISTRY",
     "SUM",
     "TIGHT",
+    "Graph",
     "Meaning",
     "Op",
     "Ordered",
@@ -184,16 +184,26 @@ class Op:
         self.ties: Callable[..., Sequence[tuple[Dim, Dim]]] | None = data.get("ties")
         # how attributes are written in a call: attribute -> (keyword, kind), see language/options.py
         self.options: Mapping[str, tuple[str, str]] = data.get("options", {})
-        self.tail: str = data.get("tail", "")  # the attribute that may be written behind the arguments, without its keyword
+        self.tail: str = data.get(
+            "tail", ""
+        )  # the attribute that may be written behind the arguments, without its keyword
         kinds = [p.kind for p in inspect.signature(body).parameters.values()]
         self.variadic = inspect.Parameter.VAR_POSITIONAL in kinds  # any number of arguments like the one slot
         self._means = data.get("means")
         self._shape: Callable[..., Shape] | None = data.get("shape")
-        self.composite: bool = data.get("composite", False)  # its differential is derived from its definition, not stated
-        self.through: Callable[..., Sequence[Expr]] | None = data.get("through")  # values its differential is written with
+        self.composite: bool = data.get(
+            "composite", False
+        )  # its differential is derived from its definition, not stated
+        self.through: Callable[..., Sequence[Expr]] | None = data.get(
+            "through"
+        )  # values its differential is written with
         self.defaults: Mapping[str, Any] = data.get("defaults", {})  # attributes that a call may leave out
-        self.define: Callable[..., Expr] | None = data.get("define") or (self._defined(body) if self.composite else None)
-        self.named: bool = data.get("named", False)  # a function of the program: formulas keep its name, whatever it stands for
+        self.define: Callable[..., Expr] | None = data.get("define") or (
+            self._defined(body) if self.composite else None
+        )
+        self.named: bool = data.get(
+            "named", False
+        )  # a function of the program: formulas keep its name, whatever it stands for
         self.adjoint: Callable[..., Any] | None = body if self.linear else None
         stated = not (self.linear or self.composite or data.get("leaf"))
         self.differential: Callable[..., Expr] | None = body if stated else None
@@ -229,7 +239,9 @@ class Op:
             return value
         order = args[0].order
         if not -order <= value < order:
-            raise ShapeError("S003", f"there is no axis {value} in a tensor with {order} axes", expected=_axes_of(order))
+            raise ShapeError(
+                "S003", f"there is no axis {value} in a tensor with {order} axes", expected=_axes_of(order)
+            )
         return value % order
 
     def accepts(self, args: Sequence[Ordered]) -> bool:

@@ -7,7 +7,7 @@ the matrices and vectors that no index connects. Whoever calls this compares bot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from ..algebra.dims import Shape
 from ..algebra.expr import Expr

@@ -61,7 +61,9 @@ class _Run:
         args = [self.values[a] for a in e.args]
         if e.op.array is not None:
             return e.op.array(np, *args, **sized(e.op.attributes(e), self.sizes))
-        if e.op.define is not None and e.op.real is None:  # else the function itself, which does not overflow on the way
+        if (
+            e.op.define is not None and e.op.real is None
+        ):  # else the function itself, which does not overflow on the way
             return self.value(e.op.define(e, *e.args))
         if e.op.entry is not None:
             extents = [d.value(self.sizes) for d in e.shape]

@@ -27,7 +27,9 @@ def apply(maker: Maker, node: Node, name: str, args: list[Val]) -> Val:
     _, token, options = node.value
     kind = maker.functions.get(name) if token.kind == "name" else None  # ‖x‖ is the norm, whatever `norm` names
     if kind is not None and kind.definition is not None:
-        return apply_defined(maker, node, kind.definition, [a.column() for a in args], options, any(a.row for a in args))
+        return apply_defined(
+            maker, node, kind.definition, [a.column() for a in args], options, any(a.row for a in args)
+        )
     if kind is not None:
         return apply_free(maker, node, name, kind, [a.column() for a in args], options, any(a.row for a in args))
     rivals = KNOWN.get(name)
@@ -37,7 +39,9 @@ def apply(maker: Maker, node: Node, name: str, args: list[Val]) -> Val:
             base, slots = found
             known = maker.functions[base].definition
             if known is not None:
-                return apply_defined(maker, node, known, [a.column() for a in args], options | {"slots": slots}, any(a.row for a in args))
+                return apply_defined(
+                    maker, node, known, [a.column() for a in args], options | {"slots": slots}, any(a.row for a in args)
+                )
             marks = {"slots": slots}
             return apply_free(maker, node, base, maker.functions[base], [a.column() for a in args], marks, False)
         raise refuse(name, maker.statement.span(token))
@@ -246,7 +250,9 @@ def apply_free(
     bad = next((k for k in options if k not in ("order", "slots", "partials")), None)
     if bad:
         raise maker.parse_error("P002", f"the free function {name} has no option {bad}", node)
-    slots = tuple(options.get("slots", ()) or (int(m) - 1 if m.isdecimal() else -1 for m in options.get("partials", ())))
+    slots = tuple(
+        options.get("slots", ()) or (int(m) - 1 if m.isdecimal() else -1 for m in options.get("partials", ()))
+    )
     if any(not 0 <= s < len(args) for s in slots):
         raise maker.parse_error("P002", f"{name} has {len(args)} arguments, counted from 1", node)
     order = options.get("order", 0)

@@ -11,7 +11,17 @@ from ..algebra.ops.defined import Defined, is_pointwise
 from ..errors import Span, UnsupportedError
 from .program import FunctionKind
 
-__all__ = ["KNOWN", "SCALAR_FUNCTIONS", "SHAPED", "derivative_of", "is_known", "is_written", "partials", "places", "refuse"]
+__all__ = [
+    "KNOWN",
+    "SCALAR_FUNCTIONS",
+    "SHAPED",
+    "derivative_of",
+    "is_known",
+    "is_written",
+    "partials",
+    "places",
+    "refuse",
+]
 
 
 def _calls() -> dict[str, tuple[Op, ...]]:
@@ -205,7 +215,9 @@ _TO_MATRIX = frozenset(["inv", "pinv", "cholesky", "chol", "expm", "logm", "sqrt
 def is_written(name: str) -> bool:
     """Whether formulas are written with this name: another function of the same name could not be told from it."""
     known = KNOWN.get(name, ())
-    return name in SHAPED or any(callable(o.text) or o.text.startswith(f"{name}(") or not is_pointwise(o) for o in known)
+    return name in SHAPED or any(
+        callable(o.text) or o.text.startswith(f"{name}(") or not is_pointwise(o) for o in known
+    )
 
 
 def is_known(name: str) -> bool:

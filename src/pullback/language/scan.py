@@ -68,7 +68,10 @@ class Scan:
         self.lines, self.matlab = lines, matlab
         self.statements = [*statements, *(s for s, _ in also)]
         self.also_indexed = {id(s) for s, is_index in also if is_index}
-        self.functions: dict[str, FunctionKind] = {**lines.functions, **{n: FunctionKind("entrywise") for n in lines.own}}
+        self.functions: dict[str, FunctionKind] = {
+            **lines.functions,
+            **{n: FunctionKind("entrywise") for n in lines.own},
+        }
         self.guessed_functions: list[str] = []
         self.dims = set(lines.dims)
         self.defined = {d.name: d for d in lines.definitions if d.name}
@@ -82,7 +85,9 @@ class Scan:
         self.identity = "I" not in taken
         self._names()
         self._functions_without_brackets()
-        self.own = in_order([read_function(f, partial(self._own_parser, f), self.functions) for f in lines.own.values()])
+        self.own = in_order(
+            [read_function(f, partial(self._own_parser, f), self.functions) for f in lines.own.values()]
+        )
         self._outer = {f.name: f.outer for f in self.own}
         self._last_line()
         self.equations = self._order([self._parse(d) for d in lines.definitions])
@@ -261,7 +266,11 @@ class Scan:
     def outer_names(self, tape: Tape) -> list[str]:
         """The names from outside in the definitions of the functions that are called."""
         called = [n.value[0] for n in tape if n.tag == "call"] if self._outer else []
-        return [v for c in called for v in self._outer.get(c, self._outer.get((derivative_of(c, self.functions) or ("",))[0], ()))]
+        return [
+            v
+            for c in called
+            for v in self._outer.get(c, self._outer.get((derivative_of(c, self.functions) or ("",))[0], ()))
+        ]
 
     def _parse(self, d: Definition) -> Parsed:
         bound = None if d.indices is None else Bound(d.indices)

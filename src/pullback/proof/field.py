@@ -100,7 +100,12 @@ class Modular:
 
     def array(self, e: Expr, args: Sequence[Any], count: int) -> list[int]:
         """The entries of a tensor function without exact arithmetic: random values, the same for the same arguments."""
-        key = self.opaque("arguments", e.op.name, e.attrs, *(tuple(x.value for x in flat(a, b.order)) for a, b in zip(args, e.args, strict=True)))
+        key = self.opaque(
+            "arguments",
+            e.op.name,
+            e.attrs,
+            *(tuple(x.value for x in flat(a, b.order)) for a, b in zip(args, e.args, strict=True)),
+        )
         return [self.opaque("array", key, k) for k in range(count)]
 
     def opaque(self, *key: Any) -> int:

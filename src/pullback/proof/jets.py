@@ -153,7 +153,9 @@ class Point:
             self.bind(e, [self.field.constant(e)])
         elif e.op.whole is not None:
             args = [self.values[a] for a in e.args]
-            value = e.op.whole(self.field, [self.extent(a) for a in e.args], args, **sized(e.op.attributes(e), self.sizes))
+            value = e.op.whole(
+                self.field, [self.extent(a) for a in e.args], args, **sized(e.op.attributes(e), self.sizes)
+            )
             self.bind(e, value, self._by_differential(e, value))
         elif e.op.exactly is not None or e.op.floats is not None or e.op.series:
             self._algorithm(e)

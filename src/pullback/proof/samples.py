@@ -66,7 +66,11 @@ def _definite(values: Array, extents: _Extents, field: Field) -> Array:
         return values
     rows = _rows(values, extents[0])
     half = field.number(Fraction(1, 2))
-    return [sum(x * y for x, y in zip(a, b, strict=True)) + half * (i == j) for i, a in enumerate(rows) for j, b in enumerate(rows)]
+    return [
+        sum(x * y for x, y in zip(a, b, strict=True)) + half * (i == j)
+        for i, a in enumerate(rows)
+        for j, b in enumerate(rows)
+    ]
 
 
 def _orthogonal(values: Array, extents: _Extents, field: Field) -> Array:

@@ -142,7 +142,9 @@ def parts_of(nodes: Iterable[Expr]) -> list[tuple[Dim, Dim]]:
             atoms.update((x, None) for m in e.op.meaning(e) or () for x in (e, *m.extra) if x.op.places or x.op.span)
         if e.op.places is not None or e.op.span is not None:
             atoms[e] = None
-    blocks = [(x.shape[0], start + width) for x in atoms if x.op.places is not None for start, width in [x.op.places(x)]]
+    blocks = [
+        (x.shape[0], start + width) for x in atoms if x.op.places is not None for start, width in [x.op.places(x)]
+    ]
     return blocks + [pair for x in atoms if x.op.span is not None for pair in x.op.span(x)]
 
 
@@ -223,7 +225,9 @@ def rounds(
     nodes = list(postorder(*roots))
     solving = any(e.op.exactly is not None or e.op.floats is not None or e.op.ordered for e in nodes)
     found = _rounds(closing, definitions, names, roots, nodes, proved, {} if counts is None else counts, budget, wary)
-    if solving:  # T3 is about sums of products that know no order: an equation between inverses may hold at these sizes only
+    if (
+        solving
+    ):  # T3 is about sums of products that know no order: an equation between inverses may hold at these sizes only
         found = replace(found, whole=False)
     prime = Q if divides_prime(postorder(*map(unfolded, roots))) else P
     if proved:

@@ -35,7 +35,11 @@ def outputs(whole: Dim, width: Dim, stride: int, padding: Dim, dilation: int) ->
 def _checked(whole: Dim, count: Dim, width: Dim, stride: int, padding: Dim, dilation: int) -> None:
     """Raises ShapeError where there is no such window, or the number of windows is known to be another one."""
     if integer(stride) < 1 or integer(dilation) < 1 or (_ZERO - _ONE).at_least(padding):
-        raise ShapeError("S003", "windows move on by at least one entry", expected="a stride and a dilation from 1 on, a padding from 0 on")
+        raise ShapeError(
+            "S003",
+            "windows move on by at least one entry",
+            expected="a stride and a dilation from 1 on, a padding from 0 on",
+        )
     told = outputs(whole, width, stride, padding, dilation)
     if (told is not None and told != count) or _ZERO.at_least(count):
         raise ShapeError("S012", f"an axis of size {whole} with padding {padding} has {told if told is not None else 'no'} windows of {width} "
@@ -88,7 +92,9 @@ def _window_text(name: str, latex: bool = False) -> Any:
         axis_said = "" if axis == e.args[0].order - 1 else f", axis={axis}"
         told = outputs(e.args[0].shape[axis], width, stride, padding, dilation) is not None
         out = "" if told else f", out={count}"
-        return (rf"\operatorname{{{name}}}" if latex else name) + f"($X:0, size={width}{_said(stride, padding, dilation)}{axis_said}{out})"
+        return (
+            rf"\operatorname{{{name}}}" if latex else name
+        ) + f"($X:0, size={width}{_said(stride, padding, dilation)}{axis_said}{out})"
 
     return write
 
@@ -112,7 +118,11 @@ def unfold(G: Expr, X: Expr, *, axis: int, width: Dim, stride: int, padding: Dim
 def _folded(attrs: Any, shape: Shape) -> Shape:
     axis, whole, stride, padding, dilation = attrs
     if len(shape) < 2:
-        raise ShapeError("S003", f"there are no windows in a tensor of shape {show_shape(shape)}", expected="windows along the last axis")
+        raise ShapeError(
+            "S003",
+            f"there are no windows in a tensor of shape {show_shape(shape)}",
+            expected="windows along the last axis",
+        )
     axis_in(axis, len(shape) - 1)
     told = outputs(whole, shape[-1], stride, padding, dilation)
     if told is not None:
@@ -150,7 +160,9 @@ def fold(G: Expr, X: Expr, *, axis: int, whole: Dim, stride: int, padding: Dim, 
 
     X M-UNFOLD: ⟨$G, fold($dX)⟩ = ⟨unfold($G), $dX⟩ | every entry of a window of $dX stands beside the entry of $G that it is added to
     """
-    return unfold(G, axis=axis, width=X.shape[-1], stride=stride, padding=padding, dilation=dilation, count=X.shape[axis])
+    return unfold(
+        G, axis=axis, width=X.shape[-1], stride=stride, padding=padding, dilation=dilation, count=X.shape[axis]
+    )
 
 
 # ---- convolution -----------------------------------------------------------------------------------------
@@ -163,7 +175,11 @@ def _conv_shape(attrs: Any, x: Shape, w: Shape) -> Shape:
         raise ShapeError("S002", f"a convolution over {n} {'axis' if n == 1 else 'axes'} does not take {show_shape(x)} and {show_shape(w)}",
                          expected="x : (channels, sizes…) or (batch, channels, sizes…) and w : (out, channels / groups, widths…)")  # fmt: skip
     if w[0].over(groups) is None:
-        raise ShapeError("S012", f"{w[0]} output channels do not fall into {groups} groups", expected="a multiple of the number of groups")
+        raise ShapeError(
+            "S012",
+            f"{w[0]} output channels do not fall into {groups} groups",
+            expected="a multiple of the number of groups",
+        )
     for s, t, k, how in zip(x[-n:], count, w[-n:], zip(stride, padding, dilation, strict=True), strict=True):
         _checked(s, t, k, *how)
     return (*x[: -n - 1], w[0], *count)
@@ -205,7 +221,15 @@ def _unfold_all(x: Expr, widths: Shape, stride: _Ints, padding: Shape, dilation:
     """The windows along the last axes, their entries along as many new last axes."""
     n = len(widths)
     for k in range(n):
-        x = unfold(x, axis=x.order - n, width=widths[k], stride=stride[k], padding=padding[k], dilation=dilation[k], count=count[k])
+        x = unfold(
+            x,
+            axis=x.order - n,
+            width=widths[k],
+            stride=stride[k],
+            padding=padding[k],
+            dilation=dilation[k],
+            count=count[k],
+        )
     return x
 
 
@@ -224,7 +248,9 @@ def _split(x: Expr, axis: int, groups: Dim) -> Expr:
     return reshape(x, dims=(*x.shape[:axis], groups, each, *x.shape[axis + 1 :]))
 
 
-def _conv_adjoint(G: Expr, x: Expr, w: Expr, *, stride: _Ints, padding: Shape, dilation: _Ints, groups: Dim, count: Shape) -> tuple[Expr, Expr]:
+def _conv_adjoint(
+    G: Expr, x: Expr, w: Expr, *, stride: _Ints, padding: Shape, dilation: _Ints, groups: Dim, count: Shape
+) -> tuple[Expr, Expr]:
     n = len(stride)
     out, inside, _ = _conv_letters(n)
     b = "b" * (x.order - n - 1)
@@ -241,7 +267,9 @@ def _conv_adjoint(G: Expr, x: Expr, w: Expr, *, stride: _Ints, padding: Shape, d
     return _fold_all(to_x, x.shape[-n:], stride, padding, dilation), to_w
 
 
-def _conv_array(np: Any, x: Any, w: Any, stride: _Ints, padding: _Ints, dilation: _Ints, groups: int, count: _Ints) -> Any:
+def _conv_array(
+    np: Any, x: Any, w: Any, stride: _Ints, padding: _Ints, dilation: _Ints, groups: int, count: _Ints
+) -> Any:
     n = len(stride)
     for k in range(n):
         x = _unfold_array(np, x, x.ndim - n, w.shape[2 + k], stride[k], padding[k], dilation[k], count[k])
@@ -249,7 +277,9 @@ def _conv_array(np: Any, x: Any, w: Any, stride: _Ints, padding: _Ints, dilation
     x = x.reshape((*x.shape[:lead], groups, -1, *x.shape[lead + 1 :]))
     out, inside, _ = _conv_letters(n)
     b = "b" * lead
-    found = np.einsum(f"{b}gd{out}{inside},ged{inside}->{b}ge{out}", x, w.reshape((groups, -1, *w.shape[1:])), optimize=True)
+    found = np.einsum(
+        f"{b}gd{out}{inside},ged{inside}->{b}ge{out}", x, w.reshape((groups, -1, *w.shape[1:])), optimize=True
+    )
     return found.reshape((*found.shape[:lead], w.shape[0], *count))
 
 
@@ -267,7 +297,9 @@ def _written(options: Sequence[tuple[str, Sequence[Any], Sequence[Any]]]) -> str
     return "".join(f", {name}={_each(values)}" for name, values, plain in options if tuple(values) != tuple(plain))
 
 
-def _out(e: Expr, wholes: Shape, widths: Shape, stride: _Ints, padding: Shape, dilation: _Ints, count: Shape) -> list[Any]:
+def _out(
+    e: Expr, wholes: Shape, widths: Shape, stride: _Ints, padding: Shape, dilation: _Ints, count: Shape
+) -> list[Any]:
     """The number of windows, where it cannot be told from the sizes."""
     told = all(outputs(*how) is not None for how in zip(wholes, widths, stride, padding, dilation, strict=True))
     return [] if told else [("out", count, ())]
@@ -278,7 +310,12 @@ def _conv_text(name: str) -> Any:
         stride, padding, dilation, groups, count = e.attrs
         n = len(stride)
         x, w = e.args
-        said = [("stride", stride, (1,) * n), ("padding", padding, (_ZERO,) * n), ("dilation", dilation, (1,) * n), ("groups", [groups], [_ONE])]
+        said = [
+            ("stride", stride, (1,) * n),
+            ("padding", padding, (_ZERO,) * n),
+            ("dilation", dilation, (1,) * n),
+            ("groups", [groups], [_ONE]),
+        ]
         return f"{name}($x:0, $w:0{_written([*said, *_out(e, x.shape[-n:], w.shape[2:], stride, padding, dilation, count)])})"
 
     return write
@@ -287,7 +324,9 @@ def _conv_text(name: str) -> Any:
 def _conv_needs(e: Expr) -> str:
     stride, padding, dilation, _, count = e.attrs
     x, w = e.args
-    found = [_room(*how) for how in zip(x.shape[-len(stride) :], count, w.shape[2:], stride, padding, dilation, strict=True)]
+    found = [
+        _room(*how) for how in zip(x.shape[-len(stride) :], count, w.shape[2:], stride, padding, dilation, strict=True)
+    ]
     return " and ".join(dict.fromkeys(f for f in found if f))
 
 
@@ -341,8 +380,12 @@ def _pooled(names: tuple[str, ...]) -> Any:
         n = len(attrs[1])
         data = {"padding": (_ZERO,) * n, "dilation": (1,) * n, **dict(zip(names, attrs, strict=True))}
         if len(shape) < n:
-            raise ShapeError("S003", f"{n} axes to pool over in a tensor of shape {show_shape(shape)}", expected=f"{n} axes or more")
-        for how in zip(shape[-n:], *(data[x] for x in ("count", "width", "stride", "padding", "dilation")), strict=True):
+            raise ShapeError(
+                "S003", f"{n} axes to pool over in a tensor of shape {show_shape(shape)}", expected=f"{n} axes or more"
+            )
+        for how in zip(
+            shape[-n:], *(data[x] for x in ("count", "width", "stride", "padding", "dilation")), strict=True
+        ):
             _checked(*how)
         return (*shape[:-n], *data["count"])
 
@@ -364,14 +407,19 @@ def _pool(name: str, names: tuple[str, ...], n: int) -> dict[str, Any]:
 
     def needs(e: Expr) -> str:
         data = _pool_data(e, names)
-        hows = zip(e.args[0].shape[-n:], *(data[x] for x in ("count", "width", "stride", "padding", "dilation")), strict=True)
+        hows = zip(
+            e.args[0].shape[-n:], *(data[x] for x in ("count", "width", "stride", "padding", "dilation")), strict=True
+        )
         return " and ".join(dict.fromkeys(room for how in hows if (room := _room(*how))))
 
     own = {k: v for k, v in _spatial(n).items() if k in names}
     defaults = {k: v for k, v in _spatial_defaults(n).items() if k in names and k != "stride"}
+
     def span(e: Expr) -> list[tuple[Dim, Dim]]:
         data = _pool_data(e, names)
-        hows = zip(e.args[0].shape[-n:], *(data[x] for x in ("count", "width", "stride", "padding", "dilation")), strict=True)
+        hows = zip(
+            e.args[0].shape[-n:], *(data[x] for x in ("count", "width", "stride", "padding", "dilation")), strict=True
+        )
         return [pair for how in hows for pair in windows_fit(*how)]
 
     return {"attrs": names, "span": span, "name": f"{name}{n}d", "calls": (f"{name}{n}d",), "shape": _pooled(names), "needs": needs,
@@ -397,7 +445,9 @@ def _avgpool_adjoint(G: Expr, X: Expr, *, width: Shape, stride: _Ints, padding: 
     for k in width:
         scaled = power(size_of(k), exponent=Fraction(-1)) * scaled
     letters, new = LETTERS[: G.order], LETTERS[G.order : G.order + n]
-    return _fold_all(einsum(f"{letters},{new}->{letters}{new}", scaled, ones(width)), X.shape[-n:], stride, padding, (1,) * n)
+    return _fold_all(
+        einsum(f"{letters},{new}->{letters}{new}", scaled, ones(width)), X.shape[-n:], stride, padding, (1,) * n
+    )
 
 
 def _avgpool_array(np: Any, X: Any, width: _Ints, stride: _Ints, padding: _Ints, count: _Ints) -> Any:
@@ -408,7 +458,9 @@ def _avgpool_array(np: Any, X: Any, width: _Ints, stride: _Ints, padding: _Ints,
 
 
 def _avgpool(n: int) -> Any:
-    return linear_op("X[*s] -> [*t]", linear="joint", means=_avgpool_means, array=_avgpool_array, **_pool("avgpool", _AVERAGE, n))
+    return linear_op(
+        "X[*s] -> [*t]", linear="joint", means=_avgpool_means, array=_avgpool_array, **_pool("avgpool", _AVERAGE, n)
+    )
 
 
 @_avgpool(1)

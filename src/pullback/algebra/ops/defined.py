@@ -52,7 +52,9 @@ class Defined:
         """What a derivative is called: φ′, ∂1_g, and ∂c_φ for a name c from outside."""
         if len(self.params) == 1 and not any(orders[1:]):
             return primes(self.name, orders[:1])
-        return "".join((mark + self.place(i)) * k for i, k in enumerate(orders)) + (sub if any(orders) else "") + self.name
+        return (
+            "".join((mark + self.place(i)) * k for i, k in enumerate(orders)) + (sub if any(orders) else "") + self.name
+        )
 
     def place(self, i: int) -> str:
         """How a derivative says in which argument it is taken: by its number, or by a short name from outside."""

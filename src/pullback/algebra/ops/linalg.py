@@ -103,7 +103,9 @@ def _lyap_array(np: Any, A: Any, Q: Any) -> Any:
 # ---- functions of a matrix -------------------------------------------------------------------------------
 
 
-def _matrix_function(name: str, f: Callable[[dense.Matrix], dense.Matrix], says: str, array: Callable[..., Any], needs: str = "") -> Op:
+def _matrix_function(
+    name: str, f: Callable[[dense.Matrix], dense.Matrix], says: str, array: Callable[..., Any], needs: str = ""
+) -> Op:
     """f(X) by a power series in X, and its derivative, which is linear in the direction."""
 
     def block(np: Any, X: Any, E: Any) -> Any:

@@ -131,5 +131,3 @@ def window() -> None:
          array=lambda np, rows, columns, offset: np.tri(rows, columns, offset), **_call("lower"))  # fmt: skip
 def lower() -> None:
     """1 on and below a diagonal, 0 above it: j ≤ i + offset."""
-
-

@@ -80,7 +80,11 @@ def reshape(G: Expr, X: Expr, *, dims: Shape) -> Expr:
 
 def _column(attrs: tuple[()], shape: Shape) -> Shape:
     if len(shape) != 2:
-        raise ShapeError("S002", f"vec stacks the columns of a matrix, not of a tensor of shape {show_shape(shape)}", expected="vec(A)")
+        raise ShapeError(
+            "S002",
+            f"vec stacks the columns of a matrix, not of a tensor of shape {show_shape(shape)}",
+            expected="vec(A)",
+        )
     return (shape[0] * shape[1],)
 
 
@@ -252,5 +256,3 @@ def stack(G: Expr, *parts: Expr, axis: int) -> tuple[Expr, ...]:
     X M-CONCAT: ⟨$G, stack(… $dX …)⟩ = … + ⟨the part of $G opposite $dX, $dX⟩ + … | entries outside the part of $dX are multiplied by zero
     """
     return tuple(take(G, axis=axis, start=Dim.number(k)) for k in range(len(parts)))
-
-

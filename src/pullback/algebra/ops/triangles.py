@@ -106,8 +106,9 @@ def _kron_means(e: Expr) -> Meaning:
     a, b, c = _kron_letters(e)
     A, B = e.args
     places = ",".join(x + y + z for x, y, z in zip(c, a, b, strict=True))
-    return Meaning(f"{a},{b},{places}->{c}", [0, 1], extra=tuple(flat(dims=pair) for pair in zip(A.shape, B.shape, strict=True)))
-
+    return Meaning(
+        f"{a},{b},{places}->{c}", [0, 1], extra=tuple(flat(dims=pair) for pair in zip(A.shape, B.shape, strict=True))
+    )
 
 
 @linear_op("A[*s], B[*t] -> [*u]", linear="each", shape=_kron_shape, means=_kron_means, calls=("kron",), text="$A ⊗ $B:16",
