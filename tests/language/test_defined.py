@@ -230,7 +230,7 @@ def test_the_hessian_has_the_second_derivative() -> None:
 
 def test_a_parameter_is_a_name_of_its_line_alone() -> None:
     d = pb.derive("W : (m, n); phi(W) = W^2 + x0; q(n) = n^3; z = W a; E = sum(phi(z)) + sum(q(z))")
-    assert [n for n in d] == ["W", "x0", "a"]
+    assert list(d) == ["W", "x0", "a"]
     assert str(d["z"]) == "q′(z) + phi′(z)" or str(d["z"]) == "phi′(z) + q′(z)"
     assert any("x0" in a and "stands in the definition of phi" in a for a in d.program.assumptions)
 

@@ -85,10 +85,10 @@ class Dual:
         return Dual(self.value + other.value, self.slope + other.slope)
 
     def __sub__(self, other: Any) -> Dual:
-        return self + -other
+        return self.__add__(-other)
 
     def __rsub__(self, other: Any) -> Dual:
-        return -self + other
+        return (-self).__add__(other)
 
     def __mul__(self, other: Any) -> Dual:
         if not isinstance(other, Dual):

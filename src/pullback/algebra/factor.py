@@ -93,9 +93,9 @@ def _factored(terms: Sequence[Term], shape: Shape, effort: list[int]) -> Iterato
                 found.append((k, q))
     saved = {s: (len(where) - 1) * cost(s[0])[-1] for s, where in places.items() if len(where) > 1}
     for s in sorted(saved, key=lambda s: (-saved[s], len(s[0].shape)))[: _TRIED if len(terms) <= 6 else 1]:
-        found = _taken_out(terms, places[s], effort)
-        if found is not None:
-            yield written(found, shape, effort)
+        shorter = _taken_out(terms, places[s], effort)
+        if shorter is not None:
+            yield written(shorter, shape, effort)
 
 
 def _content(terms: Sequence[Term]) -> tuple[Fraction, dict[Dim, int]]:
@@ -149,7 +149,7 @@ def _taken_out(
     factors = [terms[k].factors[q] for k, q in where]
     power = min((f.power for f in factors), key=abs)
     cuts = [_cut(terms[k], q, power) for k, q in where]
-    own = {i for i in factors[0].legs}
+    own = set(factors[0].legs)
     held = [
         k for k, i in enumerate(terms[0].outs)
         if terms[where[0][0]].outs[k] not in own or any(terms[j].outs[k] in g.legs for (j, _), c in zip(where, cuts, strict=True) for g in c.factors)

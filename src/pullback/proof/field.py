@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from ..algebra.dense import Residue, analytic, flat, frechet
 from ..algebra.expr import Expr
 
-__all__ = ["Field", "Modular", "OutOfDomain", "P", "Q", "Real", "TooLarge"]
+__all__ = ["Field", "Modular", "OutOfDomain", "P", "Plain", "Q", "Real", "TooLarge"]
 
 P = 2**61 - 1
 Q = 0xEF524E98498A9207DABD23E06DC22E7EF1C79563  # a second prime, drawn at random once: no equation was made for it
@@ -176,6 +176,24 @@ class Modular:
 
     def entry(self, name: str, at: tuple[int, ...], hits: tuple[tuple[int, int], ...], args: int) -> int:
         return self.opaque("entry", name, at, tuple(sorted(hits)), args)
+
+
+class Plain:
+    """What a number system without exact roots and without floats makes of tensor functions."""
+
+    def element(self, x: Any) -> Any:
+        """A number as algorithms calculate with it: it is one of its own field already."""
+        return x
+
+    def plain(self, x: Any) -> Any:
+        return x
+
+    def algorithm(self, e: Expr) -> Callable[..., Any] | None:
+        return None if e.op.exactly is None else partial(e.op.exactly, **e.op.attributes(e))
+
+    def array(self, e: Expr, args: Sequence[Any], count: int) -> list[Any]:
+        """Raises OutOfDomain: there is no exact value."""
+        raise OutOfDomain
 
 
 class Real:

@@ -21,7 +21,7 @@ from ..algebra.series import Series
 from ..calculus.derivation import Derivation
 from ..errors import CheckFailed
 from ..step import Evidence
-from .field import OutOfDomain
+from .field import OutOfDomain, Plain
 from .jets import Point
 from .problem import satisfy
 
@@ -65,7 +65,7 @@ class Numbers:
     evidence: list[Evidence] = field(default_factory=list)
 
 
-class _Standins:
+class _Standins(Plain):
     """Rational numbers, or series in h; an unknown function is a small polynomial."""
 
     mod: int | None = None

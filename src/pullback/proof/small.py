@@ -14,11 +14,12 @@ from fractions import Fraction
 from itertools import product
 from typing import Any
 
+from ..algebra.dense import Residue
 from ..algebra.dims import Shape
 from ..algebra.expr import Expr, postorder
 from ..algebra.ops.defined import unfolded
 from ..algebra.ops.free import is_free_function, is_free_map, is_name, is_var
-from .field import OutOfDomain, Q
+from .field import OutOfDomain, Plain, Q
 
 __all__ = ["RANKS", "Residues", "Rounded", "Small", "Unknown", "Unseen", "is_known", "neat", "unknowns"]
 
@@ -79,7 +80,7 @@ def _small(x: Any) -> Any:
     return neat(x)
 
 
-class Small:
+class Small(Plain):
     """The rational numbers; the k-th unknown function of its kind is the polynomial number `rank` + k of a fixed list.
 
     `smooth` leaves out the points at which a function has no derivative.
@@ -138,7 +139,7 @@ class Small:
         return found
 
     def position(self, i: Any, n: int) -> int:
-        return math.floor(i) % n
+        return int(math.floor(i) % n)
 
     # ---- unknown functions
 
@@ -200,6 +201,13 @@ class Residues(Small):
     """The same polynomials modulo a large prime: whether two sides can differ at all, however large the numbers get."""
 
     mod: int | None = Q
+
+    def element(self, x: int) -> Residue:
+        return Residue(x % Q, Q)
+
+    def plain(self, x: Any) -> int:
+        found: int = x.value if isinstance(x, Residue) else x
+        return found % Q
 
     def number(self, value: Fraction) -> int:
         return value.numerator * pow(value.denominator, -1, Q) % Q

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
 from ...errors import ShapeError
 from ..dims import Dim, Shape, show_shape
 from ..expr import Expr
-from ..op import Meaning, linear_op, op
+from ..op import Meaning, Op, linear_op, op
 from .arithmetic import LETTERS, power, same, size_of
 from .maps import flat, integer, window, window_end, windows_fit
 from .reduction import sum_over
@@ -339,7 +339,7 @@ def _spatial_defaults(n: int) -> dict[str, Any]:
     return {"stride": (1,) * n, "padding": (_ZERO,) * n, "dilation": (1,) * n}
 
 
-def _conv(n: int) -> Any:
+def _conv(n: int) -> Callable[[Callable[..., Any]], Op]:
     name = f"conv{n}d"
     return linear_op("x[*s], w[*t] -> [*u]", linear="each", attrs=("stride", "padding", "dilation", "groups", "count"), name=name,
                      shape=_conv_shape, ties=_conv_ties, means=_conv_means, calls=(name,), array=_conv_array, ordered=True, needs=_conv_needs,
@@ -457,7 +457,7 @@ def _avgpool_array(np: Any, X: Any, width: _Ints, stride: _Ints, padding: _Ints,
     return X
 
 
-def _avgpool(n: int) -> Any:
+def _avgpool(n: int) -> Callable[[Callable[..., Any]], Op]:
     return linear_op(
         "X[*s] -> [*t]", linear="joint", means=_avgpool_means, array=_avgpool_array, **_pool("avgpool", _AVERAGE, n)
     )
@@ -505,7 +505,7 @@ def _maxpool_array(np: Any, X: Any, width: _Ints, stride: _Ints, dilation: _Ints
     return X
 
 
-def _maxpool(n: int) -> Any:
+def _maxpool(n: int) -> Callable[[Callable[..., Any]], Op]:
     return op("X[*s] -> [*t]", define=lambda e, X: _largest(X, *e.attrs), array=_maxpool_array, kink=TIES.format("maxpool", "max"),
               **_pool("maxpool", _LARGEST, n))  # fmt: skip
 

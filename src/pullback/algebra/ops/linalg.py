@@ -84,7 +84,7 @@ def solve_columns(U: Expr, A: Expr, B: Expr, dA: Expr, dB: Expr) -> tuple[Expr, 
 
 
 @op("A[n,n], Q[n,n] -> [n,n]", exactly=dense.lyapunov, text="lyap($A:0, $Q:0)", latex=r"\operatorname{lyap}($A:0, $Q:0)", calls=("lyap",),
-    needs="no two eigenvalues of $A add up to 0", moves={1: lambda G, A, Q: lyap(A.T, G)},
+    needs="no two eigenvalues of $A add up to 0", moves={1: lambda G, A, Q: _lyap_back(G, A)},
     array=lambda np, A, Q: _lyap_array(np, A, Q))  # fmt: skip
 def lyap(Y: Expr, A: Expr, Q: Expr, dA: Expr, dQ: Expr) -> tuple[list[Expr], Expr]:
     """The X with A X + X Aᵀ = Q: differentiate dA X + A dX + dX Aᵀ + X dAᵀ = dQ, and solve for dX.
@@ -93,6 +93,10 @@ def lyap(Y: Expr, A: Expr, Q: Expr, dA: Expr, dQ: Expr) -> tuple[list[Expr], Exp
     Q M-LYAP: ⟨G, lyap(A, dQ)⟩ = ⟨lyap(Aᵀ, G), dQ⟩ | with Z = lyap(Aᵀ, G): ⟨AᵀZ + Z A, X⟩ = ⟨Z, A X + X Aᵀ⟩ = ⟨Z, dQ⟩
     """
     return [-lyap(A, dA @ Y), -lyap(A, Y @ dA.T)], lyap(A, dQ)
+
+
+def _lyap_back(G: Expr, A: Expr) -> Expr:
+    return lyap(A.T, G)
 
 
 def _lyap_array(np: Any, A: Any, Q: Any) -> Any:

@@ -79,7 +79,7 @@ def flat() -> None:
 
 
 def _step_entry(attrs: Any, index: tuple[int, ...], sizes: dict[str, int]) -> bool:
-    return index[0] == attrs[1].value(sizes) + index[1] * integer(attrs[3])
+    return bool(index[0] == attrs[1].value(sizes) + index[1] * integer(attrs[3]))
 
 
 def step_end(start: Dim, dim: Dim, step: int) -> Dim:
@@ -116,7 +116,7 @@ def windows_fit(whole: Dim, count: Dim, width: Dim, stride: int, padding: Dim, d
 def _window_entry(attrs: Any, index: tuple[int, ...], sizes: dict[str, int]) -> bool:
     _, _, _, stride, dilation, padding = attrs
     t, k, s = index
-    return s == t * integer(stride) + k * integer(dilation) - padding.value(sizes)
+    return bool(s == t * integer(stride) + k * integer(dilation) - padding.value(sizes))
 
 
 @leaf_op(attrs=("whole", "count", "width", "stride", "dilation", "padding"), shape=_window_shape, ordered=True, entry=_window_entry,
