@@ -184,9 +184,11 @@ class Op:
         self.ties: Callable[..., Sequence[tuple[Dim, Dim]]] | None = data.get("ties")
         # how attributes are written in a call: attribute -> (keyword, kind), see language/options.py
         self.options: Mapping[str, tuple[str, str]] = data.get("options", {})
-        self.tail: str = data.get(
-            "tail", ""
-        )  # the attribute that may be written behind the arguments, without its keyword
+        # what a call may leave to the sizes, and how it follows from them: (attributes, *shapes) -> attributes
+        self.completes: tuple[str, ...] = data.get("completes", ())
+        self.complete: Callable[..., dict[str, Any]] | None = data.get("complete")
+        self.ascii: str = data.get("ascii", "")  # the template in ASCII, where that is another one
+        self.tail: str = data.get("tail", "")  # the attribute that may be written behind the arguments, without its keyword
         kinds = [p.kind for p in inspect.signature(body).parameters.values()]
         self.variadic = inspect.Parameter.VAR_POSITIONAL in kinds  # any number of arguments like the one slot
         self._means = data.get("means")
@@ -259,9 +261,6 @@ class Op:
         if self._shape is not None:
             if not self.variadic and len(args) != len(self.slots):
                 raise ShapeError("S001", f"{self.name} takes {len(self.slots)} arguments, not {len(args)}")
-            for x, y in self.ties(attrs, *(a.shape for a in args)) if self.ties is not None else ():
-                if x != y:
-                    raise self.mismatch(args, f"{x} is not {y}")
             return self._shape(attrs, *(a.shape for a in args))
         if len(args) != len(self.slots):
             raise ShapeError("S001", f"{self.name} takes {len(self.slots)} arguments, not {len(args)}")

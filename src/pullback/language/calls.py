@@ -13,6 +13,7 @@ from .fitting import check_domain, fitting
 from .functions import KNOWN, derivative_of, refuse
 from .own_calls import apply_defined
 from .program import FunctionKind
+from .structured import WRITTEN, apply_with_data
 from .tape import Node
 from .values import Maker, Val, article
 
@@ -32,6 +33,8 @@ def apply(maker: Maker, node: Node, name: str, args: list[Val]) -> Val:
         )
     if kind is not None:
         return apply_free(maker, node, name, kind, [a.column() for a in args], options, any(a.row for a in args))
+    if name in WRITTEN and token.kind == "name" and not set(options):
+        return WRITTEN[name](maker, node, args)
     rivals = KNOWN.get(name)
     if rivals is None:
         found = derivative_of(name, maker.functions)
@@ -78,6 +81,8 @@ def apply_op(
     if first is structure.pad:
         return _pad(maker, node, args, options)
     chosen, args, numbers = fitting(maker, node, rivals, args)
+    if chosen is not None and chosen.options:
+        return apply_with_data(maker, node, name, chosen, args, options)
     options |= numbers
     if chosen is None:
         given = ", ".join(article(a.order) for a in args)

@@ -13,6 +13,7 @@ from .calls import apply
 from .chain import chain_of, lone_row
 from .constants import ones_node, shaped_node, slice_node, structure_node
 from .fitting import filled, number_of
+from .structured import kron_of
 from .tape import Node, Tape, is_one
 from .tokens import Statement
 from .values import Maker, Val, article
@@ -269,7 +270,7 @@ def _over(maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int
     )
 
 
-_TIMES = {"*": _star, "⊙": _hadamard, "⊘": _divide, "/": _over}
+_TIMES = {"⊗": kron_of, "*": _star, "⊙": _hadamard, "⊘": _divide, "/": _over}
 
 
 def _pow(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:

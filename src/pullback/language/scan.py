@@ -255,13 +255,15 @@ class Scan:
 
     def parser(self, statement: Statement, at: int, bound: Bound | None = None) -> Parser:
         found = Parser(statement, at, self.is_function, matlab=self.matlab, bound=bound, is_number=self.is_number)
-        found.identity = self.identity
+        found.identity, found.is_own = self.identity, self.functions.__contains__
         return found
 
     def _own_parser(self, line: FunctionLine, is_outer: Callable[[str], bool]) -> Parser:
         """For the right side of a definition, in which a parameter is no function and no size."""
-        return Parser(line.statement, line.at, lambda n: is_outer(n) and self.is_function(n), matlab=self.matlab,
-                      is_number=lambda n: is_outer(n) and self.is_number(n))  # fmt: skip
+        found = Parser(line.statement, line.at, lambda n: is_outer(n) and self.is_function(n), matlab=self.matlab,
+                       is_number=lambda n: is_outer(n) and self.is_number(n))  # fmt: skip
+        found.is_own = self.functions.__contains__
+        return found
 
     def outer_names(self, tape: Tape) -> list[str]:
         """The names from outside in the definitions of the functions that are called."""

@@ -58,6 +58,21 @@ def _room(whole: Dim, count: Dim, width: Dim, stride: int, padding: Dim, dilatio
     return f"{count} is ⌊({room})/{stride}⌋ + 1"
 
 
+def counted(whole: Dim, width: Dim, stride: int, padding: Dim, dilation: int) -> Dim:
+    """The number of windows. Raises ShapeError S013 where only numbers would tell it."""
+    found = outputs(whole, width, stride, padding, dilation)
+    if found is None:
+        raise ShapeError("S013", f"how many windows of {width} entries at stride {stride} an axis of size {whole} has is no polynomial in its size",
+                         expected="numbers for the sizes, a size that is a multiple of the stride, or the number of windows, as in out=t",
+                         hint="with out=t the condition t = ⌊(size + 2 padding − dilation (width − 1) − 1) / stride⌋ + 1 is stated in the answer")  # fmt: skip
+    return found
+
+
+def _count_one(data: dict[str, Any], shape: Shape) -> dict[str, Any]:
+    how = (data["width"], data["stride"], data["padding"], data["dilation"])
+    return data if "count" in data else {**data, "count": counted(shape[data["axis"]], *how)}
+
+
 # ---- windows ---------------------------------------------------------------------------------------------
 
 _WINDOW = ("axis", "width", "stride", "padding", "dilation")
@@ -100,7 +115,7 @@ def _window_text(name: str, latex: bool = False) -> Any:
 
 
 @linear_op("X[*s] -> [*t]", linear="joint", attrs=(*_WINDOW, "count"), shape=_unfolded, name="unfold", calls=("unfold",), ordered=True,
-           options={**_OPTIONS, "count": ("out", "windows")}, defaults=_DEFAULTS,
+           options={**_OPTIONS, "count": ("out", "windows")}, defaults=_DEFAULTS, completes=("count",), complete=_count_one,
            needs=lambda e: _room(e.args[0].shape[e.attrs[0]], e.attrs[5], *e.attrs[1:5]),
            means=lambda e: Meaning(f"{same(e.args[0]).replace(same(e.args[0])[e.attrs[0]], 'z')},"
                                    f"{same(e)[e.attrs[0]]}{same(e)[-1]}z->{same(e)}", [0],
@@ -175,14 +190,21 @@ def _conv_shape(attrs: Any, x: Shape, w: Shape) -> Shape:
         raise ShapeError("S002", f"a convolution over {n} {'axis' if n == 1 else 'axes'} does not take {show_shape(x)} and {show_shape(w)}",
                          expected="x : (channels, sizes…) or (batch, channels, sizes…) and w : (out, channels / groups, widths…)")  # fmt: skip
     if w[0].over(groups) is None:
-        raise ShapeError(
-            "S012",
-            f"{w[0]} output channels do not fall into {groups} groups",
-            expected="a multiple of the number of groups",
-        )
+        raise ShapeError("S012", f"{w[0]} output channels do not fall into {groups} groups", expected="a multiple of the number of groups")
+    if x[-n - 1] != w[1] * groups:
+        raise ShapeError("S002", f"the kernel is for {w[1] * groups} channels, and there are {x[-n - 1]}",
+                         expected="x : (channels, sizes…) or (batch, channels, sizes…) and w : (out, channels / groups, widths…)")  # fmt: skip
     for s, t, k, how in zip(x[-n:], count, w[-n:], zip(stride, padding, dilation, strict=True), strict=True):
         _checked(s, t, k, *how)
     return (*x[: -n - 1], w[0], *count)
+
+
+def _conv_count(data: dict[str, Any], x: Shape, w: Shape) -> dict[str, Any]:
+    n = len(data["stride"])
+    if "count" in data or len(w) != n + 2 or len(x) <= n:
+        return {"count": (_ONE,) * n, **data}
+    hows = zip(x[-n:], w[2:], data["stride"], data["padding"], data["dilation"], strict=True)
+    return {**data, "count": tuple(counted(*how) for how in hows)}
 
 
 def _conv_ties(attrs: Any, x: Shape, w: Shape) -> list[tuple[Dim, Dim]]:
@@ -342,7 +364,7 @@ def _spatial_defaults(n: int) -> dict[str, Any]:
 def _conv(n: int) -> Callable[[Callable[..., Any]], Op]:
     name = f"conv{n}d"
     return linear_op("x[*s], w[*t] -> [*u]", linear="each", attrs=("stride", "padding", "dilation", "groups", "count"), name=name,
-                     shape=_conv_shape, ties=_conv_ties, means=_conv_means, calls=(name,), array=_conv_array, ordered=True, needs=_conv_needs,
+                     shape=_conv_shape, ties=_conv_ties, completes=("count",), complete=_conv_count, means=_conv_means, calls=(name,), array=_conv_array, ordered=True, needs=_conv_needs,
                      options={**_spatial(n), "groups": ("groups", "size")}, defaults={**_spatial_defaults(n), "groups": _ONE},
                      text=_conv_text(name), latex=_conv_text(rf"\operatorname{{{name}}}"))  # fmt: skip
 
@@ -412,6 +434,17 @@ def _pool(name: str, names: tuple[str, ...], n: int) -> dict[str, Any]:
         )
         return " and ".join(dict.fromkeys(room for how in hows if (room := _room(*how))))
 
+    def complete(data: dict[str, Any], shape: Shape) -> dict[str, Any]:
+        if "stride" not in data:  # each window begins where the last one ended
+            if any(k.constant is None for k in data["width"]):
+                raise ShapeError("S013", "windows of a size that is no number", expected="the stride as a number, as in stride=1")
+            data = {**data, "stride": tuple(integer(k) for k in data["width"])}
+        if "count" in data or len(shape) < n:
+            return {"count": (_ONE,) * n, **data}
+        whole = {"padding": (_ZERO,) * n, "dilation": (1,) * n, **data}
+        hows = zip(shape[-n:], *(whole[x] for x in ("width", "stride", "padding", "dilation")), strict=True)
+        return {**data, "count": tuple(counted(*how) for how in hows)}
+
     own = {k: v for k, v in _spatial(n).items() if k in names}
     defaults = {k: v for k, v in _spatial_defaults(n).items() if k in names and k != "stride"}
 
@@ -424,6 +457,7 @@ def _pool(name: str, names: tuple[str, ...], n: int) -> dict[str, Any]:
 
     return {"attrs": names, "span": span, "name": f"{name}{n}d", "calls": (f"{name}{n}d",), "shape": _pooled(names), "needs": needs,
             "options": {**own, "width": ("size", f"sizes:{n}")}, "defaults": defaults, "ordered": True,
+            "completes": ("stride", "count"), "complete": complete,
             "text": lambda e: f"{name}{n}d{write(e)}", "latex": lambda e: rf"\operatorname{{{name}{n}d}}{write(e)}"}  # fmt: skip
 
 

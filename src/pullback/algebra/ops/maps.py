@@ -23,7 +23,11 @@ def _call(name: str, latex: str = "") -> dict[str, Any]:
     def data(e: Expr) -> str:
         return "(" + ", ".join(str(x) for a in e.attrs for x in (a if isinstance(a, tuple) else (a,))) + ")"
 
-    return {"text": lambda e: name + data(e), "latex": lambda e: (latex or rf"\operatorname{{{name}}}") + data(e)}
+    return {
+        "calls": (name,),
+        "text": lambda e: name + data(e),
+        "latex": lambda e: (latex or rf"\operatorname{{{name}}}") + data(e),
+    }
 
 
 def integer(value: Any) -> int:

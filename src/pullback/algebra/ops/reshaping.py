@@ -40,6 +40,23 @@ def _reshaped(attrs: tuple[Shape], shape: Shape) -> Shape:
     return attrs[0]
 
 
+def _rest(data: dict[str, Any], shape: Shape) -> dict[str, Any]:
+    """One size written as −1 is what the others leave."""
+    dims = data["dims"]
+    open_ = [k for k, d in enumerate(dims) if d == Dim.number(-1)]
+    if not open_:
+        return data
+    others = entries_of(tuple(d for d in dims if d != Dim.number(-1)))
+    rest = entries_of(shape).over(others) if len(open_) == 1 else None
+    if rest is None:
+        raise ShapeError(
+            "S011",
+            f"{entries_of(shape)} entries do not tell the size that is written -1",
+            expected="one size -1, which the others divide",
+        )
+    return {"dims": tuple(rest if d == Dim.number(-1) else d for d in dims)}
+
+
 def _reshape_means(e: Expr) -> Meaning:
     """Axes that fill one another are counted in row-major order, group by group; axes of size 1 are left out."""
     old, new = e.args[0].shape, e.shape
@@ -67,8 +84,8 @@ def _reshape_means(e: Expr) -> Meaning:
 
 
 @linear_op("X[*s] -> [*t]", linear="joint", attrs=("dims",), shape=_reshaped, means=_reshape_means, name="reshape", calls=("reshape",),
-           options={"dims": ("shape", "sizes")}, tail="dims", ordered=True,
-           text=lambda e: f"reshape($X:0, {listed(e.shape)})", latex=lambda e: rf"\operatorname{{reshape}}($X:0, {listed(e.shape)})",
+           options={"dims": ("shape", "sizes")}, tail="dims", complete=_rest, ordered=True,
+           ties=lambda attrs, shape: [(entries_of(shape), entries_of(attrs[0]))], text=lambda e: f"reshape($X:0, {listed(e.shape)})", latex=lambda e: rf"\operatorname{{reshape}}($X:0, {listed(e.shape)})",
            array=lambda np, X, dims: np.reshape(X, dims))  # fmt: skip
 def reshape(G: Expr, X: Expr, *, dims: Shape) -> Expr:
     """The same entries in the same row-major order, in other axes: entry (i, j) of an (m, n) matrix is number i n + j.
@@ -106,7 +123,7 @@ def _unstacked(attrs: tuple[Shape], shape: Shape) -> Shape:
 
 
 @linear_op("x[q] -> [m,n]", linear="joint", attrs=("dims",), shape=_unstacked, calls=("unvec",), ordered=True,
-           options={"dims": ("shape", "sizes")}, tail="dims",
+           options={"dims": ("shape", "sizes")}, tail="dims", ties=lambda attrs, x: [(entries_of(x), entries_of(attrs[0]))],
            means=lambda e: Meaning("k,kji->ij", [0], extra=(flat(dims=e.shape[::-1]),)),
            text=lambda e: f"unvec($x:0, {e.shape[0]}, {e.shape[1]})",
            latex=lambda e: rf"\operatorname{{unvec}}($x:0, {e.shape[0]}, {e.shape[1]})",
@@ -120,7 +137,7 @@ def unvec(G: Expr, x: Expr, *, dims: Shape) -> Expr:
 
 
 @leaf_op(attrs=("rows", "columns"), shape=lambda attrs: (attrs[0] * attrs[1],) * 2, ordered=True,
-         means=lambda e: Meaning("pij,qji->pq", (), extra=(flat(dims=e.attrs), flat(dims=e.attrs[::-1]))),
+         calls=("commut",), means=lambda e: Meaning("pij,qji->pq", (), extra=(flat(dims=e.attrs), flat(dims=e.attrs[::-1]))),
          array=lambda np, rows, columns: np.eye(rows * columns)[np.arange(rows * columns).reshape(columns, rows).T.ravel()],
          text=lambda e: f"commut({e.attrs[0]}, {e.attrs[1]})", latex=lambda e: f"K_{{{e.attrs[0]}, {e.attrs[1]}}}")  # fmt: skip
 def commut() -> None:

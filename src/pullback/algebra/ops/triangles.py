@@ -111,7 +111,7 @@ def _kron_means(e: Expr) -> Meaning:
     )
 
 
-@linear_op("A[*s], B[*t] -> [*u]", linear="each", shape=_kron_shape, means=_kron_means, calls=("kron",), text="$A ⊗ $B:16",
+@linear_op("A[*s], B[*t] -> [*u]", linear="each", shape=_kron_shape, means=_kron_means, calls=("kron",), text="$A ⊗ $B:16", ascii="kron($A:0, $B:0)",
            latex=r"$A \otimes $B:16", fix=TIMES, ordered=True, array=lambda np, A, B: np.kron(A, B))  # fmt: skip
 def kron(G: Expr, A: Expr, B: Expr) -> tuple[Expr, Expr]:
     """A ⊗ B is the block matrix of the blocks A_ij B: every entry of A times every entry of B.
