@@ -61,7 +61,7 @@ def _folds() -> list[Sample]:
     return found
 
 
-def _data(stride: Any, padding: Any, dilation: Any, count: Any, groups: Dim = d(1)) -> dict[str, Any]:
+def _data(stride: Any, padding: Any, dilation: Any, count: Any, groups: Dim = Dim.number(1)) -> dict[str, Any]:  # noqa: B008
     return {
         "stride": stride,
         "padding": tuple(map(Dim.of, padding)),

@@ -204,13 +204,13 @@ def test_bounds_masks_and_activations_inside_a_definition() -> None:
     text = """
         x : n; a : scalar
         p(t) = leaky_relu(t, 0.1) + clip(t, -1, a) * maximum(t, 2 t) + abs(t) * t
-        q(t) = leaky_relu(t, a) + t relu(t - a)
+        q(t) = leaky_relu(t, a) + t relu(t - a) + |t|^(t / 2)
         E = sum(p(x)) + sum(q(x))
     """
 
     def value(x: Array, a: Array) -> Array:
         p = jnp.where(x > 0, x, 0.1 * x) + jnp.clip(x, -1, a) * jnp.maximum(x, 2 * x) + jnp.abs(x) * x
-        return jnp.sum(p + jnp.where(x > 0, x, a * x) + x * jnp.maximum(x - a, 0))
+        return jnp.sum(p + jnp.where(x > 0, x, a * x) + x * jnp.maximum(x - a, 0) + jnp.abs(x) ** (x / 2))
 
     same_as_jax(text, value, {"x": np.array([-2.3, -0.4, 0.3, 1.9]), "a": np.array(0.7)})
 

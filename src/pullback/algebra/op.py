@@ -188,7 +188,9 @@ class Op:
         self.completes: tuple[str, ...] = data.get("completes", ())
         self.complete: Callable[..., dict[str, Any]] | None = data.get("complete")
         self.ascii: str = data.get("ascii", "")  # the template in ASCII, where that is another one
-        self.tail: str = data.get("tail", "")  # the attribute that may be written behind the arguments, without its keyword
+        self.tail: str = data.get(
+            "tail", ""
+        )  # the attribute that may be written behind the arguments, without its keyword
         kinds = [p.kind for p in inspect.signature(body).parameters.values()]
         self.variadic = inspect.Parameter.VAR_POSITIONAL in kinds  # any number of arguments like the one slot
         self._means = data.get("means")

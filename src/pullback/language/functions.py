@@ -35,7 +35,9 @@ def _calls() -> dict[str, tuple[Op, ...]]:
 KNOWN = _calls()
 
 # Functions whose arguments are sizes or text, read by the parser itself.
-SHAPED = frozenset({"ones", "zeros", "eye", "vector", "matrix"}) | {n for n, rivals in KNOWN.items() if not rivals[0].slots}
+SHAPED = frozenset({"ones", "zeros", "eye", "vector", "matrix"}) | {
+    n for n, rivals in KNOWN.items() if not rivals[0].slots
+}
 
 BLOCKS = frozenset({"hcat", "vcat"})  # blocks, written as calls
 

@@ -26,12 +26,8 @@ from .values import Maker, Val
 
 __all__ = ["OwnFunction", "build_functions", "in_order", "read_function"]
 
-_NUMBERS = frozenset(
-    {"num", "name", "neg", "sum", "chain", "times", "pow", "call"}
-)  # what a value of numbers is written with
-_INSTEAD = (
-    "an entrywise function of its parameters; what sums or multiplies whole tensors is an equation of the program"
-)
+_NUMBERS = frozenset({"num", "name", "neg", "sum", "chain", "times", "pow", "raised", "call"})  # what a value of numbers is written with
+_INSTEAD = "an entrywise function of its parameters; what sums or multiplies whole tensors is an equation of the program"
 
 
 @dataclass
@@ -76,11 +72,11 @@ def _of_numbers(line: FunctionLine, node: Node, functions: Mapping[str, Function
                                expected="names without an index, and no gradients", hint=f"make it a parameter of {line.name}")  # fmt: skip
     if node.tag == "call":
         name = node.value[0]
-        kind = functions.get(name)
+        kind = functions.get(name) if node.value[1].kind == "name" else None  # |t| and ‖t‖ are known functions
         if kind is None and name not in KNOWN and (found := derivative_of(name, functions)) is not None:
             kind = functions[found[0]]
         fits = kind.entrywise if kind is not None else name not in KNOWN or all(map(is_pointwise, KNOWN[name]))
-        if not fits or node.value[1].kind != "name":
+        if not fits:
             why = f"{shown} is a function of a whole tensor: in the definition of {line.name}, {stands}"
             raise UnsupportedError("U060", why, span=span, expected=_INSTEAD)
 

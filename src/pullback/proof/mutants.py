@@ -189,7 +189,7 @@ def _summed(e: Expr, k: int) -> bool:
 
 def _product_of_this_order(other: Op, e: Expr) -> bool:
     """Whether it takes these arguments, and its result has as many axes: what could be meant instead."""
-    if other.linear != "each" or other.attr_names or not other.accepts(e.args):
+    if other.linear != "each" or other.attr_names or other.fixed or not other.accepts(e.args):
         return False
     return e.order == (e.args[-1].order if other.result == ("*s",) else len(other.result))
 

@@ -190,7 +190,11 @@ def _conv_shape(attrs: Any, x: Shape, w: Shape) -> Shape:
         raise ShapeError("S002", f"a convolution over {n} {'axis' if n == 1 else 'axes'} does not take {show_shape(x)} and {show_shape(w)}",
                          expected="x : (channels, sizes…) or (batch, channels, sizes…) and w : (out, channels / groups, widths…)")  # fmt: skip
     if w[0].over(groups) is None:
-        raise ShapeError("S012", f"{w[0]} output channels do not fall into {groups} groups", expected="a multiple of the number of groups")
+        raise ShapeError(
+            "S012",
+            f"{w[0]} output channels do not fall into {groups} groups",
+            expected="a multiple of the number of groups",
+        )
     if x[-n - 1] != w[1] * groups:
         raise ShapeError("S002", f"the kernel is for {w[1] * groups} channels, and there are {x[-n - 1]}",
                          expected="x : (channels, sizes…) or (batch, channels, sizes…) and w : (out, channels / groups, widths…)")  # fmt: skip
@@ -437,7 +441,9 @@ def _pool(name: str, names: tuple[str, ...], n: int) -> dict[str, Any]:
     def complete(data: dict[str, Any], shape: Shape) -> dict[str, Any]:
         if "stride" not in data:  # each window begins where the last one ended
             if any(k.constant is None for k in data["width"]):
-                raise ShapeError("S013", "windows of a size that is no number", expected="the stride as a number, as in stride=1")
+                raise ShapeError(
+                    "S013", "windows of a size that is no number", expected="the stride as a number, as in stride=1"
+                )
             data = {**data, "stride": tuple(integer(k) for k in data["width"])}
         if "count" in data or len(shape) < n:
             return {"count": (_ONE,) * n, **data}
