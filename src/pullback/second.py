@@ -267,7 +267,10 @@ def hessian(
     # what is assumed may hold at the point only: it is used when everything is differentiated
     plain, back = _without_facts(replace(program, facts=(), given=None))
     first = derive(plain, wrt=[str(v.attrs[0])], target=str(goal.attrs[0]))
-    source_program, bar = again(first.derivation, next(w for w in (*plain.inputs, *(q.var for q in plain.equations)) if w.attrs[0] == v.attrs[0]))
+    source_program, bar = again(
+        first.derivation,
+        next(w for w in (*plain.inputs, *(q.var for q in plain.equations)) if w.attrs[0] == v.attrs[0]),
+    )
     found = open_up(source_program.definitions, plain.inputs, bar, next((w for w, y in back.items() if y is x), x), program=source_program,
                     facts=program.facts, unnamed=_unnamed(program, source, goal))  # fmt: skip
     if back:
@@ -283,7 +286,9 @@ def _without_facts(program: Program) -> tuple[Program, dict[Expr, Expr]]:
     if not bare:
         return program, {}
     equations = tuple(
-        replace(q, rhs=substitute(q.rhs, bare), index_form=None if q.index_form is None else substitute(q.index_form, bare))
+        replace(
+            q, rhs=substitute(q.rhs, bare), index_form=None if q.index_form is None else substitute(q.index_form, bare)
+        )
         for q in program.equations
     )
     inputs = tuple(bare.get(v, v) for v in program.inputs)
