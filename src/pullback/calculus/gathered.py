@@ -172,7 +172,7 @@ def _merger(t: Term, i: int) -> Factor | None:
     found = [f for f in t.factors if i in f.legs]
     if len(found) != 1 or found[0].atom.op is not flat or found[0].power != 1 or found[0].legs[0] != i:
         return None
-    return found[0] if len(set(found[0].legs)) == len(found[0].legs) else None
+    return found[0] if i not in found[0].legs[1:] else None
 
 
 def _merged_from(t: Term) -> list[Shape]:
