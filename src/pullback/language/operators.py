@@ -13,6 +13,7 @@ from ..algebra.ops import arithmetic, free, matrix, structure
 from ..errors import ParseError, ShapeError
 from .calls import axes_among
 from .functions import KNOWN
+from .options import attributes_of
 from .program import Equation, Program
 from .sizes import no_shape, read_dim
 from .tokens import read_statements
@@ -102,6 +103,12 @@ def _known(name: str) -> Callable[..., Expr]:
     rivals = KNOWN[name]
 
     def build(*raw: Any, **options: Any) -> Expr:
+        if not rivals[0].slots:
+            return _made(name, rivals[0], raw)
+        if rivals[0].tail and len(raw) > len(rivals[0].slots):  # reshape(X, ("m", "n")), one_hot(y, "c")
+            word = rivals[0].options[rivals[0].tail][0]
+            options = {**options, word: raw[len(rivals[0].slots) :]}
+            raw = raw[: len(rivals[0].slots)]
         spec = [raw[0]] if raw and isinstance(raw[0], str) else []
         args = [_tensor(a) for a in raw[len(spec) :]]
         for o in rivals:
@@ -112,6 +119,9 @@ def _known(name: str) -> Callable[..., Expr]:
                 _shape(found.shape)
                 return found
             if args and not spec and o.attr_names != ("spec",) and o.accepts(args):
+                if o.options:
+                    given = {k: _listed(v) for k, v in options.items()}
+                    return o(*args, **attributes_of(o, name, [a.shape for a in args], given))
                 return o(*args, **_options(name, o, args, options))
         takes = " or ".join(o.signature for o in rivals)
         raise ShapeError("S001", f"{name} does not take {', '.join(map(_described, raw)) or 'nothing'}", expected=takes)
@@ -119,6 +129,23 @@ def _known(name: str) -> Callable[..., Expr]:
     build.__name__ = build.__qualname__ = name
     build.__doc__ = " ".join(dict.fromkeys(o.doc for o in rivals)) + "."
     return build
+
+
+def _listed(value: Any) -> tuple[Dim, ...]:
+    """The sizes in an option: one, or several in tuples."""
+    if isinstance(value, tuple | list):
+        return tuple(d for v in value for d in _listed(v))
+    return (_dim(value),)
+
+
+def _made(name: str, o: Op, raw: Sequence[Any]) -> Expr:
+    """A constant of given sizes: commut("m", "n")."""
+    dims = _listed(tuple(raw))
+    if o.attr_names == ("dims",):
+        return o(dims=dims)
+    if len(dims) != len(o.attr_names):
+        raise ParseError("P002", f"{name} takes {len(o.attr_names)} sizes, not {len(dims)}", expected=", ".join(o.attr_names))
+    return o(**dict(zip(o.attr_names, dims, strict=True)))
 
 
 def _described(value: Any) -> str:
