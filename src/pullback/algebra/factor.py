@@ -32,8 +32,8 @@ _Signature = tuple[
 
 
 def rank(e: Expr) -> tuple[int, ...]:
-    """How heavy `e` is to read: index sums, then what is written (atoms and operators), then the rest of `cost`."""
-    sums = sum(1 for x in postorder(e) if x.op.sums)
+    """How heavy `e` is to read: index sums and 0/1 tensors, then what is written (atoms and operators), then the rest of `cost`."""
+    sums = sum(1 for x in postorder(e) if x.op.sums or (x.op.ordered and not x.args))
     found = cost(e)
     return (sums, found[-1], *found)
 

@@ -50,7 +50,7 @@ def declare(statement: Statement, colon: int, found: Lines) -> None:
         else:
             facts = _facts(statement, colon, kind)
             found.declared[name.text] = Declared(kind, statement, name, facts)
-            if any(a.text in _CONSTANT for a in t[colon:] if a.kind == "name"):
+            if "index" in facts or any(a.text in _CONSTANT for a in t[colon:] if a.kind == "name"):
                 found.constants.add(name.text)
 
 

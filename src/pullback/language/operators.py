@@ -15,6 +15,7 @@ from ..errors import ParseError, ShapeError
 from .calls import axes_among
 from .fitting import data_in_front
 from .functions import KNOWN
+from .options import attributes_of
 from .program import Equation, Program
 from .sizes import no_shape, read_dim
 from .tokens import read_statements
@@ -104,6 +105,12 @@ def _known(name: str) -> Callable[..., Expr]:
     rivals = KNOWN[name]
 
     def build(*raw: Any, **options: Any) -> Expr:
+        if not rivals[0].slots:
+            return _made(name, rivals[0], raw)
+        if rivals[0].tail and len(raw) > len(rivals[0].slots):  # reshape(X, ("m", "n")), one_hot(y, "c")
+            word = rivals[0].options[rivals[0].tail][0]
+            options = {**options, word: raw[len(rivals[0].slots) :]}
+            raw = raw[: len(rivals[0].slots)]
         spec = [raw[0]] if raw and isinstance(raw[0], str) else []
         args = [_tensor(a) for a in raw[len(spec) :]]
         for o in rivals:
@@ -114,9 +121,12 @@ def _known(name: str) -> Callable[..., Expr]:
                 _shape(found.shape)
                 return found
             if args and not spec and o.attr_names != ("spec",):
-                data = data_in_front(o) if len(args) > len(o.slots) else 0
+                data = data_in_front(o) if len(args) > len(o.slots) and not o.variadic else 0
                 full = _completed(o, args[data:])
                 if o.accepts(full):
+                    if o.options:
+                        given = {k: _listed(v) for k, v in options.items()}
+                        return o(*full, **attributes_of(o, name, [a.shape for a in full], given))
                     numbers = dict(zip(o.attr_names[:data], raw, strict=False))
                     return o(*full, **_options(name, o, full, {**options, **numbers}))
         takes = " or ".join(o.signature for o in rivals)
@@ -140,6 +150,25 @@ def _completed(o: Op, args: list[Expr]) -> list[Expr]:
     if o.entrywise and len(args) > 1 and all(p == ("*s",) for _, p in o.slots):
         return [a if a.order else filled(a, wide) for a in args]
     return args
+
+
+def _listed(value: Any) -> tuple[Dim, ...]:
+    """The sizes in an option: one, or several in tuples."""
+    if isinstance(value, tuple | list):
+        return tuple(d for v in value for d in _listed(v))
+    return (_dim(value),)
+
+
+def _made(name: str, o: Op, raw: Sequence[Any]) -> Expr:
+    """A constant of given sizes: commut("m", "n")."""
+    dims = _listed(tuple(raw))
+    if o.attr_names == ("dims",):
+        return o(dims=dims)
+    if len(dims) != len(o.attr_names):
+        raise ParseError(
+            "P002", f"{name} takes {len(o.attr_names)} sizes, not {len(dims)}", expected=", ".join(o.attr_names)
+        )
+    return o(**dict(zip(o.attr_names, dims, strict=True)))
 
 
 def _described(value: Any) -> str:

@@ -100,7 +100,7 @@ def step_place() -> None:
 
 
 def _window_shape(attrs: tuple[Dim, Dim, Dim, int, int, Dim]) -> Shape:
-    whole, count, width, stride, dilation, padding = attrs
+    whole, count, width, stride, dilation, _ = attrs
     if integer(stride) < 1 or integer(dilation) < 1:
         raise ShapeError("S003", "windows move on by at least one entry", expected="a stride and a dilation from 1 on")
     return (count, width, whole)

@@ -54,10 +54,16 @@ def _hardmax_array(np: Any, X: Any, axes: tuple[int, ...]) -> Any:
     return np.moveaxis(one.reshape(moved.shape), range(-len(axes), 0), axes)
 
 
+def _whole_shape(attrs: tuple[Any, ...], shape: Shape) -> Shape:
+    """The shape itself. Raises ShapeError where an axis is not there."""
+    drop(attrs, shape)
+    return shape
+
+
 def _hard(name: str) -> dict[str, Any]:
     text, latex = axes_text(name)
     return {"attrs": ("axes",), "text": text, "latex": latex, "calls": (name,), "options": {"axes": ("axis", "axes")},
-            "shape": lambda attrs, shape: shape if drop(attrs, shape) is not None else shape}  # fmt: skip
+            "shape": _whole_shape}  # fmt: skip
 
 
 @op("X[*s] -> [*s]", name="hardmax", whole=_selected, array=_hardmax_array, **_hard("hardmax"),
