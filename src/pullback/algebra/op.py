@@ -130,6 +130,7 @@ class Op:
 
     def __init__(self, body: Callable[..., Any], signature: str, **data: Any) -> None:
         self.name: str = data.get("name") or body.__name__
+        self.room = body.__module__.rpartition(".")[2]  # where it is declared
         self.slots, self.result = _patterns(signature)
         self.signature = signature
         self.linear: str | None = data.get("linear")
