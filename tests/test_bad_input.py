@@ -154,16 +154,16 @@ TEXTS: list[tuple[str, str, str, tuple[int, int], str, list[str]]] = [
     ("complex number, j", "z = 3j x", "U002", (1, 5), "3j", ["complex"]),
     ("complex function", "z = complex(a, b)", "U002", (1, 5), "complex", ["complex", "real numbers"]),
     # not in this version
-    ("softmax", "p = softmax(z)\nE = loss(p)", "U001", (1, 5), "softmax",
-     ["not supported", "e = exp(z); s = sum(e); p = e / s", "softmax : (n) -> (n)"]),
-    ("inverse", "E = ‖inv(A) b‖²", "U001", (1, 6), "inv", ["inv : (n, n) -> (n, n)"]),
-    ("determinant", "E = det(A)", "U001", (1, 5), "det", ["det : (n, n) -> scalar"]),
+    ("a function that is not derived", "p = fft(z)\nE = loss(p)", "U001", (1, 5), "fft", ["not supported", "fft : (n) -> (n)"]),
+    ("inverse of no square", "A : (m, n); E = ‖inv(A) b‖²", "S007", (1, 18), "inv(A)", ["(m, n)"]),
+    ("rank", "E = rank(A)", "U001", (1, 5), "rank", ["rank : (n, n) -> scalar"]),
+    ("symmetric of no square", "A : (m, n)\nassume symmetric(A)\nE = tr(A Aᵀ)", "S014", (2, 8), "symmetric", ["square"]),
     ("variable exponent", "y = s^t", "S002", (1, 5), "s^t", ["s^∘t", "b : scalar"]),
-    ("outside a domain", "y = log(-2) x", "P050", (1, 5), "log(-2)", ["positive"]),
+    ("outside a domain", "y = log(-2) x", "P052", (1, 5), "log(-2)", ["positive"]),
     ("a letter in brackets", "y = W[k] a; E = loss(y)", "U003", (1, 5), "W[k]", ["nothing says", "W1, W2"]),
     ("a member that nothing gives", "h[t] = f(h[t-1]) for t = 1..T; E = loss(h[T])", "P044", (1, 1), "h[t] = f(h[t-1])", ["h[0]"]),
     ("an empty range", "h[0] : n; h[t] = f(h[t-1]) for t = T..1; E = loss(h[T])", "P041", (1, 32), "t", ["T..1"]),
-    ("structured matrix", "A : (n, n) where symmetric; E = tr(A)", "U004", (1, 18), "symmetric", ["attribute"]),
+    ("structured matrix", "A : (n, n) where symmetric; E = tr(A)", "U004", (1, 18), "symmetric", ["assume symmetric(A)"]),
 ]  # fmt: skip
 
 

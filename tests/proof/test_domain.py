@@ -32,7 +32,7 @@ def test_a_number_outside_a_domain_is_named(part: str) -> None:
     """What can be seen needs no search; the place is that of the function."""
     with pytest.raises(ParseError) as caught:
         pb.derive(f"s, b : scalar; E = s {part}")
-    assert caught.value.code == "P050" and caught.value.span is not None
+    assert caught.value.code == "P052" and caught.value.span is not None
     assert caught.value.span.text[caught.value.span.column - 1 :].startswith(part)
 
 

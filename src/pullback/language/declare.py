@@ -55,7 +55,7 @@ def declare(statement: Statement, colon: int, found: Lines) -> None:
 
 
 def _facts(statement: Statement, colon: int, shape: Shape) -> tuple[str, ...]:
-    """What `where` says of the values. Raises ShapeError S012."""
+    """What `where` says of the values. Raises ShapeError S014."""
     words = [k for k in statement.tokens[colon:] if k.kind == "name" and k.text in FACTS]
     found = dict.fromkeys(f for k in words for f in facts_named(k, shape, statement))
     linear = any(f in SUBSPACES for f in found)
@@ -63,15 +63,15 @@ def _facts(statement: Statement, colon: int, shape: Shape) -> tuple[str, ...]:
 
 
 def facts_named(token: Token, shape: Shape, statement: Statement) -> tuple[str, ...]:
-    """The facts that a word says of a tensor of this shape. Raises ShapeError S012."""
+    """The facts that a word says of a tensor of this shape. Raises ShapeError S014."""
     found = FACTS[token.text]
     square = len(shape) == 2 and shape[0] == shape[1]
     if any(f in SQUARE for f in found) and not square:
-        raise ShapeError("S012", f"{token.text} is said of a tensor of shape {show_shape(shape)}", span=statement.span(token),
+        raise ShapeError("S014", f"{token.text} is said of a tensor of shape {show_shape(shape)}", span=statement.span(token),
                          expected="a square matrix, as in S : (n, n) where symmetric")  # fmt: skip
     if "sums_to_one" in found and not shape:
         raise ShapeError(
-            "S012", f"{token.text} is said of a scalar", span=statement.span(token), expected="a vector or a matrix"
+            "S014", f"{token.text} is said of a scalar", span=statement.span(token), expected="a vector or a matrix"
         )
     return found
 
@@ -195,6 +195,15 @@ def _end_of_type(statement: Statement, i: int) -> None:
     i += 1
     while True:
         token = t[i]
+        if any(f in SUBSPACES for f in FACTS.get(token.text, ())):
+            name = t[0].text
+            raise UnsupportedError(
+                "U004",
+                f"a variable that ranges over {token.text.replace('_', ' ')} matrices only is not supported",
+                span=statement.span(token),
+                expected=f"assume {token.text}({name}), which says it of the value: the gradient is that in all directions",
+                hint="the gradient of a constrained variable is its projection: of a symmetric one ½ (G + Gᵀ)",
+            )
         if token.text not in _CONSTANT | _HARMLESS | FACTS.keys():
             if token.kind != "name":
                 raise statement.unexpected(token, "an attribute such as const")

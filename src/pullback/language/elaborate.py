@@ -324,7 +324,7 @@ def _raised(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
         )
     base = number_of(x)
     if base is not None and base <= 0:
-        raise maker.parse_error("P050", f"a power of {base} with a variable exponent has no real value", node, expected="a positive base",
+        raise maker.parse_error("P052", f"a power of {base} with a variable exponent has no real value", node, expected="a positive base",
                                 hint="x^y is exp(y log(x))")  # fmt: skip
     wide = x if x.order else b
     if not x.order and b.order:

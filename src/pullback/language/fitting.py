@@ -67,7 +67,7 @@ def _names_under(tape: Tape, at: int) -> set[str]:
 
 
 def check_domain(maker: Maker, node: Node, name: str, o: Op, args: Sequence[Val]) -> None:
-    """Refuses log(−2): a function of numbers outside its domain. Raises ParseError P050."""
+    """Refuses log(−2): a function of numbers outside its domain. Raises ParseError P052."""
     numbers = [number_of(a) for a in args]
     if not maker.building or o.real is None or o.attr_names or not numbers or any(x is None for x in numbers):
         return
@@ -75,7 +75,7 @@ def check_domain(maker: Maker, node: Node, name: str, o: Op, args: Sequence[Val]
         o.real(*(float(x) for x in numbers if x is not None))
     except (ValueError, ZeroDivisionError):
         shown = ", ".join(str(x) for x in numbers)
-        raise maker.parse_error("P050", f"{name} has no real value at {shown}", node,
+        raise maker.parse_error("P052", f"{name} has no real value at {shown}", node,
                                 expected=_domain_of(o), hint="nothing can be derived where the program has no value") from None  # fmt: skip
     except OverflowError:
         return

@@ -308,7 +308,7 @@ class Reader:
             self.scope[name] = Val(shape, free.var(name, shape, facts=self._facts_of(name, shape)))
 
     def _facts_of(self, name: str, shape: Shape) -> tuple[str, ...]:
-        """What is said of the values of an input, by its declaration and by `assume`. Raises ShapeError S012."""
+        """What is said of the values of an input, by its declaration and by `assume`. Raises ShapeError S014."""
         declared = self.lines.declared.get(name)
         found = dict.fromkeys(declared.facts if declared is not None else ())
         for token, of, statement in self.lines.said:
