@@ -31,10 +31,14 @@ def derivatives(d: pb.Derived) -> dict[str, str]:
 
 def close(a: Array, b: Array, tolerance: float = 1e-10) -> bool:
     a, b = np.asarray(a), np.asarray(b)
-    return a.shape == b.shape and bool(np.all(np.abs(a - b) <= tolerance * max(1.0, float(np.max(np.abs(b), initial=0)))))
+    return a.shape == b.shape and bool(
+        np.all(np.abs(a - b) <= tolerance * max(1.0, float(np.max(np.abs(b), initial=0))))
+    )
 
 
-def same_as_jax(text: str, value: Callable[..., Array], arrays: Mapping[str, Array], tolerance: float = 1e-10) -> pb.Derived:
+def same_as_jax(
+    text: str, value: Callable[..., Array], arrays: Mapping[str, Array], tolerance: float = 1e-10
+) -> pb.Derived:
     """The value and every gradient of the program are those of the function written in JAX."""
     d = pb.derive(text)
     found, gradients = d.evaluate(**arrays)
@@ -60,7 +64,10 @@ def test_the_gradient_is_written_with_the_derivative_and_the_derivative_is_deriv
 
 def test_every_format_shows_the_definition_and_the_derivative_once() -> None:
     d = pb.derive(EXAMPLE)
-    for page, sign in ((d.text(), "softcap′(t) = 1 − tanh(t / c)²"), (d.text(ascii=True), "softcap'(t) = 1 - tanh(t / c)^2")):
+    for page, sign in (
+        (d.text(), "softcap′(t) = 1 − tanh(t / c)²"),
+        (d.text(ascii=True), "softcap'(t) = 1 - tanh(t / c)^2"),
+    ):
         assert "softcap(t) = c tanh(t / c)" in page
         assert page.count(sign) == 2  # where it is derived, and below the results
     for page in (d.latex(), d.markdown()):
@@ -223,7 +230,7 @@ def test_the_hessian_has_the_second_derivative() -> None:
 
 def test_a_parameter_is_a_name_of_its_line_alone() -> None:
     d = pb.derive("W : (m, n); phi(W) = W^2 + x0; q(n) = n^3; z = W a; E = sum(phi(z)) + sum(q(z))")
-    assert [n for n in d] == ["W", "x0", "a"]
+    assert list(d) == ["W", "x0", "a"]
     assert str(d["z"]) == "q′(z) + phi′(z)" or str(d["z"]) == "phi′(z) + q′(z)"
     assert any("x0" in a and "stands in the definition of phi" in a for a in d.program.assumptions)
 
@@ -371,7 +378,11 @@ FUNCTIONS = {
 
 def grow(r: random.Random, names: list[str], depth: int) -> tuple[str, Callable[[Mapping[str, Array]], Array]]:
     """A random scalar expression of these names: as text, and as a function in JAX."""
-    kind = r.choice(["name", "number"]) if depth == 0 else r.choice(["+", "-", "*", "*", "/", "f", "f", "f", "neg", "pow", "name"])
+    kind = (
+        r.choice(["name", "number"])
+        if depth == 0
+        else r.choice(["+", "-", "*", "*", "/", "f", "f", "f", "neg", "pow", "name"])
+    )
     if kind == "name":
         name = r.choice(names)
         return name, lambda at: at[name]
@@ -390,7 +401,10 @@ def grow(r: random.Random, names: list[str], depth: int) -> tuple[str, Callable[
     b, g = grow(r, names, depth - 1)
     if kind == "/":
         return f"(({a}) / (2 + ({b})^2))", lambda at: f(at) / (2 + g(at) ** 2)
-    return f"(({a}) {kind} ({b}))", lambda at: f(at) + g(at) if kind == "+" else f(at) - g(at) if kind == "-" else f(at) * g(at)
+    return (
+        f"(({a}) {kind} ({b}))",
+        lambda at: f(at) + g(at) if kind == "+" else f(at) - g(at) if kind == "-" else f(at) * g(at),
+    )
 
 
 @pytest.mark.parametrize("seed", range(24))
@@ -419,7 +433,11 @@ def test_random_definitions_have_the_derivatives_of_jax(seed: int) -> None:
     def value(X: Array, c: Array, y: Array) -> Array:
         Y = both(X, c, c)
         slopes = jax.vmap(jax.grad(inside))(y)
-        return jnp.sum(both(Y, X, c) + jnp.zeros_like(X)) / 10 + jnp.sum(slopes) + jnp.sum(both(y, 0.3, c) + jnp.zeros_like(y))
+        return (
+            jnp.sum(both(Y, X, c) + jnp.zeros_like(X)) / 10
+            + jnp.sum(slopes)
+            + jnp.sum(both(y, 0.3, c) + jnp.zeros_like(y))
+        )
 
     d = pb.derive(text)
     found, gradients = d.evaluate(**arrays)

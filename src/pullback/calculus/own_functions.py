@@ -108,7 +108,9 @@ def _uses(shown: Iterable[Expr]) -> Iterator[tuple[Defined, tuple[int, ...]]]:
             yield f, e.attrs[1]
 
 
-def _derived(f: Defined, orders: tuple[int, ...], lower: tuple[int, ...], x: Expr, base: Expr, told: set[str]) -> Derivative:
+def _derived(
+    f: Defined, orders: tuple[int, ...], lower: tuple[int, ...], x: Expr, base: Expr, told: set[str]
+) -> Derivative:
     """The derivative of `base`, which is the derivative of f of the orders `lower`, by x."""
     before, node, dx = defined_map(f, *f.slots, orders=lower), defined_map(f, *f.slots, orders=orders), increment(x)
     plain = _slope(base, x)

@@ -18,10 +18,15 @@ def apply_defined(maker: Maker, node: Node, f: Defined, given: list[Val], option
     if bad:
         raise maker.parse_error("P002", f"the function {f.name} has no option {bad}", node)
     instead: tuple[str, ...] = options.get("instead", ())
-    args, others = given[: len(given) - len(instead)], dict(zip(instead, given[len(given) - len(instead) :], strict=True))
+    args, others = (
+        given[: len(given) - len(instead)],
+        dict(zip(instead, given[len(given) - len(instead) :], strict=True)),
+    )
     own = ", ".join(str(p.attrs[0]) for p in f.params)
     if len(args) != len(f.params):
-        takes, has = (f"{k} {word}{'s' * (k != 1)}" for k, word in ((len(f.params), "parameter"), (len(args), "argument")))
+        takes, has = (
+            f"{k} {word}{'s' * (k != 1)}" for k, word in ((len(f.params), "parameter"), (len(args), "argument"))
+        )
         raise maker.shape_error("S001", f"{f.name} is defined with {takes} and has {has} here",
                                 node, node.kids, args, expected=f"{f.name}({own})")  # fmt: skip
     orders = _orders(maker, node, f, options)

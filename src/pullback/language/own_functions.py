@@ -26,8 +26,12 @@ from .values import Maker, Val
 
 __all__ = ["OwnFunction", "build_functions", "in_order", "read_function"]
 
-_NUMBERS = frozenset({"num", "name", "neg", "sum", "chain", "times", "pow", "raised", "call"})  # what a value of numbers is written with
-_INSTEAD = "an entrywise function of its parameters; what sums or multiplies whole tensors is an equation of the program"
+_NUMBERS = frozenset(
+    {"num", "name", "neg", "sum", "chain", "times", "pow", "raised", "call"}
+)  # what a value of numbers is written with
+_INSTEAD = (
+    "an entrywise function of its parameters; what sums or multiplies whole tensors is an equation of the program"
+)
 
 
 @dataclass

@@ -28,7 +28,9 @@ class OwnFunction:
         f = self.function
         args = [a if isinstance(a, Expr) else number(rational(a)) for a in raw]
         if len(args) != len(f.params):
-            takes, has = (f"{k} {word}{'s' * (k != 1)}" for k, word in ((len(f.params), "parameter"), (len(args), "argument")))
+            takes, has = (
+                f"{k} {word}{'s' * (k != 1)}" for k, word in ((len(f.params), "parameter"), (len(args), "argument"))
+            )
             raise ShapeError("S001", f"{f.name} is defined with {takes} and was given {has}",
                              expected=f"{f.name}({', '.join(str(p.attrs[0]) for p in f.params)})")  # fmt: skip
         return defined_map(f, *args, *f.outer, orders=self.orders)

@@ -52,7 +52,9 @@ class Defined:
         """What a derivative is called: φ′, ∂1_g, and ∂c_φ for a name c from outside."""
         if len(self.params) == 1 and not any(orders[1:]):
             return primes(self.name, orders[:1])
-        return "".join((mark + self.place(i)) * k for i, k in enumerate(orders)) + (sub if any(orders) else "") + self.name
+        return (
+            "".join((mark + self.place(i)) * k for i, k in enumerate(orders)) + (sub if any(orders) else "") + self.name
+        )
 
     def place(self, i: int) -> str:
         """How a derivative says in which argument it is taken: by its number, or by a short name from outside."""
@@ -165,7 +167,11 @@ def _everywhere(e: Expr, args: tuple[Expr, ...], shape: Shape) -> Expr:
         return e.op(*(_wide(a, shape) if p else a for a, p in zip(args, slots, strict=True)), **e.op.attributes(e))  # type: ignore[no-any-return]
     wide = [_wide(a, shape) for a in args]
     if len(slots) == len(args):  # the op of the same name for tensors alone
-        other = next(o for o in REGISTRY.values() if set(o.calls) & set(e.op.calls) and all(p for _, p in o.slots) and o.accepts(wide))
+        other = next(
+            o
+            for o in REGISTRY.values()
+            if set(o.calls) & set(e.op.calls) and all(p for _, p in o.slots) and o.accepts(wide)
+        )
         return other(*wide)
     return e.op(*wide, **e.op.attributes(e))  # type: ignore[no-any-return]
 
