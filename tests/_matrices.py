@@ -99,7 +99,9 @@ def _moved(f: Callable[..., Array], args: tuple[Array, ...]) -> Array:
     if not any(np.iscomplexobj(a) for a in args):
         return value
     slope = sum(
-        _along(lambda x, k=k: f(*real[:k], x, *real[k + 1 :]), real[k], np.imag(a)) for k, a in enumerate(args) if np.iscomplexobj(a)
+        _along(lambda x, k=k: f(*real[:k], x, *real[k + 1 :]), real[k], np.imag(a))
+        for k, a in enumerate(args)
+        if np.iscomplexobj(a)
     )
     return value + 1j * slope
 

@@ -10,7 +10,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -50,9 +50,7 @@ def by_difference(e: Expr) -> bool:
             seen.add(x.op)
             if x.op.define is not None:
                 stack.append(x.op.define(x, *x.args))
-            elif differenced(x):
-                return True
-            elif x.op.real is not None and not hasattr(Interpreter, "op_" + x.op.name):
+            elif differenced(x) or (x.op.real is not None and not hasattr(Interpreter, "op_" + x.op.name)):
                 return True
     return False
 
@@ -74,7 +72,7 @@ def along_entries(e: Expr, args: list[Array]) -> Array:
 
         rows = [(at(s * room) - at(-s * room)) / (2 * s * room) for s in _STEPS]
         for power in range(1, len(rows)):
-            rows = [b + (b - a) / (4**power - 1) for a, b in zip(rows, rows[1:], strict=False)]
+            rows = [b + (b - a) / (4**power - 1) for a, b in pairwise(rows)]
         return rows[0]
 
     shape = np.broadcast_shapes(*(a.shape for a in args))
@@ -115,12 +113,14 @@ class Interpreter(Matrices):
         return values[root]
 
     def node(self, e: Expr, args: list[Array]) -> Array:
-        method = getattr(self, "op_" + e.op.name, None) or self.plain(e, args) or (self.matrix(e) if self.xp is np else None)
+        method = (
+            getattr(self, "op_" + e.op.name, None) or self.plain(e, args) or (self.matrix(e) if self.xp is np else None)
+        )
         moving = any(np.iscomplexobj(a) for a in args) if self.xp is np else True
         by_numbers = e.op.real is not None and e.args and self.xp is np and not (moving and e.op.define)
         if method is None and by_numbers:  # a function of numbers, entry by entry
             return along_entries(e, [np.asarray(a) for a in args])
-        if method is None and e.op.define is not None:  # what is defined by other ops is run as these; so kinks are not straddled
+        if method is None and e.op.define is not None:  # run as the ops that define it: no kink is straddled
             names = [var(f"·{k}", a.shape) for k, a in enumerate(e.args)]  # of which nothing below is asked
             whole = e.op.define(Expr.make(e.op, tuple(names), e.attrs, e.shape), *names)
             return self.run(whole, dict(zip(names, args, strict=True)))
@@ -333,6 +333,253 @@ class Interpreter(Matrices):
             found = found + 1j * sum(np.imag(a) * cauchy(value, r, real) for a, r in zip(args, raised, strict=True))
         return found
 
+    # ---- structure
+    def numbers(self, data: Any) -> Any:
+        """Data of a node as numbers."""
+        if isinstance(data, tuple):
+            return tuple(map(self.numbers, data))
+        return self.size(data) if isinstance(data, Dim) else data
+
+    def op_exchange(self, e: Expr) -> Array:
+        return self.xp.flipud(self.xp.eye(self.size(e.attrs[0])))
+
+    def op_cyclic(self, e: Expr) -> Array:
+        n, shift = self.numbers(e.attrs)
+        return self.xp.roll(self.xp.eye(n), shift, axis=0)
+
+    def op_flat(self, e: Expr) -> Array:
+        dims = self.numbers(e.attrs[0])
+        return self.xp.eye(math.prod(dims)).reshape((-1, *dims))
+
+    def op_step_place(self, e: Expr) -> Array:
+        total, start, dim, step = self.numbers(e.attrs)
+        return self.xp.eye(total)[:, start::step][:, :dim]
+
+    def op_window(self, e: Expr) -> Array:
+        whole, count, width, stride, dilation, padding = self.numbers(e.attrs)
+        wide = self.xp.pad(self.xp.eye(whole), ((padding, padding), (0, 0)))
+        return self.xp.stack([wide[t * stride :: dilation][:width] for t in range(count)])
+
+    def op_lower(self, e: Expr) -> Array:
+        return self.xp.tri(*self.numbers(e.attrs))
+
+    def op_reshape(self, e: Expr, x: Array) -> Array:
+        return self.xp.reshape(x, self.extents(e))
+
+    def op_vec(self, e: Expr, a: Array) -> Array:
+        return self.xp.concatenate([a[:, j] for j in range(a.shape[1])])
+
+    def op_unvec(self, e: Expr, x: Array) -> Array:
+        m, n = self.extents(e)
+        return self.xp.stack([x[j * m : (j + 1) * m] for j in range(n)], axis=1)
+
+    def op_commut(self, e: Expr) -> Array:
+        m, n = self.numbers(e.attrs)
+        units = [np.eye(m * n)[k].reshape((m, n), order="F") for k in range(m * n)]
+        return self.xp.asarray(np.stack([u.T.ravel(order="F") for u in units], axis=1))
+
+    def op_permute(self, e: Expr, x: Array) -> Array:
+        return self.xp.transpose(x, e.attrs[0])
+
+    def op_broadcast(self, e: Expr, x: Array) -> Array:
+        return self.xp.broadcast_to(self.xp.expand_dims(x, e.attrs[0]), self.extents(e))
+
+    def op_repeat(self, e: Expr, x: Array) -> Array:
+        axis, times = self.numbers(e.attrs)
+        return self.xp.repeat(x, times, axis=axis)
+
+    def op_tile(self, e: Expr, x: Array) -> Array:
+        axis, times = self.numbers(e.attrs)
+        return self.xp.tile(x, [times if k == axis else 1 for k in range(x.ndim)])
+
+    def op_stack(self, e: Expr, *parts: Array) -> Array:
+        return self.xp.stack(parts, axis=e.attrs[0])
+
+    def op_tril(self, e: Expr, a: Array) -> Array:
+        return self.xp.tril(a, self.size(e.attrs[0]))
+
+    def op_triu(self, e: Expr, a: Array) -> Array:
+        return self.xp.triu(a, self.size(e.attrs[0]))
+
+    def op_phi(self, e: Expr, a: Array) -> Array:
+        return self.xp.tril(a, -1) + self.xp.diag(self.xp.diagonal(a)) / 2
+
+    def op_sym(self, e: Expr, a: Array) -> Array:
+        return (a + self.xp.swapaxes(a, 0, 1)) / 2
+
+    def op_skew(self, e: Expr, a: Array) -> Array:
+        return (a - self.xp.swapaxes(a, 0, 1)) / 2
+
+    def op_kron(self, e: Expr, a: Array, b: Array) -> Array:
+        return self.xp.kron(a, b)
+
+    def op_flip(self, e: Expr, x: Array) -> Array:
+        return self.xp.flip(x, axis=e.attrs[0])
+
+    def op_roll(self, e: Expr, x: Array) -> Array:
+        axis, shift = self.numbers(e.attrs)
+        return self.xp.roll(x, shift, axis=axis)
+
+    def op_cumsum(self, e: Expr, x: Array) -> Array:
+        return self.xp.cumsum(x, axis=e.attrs[0])
+
+    def op_revcumsum(self, e: Expr, x: Array) -> Array:
+        return self.xp.sum(x, axis=e.attrs[0], keepdims=True) - self.xp.cumsum(x, axis=e.attrs[0]) + x
+
+    def op_strided(self, e: Expr, x: Array) -> Array:
+        axis, start, dim, step = self.numbers(e.attrs)
+        return x[(slice(None),) * axis + (slice(start, start + step * (dim - 1) + 1, step),)]
+
+    def op_spaced(self, e: Expr, x: Array) -> Array:
+        axis, start, total, step = self.numbers(e.attrs)
+        columns = self.xp.eye(total)[start::step][: x.shape[axis]]
+        return self.xp.moveaxis(self.xp.tensordot(x, columns, axes=([axis], [0])), -1, axis)
+
+    def selected(self, x: Array, axes: tuple[int, ...], sign: int) -> Array:
+        """1 at the first of the largest entries, by a running search in reading order."""
+        real = sign * np.real(np.asarray(x))
+        found = np.zeros(real.shape)
+        rest = [range(n) if k not in axes else (slice(None),) for k, n in enumerate(real.shape)]
+        for at in np.ndindex(*[len(r) for r in rest]):
+            where = tuple(r[i] for r, i in zip(rest, at, strict=True))
+            part = real[where]
+            one = np.zeros(part.shape)
+            one.flat[list(part.flat).index(max(part.flat))] = 1
+            found[where] = one
+        return self.xp.asarray(found)
+
+    def op_hardmax(self, e: Expr, x: Array) -> Array:
+        return self.selected(x, e.attrs[0], 1)
+
+    def op_hardmin(self, e: Expr, x: Array) -> Array:
+        return self.selected(x, e.attrs[0], -1)
+
+    def op_max_over(self, e: Expr, x: Array) -> Array:
+        if self.xp is not np:
+            return self.xp.max(x, axis=e.attrs[0])
+        return np.sum(self.selected(x, e.attrs[0], 1) * x, axis=e.attrs[0])
+
+    def op_min_over(self, e: Expr, x: Array) -> Array:
+        if self.xp is not np:
+            return self.xp.min(x, axis=e.attrs[0])
+        return np.sum(self.selected(x, e.attrs[0], -1) * x, axis=e.attrs[0])
+
+    def op_one_hot(self, e: Expr, y: Array) -> Array:
+        return self.xp.eye(self.size(e.attrs[0]))[self.xp.real(y).astype(int)]
+
+    def op_gather(self, e: Expr, table: Array, idx: Array) -> Array:
+        return table[self.xp.real(idx).astype(int)]
+
+    def op_scatter(self, e: Expr, rows: Array, idx: Array) -> Array:
+        total = self.size(e.attrs[0])
+        flat = rows.reshape((-1, *rows.shape[idx.ndim :]))
+        names = np.real(np.asarray(idx)).astype(int).ravel()
+        return self.xp.stack(
+            [sum((r for i, r in zip(names, flat, strict=True) if i == k), 0 * flat[0]) for k in range(total)]
+        )
+
+    def op_var_over(self, e: Expr, x: Array) -> Array:
+        axes, ddof = e.attrs
+        count = math.prod(x.shape[k] for k in axes)
+        mean = self.xp.sum(x, axis=axes, keepdims=True) / count
+        return self.xp.sum((x - mean) ** 2, axis=axes) / (count - ddof)
+
+    def op_std_over(self, e: Expr, x: Array) -> Array:
+        return self.xp.sqrt(self.op_var_over(e, x))
+
+    def op_prod_over(self, e: Expr, x: Array) -> Array:
+        return self.xp.prod(x, axis=e.attrs[0])
+
+    def op_prod_except(self, e: Expr, x: Array) -> Array:
+        """Entry by entry: the product of the entries of its line that are not named, 0 if one is named twice."""
+        axes, times = e.attrs
+        found = []
+        for at in np.ndindex(*self.extents(e)):
+            named = [tuple(at[k] for k in axes)]
+            named += [at[x.ndim + r * len(axes) : x.ndim + (r + 1) * len(axes)] for r in range(times - 1)]
+            product = 0 * x[at[: x.ndim]] + (len(set(named)) == times)
+            for other in np.ndindex(*(x.shape[k] for k in axes)):
+                if other not in named:
+                    product = (
+                        product * x[tuple(other[axes.index(k)] if k in axes else i for k, i in enumerate(at[: x.ndim]))]
+                    )
+            found.append(product)
+        return self.xp.stack(found).reshape(self.extents(e))
+
+    def op_unfold(self, e: Expr, x: Array) -> Array:
+        axis, width, stride, padding, dilation, count = self.numbers(e.attrs)
+        widths = [(0, 0)] * x.ndim
+        widths[axis] = (padding, padding)
+        wide = self.xp.moveaxis(self.xp.pad(x, widths), axis, 0)
+        windows = [wide[t * stride : t * stride + dilation * (width - 1) + 1 : dilation] for t in range(count)]
+        return self.xp.moveaxis(self.xp.moveaxis(self.xp.stack(windows), 1, -1), 0, axis)
+
+    def op_fold(self, e: Expr, y: Array) -> Array:
+        axis, whole, stride, padding, dilation = self.numbers(e.attrs)
+        count, width = y.shape[axis], y.shape[-1]
+        moved = self.xp.moveaxis(y, axis, 0)
+        parts = []
+        for s in range(whole):
+            hits = [
+                moved[t, ..., k] for t in range(count) for k in range(width) if t * stride + k * dilation - padding == s
+            ]
+            parts.append(sum(hits, 0 * moved[0, ..., 0]))
+        return self.xp.moveaxis(self.xp.stack(parts), 0, axis)
+
+    def op_conv1d(self, e: Expr, x: Array, w: Array) -> Array:
+        return self.correlated(e, x, w)
+
+    def op_conv2d(self, e: Expr, x: Array, w: Array) -> Array:
+        return self.correlated(e, x, w)
+
+    def correlated(self, e: Expr, x: Array, w: Array) -> Array:
+        """The sum over the entries of the kernel, each times a shifted and thinned out copy of the argument."""
+        stride, padding, dilation, groups, count = self.numbers(e.attrs)
+        n = len(stride)
+        x = self.xp.pad(x, [(0, 0)] * (x.ndim - n) + [(p, p) for p in padding])
+        each_in, each_out = w.shape[1], w.shape[0] // groups
+        out = []
+        for o in range(w.shape[0]):
+            first = o // each_out * each_in
+            total = 0
+            for c in range(each_in):
+                for at in np.ndindex(*w.shape[2:]):
+                    cut = tuple(
+                        slice(k * d, k * d + a * (t - 1) + 1, a)
+                        for k, d, a, t in zip(at, dilation, stride, count, strict=True)
+                    )
+                    total = total + w[(o, c, *at)] * x[(..., first + c, *cut)]
+            out.append(total)
+        return self.xp.stack(out, axis=-n - 1)
+
+    def pooled(self, e: Expr, x: Array, data: dict[str, Any]) -> Array:
+        """The windows along the last axes, entry by entry of the window."""
+        count, stride, dilation, width = data["count"], data["stride"], data["dilation"], data["width"]
+        n = len(width)
+        x = self.xp.pad(x, [(0, 0)] * (x.ndim - n) + [(p, p) for p in data["padding"]])
+        found = []
+        for at in np.ndindex(*width):
+            cut = tuple(
+                slice(k * d, k * d + a * (t - 1) + 1, a) for k, d, a, t in zip(at, dilation, stride, count, strict=True)
+            )
+            found.append(x[(..., *cut)])
+        return self.xp.stack(found)
+
+    def op_avgpool1d(self, e: Expr, x: Array) -> Array:
+        width, stride, padding, count = self.numbers(e.attrs)
+        data = {"width": width, "stride": stride, "padding": padding, "count": count, "dilation": (1,) * len(width)}
+        return self.xp.sum(self.pooled(e, x, data), axis=0) / math.prod(width)
+
+    def op_maxpool1d(self, e: Expr, x: Array) -> Array:
+        width, stride, dilation, count = self.numbers(e.attrs)
+        data = {"width": width, "stride": stride, "padding": (0,) * len(width), "count": count, "dilation": dilation}
+        windows = self.pooled(e, x, data)
+        if self.xp is not np:
+            return self.xp.max(windows, axis=0)
+        return np.sum(self.selected(windows, (0,), 1) * windows, axis=0)
+
+    op_avgpool2d, op_maxpool2d = op_avgpool1d, op_maxpool1d
+
     # ---- unknown functions
     def op_free_map(self, e: Expr, *args: Array) -> Array:
         name, orders = e.attrs
@@ -354,13 +601,18 @@ def _phase(name: str) -> float:
     return 0.2 + 0.1 * (sum(map(ord, name)) % 7)
 
 
-def cauchy(f: Callable[..., Array], orders: tuple[int, ...], args: list[Array], radius: float = 0.15, points: int = 32) -> Array:
+def cauchy(
+    f: Callable[..., Array], orders: tuple[int, ...], args: list[Array], radius: float = 0.15, points: int = 32
+) -> Array:
     """∂^orders f at real arguments: the mean of f around small circles, for analytic f."""
     moved = [k for k, order in enumerate(orders) if order]
     circle = np.exp(2j * math.pi * np.arange(points) / points)
     total = 0.0
     for at in product(range(points), repeat=len(moved)):
-        weight = math.prod(math.factorial(orders[k]) * (circle[i] * radius) ** -orders[k] / points for k, i in zip(moved, at, strict=True))
+        weight = math.prod(
+            math.factorial(orders[k]) * (circle[i] * radius) ** -orders[k] / points
+            for k, i in zip(moved, at, strict=True)
+        )
         shift = dict(zip(moved, (radius * circle[i] for i in at), strict=True))
         total = total + weight * f(*(a + shift.get(k, 0.0) for k, a in enumerate(args)))
     return np.real(total)

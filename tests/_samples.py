@@ -10,6 +10,8 @@ from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
+from _structure import ROWS
+
 from pullback.algebra import ops
 from pullback.algebra.dims import Dim, Shape
 from pullback.algebra.expr import Expr
@@ -78,7 +80,9 @@ SAMPLES: dict[tuple[str, ...], Any] = {
     ("value",): lambda: [({"value": Fraction(-3, 2)}, [])],
     ("dim",): lambda: [({"dim": S["m"]}, []), ({"dim": S["m"] + ONE}, [])],
     ("dims",): lambda: [({"dims": s}, []) for s in ANY],
-    ("name", "kind", "dims", "facts"): lambda: [({"name": "v", "kind": "value", "dims": s, "facts": ()}, []) for s in ANY],
+    ("name", "kind", "dims", "facts"): lambda: [
+        ({"name": "v", "kind": "value", "dims": s, "facts": ()}, []) for s in ANY
+    ],
     ("total", "start", "dim"): lambda: [({"total": S["m"] + S["n"], "start": S["m"], "dim": S["n"]}, [])],
     ("total", "start"): lambda: [({"total": S["m"] + ONE, "start": S["m"]}, [])],
     ("exponent",): lambda: [
@@ -123,7 +127,9 @@ def arguments(op: Op) -> Iterator[list[Shape]]:
 
 def samples(op: Op) -> list[Expr]:
     """Nodes of `op` on distinct names x1, x2, …; KeyError when no sample can be built: add a row to SAMPLES."""
-    if op.attr_names == ("axis",) and not op.variadic:
+    if op.name in ROWS:
+        cases = ROWS[op.name]()
+    elif op.attr_names == ("axis",) and not op.variadic:
         cases = list(_one_axis(op))
     elif all(k in op.defaults for k in op.attr_names):
         cases = [(dict(op.defaults), shapes) for shapes in arguments(op)]
@@ -131,7 +137,11 @@ def samples(op: Op) -> list[Expr]:
         cases = SAMPLES[op.attr_names]()
     found = []
     for attrs, shapes in cases:
-        found.append(op(*(var(f"x{i + 1}", s) for i, s in enumerate(shapes)), **attrs))
+        names = [n for n, _ in op.slots] if not op.variadic else []
+        facts = [("index",) if n in op.fixed else () for n in names] or [()] * len(shapes)
+        found.append(
+            op(*(var(f"x{i + 1}", s, facts=f) for i, (s, f) in enumerate(zip(shapes, facts, strict=True))), **attrs)
+        )
     return found
 
 

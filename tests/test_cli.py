@@ -391,7 +391,7 @@ def test_bash_completes() -> None:
     assert completes("pullback draw --format=d") == {"--format=dot"}
     assert completes("pullback derive --style=p") == {"--style=pairing"}
     options = run("completion", "fish").stdout.decode()
-    assert options.count("-l help") == len({"derive", "prove", "compare", "draw", "completion"})
+    assert options.count("-l help") == len({"derive", "jacobian", "hessian", "prove", "compare", "draw", "completion"})
     assert len(set(options.splitlines())) == len(options.splitlines())
     assert "-l target -r" in options
 
@@ -417,3 +417,37 @@ def test_wrt_a_function_or_nothing_is_refused(call) -> None:
     code, _, err = call("derive", "-e", "E = loss(x)", "--wrt", "")
     assert code == 2
     assert "--wrt names nothing" in err
+
+
+# ---- Jacobians and Hessians
+
+
+def test_a_jacobian_and_a_hessian_are_printed(call) -> None:
+    code, out, err = call("jacobian", "-e", "W : (m, n); y = f(W x + b)", "--of", "y", "--wrt", "x")
+    assert code == 0 and "∂y/∂x = diag(f′(W x + b)) W" in out and "assumed:" in err
+    code, out, _ = call("hessian", "-e", "A : (m, n); E = ‖A x − y‖²", "--wrt", "x", "--ascii")
+    assert code == 0 and out.isascii() and "d2E/dxdx = 2 A^T A" in out
+    code, out, _ = call("hessian", "-e", "W : (m, n); v : m; E = vᵀ tanh(W x)", "--wrt", "v,x", "--format", "json")
+    assert code == 0 and json.loads(out)["result"]["value"]["text"] == "diag(1 − tanh(W x)^∘2) W"
+
+
+@pytest.mark.parametrize("format", ["text", "latex", "markdown", "json"])
+def test_every_format_of_an_array(call, format: str) -> None:
+    code, out, _ = call("jacobian", "-e", "X : (m, n); Y = Xᵀ", "--wrt", "X", "--format", format)
+    assert code == 0 and "commut" in out
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "word"),
+    [
+        (["jacobian", "-e", "x : n; w : n; y = x ⊙ w"], 2, "P050"),
+        (["jacobian", "-e", "x : n; w : n; y = x ⊙ w", "--wrt", "x,w"], 2, "P030"),
+        (["hessian", "-e", "x : n; y = 2 x", "--wrt", "x"], 3, "S010"),
+        (["hessian", "-e", "x : n; E = ‖x‖²", "--wrt", "x,x,x"], 2, "P030"),
+        (["jacobian", "-e", "h[0] : n; h[t] = f(h[t-1]) for t = 1..T", "--wrt", "h"], 4, "U050"),
+        (["jacobian", "-e", "x : n; y = 2 x", "--wrt", "q"], 2, "P003"),
+    ],
+)
+def test_a_refused_array_has_the_exit_code_of_its_kind(call, args: list[str], code: int, word: str) -> None:
+    found, out, err = call(*args)
+    assert (found, out) == (code, "") and word in err

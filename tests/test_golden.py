@@ -136,6 +136,22 @@ ANSWERS = {
     "compare_bias": lambda: compared("layer", "bias_folded", ""),
     "compare_rows": lambda: compared("batch_columns", "batch_rows", "A = Aᵀ, W = Wᵀ"),
 }
+ARRAYS = {
+    "jacobian_layer": lambda: pb.jacobian("W : (m, n); y = f(W x + b)", "x"),
+    "jacobian_matrix": lambda: pb.jacobian("X : (m, n); B : (m, m); F = Xᵀ B X", "X"),
+    "hessian_layer": lambda: pb.hessian("W : (m, n); z = W x; y = f(z); E = loss(y)", "x"),
+    "hessian_mixed": lambda: pb.hessian("W : (m, n); v : m; E = vᵀ tanh(W x)", ("v", "x")),
+}
+PAGES = {"txt": lambda a: a.page(), "ascii.txt": lambda a: a.page(ascii=True), "md": lambda a: a.page("markdown"),
+         "tex": lambda a: a.page("latex"), "json": lambda a: a.to_json()}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize("kind", PAGES)
+def test_an_array_is_the_golden(name: str, kind: str) -> None:
+    compare(f"{name}.{kind}", PAGES[kind](ARRAYS[name]()))
+
+
 KINDS = {"txt": lambda a: a.text(), "tex": lambda a: a.latex(), "json": lambda a: a.to_json()}
 
 

@@ -33,7 +33,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from corpus_problems import Outcome, judge, problems
+from corpus_problems import problems
+from corpus_verdicts import Outcome, judge
 
 import pullback as pb
 
@@ -47,7 +48,9 @@ def outcomes(rows: Sequence[dict[str, Any]], points: int, jobs: int) -> Iterator
         pb.derive("E = sum(x)")  # what loads at the first derivation is not the problem's time
         yield from map(work, rows)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=pb.derive, initargs=("E = sum(x)",)) as pool:
+    with ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=pb.derive, initargs=("E = sum(x)",)
+    ) as pool:
         yield from pool.map(work, rows, chunksize=4)
 
 
@@ -111,7 +114,9 @@ def one_line(o: Outcome) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog="See docs/corpus.md.")
-    parser.add_argument("files", nargs="*", type=Path, help="JSON lines; default: every .jsonl in PULLBACK_CORPORA or ../shared/corpora")
+    parser.add_argument(
+        "files", nargs="*", type=Path, help="JSON lines; default: every .jsonl in PULLBACK_CORPORA or ../shared/corpora"
+    )
     parser.add_argument("--ids", default="", help="only these problems, with commas between")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--points", type=int, default=3, help="random points for each choice of sizes")
@@ -133,12 +138,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(one_line(o))
         if sys.stderr.isatty():
             n = counts(found)
-            print(f"\r{len(found)}/{len(rows)}  {n['wrong']} wrong  {o.id[:40]:40s}", end="", file=sys.stderr, flush=True)
+            print(
+                f"\r{len(found)}/{len(rows)}  {n['wrong']} wrong  {o.id[:40]:40s}", end="", file=sys.stderr, flush=True
+            )
     if sys.stderr.isatty():
         print("\r" + " " * 70 + "\r", end="", file=sys.stderr)
     print("\n".join(summary(found)))
     if asked.json:
-        asked.json.write_text(json.dumps([{**asdict(o), "ratio": o.ratio} for o in found], ensure_ascii=False, indent=1) + "\n")
+        asked.json.write_text(
+            json.dumps([{**asdict(o), "ratio": o.ratio} for o in found], ensure_ascii=False, indent=1) + "\n"
+        )
     return 1 if counts(found)["wrong"] else 0
 
 

@@ -162,7 +162,9 @@ def _array(args: argparse.Namespace) -> int:
     wrt = _names(args.wrt) if args.wrt is not None else []
     most = 2 if args.command == "hessian" else 1
     if len(wrt) > most:
-        raise ParseError("P030", f"--wrt names {', '.join(wrt)}", expected="one name" if most == 1 else "one name, or two")
+        raise ParseError(
+            "P030", f"--wrt names {', '.join(wrt)}", expected="one name" if most == 1 else "one name, or two"
+        )
     if args.command == "hessian":
         both = (wrt[0], wrt[-1]) if wrt else None
         found = hessian(text, both, args.of, name=name, dialect=args.dialect)

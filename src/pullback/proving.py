@@ -56,7 +56,9 @@ class Proof(Shown):
     def record(self) -> dict[str, Any]:
         """Everything that is shown, as plain data (docs/record.md)."""
         p = self.claims.program
-        functions = functions_in([e for c in self.claims.claims for e in (c.left, c.right)] + [q.rhs for q in p.equations])
+        functions = functions_in(
+            [e for c in self.claims.claims for e in (c.left, c.right)] + [q.rhs for q in p.equations]
+        )
         return proof_record(
             self.answers,
             p.inputs,
@@ -65,7 +67,9 @@ class Proof(Shown):
                 "source": p.source,
                 "dialect": p.dialect,
                 "assumptions": p.assumptions,
-                "functions": {f: k for f, k in p.functions.items() if f not in {own.function.name for own in functions}},
+                "functions": {
+                    f: k for f, k in p.functions.items() if f not in {own.function.name for own in functions}
+                },
             },
             functions,
         )

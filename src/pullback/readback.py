@@ -89,7 +89,9 @@ def own_of(program: Program) -> dict[str, FunctionKind]:
     while waiting:
         for f in filter(None, map(definition_of, postorder(waiting.pop()))):
             if f.name in others or (f.name in found and found[f.name].definition is not f):
-                raise ParseError("P004", f"{f.name} names a function and something else", hint="give one of the two another name")
+                raise ParseError(
+                    "P004", f"{f.name} names a function and something else", hint="give one of the two another name"
+                )
             if f.name not in found:
                 found[f.name] = FunctionKind("entrywise", definition=f)
                 waiting.append(f.body)

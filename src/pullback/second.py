@@ -21,7 +21,7 @@ from .calculus.second import Again, Opened, again, open_up, use_facts, written_o
 from .calculus.stacked import Form
 from .calculus.vectorized import stacked_matrix
 from .code.numpy import evaluate
-from .errors import ParseError, UnsupportedError
+from .errors import CheckFailed, ParseError, UnsupportedError
 from .language.operators import program_of
 from .language.program import Equation as Written
 from .language.program import Program, choose_target
@@ -267,7 +267,10 @@ def hessian(
     # what is assumed may hold at the point only: it is used when everything is differentiated
     plain, back = _without_facts(replace(program, facts=(), given=None))
     first = derive(plain, wrt=[str(v.attrs[0])], target=str(goal.attrs[0]))
-    source_program, bar = again(first.derivation, next(w for w in (*plain.inputs, *(q.var for q in plain.equations)) if w.attrs[0] == v.attrs[0]))
+    source_program, bar = again(
+        first.derivation,
+        next(w for w in (*plain.inputs, *(q.var for q in plain.equations)) if w.attrs[0] == v.attrs[0]),
+    )
     found = open_up(source_program.definitions, plain.inputs, bar, next((w for w, y in back.items() if y is x), x), program=source_program,
                     facts=program.facts, unnamed=_unnamed(program, source, goal))  # fmt: skip
     if back:
@@ -283,7 +286,9 @@ def _without_facts(program: Program) -> tuple[Program, dict[Expr, Expr]]:
     if not bare:
         return program, {}
     equations = tuple(
-        replace(q, rhs=substitute(q.rhs, bare), index_form=None if q.index_form is None else substitute(q.index_form, bare))
+        replace(
+            q, rhs=substitute(q.rhs, bare), index_form=None if q.index_form is None else substitute(q.index_form, bare)
+        )
         for q in program.equations
     )
     inputs = tuple(bare.get(v, v) for v in program.inputs)
@@ -301,9 +306,22 @@ def _proved(program: Program, goal: Expr, wrt: tuple[Expr, ...], found: Opened, 
                             program.facts)  # fmt: skip
     evidence = confirm_array(problem)
     title = symbol(str(goal.attrs[0]), [str(v.attrs[0]) for v in wrt]).text
-    evidence.append(read_pairs([(title, found.value)], kinds_of(program), "arrays"))
+    evidence.append(_read_back(title, found.value, program))
     numbered = [s if s.id else replace(s, id=f"n{k}") for k, s in enumerate(steps, 1)]
     return Jacobian(program, goal, wrt, found, numbered, evidence, source)
+
+
+def _read_back(title: str, value: Expr, program: Program) -> Evidence:
+    """LIFT; a 0/1 tensor for which the language has no word is read as a name. Raises CheckFailed C006."""
+    kinds = kinds_of(program)
+    try:
+        return read_pairs([(title, value)], kinds, "arrays")
+    except CheckFailed:
+        constants = [x for x in postorder(value) if not x.args and x.op.entry is not None and x.op.uniform is None]
+        held = {x: var(f"Φ{k}", x.shape) for k, x in enumerate(constants)}
+        if not held:
+            raise
+        return read_pairs([(title, substitute(value, held))], kinds, "arrays (0/1 tensors by name)")
 
 
 def _read(source: Source, name: str, dialect: str | None) -> Program:

@@ -6,7 +6,7 @@ import pytest
 
 from pullback.algebra.dims import Dim
 from pullback.algebra.expr import Expr
-from pullback.algebra.ops import arithmetic, entrywise, free, matrix, reduction, structure
+from pullback.algebra.ops import arithmetic, entrywise, free, matrix, reduction, structure, trigonometric
 from pullback.errors import PullbackError
 from pullback.language.text import FunctionKind, parse_expression
 
@@ -183,7 +183,7 @@ TABLE: list[tuple[str, Expr]] = [
     ("diag(A)", matrix.diagvec(A)),
     ("diagvec(A)", matrix.diagvec(A)),
     ("exp(−a)", entrywise.exp(-a)),
-    ("tanh(W a)", entrywise.tanh(W @ a)),
+    ("tanh(W a)", trigonometric.tanh(W @ a)),
     ("outer(b, x)", matrix.outer(b, x)),
 ]
 

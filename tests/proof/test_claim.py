@@ -8,11 +8,11 @@ import pytest
 
 from pullback.algebra.dims import Dim
 from pullback.algebra.expr import Expr
-from pullback.algebra.ops.trigonometric import tanh
 from pullback.algebra.ops.free import gradient, increment, var
 from pullback.algebra.ops.reduction import total
 from pullback.algebra.ops.series import series
 from pullback.algebra.ops.structure import ones
+from pullback.algebra.ops.trigonometric import tanh
 from pullback.calculus.core import Equation
 from pullback.errors import CheckFailed, UnsupportedError
 from pullback.proof.claim import Memo, check

@@ -3,13 +3,13 @@
 import pytest
 
 import pullback as pb
-from pullback.errors import UnsupportedError
+from pullback.errors import ParseError, UnsupportedError
 
 NOWHERE = [
     "s : scalar; E = log(-s^2)",
-    "s : scalar; E = sqrt(-1) s",
+    "s : scalar; E = sqrt(-s^2 - 1)",
     "s : scalar; E = (-1)^0.5 s",
-    "s : scalar; E = log(0) s",
+    "s : scalar; E = log(s - s)",
     "E = sum(sqrt(-exp(x)))",
     "E = norm(x - x)",
     "E = sqrt(x'x - x'x)",
@@ -22,6 +22,18 @@ def test_a_program_without_a_real_point_is_refused(text: str) -> None:
     with pytest.raises(UnsupportedError) as caught:
         pb.derive(text)
     assert caught.value.code == "U012"
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["log(-2)", "sqrt(-1/4)", "log(0)", "asin(3)", "acosh(1/2)", "atanh(1)", "lgamma(-3)", "log(−(−(−1)))", "(−2)^b"],
+)
+def test_a_number_outside_a_domain_is_named(part: str) -> None:
+    """What can be seen needs no search; the place is that of the function."""
+    with pytest.raises(ParseError) as caught:
+        pb.derive(f"s, b : scalar; E = s {part}")
+    assert caught.value.code == "P050" and caught.value.span is not None
+    assert caught.value.span.text[caught.value.span.column - 1 :].startswith(part)
 
 
 NARROW = [

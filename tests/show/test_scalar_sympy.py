@@ -40,7 +40,11 @@ def loss_slope(y: list[Any], k: int) -> Any:
 
 
 PROGRAMS: dict[str, str] = {
-    **{p.stem: t for p in sorted(EXAMPLES.glob("*.eqn")) if " for " not in (t := p.read_text(encoding="utf-8")) and p.stem != "own_function"},
+    **{
+        p.stem: t
+        for p in sorted(EXAMPLES.glob("*.eqn"))
+        if " for " not in (t := p.read_text(encoding="utf-8")) and p.stem != "own_function"
+    },
     "quadratic": "A : (n, n)\nx : n\nE = xᵀ A x",
     "shared": "h = f(W x)\ny = W h + h\nW : (n, n)\nE = loss(y)",
     "ratio": "c = a ⊘ b\nE = loss(c)\na : n",

@@ -67,7 +67,9 @@ def _term_key(t: Term) -> str:
     return f"[{outs}]{sizes}" + " ·".join(sorted(parts))
 
 
-_Key = tuple[str, int, tuple[int, ...], bool]  # of a factor: its text, its power, its indices, whether their order says nothing
+_Key = tuple[
+    str, int, tuple[int, ...], bool
+]  # of a factor: its text, its power, its indices, whether their order says nothing
 
 
 def _components(t: Term, inner: list[int]) -> list[tuple[list[_Key], list[int]]]:

@@ -85,10 +85,10 @@ class Dual:
         return Dual(self.value + other.value, self.slope + other.slope)
 
     def __sub__(self, other: Any) -> Dual:
-        return self + -other
+        return self.__add__(-other)
 
     def __rsub__(self, other: Any) -> Dual:
-        return -self + other
+        return (-self).__add__(other)
 
     def __mul__(self, other: Any) -> Dual:
         if not isinstance(other, Dual):
@@ -174,7 +174,10 @@ def _eliminated(rows: Matrix) -> tuple[Matrix, int, bool]:
         top = rows[c]
         for k in range(c + 1, n):
             factor = _over(rows[k][c], top[c])
-            rows[k] = [*rows[k][: c + 1], *(x - factor * y for x, y in zip(rows[k][c + 1 :], top[c + 1 :], strict=True))]
+            rows[k] = [
+                *rows[k][: c + 1],
+                *(x - factor * y for x, y in zip(rows[k][c + 1 :], top[c + 1 :], strict=True)),
+            ]
     return rows, sign, True
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import prod
+from typing import Any
 
-__all__ = ["Dim", "Shape", "entries_of", "show_shape"]
+__all__ = ["Dim", "Shape", "entries_of", "show_shape", "sized"]
 
 _Monomial = tuple[str, ...]  # sorted symbols, with repetition: ("h", "d"), () for the constant
 
@@ -154,3 +155,12 @@ def show_shape(shape: Iterable[Dim]) -> str:
     """`scalar`, `(n)` or `(m, n)`."""
     dims = [str(d) for d in shape]
     return f"({', '.join(dims)})" if dims else "scalar"
+
+
+def sized(data: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, Any]:
+    """Data of a node with numbers for the sizes in them."""
+
+    def number(x: Any) -> Any:
+        return x.value(sizes) if isinstance(x, Dim) else x
+
+    return {k: tuple(map(number, x)) if isinstance(x, tuple) else number(x) for k, x in data.items()}

@@ -23,26 +23,33 @@ from .ops.structure import zeros
 __all__ = ["apart", "rank", "written"]
 
 _MOST = 24  # terms among which common factors are looked for
+_EFFORT = 500  # sums that are looked at for one result
 _TRIED = 3  # factors that are tried, those first that save most
 
-_Signature = tuple[Expr, bool, tuple[tuple[str, int], ...]]  # the factor, whether its power is negative, where it stands
+_Signature = tuple[
+    Expr, bool, tuple[tuple[str, int], ...]
+]  # the factor, whether its power is negative, where it stands
 
 
 def rank(e: Expr) -> tuple[int, ...]:
-    """How heavy `e` is to read: index sums, then what is written (atoms and operators), then the rest of `cost`."""
-    sums = sum(1 for x in postorder(e) if x.op.sums)
+    """How heavy `e` is to read: index sums and 0/1 tensors, then what is written (atoms and operators), then the rest of `cost`."""
+    sums = sum(1 for x in postorder(e) if x.op.sums or (x.op.ordered and not x.args))
     found = cost(e)
     return (sums, found[-1], *found)
 
 
-def written(terms: Sequence[Term], shape: Shape) -> Expr:
-    """The shortest form found of the sum of the terms, which are collected. Raises TooLarge."""
+def written(terms: Sequence[Term], shape: Shape, effort: list[int] | None = None) -> Expr:
+    """The shortest form found of the sum of the terms, which are collected. Raises TooLarge.
+
+    `effort` counts the sums that were looked at on the way: every factor taken out leaves two of them."""
     if not terms:
         return zeros(shape) if shape else rational(0)
+    effort = [0] if effort is None else effort
+    effort[0] += 1
     plain = assemble([(t, _single(t)) for t in terms], shape)
-    if not 1 < len(terms) <= _MOST:
+    if not 1 < len(terms) <= _MOST or effort[0] > _EFFORT:
         return plain
-    return min((plain, *_factored(terms, shape)), key=rank)
+    return min((plain, *_factored(terms, shape, effort)), key=rank)
 
 
 def apart(terms: Sequence[Term], atom: Expr, shape: Shape) -> list[Expr]:
@@ -72,11 +79,11 @@ def _single(t: Term) -> Expr:
         return spell_term(found)
 
 
-def _factored(terms: Sequence[Term], shape: Shape) -> Iterator[Expr]:
+def _factored(terms: Sequence[Term], shape: Shape, effort: list[int]) -> Iterator[Expr]:
     coef, sizes = _content(terms)
     if coef != 1 or sizes:
         rest = [_divided(t, coef, sizes) for t in terms]
-        yield scaled(coef, sizes.items(), written(rest, shape))
+        yield scaled(coef, sizes.items(), written(rest, shape, effort))
         return
     places: dict[_Signature, list[tuple[int, int]]] = {}
     for k, t in enumerate(terms):
@@ -86,9 +93,9 @@ def _factored(terms: Sequence[Term], shape: Shape) -> Iterator[Expr]:
                 found.append((k, q))
     saved = {s: (len(where) - 1) * cost(s[0])[-1] for s, where in places.items() if len(where) > 1}
     for s in sorted(saved, key=lambda s: (-saved[s], len(s[0].shape)))[: _TRIED if len(terms) <= 6 else 1]:
-        found = _taken_out(terms, places[s])
-        if found is not None:
-            yield written(found, shape)
+        shorter = _taken_out(terms, places[s], effort)
+        if shorter is not None:
+            yield written(shorter, shape, effort)
 
 
 def _content(terms: Sequence[Term]) -> tuple[Fraction, dict[Dim, int]]:
@@ -133,14 +140,16 @@ def _cut(t: Term, q: int, power: int) -> _Cut:
     return _Cut(t.coef, t.sizes, rest, [i for i in dict.fromkeys(f.legs) if i not in t.outs])
 
 
-def _taken_out(terms: Sequence[Term], where: Sequence[tuple[int, int]]) -> list[Term] | None:
+def _taken_out(
+    terms: Sequence[Term], where: Sequence[tuple[int, int]], effort: list[int] | None = None
+) -> list[Term] | None:
     """The terms with those that have the factor at these places (term, factor) made one, the factor outside.
 
     None where that would make outer products of what is summed: (1 wᵀ) y for sum(y) w."""
     factors = [terms[k].factors[q] for k, q in where]
     power = min((f.power for f in factors), key=abs)
     cuts = [_cut(terms[k], q, power) for k, q in where]
-    own = {i for i in factors[0].legs}
+    own = set(factors[0].legs)
     held = [
         k for k, i in enumerate(terms[0].outs)
         if terms[where[0][0]].outs[k] not in own or any(terms[j].outs[k] in g.legs for (j, _), c in zip(where, cuts, strict=True) for g in c.factors)
@@ -153,7 +162,7 @@ def _taken_out(terms: Sequence[Term], where: Sequence[tuple[int, int]]) -> list[
         rests.append(Term(c.coef, dict(c.sizes), c.factors, {i: d for i, d in t.dims.items() if i in used}, outs))
     first = terms[where[0][0]]
     outs = rests[0].outs
-    inside = written(collected(rests), tuple(first.dims[i] for i in outs))
+    inside = written(collected(rests), tuple(first.dims[i] for i in outs), effort)
     if inside.order > max(len(first.outs), len(factors[0].legs)) and any(x.op is outer for x in postorder(inside)):
         return None
     kept = {*first.outs, *outs, *own}

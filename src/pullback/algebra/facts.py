@@ -36,6 +36,7 @@ FACTS: dict[str, tuple[str, ...]] = {
     "positive": ("positive",),
     "unit": ("positive", "unit"),
     "probability": ("positive", "unit"),
+    "index": ("index",),  # whole numbers that name places of an axis, counted from 0; they do not move
 }
 SUBSPACES = ("symmetric", "skew", "lower", "upper", "diagonal")  # linear: the increments have the fact too
 SQUARE = (*SUBSPACES, "posdef", "orthogonal")

@@ -197,7 +197,9 @@ def _matches(t: Term, part: Term) -> Iterator[_Match]:
                 stack.append((k + 1, more, [*places, place]))
 
 
-def _extended(names: dict[int, int], mine: Iterable[int], theirs: Iterable[int], inner: set[int]) -> dict[int, int] | None:
+def _extended(
+    names: dict[int, int], mine: Iterable[int], theirs: Iterable[int], inner: set[int]
+) -> dict[int, int] | None:
     found = dict(names)
     for i, j in zip(mine, theirs, strict=True):
         if found.setdefault(i, j) != j:

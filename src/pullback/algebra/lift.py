@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..errors import UnsupportedError
+from .absorb import absorbed
 from .canonical import symmetric, term_key
 from .dims import Dim
 from .expr import Expr, postorder
@@ -20,7 +21,18 @@ from .ops.matrix import diag, diagvec, dot, eye, inner, outer, transpose
 from .ops.reduction import total
 from .ops.structure import einsum, ones, pad, place, slice_of, take, unit, zeros
 
-__all__ = ["Lifted", "NotLiftable", "as_einsum", "assemble", "collected", "cost", "cut_blocks", "lift", "lift_term", "spell_term"]
+__all__ = [
+    "Lifted",
+    "NotLiftable",
+    "as_einsum",
+    "assemble",
+    "collected",
+    "cost",
+    "cut_blocks",
+    "lift",
+    "lift_term",
+    "spell_term",
+]
 
 
 class NotLiftable(UnsupportedError):
@@ -296,7 +308,9 @@ def lift_term(t: Term) -> Lifted:
     moves = ["the entries of a block: a slice, or zeros put around it"] * any(
         f.atom.op in (place, unit) for f in t.factors
     )
-    g = _Graph(cut_blocks(t))
+    if any(f.atom.op.ordered or f.atom.op.graph for f in t.factors):
+        moves.append("entries in another order or in other groups: the op that moves them")
+    g = _Graph(cut_blocks(absorbed(t)))
     g.reduce()
     body = g.result()
     for s in reversed(g.scalars):
@@ -312,6 +326,7 @@ def as_einsum(e: Expr) -> Expr:
 
 def spell_term(t: Term) -> Expr:
     """One term without its coefficient as an index sum. Raises TooLarge."""
+    t = absorbed(t)
     if len(t.dims) > 26:
         raise TooLarge
     letters = {i: "abcdefghijklmnopqrstuvwxyz"[k] for k, i in enumerate(t.dims)}

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from itertools import combinations, count
 from typing import Any, Protocol
 
-from .dims import Dim, Shape, entries_of
+from .dims import Dim, entries_of
 from .expr import Expr
 from .op import Graph
-from .ops.maps import cyclic, flat, lower
+from .ops.maps import aligned, cyclic, flat, lower
 from .ops.matrix import eye
 
 __all__ = ["eliminate_maps"]
@@ -146,26 +146,28 @@ class _Work:
         return False
 
     def opposite(self, f: _Factor, g: _Factor) -> bool:
-        """Two ways of counting one axis: axes that both begin or end with are the same, what is left is counted anew."""
+        """Two ways of counting one axis: groups of axes that have equally many entries are counted by themselves."""
         k = f.legs[0]
         if g.legs[0] != k:
             return False
-        a, b = list(f.legs[1:]), list(g.legs[1:])
-        lead = _common(f.atom.attrs[0], g.atom.attrs[0])
-        tail = _common(f.atom.attrs[0][lead:][::-1], g.atom.attrs[0][lead:][::-1])
-        if not lead and not tail:
+        groups = aligned(f.atom.attrs[0], g.atom.attrs[0])
+        if len(groups) < 2:
             return False
-        ends = [*range(lead), *range(-tail, 0)]
         gone = [g]
         if self.inner_alone([k], f, g):
             gone.append(f)
             del self.t.dims[k]
         self.drop(*gone)
-        self.tie([b[n] for n in ends], [a[n] for n in ends])
-        rest = [x[lead : len(x) - tail] for x in (a, b)]
-        if rest[0]:
-            middle = self.index(entries_of(tuple(self.t.dims[i] for i in rest[0])))
-            self.t.factors += [self.flat(middle, r) for r in rest]
+        a, b = f.legs[1:], g.legs[1:]
+        for i, j, m, n in groups:
+            sides = a[i:j], b[m:n]
+            if len(sides[0]) == len(sides[1]) == 1:
+                self.tie(sides[1], sides[0])
+                continue
+            middle = next((x[0] for x in sides if len(x) == 1), None)
+            if middle is None:
+                middle = self.index(entries_of(tuple(self.t.dims[x] for x in sides[0])))
+            self.t.factors += [self.flat(middle, x) for x in sides if len(x) > 1]
         return True
 
     # ---- shifts
@@ -173,9 +175,16 @@ class _Work:
     def cycles(self) -> bool:
         """One shift after the other is one shift."""
         for f in self.t.factors:
-            if f.atom.op is cyclic and f.atom.attrs[1] in (_ZERO, f.atom.attrs[0]):
+            if f.atom.op is not cyclic:
+                continue
+            dim, shift = f.atom.attrs
+            if shift in (_ZERO, dim):
                 self.drop(f)
                 self.tie(f.legs[1:], f.legs[:1])
+                return True
+            if shift.terms[0][1] < 0:  # backwards: the transpose
+                self.drop(f)
+                self.t.factors.append(self.make(cyclic(dim=dim, shift=_ZERO - shift), f.legs[::-1]))
                 return True
         found = [f for f in self.t.factors if f.atom.op is cyclic]
         for f, g in combinations(found, 2):
@@ -188,8 +197,6 @@ class _Work:
                 total = (shift if i == f.legs[0] else _ZERO - shift) + (other if k == g.legs[1] else _ZERO - other)
                 self.drop(f, g)
                 del self.t.dims[j]
-                if total.constant is not None and total.constant < 0:
-                    i, k, total = k, i, _ZERO - total
                 self.t.factors.append(self.make(cyclic(dim=dim, shift=total), (i, k)))
                 return True
         return False
@@ -227,7 +234,3 @@ def _weaker(f: _Factor, g: _Factor) -> _Factor | None:
     """The one of two triangles that holds the other, if that is known."""
     a, b = f.atom.attrs[2], g.atom.attrs[2]
     return f if a.at_least(b) else g if b.at_least(a) else None
-
-
-def _common(a: Shape, b: Shape) -> int:
-    return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))

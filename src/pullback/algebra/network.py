@@ -6,7 +6,7 @@ factor. δ, the 0/1 placements of blocks, and axes that nothing depends on are e
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count, product
@@ -16,7 +16,7 @@ from .dims import Dim, Shape
 from .expr import Expr
 from .facts import holds
 from .maps import eliminate_maps
-from .op import Meaning, Op
+from .op import Meaning
 from .ops.arithmetic import raised
 from .ops.matrix import eye
 
@@ -242,7 +242,8 @@ def _product(e: Expr, m: Meaning, parts: Sequence[Term]) -> Iterator[Term]:
             sizes[d] = sizes.get(d, 0) + p
     for letters, atom in zip(m.inputs[len(parts) :], m.extra, strict=True):
         legs = [index.setdefault(c, next(_fresh)) for c in letters]
-        factors.append(Factor(atom, tuple(legs)))
+        if atom.op.uniform != 1:
+            factors.append(Factor(atom, tuple(legs)))
         dims.update(zip(legs, atom.shape, strict=True))
     outs: list[int] = []
     for c, d in zip(m.output, e.shape, strict=True):
@@ -348,9 +349,8 @@ def _constant(e: Expr) -> Iterator[Term]:
     yield from tidied(t)
 
 
-def expanded(root: Expr, keep: Container[Op] = (), *, named: bool = True) -> Iterator[Expr]:
-    """Nodes under `root`, arguments first, definitions unfolded but those of the ops to `keep`, and nothing below an opaque
-    node but its arguments.
+def expanded(root: Expr, *, named: bool = True) -> Iterator[Expr]:
+    """Nodes under `root`, arguments first, definitions unfolded, and nothing below an opaque node but its arguments.
 
     Functions that the program defines are unfolded if `named`."""
     seen: set[Expr] = set()
@@ -362,6 +362,6 @@ def expanded(root: Expr, keep: Container[Op] = (), *, named: bool = True) -> Ite
         elif node not in seen:
             seen.add(node)
             stack.append((node, True))
-            define = None if node.op in keep else node.op.define if named else node.op.alias
+            define = node.op.define if named else node.op.alias
             below = node.args if define is None else (define(node, *node.args),)
             stack.extend((a, False) for a in below if a not in seen)

@@ -22,12 +22,12 @@ from .expr import OPERATORS, Attrs, Expr
 
 __all__ = [
     "ATOM",
-    "Graph",
     "POSTFIX",
     "PRODUCT",
     "REGISTRY",
     "SUM",
     "TIGHT",
+    "Graph",
     "Meaning",
     "Op",
     "Ordered",
@@ -47,6 +47,7 @@ REGISTRY: dict[str, Op] = {}
 _RIVALS: dict[str, list[Op]] = {}  # the ops that share an operator, in order of declaration
 
 _Pattern = tuple[str, ...]  # ("m", "k"), or ("*s",) for any shape
+_ANY = (("*s",), ("*t",))  # the second need not have as many axes as the first
 
 
 class Ordered(Protocol):
@@ -129,6 +130,7 @@ class Op:
 
     def __init__(self, body: Callable[..., Any], signature: str, **data: Any) -> None:
         self.name: str = data.get("name") or body.__name__
+        self.room = body.__module__.rpartition(".")[2]  # where it is declared
         self.slots, self.result = _patterns(signature)
         self.signature = signature
         self.linear: str | None = data.get("linear")
@@ -173,8 +175,8 @@ class Op:
         self.graph: Callable[[Expr], Graph] | None = data.get("graph")
         # entries that know the order or the number of the indices: what is false may hold at some sizes
         self.ordered: bool = data.get("ordered", False)
-        # what lies within what: (size of the whole, end of the part), for the sizes of a test
-        self.span: Callable[[Expr], tuple[Dim, Dim]] | None = data.get("span")
+        # what lies within what: pairs (size of the whole, end of the part), for the sizes of a test
+        self.span: Callable[[Expr], Sequence[tuple[Dim, Dim]]] | None = data.get("span")
         # all entries at once, for an op that is neither entrywise nor an index sum: (field, extents of the arguments, arguments, **data)
         self.whole: Callable[..., list[Any]] | None = data.get("whole")
         self.array: Callable[..., Any] | None = data.get("array")  # a fast form in NumPy: (np, *arrays, **data)
@@ -183,16 +185,30 @@ class Op:
         self.ties: Callable[..., Sequence[tuple[Dim, Dim]]] | None = data.get("ties")
         # how attributes are written in a call: attribute -> (keyword, kind), see language/options.py
         self.options: Mapping[str, tuple[str, str]] = data.get("options", {})
-        self.tail: str = data.get("tail", "")  # the attribute that may be written behind the arguments, without its keyword
+        # what a call may leave to the sizes, and how it follows from them: (attributes, *shapes) -> attributes
+        self.completes: tuple[str, ...] = data.get("completes", ())
+        self.complete: Callable[..., dict[str, Any]] | None = data.get("complete")
+        self.ascii: str = data.get("ascii", "")  # the template in ASCII, where that is another one
+        self.tail: str = data.get(
+            "tail", ""
+        )  # the attribute that may be written behind the arguments, without its keyword
         kinds = [p.kind for p in inspect.signature(body).parameters.values()]
         self.variadic = inspect.Parameter.VAR_POSITIONAL in kinds  # any number of arguments like the one slot
         self._means = data.get("means")
         self._shape: Callable[..., Shape] | None = data.get("shape")
-        self.composite: bool = data.get("composite", False)  # its differential is derived from its definition, not stated
-        self.through: Callable[..., Sequence[Expr]] | None = data.get("through")  # values its differential is written with
+        self.composite: bool = data.get(
+            "composite", False
+        )  # its differential is derived from its definition, not stated
+        self.through: Callable[..., Sequence[Expr]] | None = data.get(
+            "through"
+        )  # values its differential is written with
         self.defaults: Mapping[str, Any] = data.get("defaults", {})  # attributes that a call may leave out
-        self.define: Callable[..., Expr] | None = data.get("define") or (self._defined(body) if self.composite else None)
-        self.named: bool = data.get("named", False)  # a function of the program: formulas keep its name, whatever it stands for
+        self.define: Callable[..., Expr] | None = data.get("define") or (
+            self._defined(body) if self.composite else None
+        )
+        self.named: bool = data.get(
+            "named", False
+        )  # a function of the program: formulas keep its name, whatever it stands for
         self.adjoint: Callable[..., Any] | None = body if self.linear else None
         stated = not (self.linear or self.composite or data.get("leaf"))
         self.differential: Callable[..., Expr] | None = body if stated else None
@@ -228,7 +244,9 @@ class Op:
             return value
         order = args[0].order
         if not -order <= value < order:
-            raise ShapeError("S003", f"there is no axis {value} in a tensor with {order} axes", expected=_axes_of(order))
+            raise ShapeError(
+                "S003", f"there is no axis {value} in a tensor with {order} axes", expected=_axes_of(order)
+            )
         return value % order
 
     def accepts(self, args: Sequence[Ordered]) -> bool:
@@ -239,14 +257,13 @@ class Op:
             return False
         pairs = [(a.order, pattern) for a, (_, pattern) in zip(args, self.slots, strict=True)]
         free = {order for order, pattern in pairs if pattern == ("*s",)}
-        return len(free) <= 1 and all(p == ("*s",) or len(p) == order for order, p in pairs)
+        return len(free) <= 1 and all(p[:1] in _ANY or len(p) == order for order, p in pairs)
 
     def infer(self, args: tuple[Expr, ...], attrs: Attrs) -> Shape:
         """The shape of the result. Raises ShapeError."""
         if self._shape is not None:
-            for x, y in self.ties(attrs, *(a.shape for a in args)) if self.ties is not None else ():
-                if x != y:
-                    raise self.mismatch(args, f"{x} is not {y}")
+            if not self.variadic and len(args) != len(self.slots):
+                raise ShapeError("S001", f"{self.name} takes {len(self.slots)} arguments, not {len(args)}")
             return self._shape(attrs, *(a.shape for a in args))
         if len(args) != len(self.slots):
             raise ShapeError("S001", f"{self.name} takes {len(self.slots)} arguments, not {len(args)}")

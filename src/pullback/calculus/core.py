@@ -162,7 +162,9 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
     return core
 
 
-def _equation(v: Expr, value: Expr, ranges: tuple[Range, ...], names: dict[tuple[Expr, tuple[Range, ...]], Expr]) -> Equation:
+def _equation(
+    v: Expr, value: Expr, ranges: tuple[Range, ...], names: dict[tuple[Expr, tuple[Range, ...]], Expr]
+) -> Equation:
     """The equation with the names of the values that its differential is written with."""
     found = dict.fromkeys(x for e in postorder(value) for x in through(e))
     known = {e: name for (e, _), name in names.items()}

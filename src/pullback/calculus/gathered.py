@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ..algebra.dims import Shape
 from ..algebra.expr import Expr
-from ..algebra.lift import NotLiftable, collected, cost, lift
+from ..algebra.lift import NotLiftable, assemble, collected, cost, lift, spell_term
 from ..algebra.network import Factor, Term, TooLarge, network
 from ..algebra.ops.arithmetic import add, neg, rational, scaled, sdiv, smul, sub
-from ..algebra.ops.matrix import diag, matmul
+from ..algebra.ops.maps import flat
+from ..algebra.ops.matrix import diag, eye, matmul
+from ..algebra.ops.reshaping import reshape
 from ..algebra.ops.structure import einsum, ones, zeros
 from .simplify import simplify, tidy
 
-__all__ = ["arranged", "gathered", "joined"]
+__all__ = ["arranged", "gathered", "joined", "merged_axes"]
 
 _LETTERS = "ijklpqrstuvwxyzabcdefgh"
 _LONG = 200  # nodes above which nothing is gathered
@@ -147,6 +150,54 @@ def arranged(e: Expr) -> Expr:
     if not terms:
         return zeros(e.shape)
     return _signed([(-1 if t.coef < 0 else 1, _term(t)) for t in terms])
+
+
+def merged_axes(e: Expr) -> Expr | None:
+    """An array whose axes are merged from others, as a reshape of the array with these; None if it is not. Raises TooLarge."""
+    terms = collected(network(e).terms)
+    plans = {tuple(_merged_from(t)) for t in terms}
+    if len(plans) != 1:
+        return None
+    [plan] = plans
+    if not any(plan):
+        return None
+    shape = tuple(d for n, parts in zip(e.shape, plan, strict=True) for d in (parts or (n,)))
+    opened = map(_apart, terms)
+    inside = assemble([(t, spell_term(t)) for t in opened], shape)
+    return reshape(arranged(inside) if inside.order > 2 else simplify(inside)[0], dims=e.shape)
+
+
+def _merger(t: Term, i: int) -> Factor | None:
+    """The 0/1 tensor that merges other indices into the open index `i`, if nothing else has it."""
+    found = [f for f in t.factors if i in f.legs]
+    if len(found) != 1 or found[0].atom.op is not flat or found[0].power != 1 or found[0].legs[0] != i:
+        return None
+    return found[0] if i not in found[0].legs[1:] else None
+
+
+def _merged_from(t: Term) -> list[Shape]:
+    """For every open axis the axes that it is merged from."""
+    return [() if f is None else tuple(t.dims[j] for j in f.legs[1:]) for f in (_merger(t, i) for i in t.outs)]
+
+
+def _apart(t: Term) -> Term:
+    """The term with the axes that are merged in place of the merged ones."""
+    gone = [f for f in (_merger(t, i) for i in t.outs) if f is not None]
+    heads = {f.legs[0]: f.legs[1:] for f in gone}
+    found = t.copy()
+    found.factors = [f for f in t.factors if not any(f is g for g in gone)]
+    found.dims = {i: d for i, d in t.dims.items() if i not in heads}
+    outs = [j for i in t.outs for j in heads.get(i, (i,))]
+    seen: set[int] = set()
+    for k, j in enumerate(outs):  # an index that stays open twice: two legs tied by δ
+        if j in seen:
+            twin = max((*t.dims, *found.dims)) + 1
+            found.dims[twin] = found.dims[j]
+            found.factors.append(Factor(eye(dim=found.dims[j]), (j, twin)))
+            outs[k] = twin
+        seen.add(outs[k])
+    found.outs = tuple(outs)
+    return found
 
 
 def _term(t: Term) -> Expr:

@@ -28,7 +28,10 @@ def _lemma_reason(e: Expr, slot: int) -> Reason:
     """A lemma is cited; `pullback explain` shows how it is derived."""
     name = e.op.slots[slot][0]
     held = "" if len(e.args) == 1 else ", the other arguments held still"
-    return Reason("D-LEMMA", f"lemma {e.op.name.upper()}: the differential of {e.op.name} along $d{name}{held}, derived from its definition")
+    return Reason(
+        "D-LEMMA",
+        f"lemma {e.op.name.upper()}: the differential of {e.op.name} along $d{name}{held}, derived from its definition",
+    )
 
 
 def instantiate(template: str, e: Expr, slot: int, bind: dict[str, Any], **more: Any) -> str:
@@ -36,7 +39,11 @@ def instantiate(template: str, e: Expr, slot: int, bind: dict[str, Any], **more:
 
     `$A` is an argument, `$dA` its increment, `$0` the argument in question, `$slope` the factor of its increment.
     """
-    values: dict[str, Any] = {"0": e.args[slot], "name": str(getattr(e.attrs[0], "name", e.attrs[0])) if e.attrs else e.op.name, **more}
+    values: dict[str, Any] = {
+        "0": e.args[slot],
+        "name": str(getattr(e.attrs[0], "name", e.attrs[0])) if e.attrs else e.op.name,
+        **more,
+    }
     for k, a in enumerate(e.args):
         name = e.op.slots[k][0] if k < len(e.op.slots) else f"X{k + 1}"
         # in a move the argument in question is the increment itself
@@ -48,7 +55,11 @@ def instantiate(template: str, e: Expr, slot: int, bind: dict[str, Any], **more:
         values[f"d{first}"] = Increment(e.args[slot]) if len(e.op.slots) < len(e.args) else values[f"d{first}"]
         term = differentiate(e, [increment(e.args[slot]) if k == slot else None for k in range(len(e.args))]
                                   ) if not e.args[slot].args else []  # fmt: skip
-        factors = [a for a in term[0].args if a is not increment(e.args[slot])] if len(term) == 1 and len(term[0].args) == 2 else []
+        factors = (
+            [a for a in term[0].args if a is not increment(e.args[slot])]
+            if len(term) == 1 and len(term[0].args) == 2
+            else []
+        )
         values["slope"] = factors[0] if factors else "its slope"
     else:
         values.setdefault("dX", e.args[slot])

@@ -14,14 +14,13 @@ from math import prod
 
 from ..algebra.expr import Expr, postorder
 from ..algebra.network import Factor, Term, TooLarge, network
-from ..algebra.ops.arithmetic import rational
-from ..algebra.ops.arithmetic import added
+from ..algebra.ops.arithmetic import added, rational
 from ..algebra.ops.free import gradient, is_name, var
 from ..algebra.polynomial import Poly, Symbols
 from ..step import Claim, Step, Why
-from .lemma import differentiate
 from .core import Equation
 from .derivation import Derivation, cotangents, unassumed, users_of
+from .lemma import differentiate
 from .roles import Entry
 
 __all__ = ["MOST", "Array", "Path", "Scalars", "scalar_steps", "unassumed"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from unicodedata import normalize
 
 from ..algebra.dims import Shape
 from ..algebra.expr import Expr, postorder, substitute
@@ -19,7 +20,7 @@ from ..step import Claim, Said, Step, Why
 from .core import Definition
 from .derivation import Derivation
 from .derive import derive
-from .gathered import arranged, gathered
+from .gathered import arranged, gathered, merged_axes
 from .inline import expand
 from .opened import closed_with, empty, itself, opened
 from .shorter import Shorter, Whole
@@ -108,7 +109,7 @@ def again(d: Derivation, target: Expr) -> tuple[Again, Expr]:
 def _marked(name: str, mark: str) -> str:
     """z̄, W̄1, h̄_new."""
     head = next((k for k, c in enumerate(name) if not c.isalpha()), len(name)) or len(name)
-    return "".join(c + mark for c in name[:head]) + name[head:]
+    return normalize("NFC", "".join(c + mark for c in name[:head]) + name[head:])
 
 
 def _reached(exprs: Iterable[Expr], known: Mapping[Expr, Expr]) -> dict[Expr, Expr]:
@@ -198,8 +199,12 @@ def _take_out(found: Opened, G: Expr, shorter: Shorter, add: Callable[[Step], st
 def _arranged(e: Expr) -> Expr:
     """The array with more than two axes as index sums of matrices, where multiplying it out does not make it long."""
     whole = Whole()
+    kept = whole.put(e)
     try:
-        found = whole.back(arranged(whole.put(e))) if e.order > 2 else e
+        merged = merged_axes(kept) if any(x.op.ordered for x in postorder(kept)) else None
+        if merged is not None:
+            return whole.back(merged)
+        found = whole.back(arranged(kept)) if e.order > 2 else e
     except TooLarge:
         return e
     return found if cost(found)[-1] <= 2 * cost(e)[-1] + _MORE else e

@@ -71,5 +71,8 @@ def simplify(e: Expr) -> tuple[Expr, Rules]:
         return best, rules
     other, more = tidy(written(terms, best.shape))
     if rank(other) < rank(best):
-        best, rules = other, (*rules, "S-FACT" if terms != plain else "S-FACTOR" if len(terms) > 1 else "S-NETWORK", *more)
+        best, rules = (
+            other,
+            (*rules, "S-FACT" if terms != plain else "S-FACTOR" if len(terms) > 1 else "S-NETWORK", *more),
+        )
     return best, tuple(dict.fromkeys(rules))

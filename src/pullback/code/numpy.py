@@ -12,7 +12,7 @@ from importlib import import_module
 from itertools import product
 from typing import Any
 
-from ..algebra.dims import Dim
+from ..algebra.dims import Dim, sized
 from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import gradient, is_free_function, is_free_map, is_name
 from ..calculus.derivation import Derivation
@@ -60,8 +60,10 @@ class _Run:
         np = self.np
         args = [self.values[a] for a in e.args]
         if e.op.array is not None:
-            return e.op.array(np, *args, **e.op.attributes(e))
-        if e.op.define is not None and e.op.real is None:  # else the function itself, which does not overflow on the way
+            return e.op.array(np, *args, **sized(e.op.attributes(e), self.sizes))
+        if (
+            e.op.define is not None and e.op.real is None
+        ):  # else the function itself, which does not overflow on the way
             return self.value(e.op.define(e, *e.args))
         if e.op.entry is not None:
             extents = [d.value(self.sizes) for d in e.shape]

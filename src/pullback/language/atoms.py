@@ -43,6 +43,7 @@ class Atoms:
         self.depth = 0  # of norms and index sums, which the tokens do not limit
         self.calls = 0
         self.identity = False  # whether a bare I is the identity matrix
+        self.is_own: Callable[[str], bool] = lambda name: False  # whether the text says what a function is
         self.only_matrix = False  # a construct was met that the MATLAB-like dialect does not have
 
     def sum(self) -> int:
@@ -52,6 +53,9 @@ class Atoms:
         raise NotImplementedError
 
     def instead(self, options: dict[str, Any], kids: list[int]) -> None:
+        raise NotImplementedError
+
+    def data(self, name: Token, args: int, options: dict[str, Any]) -> bool:
         raise NotImplementedError
 
     # ---- helpers
@@ -329,7 +333,7 @@ class Atoms:
         while self.t[self.i].text != ")":
             if self.t[self.i].kind == "name" and self.t[self.i + 1].text == "=":
                 self.option(options)
-            else:
+            elif not self.data(name, len(kids), options):
                 kids.append(self.sum())
             if self.t[self.i].text != ",":
                 break

@@ -13,6 +13,7 @@ from .fitting import check_domain, fitting
 from .functions import KNOWN, derivative_of, refuse
 from .own_calls import apply_defined
 from .program import FunctionKind
+from .structured import WRITTEN, apply_with_data
 from .tape import Node
 from .values import Maker, Val, article
 
@@ -27,9 +28,13 @@ def apply(maker: Maker, node: Node, name: str, args: list[Val]) -> Val:
     _, token, options = node.value
     kind = maker.functions.get(name) if token.kind == "name" else None  # ‖x‖ is the norm, whatever `norm` names
     if kind is not None and kind.definition is not None:
-        return apply_defined(maker, node, kind.definition, [a.column() for a in args], options, any(a.row for a in args))
+        return apply_defined(
+            maker, node, kind.definition, [a.column() for a in args], options, any(a.row for a in args)
+        )
     if kind is not None:
         return apply_free(maker, node, name, kind, [a.column() for a in args], options, any(a.row for a in args))
+    if name in WRITTEN and token.kind == "name" and not set(options):
+        return WRITTEN[name](maker, node, args)
     rivals = KNOWN.get(name)
     if rivals is None:
         found = derivative_of(name, maker.functions)
@@ -37,7 +42,9 @@ def apply(maker: Maker, node: Node, name: str, args: list[Val]) -> Val:
             base, slots = found
             known = maker.functions[base].definition
             if known is not None:
-                return apply_defined(maker, node, known, [a.column() for a in args], options | {"slots": slots}, any(a.row for a in args))
+                return apply_defined(
+                    maker, node, known, [a.column() for a in args], options | {"slots": slots}, any(a.row for a in args)
+                )
             marks = {"slots": slots}
             return apply_free(maker, node, base, maker.functions[base], [a.column() for a in args], marks, False)
         raise refuse(name, maker.statement.span(token))
@@ -74,6 +81,8 @@ def apply_op(
     if first is structure.pad:
         return _pad(maker, node, args, options)
     chosen, args, numbers = fitting(maker, node, rivals, args)
+    if chosen is not None and chosen.options:
+        return apply_with_data(maker, node, name, chosen, args, options)
     options |= numbers
     if chosen is None:
         given = ", ".join(article(a.order) for a in args)
@@ -246,7 +255,9 @@ def apply_free(
     bad = next((k for k in options if k not in ("order", "slots", "partials")), None)
     if bad:
         raise maker.parse_error("P002", f"the free function {name} has no option {bad}", node)
-    slots = tuple(options.get("slots", ()) or (int(m) - 1 if m.isdecimal() else -1 for m in options.get("partials", ())))
+    slots = tuple(
+        options.get("slots", ()) or (int(m) - 1 if m.isdecimal() else -1 for m in options.get("partials", ()))
+    )
     if any(not 0 <= s < len(args) for s in slots):
         raise maker.parse_error("P002", f"{name} has {len(args)} arguments, counted from 1", node)
     order = options.get("order", 0)

@@ -149,7 +149,13 @@ def _is_function(statement: Statement, equals: int, seen: set[str], statements: 
     """`f(t) = …` with f and t new here, f in no meaning of its own, not on the right, and used in another line."""
     t = statement.tokens
     inside = t[2 : equals - 1]
-    if t[0].kind != "name" or t[1].text != "(" or t[1].start != t[0].end or t[equals - 1].text != ")" or is_known(t[0].text):
+    if (
+        t[0].kind != "name"
+        or t[1].text != "("
+        or t[1].start != t[0].end
+        or t[equals - 1].text != ")"
+        or is_known(t[0].text)
+    ):
         return False
     if any(x.kind != "name" if k % 2 == 0 else x.text != "," for k, x in enumerate(inside)) or len(inside) % 2 == 0:
         return False
@@ -234,7 +240,9 @@ class _Reader(Reader):
         parser = self.scan.parser(statement, 0, bound)
         tape = parser.whole()
         self.scan.only_matrix = self.scan.only_matrix or parser.only_matrix
-        self.also_used |= {*self.scan.outer_names(tape)} | {n.value if n.tag == "name" else n.value[0] for n in tape if n.tag in ("name", "indexed")}
+        self.also_used |= {*self.scan.outer_names(tape)} | {
+            n.value if n.tag == "name" else n.value[0] for n in tape if n.tag in ("name", "indexed")
+        }
         return _Half(statement, tape)
 
     def _has_unknowns(self) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
-from ..algebra.dims import Dim, show_shape
+from ..algebra.dims import Dim, Shape, show_shape
 from ..algebra.expr import OPERATORS
-from ..algebra.ops import arithmetic, matrix, structure
+from ..algebra.op import Op
+from ..algebra.ops import arithmetic, matrix, order, structure
+from .functions import KNOWN
 from .sizes import layer_index, no_entries
 from .tape import Node
 from .values import Maker, Val, article
@@ -14,6 +17,7 @@ from .values import Maker, Val, article
 __all__ = ["constant", "ones_node", "shaped_node", "slice_node", "structure_node"]
 
 _ONE = Dim.number(1)
+_STEPS = ("step", "stride", "dilation")  # data that are plain numbers
 
 
 def ones_node(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
@@ -50,6 +54,8 @@ def shaped_node(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
             raise maker.parse_error("P002", f"{name}(…) takes one number", node, expected=f"{name}(1)")
         shape = tuple(maker.hole(-100 * at - k) for k in range(1 if name == "vector" else 2))
         return maker.leaf(lambda: OPERATORS["fill"](arithmetic.rational(Fraction(value)), shape), shape)
+    if name in KNOWN:
+        return _constant(maker, node, KNOWN[name][0], dims)
     maker.axes(dims)
     if name == "eye":
         if len(dims) > 1 and (len(dims) > 2 or not maker.sizes.agree(*dims)):
@@ -60,6 +66,21 @@ def shaped_node(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
         return maker.leaf(lambda: matrix.identity(size), (size, size))
     one = Fraction(name == "ones")
     return maker.leaf(lambda: OPERATORS["fill"](arithmetic.rational(one), dims), dims)
+
+
+def _constant(maker: Maker, node: Node, o: Op, dims: Shape) -> Val:
+    """A constant that is declared as an op: commut(m, n)."""
+    names = o.attr_names
+    if names == ("dims",):
+        data: dict[str, Any] = {"dims": dims}
+    elif len(dims) == len(names):
+        data = {k: d.constant if k in _STEPS else d for k, d in zip(names, dims, strict=True)}
+    else:
+        raise maker.parse_error(
+            "P002", f"{node.value[0]}(…) takes {len(names)} sizes, not {len(dims)}", node, expected=", ".join(names)
+        )
+    made = o(**data)
+    return maker.leaf(lambda: made, maker.axes(made.shape))
 
 
 def slice_node(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
@@ -80,7 +101,7 @@ def slice_node(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
         part = parts[axis]
         if part is None:
             continue
-        first, last = maker.dims((part[0],))[0], part[1]
+        first, last, step = maker.dims((part[0],))[0], part[1], part[2]
         start = first - _ONE
         total = maker.sizes.resolve(x.shape[axis]).constant
         end = first.constant if last is None else last.constant
@@ -94,6 +115,9 @@ def slice_node(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
         if last is None:
             shape = (*x.shape[:axis], *x.shape[axis + 1 :])
             x = maker.make(structure.take, shape, x, axis=axis, start=start)
+            continue
+        if step != _ONE:
+            x = _stepped(maker, node, x, axis, start, maker.dims((last,))[0], step)
             continue
         size = maker.dims((last,))[0] - start
         if no_entries(size):
@@ -114,3 +138,21 @@ def constant(maker: Maker, name: str, dims: set[str]) -> Val | None:
     if name in dims:
         return maker.size(maker.sizes.resolve(Dim.symbol(name)))
     return None
+
+
+def _stepped(maker: Maker, node: Node, x: Val, axis: int, start: Dim, last: Dim, step: Dim) -> Val:
+    """`x[first:step:last]`: every so many entries. Raises ParseError P002."""
+    by = step.constant
+    if by is None or by < 1:
+        raise maker.parse_error("P002", f"a step of {step}", node, expected="x[first:step:last] with a step of 1 or more",
+                                hint=f"flip(X, axis={axis}) counts backwards")  # fmt: skip
+    room = last - start - _ONE
+    steps = Dim.number(room.constant // by) if room.constant is not None else room.over(step)
+    if steps is None:
+        raise maker.parse_error("P002", f"how many entries {start + _ONE}:{by}:{last} names depends on the sizes", node,
+                                expected=f"an end that is a multiple of {by} entries from the start, as in x[1:{by}:{by}*m]")  # fmt: skip
+    size = steps + _ONE
+    if no_entries(size):
+        raise maker.parse_error("P002", "an empty slice", node, expected="first:step:last, counted from 1")
+    shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
+    return maker.make(order.strided, shape, x, axis=axis, start=start, dim=size, step=by)

@@ -50,7 +50,7 @@ def declare(statement: Statement, colon: int, found: Lines) -> None:
         else:
             facts = _facts(statement, colon, kind)
             found.declared[name.text] = Declared(kind, statement, name, facts)
-            if any(a.text in _CONSTANT for a in t[colon:] if a.kind == "name"):
+            if "index" in facts or any(a.text in _CONSTANT for a in t[colon:] if a.kind == "name"):
                 found.constants.add(name.text)
 
 
@@ -70,7 +70,9 @@ def facts_named(token: Token, shape: Shape, statement: Statement) -> tuple[str, 
         raise ShapeError("S012", f"{token.text} is said of a tensor of shape {show_shape(shape)}", span=statement.span(token),
                          expected="a square matrix, as in S : (n, n) where symmetric")  # fmt: skip
     if "sums_to_one" in found and not shape:
-        raise ShapeError("S012", f"{token.text} is said of a scalar", span=statement.span(token), expected="a vector or a matrix")
+        raise ShapeError(
+            "S012", f"{token.text} is said of a scalar", span=statement.span(token), expected="a vector or a matrix"
+        )
     return found
 
 

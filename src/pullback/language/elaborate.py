@@ -12,7 +12,8 @@ from .blocks import block_of
 from .calls import apply
 from .chain import chain_of, lone_row
 from .constants import ones_node, shaped_node, slice_node, structure_node
-from .fitting import filled
+from .fitting import filled, number_of
+from .structured import kron_of
 from .tape import Node, Tape, is_one
 from .tokens import Statement
 from .values import Maker, Val, article
@@ -269,7 +270,7 @@ def _over(maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int
     )
 
 
-_TIMES = {"*": _star, "⊙": _hadamard, "⊘": _divide, "/": _over}
+_TIMES = {"⊗": kron_of, "*": _star, "⊙": _hadamard, "⊘": _divide, "/": _over}
 
 
 def _pow(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
@@ -283,13 +284,12 @@ def _pow(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
         if exponent == 2 and not dotted and x.expr is not None and x.expr.op.squared is not None:
             return maker.make(x.expr.op.squared, (), x)
         return maker.make(lambda e: arithmetic.power(e, exponent=exponent), x.shape, x, row=x.row)
-    if x.order == 2 and exponent.denominator == 1:
-        if 1 <= abs(exponent) <= 16:
-            if not maker.sizes.agree(*x.shape):
-                what = "a power of a matrix" if exponent > 0 else "the inverse of a matrix"
-                raise maker.differ(x.shape[0], x.shape[1], node, node.kids, kids, what)
-            base = x if exponent > 0 else maker.make(OPERATORS["inv"], x.shape, x)
-            return chain_of(maker, node, [(base, node.kids[0])] * int(abs(exponent)))
+    if x.order == 2 and exponent.denominator == 1 and 1 <= abs(exponent) <= 16:
+        if not maker.sizes.agree(*x.shape):
+            what = "a power of a matrix" if exponent > 0 else "the inverse of a matrix"
+            raise maker.differ(x.shape[0], x.shape[1], node, node.kids, kids, what)
+        one = x if exponent > 0 else maker.make(OPERATORS["inv"], x.shape, x)
+        return chain_of(maker, node, [(one, node.kids[0])] * int(abs(exponent)))
     base = maker.factor(maker.tape[node.kids[0]])
     shown = str(exponent) if exponent.denominator == 1 else f"({exponent})"
     raise maker.shape_error(
@@ -313,16 +313,19 @@ def _raised(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
         raise maker.parse_error("P002", "e is a variable here", node, expected="exp(x) for the exponential function",
                                 hint="if e is a number, declare `e : scalar`")  # fmt: skip
     if not dotted and (x.order or b.order):
-        base = maker.factor(maker.tape[node.kids[0]])
-        power = maker.factor(maker.tape[node.kids[1]])
+        name, power = (maker.factor(maker.tape[k]) for k in node.kids)
         raise maker.shape_error(
             "S002",
             f"{article(x.order)} has no power whose exponent is {article(b.order)}",
             node,
             node.kids,
             kids,
-            hint=f"write {base}^∘{power} (or {base}.^{power}) for the power of every entry; numbers are declared `b : scalar`",
+            hint=f"write {name}^∘{power} (or {name}.^{power}) for the power of every entry; numbers are declared `b : scalar`",
         )
+    base = number_of(x)
+    if base is not None and base <= 0:
+        raise maker.parse_error("P050", f"a power of {base} with a variable exponent has no real value", node, expected="a positive base",
+                                hint="x^y is exp(y log(x))")  # fmt: skip
     wide = x if x.order else b
     if not x.order and b.order:
         x = filled(maker, x, node.kids[0], wide, "is raised to the power of every entry")

@@ -12,7 +12,7 @@ from ..algebra.ops import arithmetic
 from .tape import Node, Tape
 from .values import Maker, Val
 
-__all__ = ["check_domain", "filled", "fitting"]
+__all__ = ["check_domain", "data_in_front", "filled", "fitting", "number_of"]
 
 
 def fitting(
@@ -24,10 +24,11 @@ def fitting(
             return o, args, {}
     for o in rivals:
         missing = len(o.slots) - len(args)
-        full = [*args, *map(maker.constant, o.omitted[len(o.omitted) - missing :])] if missing > 0 else args
+        usual = o.omitted[-missing:] if 0 < missing <= len(o.omitted) else ()
+        full = [*args, *map(maker.constant, usual)]
         if len(full) == len(o.slots) and o.accepts(full):
             return o, full, {}
-        if missing < 0 and -missing == len(o.attr_names) and o.accepts(args[-missing:]):  # polygamma(2, x)
+        if -missing == data_in_front(o) > 0 and o.accepts(args[-missing:]):
             data = [a.size for a in args[:-missing]]
             if all(d is not None for d in data):
                 return o, args[-missing:], {k: (d,) for k, d in zip(o.attr_names, data, strict=True) if d is not None}
@@ -37,6 +38,11 @@ def fitting(
             said = f"is taken for every entry of {maker.surface(node)}"
             return o, [filled(maker, a, k, wide, said) for a, k in zip(full, node.kids, strict=False)], {}
     return None, args, {}
+
+
+def data_in_front(o: Op) -> int:
+    """How many numbers that are no arguments of a function of every entry stand before them, as in polygamma(2, x)."""
+    return len(o.attr_names) if o.entrywise else 0
 
 
 def filled(maker: Maker, value: Val, at: int, wide: Val, said: str) -> Val:
@@ -62,7 +68,7 @@ def _names_under(tape: Tape, at: int) -> set[str]:
 
 def check_domain(maker: Maker, node: Node, name: str, o: Op, args: Sequence[Val]) -> None:
     """Refuses log(−2): a function of numbers outside its domain. Raises ParseError P050."""
-    numbers = [_number_of(a) for a in args]
+    numbers = [number_of(a) for a in args]
     if not maker.building or o.real is None or o.attr_names or not numbers or any(x is None for x in numbers):
         return
     try:
@@ -82,7 +88,7 @@ def _domain_of(o: Op) -> str:
         " lies ", " that lies ") if needs.startswith(f"every entry of ${first}") else ""  # fmt: skip
 
 
-def _number_of(value: Val) -> Fraction | None:
+def number_of(value: Val) -> Fraction | None:
     """The number that every entry visibly is."""
     e, sign = value.expr, 1
     while e is not None and len(e.args) == 1 and (inside := arithmetic.negated(e)) is not None:

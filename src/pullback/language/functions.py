@@ -11,7 +11,17 @@ from ..algebra.ops.defined import Defined, is_pointwise
 from ..errors import Span, UnsupportedError
 from .program import FunctionKind
 
-__all__ = ["KNOWN", "SCALAR_FUNCTIONS", "SHAPED", "derivative_of", "is_known", "is_written", "partials", "places", "refuse"]
+__all__ = [
+    "KNOWN",
+    "SCALAR_FUNCTIONS",
+    "SHAPED",
+    "derivative_of",
+    "is_known",
+    "is_written",
+    "partials",
+    "places",
+    "refuse",
+]
 
 
 def _calls() -> dict[str, tuple[Op, ...]]:
@@ -25,7 +35,11 @@ def _calls() -> dict[str, tuple[Op, ...]]:
 KNOWN = _calls()
 
 # Functions whose arguments are sizes or text, read by the parser itself.
-SHAPED = frozenset({"ones", "zeros", "eye", "vector", "matrix"})
+SHAPED = frozenset({"ones", "zeros", "eye", "vector", "matrix"}) | {
+    n for n, rivals in KNOWN.items() if not rivals[0].slots
+}
+
+BLOCKS = frozenset({"hcat", "vcat"})  # blocks, written as calls
 
 # Names that, undeclared, stand for a scalar function of everything they are given.
 SCALAR_FUNCTIONS = frozenset(
@@ -58,13 +72,7 @@ SCALAR_FUNCTIONS = frozenset(
 _REFUSED = {
     "inv": "name the inverse V, give it as an input, and use dV = −V dA V",
     "solve": "name the solution x, give it as an input",
-    "vec": "keep the matrix: ⟨A, B⟩ replaces vec(A)ᵀ vec(B)",
-    "kron": "(A ⊗ B) vec(X) is B X Aᵀ: write that",
     "norm1": "write sum(s ⊙ x) with the signs s : const",
-    "max": "write the selection as a sum with a constant mask",
-    "min": "write the selection as a sum with a constant mask",
-    "var": "write mean((x - mean(x))^∘2)",
-    "std": "write sqrt(mean((x - mean(x))^∘2))",
     "dot": "write xᵀ y",
     "matmul": "write A B",
     "transpose": "write Aᵀ",
@@ -76,9 +84,7 @@ _REFUSED_PLAIN = frozenset(
         "slogdet",
         "argmax",
         "argmin",
-        "cumsum",
         "cumprod",
-        "prod",
         "cholesky",
         "chol",
         "eig",
@@ -100,16 +106,9 @@ _REFUSED_PLAIN = frozenset(
         "batchnorm",
         "batch_norm",
         "dropout",
-        "maxpool",
-        "avgpool",
-        "conv",
-        "conv1d",
-        "conv2d",
         "floor",
         "ceil",
         "round",
-        "tril",
-        "triu",
         "pinv",
         "rank",
         "maxeig",
@@ -117,11 +116,6 @@ _REFUSED_PLAIN = frozenset(
         "mineig",
         "trinv",
         "lyap",
-        "commut",
-        "hcat",
-        "vcat",
-        "reshape",
-        "permute",
         "sort",
         "topk",
         "median",
@@ -141,11 +135,6 @@ _REFUSED_PLAIN = frozenset(
         "sec",
         "csc",
         "hinge",
-        "one_hot",
-        "onehot",
-        "embedding",
-        "gather",
-        "scatter",
         "einsum_path",
         "norminf",
         "norm_inf",
@@ -205,12 +194,14 @@ _TO_MATRIX = frozenset(["inv", "pinv", "cholesky", "chol", "expm", "logm", "sqrt
 def is_written(name: str) -> bool:
     """Whether formulas are written with this name: another function of the same name could not be told from it."""
     known = KNOWN.get(name, ())
-    return name in SHAPED or any(callable(o.text) or o.text.startswith(f"{name}(") or not is_pointwise(o) for o in known)
+    return name in SHAPED or any(
+        callable(o.text) or o.text.startswith(f"{name}(") or not is_pointwise(o) for o in known
+    )
 
 
 def is_known(name: str) -> bool:
     """Whether the name has a meaning of its own, so that it is never read as a free function."""
-    return name in KNOWN or name in SHAPED or name in _REFUSED or name in _REFUSED_PLAIN
+    return name in KNOWN or name in SHAPED or name in BLOCKS or name in _REFUSED or name in _REFUSED_PLAIN
 
 
 def refuse(name: str, span: Span | None) -> UnsupportedError:

@@ -276,7 +276,8 @@ class _Indices:
         free = token.kind == "name" and name in maker.functions
         if labels and not free and not all(o.entrywise for o in KNOWN.get(name, ())):
             raise self.not_by_entries(node)
-        values = [self.whole(maker.tape[k], t, labels if t.free or free else ()) for k, t in zip(node.kids, kids, strict=True)]
+        axes = [labels if t.free or free else () for t in kids]  # numbers stay numbers beside entries
+        values = [self.whole(maker.tape[k], t, x) for k, t, x in zip(node.kids, kids, axes, strict=True)]
         value = apply(maker, node, name, values)
         if not maker.sizes.agree_all(value.shape, tuple(self.size[x] for x in labels)):
             raise self.not_by_entries(node)

@@ -34,7 +34,9 @@ def explain(error: PullbackError, span: Span, guesses: Mapping[str, Guess], know
     words = NAME.findall(span.text[span.column - 1 : span.column - 1 + span.length])
     guessed = [n for n in dict.fromkeys(words) if n in guesses]
     if isinstance(error, ShapeError):
-        error.assumed = tuple(guesses[n].kind_sentence(n) for n in guessed if guesses[n].shape or n in SOFT or guesses[n].told)
+        error.assumed = tuple(
+            guesses[n].kind_sentence(n) for n in guessed if guesses[n].shape or n in SOFT or guesses[n].told
+        )
     for name in guessed:
         two = (name[0], name[1]) if re.fullmatch("[A-Z][a-z]", name) else None
         parts = glued(name, known) or two

@@ -10,9 +10,12 @@ from ..algebra.dims import Dim, Shape, show_shape
 from ..algebra.expr import Expr, postorder
 from ..algebra.op import Op, rational
 from ..algebra.ops import arithmetic, free, matrix, structure
+from ..algebra.ops.entrywise import filled
 from ..errors import ParseError, ShapeError
 from .calls import axes_among
+from .fitting import data_in_front
 from .functions import KNOWN
+from .options import attributes_of
 from .program import Equation, Program
 from .sizes import no_shape, read_dim
 from .tokens import read_statements
@@ -102,6 +105,12 @@ def _known(name: str) -> Callable[..., Expr]:
     rivals = KNOWN[name]
 
     def build(*raw: Any, **options: Any) -> Expr:
+        if not rivals[0].slots:
+            return _made(name, rivals[0], raw)
+        if rivals[0].tail and len(raw) > len(rivals[0].slots):  # reshape(X, ("m", "n")), one_hot(y, "c")
+            word = rivals[0].options[rivals[0].tail][0]
+            options = {**options, word: raw[len(rivals[0].slots) :]}
+            raw = raw[: len(rivals[0].slots)]
         spec = [raw[0]] if raw and isinstance(raw[0], str) else []
         args = [_tensor(a) for a in raw[len(spec) :]]
         for o in rivals:
@@ -111,14 +120,55 @@ def _known(name: str) -> Callable[..., Expr]:
                 found = structure.einsum(spec[0], *args)
                 _shape(found.shape)
                 return found
-            if args and not spec and o.attr_names != ("spec",) and o.accepts(args):
-                return o(*args, **_options(name, o, args, options))
+            if args and not spec and o.attr_names != ("spec",):
+                data = data_in_front(o) if len(args) > len(o.slots) and not o.variadic else 0
+                full = _completed(o, args[data:])
+                if o.accepts(full):
+                    if o.options:
+                        given = {k: _listed(v) for k, v in options.items()}
+                        return o(*full, **attributes_of(o, name, [a.shape for a in full], given))
+                    numbers = dict(zip(o.attr_names[:data], raw, strict=False))
+                    return o(*full, **_options(name, o, full, {**options, **numbers}))
         takes = " or ".join(o.signature for o in rivals)
         raise ShapeError("S001", f"{name} does not take {', '.join(map(_described, raw)) or 'nothing'}", expected=takes)
 
     build.__name__ = build.__qualname__ = name
     build.__doc__ = " ".join(dict.fromkeys(o.doc for o in rivals)) + "."
     return build
+
+
+def _missing(o: Op, args: Sequence[Expr]) -> int:
+    return len(o.slots) - len(args)
+
+
+def _completed(o: Op, args: list[Expr]) -> list[Expr]:
+    """The arguments with the usual numbers for those that are left out, and a number beside tensors for every entry."""
+    missing = _missing(o, args)
+    if 0 < missing <= len(o.omitted):
+        args = [*args, *map(arithmetic.rational, o.omitted[-missing:])]
+    wide = max(args, key=lambda a: a.order)
+    if o.entrywise and len(args) > 1 and all(p == ("*s",) for _, p in o.slots):
+        return [a if a.order else filled(a, wide) for a in args]
+    return args
+
+
+def _listed(value: Any) -> tuple[Dim, ...]:
+    """The sizes in an option: one, or several in tuples."""
+    if isinstance(value, tuple | list):
+        return tuple(d for v in value for d in _listed(v))
+    return (_dim(value),)
+
+
+def _made(name: str, o: Op, raw: Sequence[Any]) -> Expr:
+    """A constant of given sizes: commut("m", "n")."""
+    dims = _listed(tuple(raw))
+    if o.attr_names == ("dims",):
+        return o(dims=dims)
+    if len(dims) != len(o.attr_names):
+        raise ParseError(
+            "P002", f"{name} takes {len(o.attr_names)} sizes, not {len(dims)}", expected=", ".join(o.attr_names)
+        )
+    return o(**dict(zip(o.attr_names, dims, strict=True)))
 
 
 def _described(value: Any) -> str:
@@ -135,11 +185,14 @@ def _options(name: str, o: Op, args: Sequence[Expr], given: Mapping[str, Any]) -
             value = given[option]
         elif key == "axes":
             value = tuple(range(args[0].order))
+        elif key in o.defaults:
+            found[key] = o.normal(key, o.defaults[key], args)
+            continue
         else:
             raise ParseError("P002", f"{name} needs {option}=…")
         if key in ("axes", "axis"):
             value = _axes(value, args[0].order, least=1 if key == "axis" else min(args[0].order, 1))
-        found[key] = value if key == "axes" else value[0] if key == "axis" else _dim(value)
+        found[key] = value if key == "axes" or o.entrywise else value[0] if key == "axis" else _dim(value)
     wrong = given.keys() - {known.get(k, k) for k in o.attr_names}
     if wrong:
         raise ParseError(

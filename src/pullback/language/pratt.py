@@ -19,7 +19,7 @@ from .tokens import FACTOR_KINDS, FACTOR_OPENS, MAX_DEPTH, MINUS, Token
 
 __all__ = ["Parser"]
 
-_TIMES = {"⊙": "⊙", ".*": "⊙", "⊘": "⊘", "./": "⊘", "*": "*", "·": "*", "/": "/"}
+_TIMES = {"⊙": "⊙", ".*": "⊙", "⊘": "⊘", "./": "⊘", "*": "*", "·": "*", "/": "/", "⊗": "⊗"}
 _TRANSPOSE = frozenset({"ᵀ", "⊤", ".'"})
 
 
@@ -91,7 +91,7 @@ class Parser(Atoms):
         kids: list[int] = [self.chain()]
         ops: list[str] = []
         while (op := _TIMES.get(self.t[self.i].text)) is not None and self.t[self.i].kind == "op":
-            if self.t[self.i].text in ("⊙", "⊘"):
+            if self.t[self.i].text in ("⊙", "⊘", "⊗"):
                 self.only_matrix = True
             self.i += 1
             ops.append(op)
@@ -263,7 +263,7 @@ class Parser(Atoms):
         """`X[:, 1..n]`, counted from 1: one entry for every axis."""
         bracket = self.t[self.i]
         self.i += 1
-        parts: list[tuple[Dim, Dim | None] | None] = []
+        parts: list[tuple[Dim, Dim | None, Dim] | None] = []
         while True:
             token = self.t[self.i]
             if token.text == ":":
@@ -271,10 +271,13 @@ class Parser(Atoms):
                 parts.append(None)
             else:
                 first, self.i = read_dim(self.statement, self.i)
-                last = None
+                last, step = None, Dim.number(1)
                 if self.t[self.i].text in ("..", ":"):
                     last, self.i = read_dim(self.statement, self.i + 1)
-                parts.append((first, last))
+                if last is not None and self.t[self.i].text == ":":  # first:step:last
+                    step = last
+                    last, self.i = read_dim(self.statement, self.i + 1)
+                parts.append((first, last, step))
             if self.t[self.i].text != ",":
                 break
             self.i += 1
@@ -290,3 +293,45 @@ class Parser(Atoms):
             self.expect("=", "phi(x; c = 2)")
             kids.append(self.sum())
         options["instead"] = tuple(names)
+
+    # ---- data of a call
+
+    def data(self, name: Token, args: int, options: dict[str, Any]) -> bool:
+        """Sizes behind the arguments of a known function, as in reshape(X, (m, n)) and one_hot(y, c); whether that is what stands here."""
+        rivals = KNOWN.get(name.text, ())
+        if not rivals or not rivals[0].tail or self.is_own(name.text) or args != len(rivals[0].slots):
+            return False
+        word, kind = rivals[0].options[rivals[0].tail]
+        if word in options:
+            return False
+        found: list[Dim] = []
+        while True:
+            if self.t[self.i].text == "(" and self.t[self.i + 1].text == ")":
+                self.i += 2
+            elif self.t[self.i].text == "(" and self.is_list():
+                found += self.dims()
+            else:
+                dim, self.i = read_dim(self.statement, self.i)
+                found.append(dim)
+            after = self.t[self.i + 1]
+            if (
+                kind != "sizes"
+                or self.t[self.i].text != ","
+                or (after.kind == "name" and self.t[self.i + 2].text == "=")
+            ):
+                break
+            self.i += 1
+        options[word] = tuple(found)
+        return True
+
+    def is_list(self) -> bool:
+        """Whether the bracket here holds several sizes, or all that stands at this place."""
+        depth, i, commas = 0, self.i, False
+        while self.t[i].kind != "end":
+            text = self.t[i].text
+            depth += (text == "(") - (text == ")")
+            commas = commas or (depth == 1 and text == ",")
+            i += 1
+            if not depth:
+                break
+        return commas or self.t[i].text in (",", ")")

@@ -68,7 +68,10 @@ class Scan:
         self.lines, self.matlab = lines, matlab
         self.statements = [*statements, *(s for s, _ in also)]
         self.also_indexed = {id(s) for s, is_index in also if is_index}
-        self.functions: dict[str, FunctionKind] = {**lines.functions, **{n: FunctionKind("entrywise") for n in lines.own}}
+        self.functions: dict[str, FunctionKind] = {
+            **lines.functions,
+            **{n: FunctionKind("entrywise") for n in lines.own},
+        }
         self.guessed_functions: list[str] = []
         self.dims = set(lines.dims)
         self.defined = {d.name: d for d in lines.definitions if d.name}
@@ -82,7 +85,9 @@ class Scan:
         self.identity = "I" not in taken
         self._names()
         self._functions_without_brackets()
-        self.own = in_order([read_function(f, partial(self._own_parser, f), self.functions) for f in lines.own.values()])
+        self.own = in_order(
+            [read_function(f, partial(self._own_parser, f), self.functions) for f in lines.own.values()]
+        )
         self._outer = {f.name: f.outer for f in self.own}
         self._last_line()
         self.equations = self._order([self._parse(d) for d in lines.definitions])
@@ -250,18 +255,24 @@ class Scan:
 
     def parser(self, statement: Statement, at: int, bound: Bound | None = None) -> Parser:
         found = Parser(statement, at, self.is_function, matlab=self.matlab, bound=bound, is_number=self.is_number)
-        found.identity = self.identity
+        found.identity, found.is_own = self.identity, self.functions.__contains__
         return found
 
     def _own_parser(self, line: FunctionLine, is_outer: Callable[[str], bool]) -> Parser:
         """For the right side of a definition, in which a parameter is no function and no size."""
-        return Parser(line.statement, line.at, lambda n: is_outer(n) and self.is_function(n), matlab=self.matlab,
-                      is_number=lambda n: is_outer(n) and self.is_number(n))  # fmt: skip
+        found = Parser(line.statement, line.at, lambda n: is_outer(n) and self.is_function(n), matlab=self.matlab,
+                       is_number=lambda n: is_outer(n) and self.is_number(n))  # fmt: skip
+        found.is_own = self.functions.__contains__
+        return found
 
     def outer_names(self, tape: Tape) -> list[str]:
         """The names from outside in the definitions of the functions that are called."""
         called = [n.value[0] for n in tape if n.tag == "call"] if self._outer else []
-        return [v for c in called for v in self._outer.get(c, self._outer.get((derivative_of(c, self.functions) or ("",))[0], ()))]
+        return [
+            v
+            for c in called
+            for v in self._outer.get(c, self._outer.get((derivative_of(c, self.functions) or ("",))[0], ()))
+        ]
 
     def _parse(self, d: Definition) -> Parsed:
         bound = None if d.indices is None else Bound(d.indices)

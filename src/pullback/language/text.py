@@ -148,7 +148,9 @@ def parse_expression(
         known = ", ".join(list(values)[:12])
         raise ParseError("P003", f"{word} is not defined here", span=maker.span(node), expected=known)
 
-    tape = Parser(statements[0], 0, is_function, is_number=lambda n: n in sizes_known and n not in values).whole()
+    parser = Parser(statements[0], 0, is_function, is_number=lambda n: n in sizes_known and n not in values)
+    parser.is_own = functions.__contains__
+    tape = parser.whole()
     sizes = Sizes()
     sizes.bound.update({s: Dim.symbol(n) for s, n in spelled.items() if s != n})
     maker = Maker(sizes, functions, lookup)

@@ -46,7 +46,7 @@ FACTOR_KINDS = frozenset({"name", "num", "frac", "ones", "nabla", "partial", "se
 FACTOR_OPENS = frozenset({"(", "[", "⟨", "‖", "||"})
 _WAITING = frozenset({"+", "-", "−", "*", "·", "⊙", "⊘", "/", ".*", "./", "@", "=", ",", "->", "→"})
 _STATEMENT = re.compile(
-    r"\s*(?!(?:axis|axes|start|size)\s*=)(?:[^\W\d][\w,]*(?:\[[^\]]*\])?\s*(?:=(?!=)|:)|given\b|derive\b|assume\b)"
+    r"\s*(?!(?:axis|axes|start|size|shape|shift|step|stride|padding|dilation|groups|out|times|ddof|classes)\s*=)(?:[^\W\d][\w,]*(?:\[[^\]]*\])?\s*(?:=(?!=)|:)|given\b|derive\b|assume\b)"
 )
 
 

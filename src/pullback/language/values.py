@@ -78,7 +78,9 @@ class Maker:
         self.matlab, self.building = matlab, building
         self.beside: list[tuple[Dim, Dim, Dim]] = []  # sizes of a vector that is added to a matrix, and of the matrix
         self.printed = False  # whether the text is our own
-        self.outer: Callable[[Expr, Node], Val] | None = None  # what a name from outside a definition is, if not looked up
+        self.outer: Callable[[Expr, Node], Val] | None = (
+            None  # what a name from outside a definition is, if not looked up
+        )
         self.spell: Callable[[str], str] = lambda name: name
         self.own: Mapping[str, str] = {}  # the names of functions that are spelled in another way there
         self.filled: set[str] = set()  # names of scalars that stand beside tensors in a sum

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from ..algebra.dense import Residue, analytic, flat, frechet
 from ..algebra.expr import Expr
 
-__all__ = ["Field", "Modular", "OutOfDomain", "P", "Q", "Real", "TooLarge"]
+__all__ = ["Field", "Modular", "OutOfDomain", "P", "Plain", "Q", "Real", "TooLarge"]
 
 P = 2**61 - 1
 Q = 0xEF524E98498A9207DABD23E06DC22E7EF1C79563  # a second prime, drawn at random once: no equation was made for it
@@ -51,6 +51,8 @@ class Field(Protocol):
     def plain(self, x: Any) -> Any: ...
     def array(self, e: Expr, args: Sequence[Any], count: int) -> list[Any]: ...
     def algorithm(self, e: Expr) -> Callable[..., Any] | None: ...
+    def choose(self, values: Sequence[Any]) -> int: ...
+    def position(self, i: Any, n: int) -> int: ...
 
 
 class Modular:
@@ -98,7 +100,12 @@ class Modular:
 
     def array(self, e: Expr, args: Sequence[Any], count: int) -> list[int]:
         """The entries of a tensor function without exact arithmetic: random values, the same for the same arguments."""
-        key = self.opaque("arguments", e.op.name, e.attrs, *(tuple(x.value for x in flat(a, b.order)) for a, b in zip(args, e.args, strict=True)))
+        key = self.opaque(
+            "arguments",
+            e.op.name,
+            e.attrs,
+            *(tuple(x.value for x in flat(a, b.order)) for a, b in zip(args, e.args, strict=True)),
+        )
         return [self.opaque("array", key, k) for k in range(count)]
 
     def opaque(self, *key: Any) -> int:
@@ -141,6 +148,20 @@ class Modular:
             return int(self.table.setdefault(("open", first), t) == t)
         return self.opaque("coin", first) & 1 ^ int(t != first)
 
+    def choose(self, values: Sequence[int]) -> int:
+        """Which of the numbers counts as the largest: the first that is, where they are small fractions, else one at random."""
+        best = 0
+        for k, x in enumerate(values):
+            told = _sign((x - values[best]) % self.prime, self.prime)
+            if told is None:
+                return self.opaque("largest", *values) % len(values)
+            best = k if told > 0 else best
+        return best
+
+    def position(self, i: int, n: int) -> int:
+        """The place that i names in an axis of n entries; what is no whole number stands for some place."""
+        return i % self.prime % n
+
     def tie(self, t: int) -> bool:
         """Whether t counts as 0, at random."""
         t %= self.prime
@@ -155,6 +176,24 @@ class Modular:
 
     def entry(self, name: str, at: tuple[int, ...], hits: tuple[tuple[int, int], ...], args: int) -> int:
         return self.opaque("entry", name, at, tuple(sorted(hits)), args)
+
+
+class Plain:
+    """What a number system without exact roots and without floats makes of tensor functions."""
+
+    def element(self, x: Any) -> Any:
+        """A number as algorithms calculate with it: it is one of its own field already."""
+        return x
+
+    def plain(self, x: Any) -> Any:
+        return x
+
+    def algorithm(self, e: Expr) -> Callable[..., Any] | None:
+        return None if e.op.exactly is None else partial(e.op.exactly, **e.op.attributes(e))
+
+    def array(self, e: Expr, args: Sequence[Any], count: int) -> list[Any]:
+        """Raises OutOfDomain: there is no exact value."""
+        raise OutOfDomain
 
 
 class Real:
@@ -180,6 +219,16 @@ class Real:
     def array(self, e: Expr, args: Sequence[Any], count: int) -> list[float]:
         assert e.op.floats is not None
         return flat(e.op.floats(*args, **e.op.attributes(e)), e.order)
+
+    def choose(self, values: Sequence[float]) -> int:
+        """The first of the largest numbers. Raises OutOfDomain where another one is nearly as large."""
+        found = max(range(len(values)), key=lambda k: (values[k], -k))
+        if any(k != found and values[found] - x < _KINK * max(1.0, abs(x)) for k, x in enumerate(values)):
+            raise OutOfDomain  # a difference across a kink is not a derivative
+        return found
+
+    def position(self, i: float, n: int) -> int:
+        return int(i if i == int(i) else i * 2**20) % n
 
     def draw(self) -> float:
         if self.centre:

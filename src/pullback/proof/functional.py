@@ -6,7 +6,7 @@ was used is named, and where it holds for some numbers only, that is a condition
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
@@ -15,11 +15,10 @@ from operator import mul
 
 from ..algebra.dims import Shape
 from ..algebra.expr import Expr
-from ..algebra.network import expanded
 from ..algebra.op import Op
-from ..algebra.ops.arithmetic import add, added, const, divide, hadamard, neg, pi, power, rational, sdiv, smul, sub
 from ..algebra.ops.activations import softplus
-from ..algebra.ops.entrywise import exp, filled, log, logaddexp, pow_each, sigmoid, sqrt
+from ..algebra.ops.arithmetic import add, added, const, divide, hadamard, neg, pi, power, rational, sdiv, smul, sub
+from ..algebra.ops.entrywise import exp, filled, log, logaddexp, pow, pow_each, sigmoid, sqrt
 from ..algebra.ops.piecewise import abs_, relu, sign, step
 from ..algebra.ops.special import erf, normcdf, normpdf
 from ..algebra.ops.structure import ones, zeros
@@ -61,6 +60,7 @@ _LAWS = {
     "power_by_exp": "sᵗ = exp(t log s)",
     "normal_by_exp": "normpdf(t) = exp(−t²/2) / √(2π)",
     "normal_by_erf": "normcdf(t) = (1 + erf(t/√2)) / 2",
+    "normal_of_negative": "normcdf(−t) = 1 − normcdf(t)",
     "erf_is_odd": "erf(−t) = −erf(t)",
     "step_of_multiple": "step(c t) = step(t) for a number c > 0",
     "relu_of_multiple": "relu(c t) = c relu(t) for a number c > 0",
@@ -90,14 +90,14 @@ class _Rewriter:
             positive = None
         self.used.setdefault((law, positive), Use(law, _LAWS[law], positive))
 
-    def of(self, root: Expr, done: dict[Expr, Expr] | None = None) -> Expr:
-        """`root` rewritten; what is in `done` is rewritten already."""
-        done = {} if done is None else done
-        for e in expanded(root, _QUOTIENTS):
-            if e in done:
-                continue
-            if e.op.define is not None and e.op not in _QUOTIENTS:
-                done[e] = done[e.op.define(e, *e.args)]
+    def of(self, root: Expr) -> Expr:
+        done: dict[Expr, Expr] = {}
+        for e in _unfolded(root):
+            laws, whole = _through(e)
+            if whole is not e:
+                for law in laws:
+                    self.use(law)
+                done[e] = done[whole]
                 continue
             args = tuple(done[a] for a in e.args)
             done[e] = self.node(e if args == e.args else Expr.make(e.op, args, e.attrs, e.shape))
@@ -114,10 +114,6 @@ class _Rewriter:
             return (twice - 1) * power(twice + 1, exponent=Fraction(-1))
         if e.op is softplus:
             return self.softplus(e.args[0])
-        if e.op in _BY_OTHERS:
-            law, build = _BY_OTHERS[e.op]
-            self.use(law)
-            return self.of(build(*e.args), {a: a for a in e.args})
         if e.op is erf:
             return self.odd(e.args[0])
         if e.op in (step, relu, sign, abs_):
@@ -166,7 +162,7 @@ class _Rewriter:
         if c == 1:
             return e
         one = e.with_args((added([_scaled(d / c, u) for d, u in terms]),))
-        self.use({step: "step_of_multiple", relu: "relu_of_multiple", sign: "sign_of_multiple", abs_: "abs_of_multiple"}[e.op])
+        self.use(f"{e.op.name}_of_multiple")
         if e.op in (relu, abs_):
             return _scaled(abs(c), one)
         return -one if c < 0 else one
@@ -276,16 +272,57 @@ class _Rewriter:
         return found
 
 
+def _power(s: Expr, t: Expr) -> Expr:
+    """exp(t log s), every term of t by itself."""
+    parts = [_scaled(c, log(s)) if u is rational(1) else _scaled(c, u) * log(s) for c, u in _terms(t)]
+    return exp(added(parts)) if parts else uniform(1, s.shape)
+
+
+def _normal(t: Expr) -> Expr:
+    """Φ by erf."""
+    return (1 + erf(t / filled(sqrt(rational(2)), t))) / rational(2)
+
+
 # Functions that are rewritten through others, and by which equation.
 _BY_OTHERS: Mapping[Op, tuple[str, Callable[..., Expr]]] = {
     cosh: ("cosh_by_exp", lambda t: (exp(t) + exp(-t)) / rational(2)),
     sinh: ("sinh_by_exp", lambda t: (exp(t) - exp(-t)) / rational(2)),
     tan: ("tangent_by_sine", lambda t: sin(t) / cos(t)),
     logaddexp: ("logaddexp_by_log", lambda s, t: log(exp(s) + exp(t))),
-    pow_each: ("power_by_exp", lambda s, t: exp(t * log(s))),
+    pow: ("power_by_exp", _power),
+    pow_each: ("power_by_exp", _power),
     normpdf: ("normal_by_exp", lambda t: exp(-(t**2) / rational(2)) / sqrt(2 * pi())),
-    normcdf: ("normal_by_erf", lambda t: (1 + erf(t / filled(sqrt(rational(2)), t))) / rational(2)),
 }
+
+
+def _through(e: Expr) -> tuple[tuple[str, ...], Expr]:
+    """What a function is written through, and by which equations; itself if it stays."""
+    if e.op in _BY_OTHERS:
+        law, build = _BY_OTHERS[e.op]
+        return (law,), build(*e.args)
+    if e.op is normcdf:  # of the one of t and −t whose first number is positive
+        terms = _terms(e.args[0])
+        if not terms or terms[0][0] > 0:
+            return ("normal_by_erf",), _normal(e.args[0])
+        return ("normal_by_erf", "normal_of_negative"), 1 - _normal(added([_scaled(-c, u) for c, u in terms]))
+    if e.op.define is not None and e.op not in _QUOTIENTS:
+        return (), e.op.define(e, *e.args)
+    return (), e
+
+
+def _unfolded(root: Expr) -> Iterator[Expr]:
+    """The nodes under `root`, arguments first, each function after what it is written through."""
+    seen: set[Expr] = set()
+    stack: list[tuple[Expr, bool]] = [(root, False)]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            yield node
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            whole = _through(node)[1]
+            stack.extend((a, False) for a in (node.args if whole is node else (whole,)) if a not in seen)
 
 
 def uniform(entry: int, shape: Shape) -> Expr:

@@ -14,6 +14,7 @@ from math import prod
 from typing import Any
 
 from ..algebra.dense import Dual, Singular, flat, nested
+from ..algebra.dims import sized
 from ..algebra.expr import Expr
 from ..algebra.op import Meaning
 from ..algebra.ops.free import facts_of, increment, is_free_function, is_free_map, is_name, var
@@ -150,6 +151,12 @@ class Point:
             self._sum(e, meanings)
         elif not e.args:
             self.bind(e, [self.field.constant(e)])
+        elif e.op.whole is not None:
+            args = [self.values[a] for a in e.args]
+            value = e.op.whole(
+                self.field, [self.extent(a) for a in e.args], args, **sized(e.op.attributes(e), self.sizes)
+            )
+            self.bind(e, value, self._by_differential(e, value))
         elif e.op.exactly is not None or e.op.floats is not None or e.op.series:
             self._algorithm(e)
         elif is_free_map(e):

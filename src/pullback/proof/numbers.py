@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
-from math import isqrt
+from math import floor, isqrt
 from random import Random
 from typing import Any
 
@@ -21,7 +21,7 @@ from ..algebra.series import Series
 from ..calculus.derivation import Derivation
 from ..errors import CheckFailed
 from ..step import Evidence
-from .field import OutOfDomain
+from .field import OutOfDomain, Plain
 from .jets import Point
 from .problem import satisfy
 
@@ -65,7 +65,7 @@ class Numbers:
     evidence: list[Evidence] = field(default_factory=list)
 
 
-class _Standins:
+class _Standins(Plain):
     """Rational numbers, or series in h; an unknown function is a small polynomial."""
 
     mod: int | None = None
@@ -105,6 +105,16 @@ class _Standins:
                 raise OutOfDomain
             return Fraction(top, below)
         raise NoNumbers(f"{e.op.name} has no rational values, so there are no exact numbers to show")
+
+    def choose(self, values: Sequence[Any]) -> int:
+        starts = [Series.of(x).at(0) for x in values]
+        found = starts.index(max(starts))
+        if starts.count(starts[found]) > 1:
+            raise OutOfDomain
+        return found
+
+    def position(self, i: Any, n: int) -> int:
+        return floor(Series.of(i).at(0)) % n
 
     def free(self, name: str, orders: tuple[int, ...], args: tuple[Any, ...]) -> Any:
         c = _linear(self.names.index(name) if name in self.names else 0)

@@ -163,10 +163,10 @@ class Case:
         return found
 
     def _coins(self, sizes: Mapping[str, int]) -> int:
-        """Entries at which relu, step or √ takes one of two branches modulo p."""
+        """Entries at which relu, step, √ or the largest entry takes one of several branches modulo p."""
         count, seen = 0, set()
         for e in self.nodes:
-            if e.op.exact is not None or e.op.root:
+            if e.op.exact is not None or e.op.root or (e.op.whole is not None and e.op.kink):
                 about = (e.op.root, frozenset(unsigned(e.args[0])))
                 if about not in seen:
                     seen.add(about)

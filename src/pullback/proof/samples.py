@@ -14,6 +14,7 @@ __all__ = ["as_declared", "having"]
 
 Array = list[Any]
 _Extents = tuple[int, ...]
+_PLACES = 12  # different indices that are drawn; in an axis of n entries they are taken modulo n
 
 
 def as_declared(e: Expr, values: Array, extents: _Extents, field: Field) -> Array:
@@ -65,7 +66,11 @@ def _definite(values: Array, extents: _Extents, field: Field) -> Array:
         return values
     rows = _rows(values, extents[0])
     half = field.number(Fraction(1, 2))
-    return [sum(x * y for x, y in zip(a, b, strict=True)) + half * (i == j) for i, a in enumerate(rows) for j, b in enumerate(rows)]
+    return [
+        sum(x * y for x, y in zip(a, b, strict=True)) + half * (i == j)
+        for i, a in enumerate(rows)
+        for j, b in enumerate(rows)
+    ]
 
 
 def _orthogonal(values: Array, extents: _Extents, field: Field) -> Array:
@@ -109,6 +114,11 @@ def _unit(values: Array, extents: _Extents, field: Field) -> Array:
     return values if field.mod else [x * field.power(1 + x, -1) for x in values]
 
 
+def _index(values: Array, extents: _Extents, field: Field) -> Array:
+    """Small whole numbers: places in whatever axis they are used for."""
+    return [field.number(Fraction(field.position(x, _PLACES))) for x in values]
+
+
 _CHANGES: dict[str, Callable[[Array, _Extents, Field], Array]] = {
     "positive": _positive,
     "unit": _unit,
@@ -120,4 +130,5 @@ _CHANGES: dict[str, Callable[[Array, _Extents, Field], Array]] = {
     "diagonal": _masked(lambda i, j: i == j),
     "orthogonal": _orthogonal,
     "sums_to_one": _to_one,
+    "index": _index,
 }  # in the order in which they are applied

@@ -139,10 +139,13 @@ def parts_of(nodes: Iterable[Expr]) -> list[tuple[Dim, Dim]]:
     atoms: dict[Expr, None] = {}
     for e in nodes:
         if e.args:
-            atoms.update((x, None) for m in e.op.meaning(e) or () for x in m.extra if x.op.places is not None)
-        elif e.op.places is not None:
+            atoms.update((x, None) for m in e.op.meaning(e) or () for x in (e, *m.extra) if x.op.places or x.op.span)
+        if e.op.places is not None or e.op.span is not None:
             atoms[e] = None
-    return [(x.shape[0], start + width) for x in atoms for start, width in [x.op.places(x)]]
+    blocks = [
+        (x.shape[0], start + width) for x in atoms if x.op.places is not None for start, width in [x.op.places(x)]
+    ]
+    return blocks + [pair for x in atoms if x.op.span is not None for pair in x.op.span(x)]
 
 
 def _grown(sizes: Mapping[str, int], fits: Sequence[tuple[Dim, Dim]], fixed: Collection[str] = ()) -> Sizes:
@@ -220,9 +223,11 @@ def rounds(
     names = set(moving)
     roots = [*besides, *names, *(x for pair in definitions for x in pair), *(e for e, _ in closing)]
     nodes = list(postorder(*roots))
-    solving = any(e.op.exactly is not None or e.op.floats is not None for e in nodes)
+    solving = any(e.op.exactly is not None or e.op.floats is not None or e.op.ordered for e in nodes)
     found = _rounds(closing, definitions, names, roots, nodes, proved, {} if counts is None else counts, budget, wary)
-    if solving:  # T3 is about sums of products: an equation between inverses may hold at these sizes only
+    if (
+        solving
+    ):  # T3 is about sums of products that know no order: an equation between inverses may hold at these sizes only
         found = replace(found, whole=False)
     prime = Q if divides_prime(postorder(*map(unfolded, roots))) else P
     if proved:

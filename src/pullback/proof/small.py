@@ -14,11 +14,12 @@ from fractions import Fraction
 from itertools import product
 from typing import Any
 
+from ..algebra.dense import Residue
 from ..algebra.dims import Shape
 from ..algebra.expr import Expr, postorder
 from ..algebra.ops.defined import unfolded
 from ..algebra.ops.free import is_free_function, is_free_map, is_name, is_var
-from .field import OutOfDomain, Q
+from .field import OutOfDomain, Plain, Q
 
 __all__ = ["RANKS", "Residues", "Rounded", "Small", "Unknown", "Unseen", "is_known", "neat", "unknowns"]
 
@@ -60,6 +61,8 @@ def is_known(e: Expr) -> bool:
     """Whether it is a known function or constant without exact field arithmetic, such as exp(x) or π."""
     if is_name(e) or is_free_map(e) or is_free_function(e):
         return False
+    if e.op.whole is not None and not e.op.kink:
+        return False
     return e.op.define is None and e.op.entry is None and e.op.meaning(e) is None
 
 
@@ -77,7 +80,7 @@ def _small(x: Any) -> Any:
     return neat(x)
 
 
-class Small:
+class Small(Plain):
     """The rational numbers; the k-th unknown function of its kind is the polynomial number `rank` + k of a fixed list.
 
     `smooth` leaves out the points at which a function has no derivative.
@@ -118,15 +121,25 @@ class Small:
             return e.op.exact(int(t > 0), t)
         if e.op.root:
             return _root(t)
-        if t not in (0, 1):
+        if any(x not in (0, 1) for x in args):
             raise OutOfDomain
         try:
-            value = Fraction(e.op.real(float(t), **e.op.attributes(e)))
+            value = Fraction(e.op.real(*map(float, args), **e.op.attributes(e)))
         except (ValueError, ZeroDivisionError, OverflowError) as why:
             raise OutOfDomain from why
         if value not in _EXACT:
             raise OutOfDomain
         return neat(value)
+
+    def choose(self, values: Sequence[Any]) -> int:
+        """The first of the largest numbers."""
+        found = max(range(len(values)), key=lambda k: (values[k], -k))
+        if self.smooth and sum(x == values[found] for x in values) > 1:
+            raise OutOfDomain
+        return found
+
+    def position(self, i: Any, n: int) -> int:
+        return int(math.floor(i) % n)
 
     # ---- unknown functions
 
@@ -189,6 +202,13 @@ class Residues(Small):
 
     mod: int | None = Q
 
+    def element(self, x: int) -> Residue:
+        return Residue(x % Q, Q)
+
+    def plain(self, x: Any) -> int:
+        found: int = x.value if isinstance(x, Residue) else x
+        return found % Q
+
     def number(self, value: Fraction) -> int:
         return value.numerator * pow(value.denominator, -1, Q) % Q
 
@@ -201,6 +221,9 @@ class Residues(Small):
         return pow(x, exponent, Q)
 
     def function(self, e: Expr, args: tuple[Any, ...]) -> Any:
+        raise Unseen
+
+    def choose(self, values: Sequence[Any]) -> int:
         raise Unseen
 
     def reduced(self, x: Any) -> int:

@@ -74,7 +74,7 @@ class _Program:
         self.room = parts_of(postorder(*roots))
         every = {e for root in roots for e in expanded(root)}
         self.left = _WORK // max(1, len({e for root in roots for e in postorder(root)}))
-        self.exact = not any(is_known(e) and e.op.exact is None for e in every)
+        self.exact = not any(is_known(e) and e.op.exact is None and e.op.whole is None for e in every)
 
     def forward(
         self, point: Point, moved: Mapping[Expr, Array] | None = None, pushes: Mapping[Expr, Array] | None = None

@@ -28,7 +28,10 @@ Equations = Sequence[tuple[Expr, Expr]]
 
 
 def comparison_record(
-    first: Equations, second: Equations, steps: Sequence[Step], assumptions: Sequence[str] = (),
+    first: Equations,
+    second: Equations,
+    steps: Sequence[Step],
+    assumptions: Sequence[str] = (),
     functions: Sequence[OwnFunction] = (),
 ) -> Json:
     """Everything that is shown, as plain data. Steps must have their evidence."""

@@ -91,9 +91,12 @@ def length_with(final: Expr, named: Mapping[Expr, Expr]) -> int:
     order = _order(final, named)
     uses = _uses([final, *(named[n] for n in order)], order)
     once = {n for n in order if uses[n] == 1}
-    kept = [final, *(named[n] for n in order if n not in once)]
-    return min(sum(length(_written(e, order, named, once)) for e in kept),
-               length(_written(final, order, named, order)))  # fmt: skip
+    lines = [final, *(named[n] for n in order if n not in once)]
+    kept = sum(length(_written(e, order, named, once)) for e in lines)
+    whole = _written(final, order, named, order)
+    leaves = [x for x in postorder(whole) if not x.args]
+    # names that use one another twice make a formula that is too long to be printed, and not worth it
+    return kept if sum(_uses([whole], leaves).values()) > 2 * kept else min(kept, length(whole))
 
 
 def _order(final: Expr, named: Mapping[Expr, Expr]) -> list[Expr]:

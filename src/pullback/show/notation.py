@@ -78,6 +78,8 @@ class _Printer:
     def template(self, e: Expr) -> str:
         chosen = e.op.latex if self.target == "latex" and e.op.latex else e.op.text
         found = str(chosen(e) if callable(chosen) else chosen)
+        if self.target == "ascii" and e.op.ascii:
+            return str(e.op.ascii)
         if self.target == "latex":
             found = found.replace(r"$\to$", r"}\to\texttt{")
             found = re.sub(r"\\sqrt\((\$\w+:0)\)", r"\\sqrt{\1}", found)

@@ -155,7 +155,10 @@ def mixed_trio(text: str) -> Json:
 
 
 def proof_record(
-    asked: Sequence[Asked], inputs: Sequence[Expr], definitions: Sequence[tuple[Expr, Expr]], header: Mapping[str, Any],
+    asked: Sequence[Asked],
+    inputs: Sequence[Expr],
+    definitions: Sequence[tuple[Expr, Expr]],
+    header: Mapping[str, Any],
     functions: Sequence[OwnFunction] = (),
 ) -> Json:
     """Everything that is shown of the answers, as plain data (docs/record.md)."""

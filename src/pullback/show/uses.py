@@ -12,10 +12,10 @@ from ..algebra.indexed import letters_of
 from ..algebra.network import Factor, Term
 from ..algebra.ops.free import gradient, increment, is_var
 from ..algebra.ops.structure import slice_of, take
-from ..calculus.lemma import differentiate
 from ..calculus.core import Equation
 from ..calculus.derivation import Derivation
 from ..calculus.eliminated import value_at
+from ..calculus.lemma import differentiate
 from ..calculus.products import product_of
 from ..calculus.recurrence import Recurrence
 from ..calculus.roles import Bind, Entry, Letters, Product, index_terms, ordinal

@@ -28,7 +28,11 @@ def number(value: Fraction) -> str:
     if value.denominator == 1:
         return str(value.numerator)
     decimal = repr(float(value)) if abs(value.numerator) < 10**9 * value.denominator else "e"
-    exact = "e" not in decimal and Fraction(decimal) == value and len(decimal) <= max(8, len(f"{value.numerator}/{value.denominator}"))
+    exact = (
+        "e" not in decimal
+        and Fraction(decimal) == value
+        and len(decimal) <= max(8, len(f"{value.numerator}/{value.denominator}"))
+    )
     return decimal if exact else f"({value.numerator}/{value.denominator})"
 
 

@@ -70,7 +70,7 @@ def expm1(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return exp(X) * dX
 
 
-@mapped("exp2", lambda t: 2.0**t, define=lambda e, X: exp(log(rational(2)) * X), code="xp.exp2($X)")
+@mapped("exp2", lambda t: 2.0**t, define=lambda e, X: _two_to(X), code="xp.exp2($X)")
 def exp2(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """2ᵗ = exp(t log 2), so its derivative is 2ᵗ log 2.
 
@@ -239,3 +239,7 @@ def pow_each(Y: Expr, X: Expr, B: Expr, dX: Expr, dB: Expr) -> tuple[Expr, Expr]
     B D-POW: with $X held still, tᵇ = exp(b log t) is an exponential, and d(tᵇ) = tᵇ log t db
     """
     return (B * pow_each(X, B - 1)) * dX, (Y * log(X)) * dB
+
+
+def _two_to(X: Expr) -> Expr:
+    return exp(log(rational(2)) * X)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 from ..expr import Expr
 from ..op import composite_op
@@ -122,15 +121,15 @@ def kl_divergence(p: Expr, q: Expr) -> Expr:
     return dot(p, log(p) - log(q))
 
 
-@composite_op("Q[m,k], K[n,k], V[n,p] -> [m,p]", text="attention($Q:0, $K:0, $V:0)", latex=r"\operatorname{attention}($Q:0, $K:0, $V:0)",
-              calls=("attention",), through=lambda Q, K, V: (attention_weights(Q, K),))  # fmt: skip
-def attention(Q: Expr, K: Expr, V: Expr) -> Expr:
-    """Scaled dot-product attention, softmax(Q Kᵀ / √d) V (Vaswani et al. 2017, eq. 1)."""
-    return attention_weights(Q, K) @ V
-
-
 @composite_op("Q[m,k], K[n,k] -> [m,n]", text="attention_weights($Q:0, $K:0)", latex=r"\operatorname{weights}($Q:0, $K:0)",
               calls=("attention_weights",))  # fmt: skip
 def attention_weights(Q: Expr, K: Expr) -> Expr:
     """The weights of scaled dot-product attention, softmax(Q Kᵀ / √d) in every row."""
     return softmax((Q @ K.T) / sqrt(size_of(Q.shape[1])), axis=1)
+
+
+@composite_op("Q[m,k], K[n,k], V[n,p] -> [m,p]", text="attention($Q:0, $K:0, $V:0)", latex=r"\operatorname{attention}($Q:0, $K:0, $V:0)",
+              calls=("attention",), through=lambda Q, K, V: (attention_weights(Q, K),))  # fmt: skip
+def attention(Q: Expr, K: Expr, V: Expr) -> Expr:
+    """Scaled dot-product attention, softmax(Q Kᵀ / √d) V (Vaswani et al. 2017, eq. 1)."""
+    return attention_weights(Q, K) @ V

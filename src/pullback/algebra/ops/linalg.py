@@ -84,7 +84,7 @@ def solve_columns(U: Expr, A: Expr, B: Expr, dA: Expr, dB: Expr) -> tuple[Expr, 
 
 
 @op("A[n,n], Q[n,n] -> [n,n]", exactly=dense.lyapunov, text="lyap($A:0, $Q:0)", latex=r"\operatorname{lyap}($A:0, $Q:0)", calls=("lyap",),
-    needs="no two eigenvalues of $A add up to 0", moves={1: lambda G, A, Q: lyap(A.T, G)},
+    needs="no two eigenvalues of $A add up to 0", moves={1: lambda G, A, Q: _lyap_back(G, A)},
     array=lambda np, A, Q: _lyap_array(np, A, Q))  # fmt: skip
 def lyap(Y: Expr, A: Expr, Q: Expr, dA: Expr, dQ: Expr) -> tuple[list[Expr], Expr]:
     """The X with A X + X Aᵀ = Q: differentiate dA X + A dX + dX Aᵀ + X dAᵀ = dQ, and solve for dX.
@@ -95,6 +95,10 @@ def lyap(Y: Expr, A: Expr, Q: Expr, dA: Expr, dQ: Expr) -> tuple[list[Expr], Exp
     return [-lyap(A, dA @ Y), -lyap(A, Y @ dA.T)], lyap(A, dQ)
 
 
+def _lyap_back(G: Expr, A: Expr) -> Expr:
+    return lyap(A.T, G)
+
+
 def _lyap_array(np: Any, A: Any, Q: Any) -> Any:
     n = A.shape[0]
     return np.linalg.solve(np.kron(A, np.eye(n)) + np.kron(np.eye(n), A), np.ravel(Q)).reshape(n, n)
@@ -103,7 +107,9 @@ def _lyap_array(np: Any, A: Any, Q: Any) -> Any:
 # ---- functions of a matrix -------------------------------------------------------------------------------
 
 
-def _matrix_function(name: str, f: Callable[[dense.Matrix], dense.Matrix], says: str, array: Callable[..., Any], needs: str = "") -> Op:
+def _matrix_function(
+    name: str, f: Callable[[dense.Matrix], dense.Matrix], says: str, array: Callable[..., Any], needs: str = ""
+) -> Op:
     """f(X) by a power series in X, and its derivative, which is linear in the direction."""
 
     def block(np: Any, X: Any, E: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -10,7 +11,7 @@ from ..dims import Dim, Shape, entries_of
 from ..expr import Expr
 from ..op import Graph, leaf_op
 
-__all__ = ["cyclic", "exchange", "flat", "lower", "step_place", "window"]
+__all__ = ["aligned", "cyclic", "exchange", "flat", "lower", "step_place", "window"]
 
 _ONE = Dim.number(1)
 _BIJECTION = {"injective": True, "onto": True}
@@ -22,7 +23,11 @@ def _call(name: str, latex: str = "") -> dict[str, Any]:
     def data(e: Expr) -> str:
         return "(" + ", ".join(str(x) for a in e.attrs for x in (a if isinstance(a, tuple) else (a,))) + ")"
 
-    return {"text": lambda e: name + data(e), "latex": lambda e: (latex or rf"\operatorname{{{name}}}") + data(e)}
+    return {
+        "calls": (name,),
+        "text": lambda e: name + data(e),
+        "latex": lambda e: (latex or rf"\operatorname{{{name}}}") + data(e),
+    }
 
 
 def integer(value: Any) -> int:
@@ -59,6 +64,13 @@ def _row_major(index: tuple[int, ...], extents: tuple[int, ...]) -> int:
     return at
 
 
+def aligned(a: Shape, b: Shape) -> list[tuple[int, int, int, int]]:
+    """Two shapes with equally many entries in the smallest groups of axes that have: (i, j, k, n) for a[i:j] and b[k:n]."""
+    places = {entries_of(a[:j]): j for j in range(len(a) + 1)}
+    cuts = [(places[size], n) for n in range(len(b) + 1) if (size := entries_of(b[:n])) in places]
+    return [(i, j, k, n) for (i, k), (j, n) in pairwise(cuts)]
+
+
 def _flat_array(np: Any, dims: tuple[int, ...]) -> Any:
     return np.eye(prod(dims)).reshape((prod(dims), *dims))
 
@@ -71,7 +83,7 @@ def flat() -> None:
 
 
 def _step_entry(attrs: Any, index: tuple[int, ...], sizes: dict[str, int]) -> bool:
-    return index[0] == attrs[1].value(sizes) + index[1] * integer(attrs[3])
+    return bool(index[0] == attrs[1].value(sizes) + index[1] * integer(attrs[3]))
 
 
 def step_end(start: Dim, dim: Dim, step: int) -> Dim:
@@ -81,14 +93,14 @@ def step_end(start: Dim, dim: Dim, step: int) -> Dim:
 
 @leaf_op(attrs=("total", "start", "dim", "step"), shape=lambda attrs: (attrs[0], attrs[2]), ordered=True, entry=_step_entry,
          graph=lambda e: Graph((1,), (0,), injective=True),
-         span=lambda e: (e.attrs[0], step_end(e.attrs[1], e.attrs[2], integer(e.attrs[3]))),
+         span=lambda e: [(e.attrs[0], step_end(e.attrs[1], e.attrs[2], integer(e.attrs[3])))],
          array=lambda np, total, start, dim, step: np.eye(total)[:, start : start + step * dim : step], **_call("steps"))  # fmt: skip
 def step_place() -> None:
     """The 0/1 matrix that puts `dim` entries at positions start, start + step, … of `total`."""
 
 
 def _window_shape(attrs: tuple[Dim, Dim, Dim, int, int, Dim]) -> Shape:
-    whole, count, width, stride, dilation, padding = attrs
+    whole, count, width, stride, dilation, _ = attrs
     if integer(stride) < 1 or integer(dilation) < 1:
         raise ShapeError("S003", "windows move on by at least one entry", expected="a stride and a dilation from 1 on")
     return (count, width, whole)
@@ -99,17 +111,21 @@ def window_end(count: Dim, width: Dim, stride: int, dilation: int) -> Dim:
     return Dim.number(stride) * (count - _ONE) + Dim.number(dilation) * (width - _ONE) + _ONE
 
 
+def windows_fit(whole: Dim, count: Dim, width: Dim, stride: int, padding: Dim, dilation: int) -> list[tuple[Dim, Dim]]:
+    """That there is one window, and that all of them lie within the padded axis."""
+    room = whole + padding + padding
+    return [(room, window_end(_ONE, width, stride, dilation)), (room, window_end(count, width, stride, dilation))]
+
+
 def _window_entry(attrs: Any, index: tuple[int, ...], sizes: dict[str, int]) -> bool:
     _, _, _, stride, dilation, padding = attrs
     t, k, s = index
-    return s == t * integer(stride) + k * integer(dilation) - padding.value(sizes)
+    return bool(s == t * integer(stride) + k * integer(dilation) - padding.value(sizes))
 
 
 @leaf_op(attrs=("whole", "count", "width", "stride", "dilation", "padding"), shape=_window_shape, ordered=True, entry=_window_entry,
          graph=lambda e: Graph((0, 1), (2,), total=e.attrs[5] == Dim({})),
-         span=lambda e: (e.attrs[0] + e.attrs[5] + e.attrs[5], window_end(_ONE, e.attrs[2], e.attrs[3], e.attrs[4]) if
-                         (e.attrs[0] - e.attrs[1]).constant is None and e.attrs[3] == 1 else
-                         window_end(e.attrs[1], e.attrs[2], e.attrs[3], e.attrs[4])), **_call("windows"))  # fmt: skip
+         span=lambda e: windows_fit(e.attrs[0], e.attrs[1], e.attrs[2], e.attrs[3], e.attrs[5], e.attrs[4]), **_call("windows"))  # fmt: skip
 def window() -> None:
     """1 where entry s of an axis is entry k of window t: s = t stride + k dilation − padding, counted from 0."""
 
@@ -119,5 +135,3 @@ def window() -> None:
          array=lambda np, rows, columns, offset: np.tri(rows, columns, offset), **_call("lower"))  # fmt: skip
 def lower() -> None:
     """1 on and below a diagonal, 0 above it: j ≤ i + offset."""
-
-

@@ -56,7 +56,9 @@ def var_over(Y: Expr, X: Expr, dX: Expr, *, axes: tuple[int, ...], ddof: int) ->
 
     X D-VAR: d Σ (x − mean)² = 2 Σ (x − mean) dx, for the deviations from the mean add up to 0, so that d(mean) drops out
     """
-    return (rational(2) * power(_count(X, axes, ddof), exponent=Fraction(-1))) * sum_over(_centred(X, axes) * dX, axes=axes)
+    return (rational(2) * power(_count(X, axes, ddof), exponent=Fraction(-1))) * sum_over(
+        _centred(X, axes) * dX, axes=axes
+    )
 
 
 @op("X[*s] -> [*t]", **_moment("std"), array=lambda np, X, axes, ddof: np.std(X, axis=axes, ddof=ddof),
@@ -67,7 +69,9 @@ def std_over(Y: Expr, X: Expr, dX: Expr, *, axes: tuple[int, ...], ddof: int) ->
 
     X D-VAR: d std = Σ (x − mean) dx / (n std), for the deviations from the mean add up to 0, so that d(mean) drops out
     """
-    return power(_count(X, axes, ddof), exponent=Fraction(-1)) * (power(Y, exponent=Fraction(-1)) * sum_over(_centred(X, axes) * dX, axes=axes))
+    return power(_count(X, axes, ddof), exponent=Fraction(-1)) * (
+        power(Y, exponent=Fraction(-1)) * sum_over(_centred(X, axes) * dX, axes=axes)
+    )
 
 
 # ---- products of all entries -------------------------------------------------------------------------------
@@ -80,7 +84,9 @@ def _multiplied(field: Any, values: Sequence[Any]) -> Any:
     return found
 
 
-def _product(field: Any, extents: Sequence[tuple[int, ...]], args: Sequence[list[Any]], axes: tuple[int, ...]) -> list[Any]:
+def _product(
+    field: Any, extents: Sequence[tuple[int, ...]], args: Sequence[list[Any]], axes: tuple[int, ...]
+) -> list[Any]:
     return [_multiplied(field, [args[0][k] for k in line]) for line in lines(extents[0], axes)]
 
 
@@ -102,7 +108,9 @@ def _except_shape(attrs: tuple[tuple[int, ...], int], shape: Shape) -> Shape:
     return shape + tuple(shape[k] for k in attrs[0]) * (attrs[1] - 1)
 
 
-def _others(field: Any, extents: Sequence[tuple[int, ...]], args: Sequence[list[Any]], axes: tuple[int, ...], times: int) -> list[Any]:
+def _others(
+    field: Any, extents: Sequence[tuple[int, ...]], args: Sequence[list[Any]], axes: tuple[int, ...], times: int
+) -> list[Any]:
     """The product of the entries in the line of each, without those that are named; 0 where one is named twice."""
     [shape], [x] = extents, args
     per = {k: (line, n) for line in lines(shape, axes) for n, k in enumerate(line)}
@@ -111,7 +119,9 @@ def _others(field: Any, extents: Sequence[tuple[int, ...]], args: Sequence[list[
         line, n = per[k]
         for more in product(range(len(line)), repeat=times - 1):
             left = {n, *more}
-            found.append(_multiplied(field, [x[j] for i, j in enumerate(line) if i not in left]) if len(left) == times else 0)
+            found.append(
+                _multiplied(field, [x[j] for i, j in enumerate(line) if i not in left]) if len(left) == times else 0
+            )
     return found
 
 

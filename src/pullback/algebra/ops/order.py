@@ -40,7 +40,10 @@ def _call(name: str, more: str = "") -> dict[str, Any]:
         data = f", {more}={e.attrs[1]}" if more else ""
         return f"{head}($X:0{data}{axis})"
 
-    options = {"axis": ("axis", "axis"), **({more: (more, "number")} if more else {})}
+    options = {
+        "axis": ("axis", "last axis" if name.endswith("cumsum") else "axis"),
+        **({more: (more, "number")} if more else {}),
+    }
     return {"text": lambda e: write(e, name), "latex": lambda e: write(e, rf"\operatorname{{{name}}}"), "calls": (name,),
             "attrs": ("axis", more) if more else ("axis",), "shape": _kept, "options": options, "ordered": True}  # fmt: skip
 

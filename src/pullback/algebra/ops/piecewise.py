@@ -110,7 +110,7 @@ _AT_A_BOUND = "has no derivative at its bounds; the convention 0 is taken there"
     text="clip($X:0, $l:0, $u:0)", latex=r"\operatorname{clip}($X:0, $l:0, $u:0)", calls=("clip", "clamp"), entrywise=True,
     real=lambda t, l, u: min(max(t, l), u), code="xp.clip($X, $l, $u)",
     kink=f"clip {_AT_A_BOUND} (PyTorch takes 1, JAX ½)")  # fmt: skip
-def clip(Y: Expr, X: Expr, l: Expr, u: Expr, dX: Expr, dl: Expr, du: Expr) -> tuple[Expr, Expr, Expr]:  # noqa: E741
+def clip(Y: Expr, X: Expr, l: Expr, u: Expr, dX: Expr, dl: Expr, du: Expr) -> tuple[Expr, Expr, Expr]:
     """Between the bounds clip moves as its argument does; beyond one of them it is that bound.
 
     X D-MAP: clip acts entry by entry with slope 1 where $l < t < $u, else 0

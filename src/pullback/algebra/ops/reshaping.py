@@ -9,7 +9,7 @@ from ..dims import Dim, Shape, entries_of, show_shape
 from ..expr import Expr
 from ..op import Meaning, leaf_op, linear_op
 from .arithmetic import LETTERS, same
-from .maps import flat
+from .maps import aligned, flat
 from .reduction import sum_over
 from .structure import ones, take, unit
 
@@ -40,33 +40,52 @@ def _reshaped(attrs: tuple[Shape], shape: Shape) -> Shape:
     return attrs[0]
 
 
+def _rest(data: dict[str, Any], shape: Shape) -> dict[str, Any]:
+    """One size written as −1 is what the others leave."""
+    dims = data["dims"]
+    open_ = [k for k, d in enumerate(dims) if d == Dim.number(-1)]
+    if not open_:
+        return data
+    others = entries_of(tuple(d for d in dims if d != Dim.number(-1)))
+    rest = entries_of(shape).over(others) if len(open_) == 1 else None
+    if rest is None:
+        raise ShapeError(
+            "S011",
+            f"{entries_of(shape)} entries do not tell the size that is written -1",
+            expected="one size -1, which the others divide",
+        )
+    return {"dims": tuple(rest if d == Dim.number(-1) else d for d in dims)}
+
+
 def _reshape_means(e: Expr) -> Meaning:
-    """Axes that both shapes begin or end with stay; what is between them is counted in row-major order, axes of size 1 left out."""
+    """Axes that fill one another are counted in row-major order, group by group; axes of size 1 are left out."""
     old, new = e.args[0].shape, e.shape
     letters = LETTERS + LETTERS.upper()
-    a, b = letters[: len(old)], letters[len(old) : len(old) + len(new)]
+    a, b, spare = letters[: len(old)], letters[len(old) :][: len(new)], iter(letters[len(old) + len(new) :])
     before = [(c, d) for c, d in zip(a, old, strict=True) if d != _ONE]
     after = [(c, d) for c, d in zip(b, new, strict=True) if d != _ONE]
-    while before and after and before[0][1] == after[0][1]:
-        b = b.replace(after.pop(0)[0], before.pop(0)[0])
-    while before and after and before[-1][1] == after[-1][1]:
-        b = b.replace(after.pop()[0], before.pop()[0])
-    spec, extra = [a], []
-    place = before[0][0] if len(before) == 1 else after[0][0] if len(after) == 1 else letters[len(old) + len(new)]
-    for side in (before, after):
-        if len(side) > 1:
-            spec.append(place + "".join(c for c, _ in side))
-            extra.append(flat(dims=tuple(d for _, d in side)))
+    spec, extra, rename = [a], [], {}
+    for i, j, k, n in aligned(tuple(d for _, d in before), tuple(d for _, d in after)):
+        sides = before[i:j], after[k:n]
+        single = next((side[0][0] for side in sides if len(side) == 1), "")
+        if len(sides[0]) == len(sides[1]) == 1:
+            rename[sides[1][0][0]] = single
+            continue
+        place = single or next(spare)
+        for side in sides:
+            if len(side) > 1:
+                spec.append(place + "".join(c for c, _ in side))
+                extra.append(flat(dims=tuple(d for _, d in side)))
     for c, d in zip(b, new, strict=True):
         if d == _ONE:
             spec.append(c)
             extra.append(ones((d,)))
-    return Meaning(f"{','.join(spec)}->{b}", [0], extra=tuple(extra))
+    return Meaning(f"{','.join(spec)}->{''.join(rename.get(c, c) for c in b)}", [0], extra=tuple(extra))
 
 
 @linear_op("X[*s] -> [*t]", linear="joint", attrs=("dims",), shape=_reshaped, means=_reshape_means, name="reshape", calls=("reshape",),
-           options={"dims": ("shape", "sizes")}, tail="dims", ordered=True,
-           text=lambda e: f"reshape($X:0, {listed(e.shape)})", latex=lambda e: rf"\operatorname{{reshape}}($X:0, {listed(e.shape)})",
+           options={"dims": ("shape", "sizes")}, tail="dims", complete=_rest, ordered=True,
+           ties=lambda attrs, shape: [(entries_of(shape), entries_of(attrs[0]))], text=lambda e: f"reshape($X:0, {listed(e.shape)})", latex=lambda e: rf"\operatorname{{reshape}}($X:0, {listed(e.shape)})",
            array=lambda np, X, dims: np.reshape(X, dims))  # fmt: skip
 def reshape(G: Expr, X: Expr, *, dims: Shape) -> Expr:
     """The same entries in the same row-major order, in other axes: entry (i, j) of an (m, n) matrix is number i n + j.
@@ -76,7 +95,17 @@ def reshape(G: Expr, X: Expr, *, dims: Shape) -> Expr:
     return reshape(G, dims=X.shape)
 
 
-@linear_op("A[m,n] -> [q]", linear="joint", shape=lambda attrs, A: (A[0] * A[1],), calls=("vec",), ordered=True,
+def _column(attrs: tuple[()], shape: Shape) -> Shape:
+    if len(shape) != 2:
+        raise ShapeError(
+            "S002",
+            f"vec stacks the columns of a matrix, not of a tensor of shape {show_shape(shape)}",
+            expected="vec(A)",
+        )
+    return (shape[0] * shape[1],)
+
+
+@linear_op("A[m,n] -> [q]", linear="joint", shape=_column, calls=("vec",), ordered=True,
            means=lambda e: Meaning("ij,kji->k", [0], extra=(flat(dims=e.args[0].shape[::-1]),)),
            text="vec($A:0)", latex=r"\operatorname{vec}($A:0)", array=lambda np, A: np.reshape(A.T, -1))  # fmt: skip
 def vec(G: Expr, A: Expr) -> Expr:
@@ -94,7 +123,7 @@ def _unstacked(attrs: tuple[Shape], shape: Shape) -> Shape:
 
 
 @linear_op("x[q] -> [m,n]", linear="joint", attrs=("dims",), shape=_unstacked, calls=("unvec",), ordered=True,
-           options={"dims": ("shape", "sizes")}, tail="dims",
+           options={"dims": ("shape", "sizes")}, tail="dims", ties=lambda attrs, x: [(entries_of(x), entries_of(attrs[0]))],
            means=lambda e: Meaning("k,kji->ij", [0], extra=(flat(dims=e.shape[::-1]),)),
            text=lambda e: f"unvec($x:0, {e.shape[0]}, {e.shape[1]})",
            latex=lambda e: rf"\operatorname{{unvec}}($x:0, {e.shape[0]}, {e.shape[1]})",
@@ -108,7 +137,7 @@ def unvec(G: Expr, x: Expr, *, dims: Shape) -> Expr:
 
 
 @leaf_op(attrs=("rows", "columns"), shape=lambda attrs: (attrs[0] * attrs[1],) * 2, ordered=True,
-         means=lambda e: Meaning("pij,qji->pq", (), extra=(flat(dims=e.attrs), flat(dims=e.attrs[::-1]))),
+         calls=("commut",), means=lambda e: Meaning("pij,qji->pq", (), extra=(flat(dims=e.attrs), flat(dims=e.attrs[::-1]))),
          array=lambda np, rows, columns: np.eye(rows * columns)[np.arange(rows * columns).reshape(columns, rows).T.ravel()],
          text=lambda e: f"commut({e.attrs[0]}, {e.attrs[1]})", latex=lambda e: f"K_{{{e.attrs[0]}, {e.attrs[1]}}}")  # fmt: skip
 def commut() -> None:
@@ -156,18 +185,18 @@ def _but(e: Expr) -> str:
     return same(e)[: e.attrs[0]] + same(e)[e.attrs[0] + 1 :]
 
 
-@linear_op("X[*s] -> [*t]", linear="joint", attrs=("axis", "dim"), shape=_new_axis, name="broadcast", calls=("broadcast",),
-           options={"axis": ("axis", "axis"), "dim": ("size", "size")},
+@linear_op("X[*s] -> [*t]", linear="joint", attrs=("new", "dim"), shape=_new_axis, name="broadcast", calls=("broadcast",),
+           options={"new": ("axis", "new axis"), "dim": ("size", "size")},
            means=lambda e: Meaning(f"{_but(e)},{same(e)[e.attrs[0]]}->{same(e)}", [0], extra=(ones((e.attrs[1],)),)),
            text=lambda e: f"broadcast($X:0, axis={e.attrs[0]}, size={e.attrs[1]})",
            latex=lambda e: rf"\operatorname{{broadcast}}($X:0, {e.attrs[0]}, {e.attrs[1]})",
-           array=lambda np, X, axis, dim: np.repeat(np.expand_dims(X, axis), dim, axis))  # fmt: skip
-def broadcast(G: Expr, X: Expr, *, axis: int, dim: Dim) -> Expr:
+           array=lambda np, X, new, dim: np.repeat(np.expand_dims(X, new), dim, new))  # fmt: skip
+def broadcast(G: Expr, X: Expr, *, new: int, dim: Dim) -> Expr:
     """X repeated along a new axis; the adjoint of a broadcast is a sum.
 
     X M-BCAST: ⟨$G, $dX repeated⟩ = ⟨$G summed over the new axis, $dX⟩ | every copy of an entry has its own factor in $G: they add
     """
-    return sum_over(G, axes=(axis,))
+    return sum_over(G, axes=(new,))
 
 
 def _copied(attrs: tuple[int, Dim], shape: Shape) -> Shape:
@@ -244,5 +273,3 @@ def stack(G: Expr, *parts: Expr, axis: int) -> tuple[Expr, ...]:
     X M-CONCAT: ⟨$G, stack(… $dX …)⟩ = … + ⟨the part of $G opposite $dX, $dX⟩ + … | entries outside the part of $dX are multiplied by zero
     """
     return tuple(take(G, axis=axis, start=Dim.number(k)) for k in range(len(parts)))
-
-

@@ -12,7 +12,7 @@ from ..dims import Dim, Shape, show_shape
 from ..expr import Expr
 from ..op import Graph, Meaning, linear_op, op
 from .arithmetic import LETTERS, rational
-from .reduction import axes_text, drop, kept, sum_over
+from .reduction import axes_text, drop, sum_over
 from .structure import zeros
 
 __all__ = ["TIES", "gather", "hardmax", "max_over", "min_over", "one_hot", "scatter"]
@@ -38,7 +38,9 @@ def lines(extents: Sequence[int], axes: Sequence[int]) -> list[list[int]]:
     return [[start + o for o in offsets(axes)] for start in offsets(rest)]
 
 
-def _selected(field: Any, extents: Sequence[tuple[int, ...]], args: Sequence[list[Any]], axes: tuple[int, ...]) -> list[Any]:
+def _selected(
+    field: Any, extents: Sequence[tuple[int, ...]], args: Sequence[list[Any]], axes: tuple[int, ...]
+) -> list[Any]:
     [x], found = args, [0] * len(args[0])
     for line in lines(extents[0], axes):
         found[line[field.choose(tuple(x[k] for k in line))]] = 1
@@ -52,10 +54,16 @@ def _hardmax_array(np: Any, X: Any, axes: tuple[int, ...]) -> Any:
     return np.moveaxis(one.reshape(moved.shape), range(-len(axes), 0), axes)
 
 
+def _whole_shape(attrs: tuple[Any, ...], shape: Shape) -> Shape:
+    """The shape itself. Raises ShapeError where an axis is not there."""
+    drop(attrs, shape)
+    return shape
+
+
 def _hard(name: str) -> dict[str, Any]:
     text, latex = axes_text(name)
     return {"attrs": ("axes",), "text": text, "latex": latex, "calls": (name,), "options": {"axes": ("axis", "axes")},
-            "shape": lambda attrs, shape: shape if drop(attrs, shape) is not None else shape}  # fmt: skip
+            "shape": _whole_shape}  # fmt: skip
 
 
 @op("X[*s] -> [*s]", name="hardmax", whole=_selected, array=_hardmax_array, **_hard("hardmax"),
@@ -118,7 +126,11 @@ def checked_index(np: Any, idx: Any, size: int) -> Any:
     """The index as integers. Raises ShapeError S031."""
     whole = np.asarray(np.rint(idx), dtype=int)
     if not np.all(whole == idx) or np.any(whole < 0) or np.any(whole >= size):
-        raise ShapeError("S031", "an index array holds something else than places of the axis", expected=f"whole numbers from 0 to {size - 1}")
+        raise ShapeError(
+            "S031",
+            "an index array holds something else than places of the axis",
+            expected=f"whole numbers from 0 to {size - 1}",
+        )
     return whole
 
 
@@ -194,5 +206,3 @@ def scatter(H: Expr, G: Expr, idx: Expr, *, total: Dim) -> tuple[Expr, Expr]:
     idx M-GATHER: $idx holds whole numbers, which do not move | an index has no increment
     """
     return gather(H, idx), zeros(idx.shape)
-
-

@@ -106,17 +106,18 @@ def _kron_means(e: Expr) -> Meaning:
     a, b, c = _kron_letters(e)
     A, B = e.args
     places = ",".join(x + y + z for x, y, z in zip(c, a, b, strict=True))
-    return Meaning(f"{a},{b},{places}->{c}", [0, 1], extra=tuple(flat(dims=pair) for pair in zip(A.shape, B.shape, strict=True)))
+    return Meaning(
+        f"{a},{b},{places}->{c}", [0, 1], extra=tuple(flat(dims=pair) for pair in zip(A.shape, B.shape, strict=True))
+    )
 
 
-
-@linear_op("A[*s], B[*t] -> [*u]", linear="each", shape=_kron_shape, means=_kron_means, calls=("kron",), text="$A ⊗ $B:16",
+@linear_op("A[*s], B[*t] -> [*u]", linear="each", shape=_kron_shape, means=_kron_means, calls=("kron",), text="$A ⊗ $B:16", ascii="kron($A:0, $B:0)",
            latex=r"$A \otimes $B:16", fix=TIMES, ordered=True, array=lambda np, A, B: np.kron(A, B))  # fmt: skip
 def kron(G: Expr, A: Expr, B: Expr) -> tuple[Expr, Expr]:
     """A ⊗ B is the block matrix of the blocks A_ij B: every entry of A times every entry of B.
 
     A M-KRON: ⟨$G, $dA ⊗ $B⟩ = Σ_ij ⟨block ij of $G, $B⟩ · entry ij of $dA | block ij of $dA ⊗ $B is the entry ij of $dA times $B
-    B M-KRON: ⟨$G, $A ⊗ $dB⟩ = ⟨Σ_ij $A_ij · (block ij of $G), $dB⟩ | block ij of $A ⊗ $dB is $A_ij times $dB
+    B M-KRON: ⟨$G, $A ⊗ $dB⟩ = ⟨Σ_ij entry ij of $A times block ij of $G, $dB⟩ | block ij of $A ⊗ $dB is entry ij of $A times $dB
     """
     a, b = LETTERS[: A.order], LETTERS[A.order : 2 * A.order]
     blocks = reshape(G, dims=tuple(d for pair in zip(A.shape, B.shape, strict=True) for d in pair))

@@ -52,7 +52,9 @@ def together(styles: Mapping[str, Style]) -> Style:
             for k, (head, parts) in enumerate(mine):
                 own.append((Head(_title(n, name, made.title, head.title)) if not k else head, parts))
             checks += [_called(p, name) for p in made.parts if isinstance(p, Para) and p.said.text.startswith(_OWN)]
-        before = next((k for k, (h, _) in enumerate(frame) if h.title.text not in ("GIVEN", "NOTATION", "FUNCTIONS")), len(frame))
+        before = next(
+            (k for k, (h, _) in enumerate(frame) if h.title.text not in ("GIVEN", "NOTATION", "FUNCTIONS")), len(frame)
+        )
         for head, parts in (*frame[:before], *own, *frame[before:]):
             doc.parts += [head, *parts]
         doc.parts += checks
