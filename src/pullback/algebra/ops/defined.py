@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from ...errors import ShapeError, UnsupportedError
 from ..dims import Dim, Shape, show_shape
 from ..expr import OPERATORS, Expr, dims_in, postorder, rebuild, substitute
-from ..op import Op, op
+from ..op import REGISTRY, Op, op
 from .arithmetic import added, numbers_in_front, rational, sdiv, smul
 from .free import is_free_map, primes
 
@@ -155,8 +155,25 @@ def spread(body: Expr, bind: Mapping[Expr, Expr], shape: Shape) -> Expr:
         elif e.op is sdiv:
             done[e] = args[0] / args[1]
         else:
-            done[e] = e.op(*(_wide(a, shape) for a in args), **e.op.attributes(e))
+            done[e] = _everywhere(e, args, shape)
     return _wide(done[body], shape)
+
+
+def _everywhere(e: Expr, args: tuple[Expr, ...], shape: Shape) -> Expr:
+    """The op of the node in every entry: with one number beside a tensor, as in xᵇ, or with one for each entry."""
+    slots = [pattern for _, pattern in e.op.slots]
+    held = len(slots) == len(args) and all(a.order == 0 for a, p in zip(args, slots, strict=True) if not p)
+    if held:
+        return e.op(*(_wide(a, shape) if p else a for a, p in zip(args, slots, strict=True)), **e.op.attributes(e))  # type: ignore[no-any-return]
+    wide = [_wide(a, shape) for a in args]
+    if len(slots) == len(args):  # the op of the same name for tensors alone
+        other = next(
+            o
+            for o in REGISTRY.values()
+            if set(o.calls) & set(e.op.calls) and all(p for _, p in o.slots) and o.accepts(wide)
+        )
+        return other(*wide)
+    return e.op(*wide, **e.op.attributes(e))  # type: ignore[no-any-return]
 
 
 def _wide(e: Expr, shape: Shape) -> Expr:
