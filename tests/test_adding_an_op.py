@@ -42,12 +42,26 @@ def test_it_is_derived(source: Path) -> None:
 
 
 def test_it_is_typeset(source: Path) -> None:
-    shown = run(source, "-m", "pullback", "derive", "--format", "latex", "-e", "z : n; c : scalar; E = sum(softcap(z, c))")
+    shown = run(
+        source, "-m", "pullback", "derive", "--format", "latex", "-e", "z : n; c : scalar; E = sum(softcap(z, c))"
+    )
     assert r"\operatorname{softcap}" in shown
 
 
 def test_it_has_generated_tests(source: Path) -> None:
-    shown = run(source, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "tests/algebra/test_ops.py", "-k", "softcap")
+    shown = run(
+        source,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "tests/algebra/test_ops.py",
+        "-k",
+        "softcap",
+    )
     passed = re.search(r"(\d+) passed", shown)
     assert passed and int(passed[1]) >= 8 and "failed" not in shown
 

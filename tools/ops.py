@@ -1,7 +1,7 @@
 """docs/ops.md, the table of every op and law, made from their declarations; and the counts of both.
 
-    python tools/ops.py            prints the counts
-    python tools/ops.py --write    writes docs/ops.md
+python tools/ops.py            prints the counts
+python tools/ops.py --write    writes docs/ops.md
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -72,7 +73,7 @@ def _positive(v: list[float]) -> list[float]:
 
 def _apart(values: list[float]) -> list[float]:
     """The values, no two of them equal. Raises Singular."""
-    if any(abs(a - b) < _CLOSE * max(map(abs, values)) for a, b in zip(values, values[1:], strict=False)):
+    if any(abs(a - b) < _CLOSE * max(map(abs, values)) for a, b in itertools.pairwise(values)):
         raise Singular
     return values
 

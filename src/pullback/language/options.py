@@ -97,7 +97,7 @@ def _default(kind: str, order: int, word: str, name: str) -> Any:
     """What is taken for data that are left out. Raises ParseError P002."""
     if kind == "axes" and order:
         return tuple(range(order))
-    if kind == "last axis" and order or kind == "axis" and order == 1:
+    if (kind == "last axis" and order) or (kind == "axis" and order == 1):
         return order - 1
     if kind == "last but one axis" and order > 1:
         return order - 2
