@@ -131,7 +131,7 @@ ANSWERS = {
     "prove_trace": lambda: pb.prove("tr(A B C) = tr(A C B)"),
     "prove_cayley": lambda: pb.prove("A : (n, n); A² − tr(A) A + ½ (tr(A)² − tr(A²)) I_n = 0"),
     "prove_layer": lambda: pb.prove("W : (n, m); z = Wᵀ a; prove z_j = sum_i W_ij a_i; prove f(z) = f(Wᵀ a)"),
-    "prove_known": lambda: pb.prove("log(x ⊙ y) = log(x) + log(y); sin(2 x) = 2 sin(x); relu(x) − relu(−x) = x"),
+    "prove_known": lambda: pb.prove("log(x ⊙ y) = log(x) + log(y); sin(2 x) = 2 sin(x); sinh(asinh(x)) = x"),
     "compare_axes": lambda: compared("layer", "layer_index", "W = Wᵀ, b = 0"),
     "compare_bias": lambda: compared("layer", "bias_folded", ""),
     "compare_rows": lambda: compared("batch_columns", "batch_rows", "A = Aᵀ, W = Wᵀ"),

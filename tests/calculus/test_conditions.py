@@ -16,3 +16,8 @@ def test_a_tensor_has_entries() -> None:
         "every entry of x is positive",
         "f is differentiable at every entry of x",
     }
+
+
+def test_a_size_is_positive_and_no_more() -> None:
+    assert said("x : n; E = sum(x) acosh(n)") == {"n is greater than 1"}
+    assert said("x : n; E = sum(x) log(n)") == set()

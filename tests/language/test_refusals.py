@@ -101,7 +101,7 @@ REFUSALS = [
     ("S002", "A : (n, n); k : scalar; y = A^k", "A^k", "A^∘k"),
     ("P002", "y = 2 e^x", "e^x", "exp(x)"),
     ("P002", "y = x^", "", "an exponent"),
-    ("P050", "y = log(-2) x", "log(-2)", "positive"),
+    ("P052", "y = log(-2) x", "log(-2)", "positive"),
     ("U002", "z = 2i x", "2i", "complex"),
     ("U002", "z = complex(a, b)", "complex", "complex"),
     ("P043", "z = W a for k = 1..L", "z", "does not hold the index k"),

@@ -22,7 +22,10 @@ def conditions(value: Expr, own: dict[Expr, Expr]) -> Iterator[Said]:
         needs: str = e.op.needs(e) if callable(e.op.needs) else e.op.needs
         args = [expand(a, own)[0] for a in e.args] if needs else []
         about = [a for k, a in enumerate(args) if _named(e, k, needs)]
-        if not needs or (about and all(map(_never_zero, about))):  # what names no argument is about sizes
+        positive = any(
+            word in needs for word in ("positive", "nonzero", "≠ 0", "zero or a negative", "greater than −1")
+        )
+        if not needs or (positive and about and all(map(_never_zero, about))):  # what names no argument is about sizes
             continue
         if not e.order:
             needs = needs.replace("every entry of ", "").replace("every tuple of entries of ", "")

@@ -108,7 +108,7 @@ def log2(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
     X D-MAP: log₂ acts entry by entry and log₂′(t) = 1/(t log 2)
     """
-    return (reciprocal_of(X) * dX) / log(rational(2))
+    return (reciprocal_of(X) / log(rational(2))) * dX
 
 
 @mapped("log10", math.log10, latex=r"\log_{10}", define=lambda e, X: log(X) / log(rational(10)),
@@ -118,7 +118,7 @@ def log10(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
     X D-MAP: log₁₀ acts entry by entry and log₁₀′(t) = 1/(t log 10)
     """
-    return (reciprocal_of(X) * dX) / log(rational(10))
+    return (reciprocal_of(X) / log(rational(10))) * dX
 
 
 @mapped("logabs", lambda t: math.log(abs(t)), latex=r"\log\left|$X:0\right|", needs="every entry of $X is nonzero")

@@ -50,7 +50,7 @@ def sign(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 
 @mapped("abs", lambda t: abs(t), latex=r"\left|$X:0\right|", exact=lambda coin, t: (2 * coin - 1) * t, code="xp.abs($X)",
-        kink="abs has no derivative at 0; the convention 0 is taken there, as PyTorch and JAX do")  # fmt: skip
+        kink="abs has no derivative at 0; the convention 0 is taken there, as PyTorch does (JAX takes 1)")  # fmt: skip
 def abs_(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """|t| is t for t > 0 and −t for t < 0, so its slope is 1 or −1: the sign of t.
 
@@ -157,7 +157,7 @@ def relu6(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 
 @mapped("hardtanh", lambda t: min(max(t, -1.0), 1.0), define=lambda e, X: clip(X, rational(-1), rational(1)),
-        kink=f"hardtanh {_AT_A_BOUND}, as PyTorch and JAX do")  # fmt: skip
+        kink=f"hardtanh {_AT_A_BOUND}, as PyTorch does (JAX takes 1)")  # fmt: skip
 def hardtanh(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """hardtanh(t) is t between −1 and 1, and the nearer of both elsewhere.
 
@@ -179,7 +179,7 @@ def hardsigmoid(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 @mapped("hardswish", lambda t: t * min(max(t + 3, 0.0), 6.0) / 6, names=("hard_swish", "hardsilu"),
         define=lambda e, X: X * hardsigmoid(X),
-        kink="hardswish has no derivative at −3 and 3; there the slope is taken as if hardsigmoid were constant")  # fmt: skip
+        kink="hardswish has no derivative at −3 and 3; there its factor hardsigmoid is taken as constant, as JAX does: 0 and 1")  # fmt: skip
 def hardswish(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """hardswish(t) = t hardsigmoid(t), a product: both factors change.
 
@@ -206,7 +206,7 @@ def leaky_relu(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Exp
     entrywise=True,
     **with_numbers("softshrink", "a", omitted=(Fraction(1, 2),)),
     real=lambda t, a: t - min(max(t, -a), a), kink="softshrink has no derivative at −a and a; 1 is taken there (PyTorch takes 0)")  # fmt: skip
-def softshrink(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Expr]:
+def softshrink(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, list[Expr]]:
     """softshrink moves every entry towards 0 by a, and those nearer than a to 0.
 
     X D-MAP: softshrink acts entry by entry with slope 0 where −$a < t < $a, else 1
@@ -214,4 +214,4 @@ def softshrink(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Exp
     """
     low, high = filled(-a, X), filled(a, X)
     inside = step(X - low) * step(high - X)
-    return (1 - inside) * dX, (step(a + a) * da) * (1 - step(X - low)) - da * (1 - step(high - maximum(X, low)))
+    return (1 - inside) * dX, [(step(a + a) * da) * (1 - step(X - low)), -(da * (1 - step(high - maximum(X, low))))]
