@@ -217,14 +217,30 @@ def by_columns(a: Array, split: int) -> Array:
 
 
 def is_tied(problem: Problem) -> bool:
-    """Whether the problem holds at its own sizes alone: its lambda runs there, and not with every size one larger."""
+    """Whether the problem holds at its own sizes alone, or ties sizes in a way that its text does not say (d1 is d + 1)."""
+    return _grows(problem) is False or not _fits(problem)
+
+
+def _fits(problem: Problem) -> bool:
+    """Whether the shapes of the text fit with its sizes as letters."""
+    try:
+        parse_program(source(problem), name=problem["id"])
+    except pb.ShapeError:
+        return False
+    except pb.PullbackError:
+        pass
+    return True
+
+
+def _grows(problem: Problem) -> bool | None:
+    """Whether its lambda runs with every size one larger; None if it does not run at its own."""
     for bump in (0, 1):
         sizes = {k: v + bump for k, v in problem["sizes"].items()}
         try:
             jax.eval_shape(run_lambda(problem["jax"], sizes), *arrays(problem, sizes, 0).values())
         except Exception:
-            return bump == 1
-    return False
+            return False if bump else None
+    return True
 
 
 def point(

@@ -157,8 +157,8 @@ def judge(
         ours = _answer(problem, found, limit, tests.tied)
         error, where = tests.worst(ours)
         if error > TOLERANCE and SUBSPACES & set(_props(problem)):
-            among = _answer(problem, found, limit, tests.tied, restricted=True)
-            if tests.worst(among)[0] <= TOLERANCE:
+            among = _among(problem, found, limit, tests.tied)
+            if among is not None and tests.worst(among)[0] <= TOLERANCE:
                 ours, (error, where) = among, tests.worst(among)
                 found.reason = "among the matrices of its kind: the projection"
             elif (other := tests.convention(ours)) is not None:
@@ -188,6 +188,16 @@ def _answer(problem: Problem, found: Outcome, limit: float, tied: bool, restrict
         ours = answer(problem, tied, restricted)
     found.seconds = time.perf_counter() - start
     return ours
+
+
+def _among(problem: Problem, found: Outcome, limit: float, tied: bool) -> Answer | None:
+    """The gradient among the matrices of its kind; None where the language refuses such a variable (U004)."""
+    try:
+        return _answer(problem, found, limit, tied, restricted=True)
+    except pb.UnsupportedError as why:
+        if why.code != "U004":
+            raise
+        return None
 
 
 def _props(problem: Problem) -> list[str]:

@@ -118,6 +118,9 @@ def test_seeded_programs_have_the_slope_of_a_complex_step(start: int) -> None:
     assert seen["right"] >= 40 and seen["refused"] <= 1, seen
 
 
+@pytest.mark.xfail(
+    strict=True, reason="issue 4: the programs do not draw the ops of linear algebra, structure and learning yet"
+)
 def test_every_op_occurs_in_the_programs() -> None:
     """What the strategy never draws, the fuzzing never tests."""
     ours_only = {"place", "unit", "series"}  # constants that only derivations hold; they have no notation of their own

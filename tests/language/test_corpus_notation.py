@@ -14,7 +14,7 @@ import pytest
 np = pytest.importorskip("numpy")
 jax = pytest.importorskip("jax")
 
-from corpus_problems import Problem, arrays, fresh, parsed, problems  # noqa: E402
+from corpus_problems import Problem, arrays, fresh, is_tied, parsed, problems  # noqa: E402
 from corpus_sampling import size_sets  # noqa: E402
 from corpus_verdicts import gap  # noqa: E402
 from run_corpus import FOLDER  # noqa: E402
@@ -38,6 +38,8 @@ pytestmark = pytest.mark.skipif(not ROWS, reason=f"no corpora at {FOLDER}")
 def sizes_of(p: Problem) -> list[dict[str, int]]:
     """Sizes to evaluate at, the first that the problem allows: all different, all one larger, its own."""
     sets = dict(size_sets(p["sizes"]))
+    if is_tied(p):
+        return [sets["given"]]
     return [sets[k] for k in ("different", "larger", "given") if k in sets]
 
 

@@ -13,7 +13,7 @@ from .fitting import check_domain, fitting
 from .functions import KNOWN, derivative_of, refuse
 from .own_calls import apply_defined
 from .program import FunctionKind
-from .structured import WRITTEN, apply_with_data
+from .structured import WRITTEN, apply_with_data, check_index
 from .tape import Node
 from .values import Maker, Val, article
 
@@ -90,6 +90,7 @@ def apply_op(
         raise maker.shape_error("S001", f"{name} does not take {given}", node, node.kids, args, expected=takes)
     shape = None if chosen.variadic else _pattern_shape(maker, node, chosen, args)
     check_domain(maker, node, name, chosen, args)
+    check_index(maker, node, name, chosen, args)
     attrs = {key: _attribute(key, options.pop(key)) for key in list(options) if key in chosen.attr_names}
     if options:
         raise maker.parse_error("P002", f"{name} has no option {next(iter(options))}", node)

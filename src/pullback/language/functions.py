@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from ..algebra.op import Op
 from ..algebra.ops import REGISTRY
 from ..algebra.ops.defined import Defined, is_pointwise
-from ..errors import Span, UnsupportedError
+from ..errors import Span, UnsupportedError, nearest
 from .program import FunctionKind
 
 __all__ = [
@@ -72,7 +72,6 @@ SCALAR_FUNCTIONS = frozenset(
 _REFUSED = {
     "inv": "name the inverse V, give it as an input, and use dV = −V dA V",
     "solve": "name the solution x, give it as an input",
-    "norm1": "write sum(s ⊙ x) with the signs s : const",
     "dot": "write xᵀ y",
     "matmul": "write A B",
     "transpose": "write Aᵀ",
@@ -211,7 +210,8 @@ def refuse(name: str, span: Span | None) -> UnsupportedError:
     hint = _REFUSED.get(name, "")
     kind = "(n, n) -> scalar" if name in _TO_NUMBER else "(n, n) -> (n, n)" if name in _TO_MATRIX else "(n) -> (n)"
     free = f"declare `{name}` yourself, for example `{name} : {kind}`, to derive with any such function"
-    known = "a known function (" + ", ".join(sorted(KNOWN)) + "), or a free one such as f"
+    near = nearest(name, sorted(KNOWN))
+    known = f"a known function (docs/ops.md){f', as {near}' if near else ''}, or a free one such as f"
     return UnsupportedError(
         "U001",
         f"the function {name} is not supported in this version",

@@ -16,7 +16,7 @@ from .sizes import is_unknown
 from .tape import Node
 from .values import Maker, Val, article
 
-__all__ = ["WRITTEN", "apply_with_data", "kron_of"]
+__all__ = ["WRITTEN", "apply_with_data", "check_index", "kron_of"]
 
 _ONE = Dim.number(1)
 
@@ -29,7 +29,7 @@ def apply_with_data(maker: Maker, node: Node, name: str, o: Op, args: list[Val],
         for x, y in o.ties(tuple(attrs.values()), *shapes):
             maker.sizes.agree(x, y)
         shapes = [maker.sizes.shape(a.shape) for a in args]
-    _check_index(maker, node, name, o, args)
+    check_index(maker, node, name, o, args)
     try:
         shape = o(*(free.var(f"argument {i}", s) for i, s in enumerate(shapes)), **attrs).shape
     except PullbackError as error:
@@ -44,7 +44,7 @@ def apply_with_data(maker: Maker, node: Node, name: str, o: Op, args: list[Val],
     return maker.make(o, shape, *args, **attrs)
 
 
-def _check_index(maker: Maker, node: Node, name: str, o: Op, args: Sequence[Val]) -> None:
+def check_index(maker: Maker, node: Node, name: str, o: Op, args: Sequence[Val]) -> None:
     """What names places must be declared to hold whole numbers. Raises ShapeError S030."""
     if not maker.building:
         return

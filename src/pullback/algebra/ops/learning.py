@@ -9,7 +9,8 @@ from ..op import composite_op
 from .arithmetic import power, size_of
 from .entrywise import exp, log, sqrt
 from .matrix import dot
-from .reduction import mean_over, norm, spread, sum_over
+from .piecewise import abs_
+from .reduction import mean_over, norm, spread, sum_over, total
 from .structure import ones
 
 
@@ -105,6 +106,12 @@ def rmsnorm(X: Expr, e: Expr, *, axis: int) -> Expr:
 def cross_entropy_logits(z: Expr, y: Expr) -> Expr:
     """The cross-entropy of softmax(z) against the weights y: −Σ yᵢ log softmax(z)ᵢ."""
     return -dot(y, logsoftmax(z, axis=0))
+
+
+@composite_op("X[*s] -> []", text="norm1($X:0)", latex=r"\lVert $X:0\rVert_1", calls=("norm1",))
+def norm1(X: Expr) -> Expr:
+    """The sum of the absolute values of all entries."""
+    return total(abs_(X))
 
 
 @composite_op("x[n], y[n] -> []", text="cosine_similarity($x:0, $y:0)", latex=r"\cos($x:0, $y:0)", calls=("cosine_similarity",),
