@@ -156,7 +156,7 @@ TEXTS: list[tuple[str, str, str, tuple[int, int], str, list[str]]] = [
     # not in this version
     ("a function that is not derived", "p = fft(z)\nE = loss(p)", "U001", (1, 5), "fft", ["not supported", "fft : (n) -> (n)"]),
     ("inverse of no square", "A : (m, n); E = ‖inv(A) b‖²", "S007", (1, 18), "inv(A)", ["(m, n)"]),
-    ("gather without places", "A : (v, d); i : t; E = sum(gather(A, i))", "S030", (1, 39), "i", ["i : t where index"]),
+    ("gather without places", "A : (v, d); i : t; E = sum(gather(A, i))", "S030", (1, 38), "i", ["i : t where index"]),
     ("rank", "E = rank(A)", "U001", (1, 5), "rank", ["rank : (n, n) -> scalar"]),
     ("symmetric of no square", "A : (m, n)\nassume symmetric(A)\nE = tr(A Aᵀ)", "S014", (2, 8), "symmetric", ["square"]),
     ("variable exponent", "y = s^t", "S002", (1, 5), "s^t", ["s^∘t", "b : scalar"]),

@@ -32,7 +32,7 @@ LIMIT = 1.0  # seconds of processor time for one input, so that a busy machine c
 
 NAMES = "W a b z y E x A B X Y V c u v s t λ alpha W1 b1 n m k x_1 h_new I_n 1_n 1_3 1_(m,n) e_ E_ I_ π pi eye".split()
 CALLS = (
-    "f g h loss L σ exp log tanh sin sqrt relu sigmoid softplus sum mean tr trace norm diag softmax inv det abs max vec"
+    "f g h loss L σ exp log tanh sin sqrt relu sigmoid softplus sum mean tr trace norm diag softmax inv det abs max vec fft eig"
     " inner dot ones zeros vector matrix pad ein reshape f' f″ f⁽4⁾ ∇loss ∇2_loss ∂1_f Dg grad_loss d1d2_f complex"
 ).split()
 INDICES = "W_ij a_i b_j z_j y_j z_{ij} A_ik x_i,j sum_i Σ_j sum_ij ∑_k sum_{i j} 1_i δ_ij a_ijklm".split()
@@ -105,7 +105,7 @@ TYPED: dict[str, list[str]] = {
     "n": [
         "Vn", "Vn", "Vn", "{n} + {n}", "{n} − {n}", "{n} ⊙ {n}", "({1}) ({n})", "f({n})", "f'({n})", "tanh({n})", "exp({n})",
         "({nn}) ({n})", "({mn})ᵀ ({m})", "({n}) / ({1})", "({n}) ⊘ ({n})", "-{n}", "({n})^∘2", "diag({nn})", "1_n", "h({n})",
-        "softmax({n})", "relu({n})", "({mn})'*({m})", "sum({mn}, axis=0)", "({n}) + ({1})", "∇loss({n})", "({mn})[1, :]",
+        "softmax({n})", "fft({n})", "relu({n})", "({mn})'*({m})", "sum({mn}, axis=0)", "({n}) + ({1})", "∇loss({n})", "({mn})[1, :]",
         "[{n}; {1}][1..n]", "({nn})[:, 2]", "g({n}, {n})", "[{1}; 2; {1}]", "σ({n})", "({n})ᵀᵀ", "({n} + {1})",
     ],
     "m": ["Vm", "Vm", "({mn}) ({n})", "{m} + {m}", "f({m})", "({1}) ({m})", "sum({mn}, axis=1)", "({m}) ⊙ ({m})", "1_m"],
