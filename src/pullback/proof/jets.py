@@ -25,6 +25,7 @@ from .samples import as_declared, having
 __all__ = ["Point", "pairwise", "sizes_for"]
 
 Array = list[Any]
+_SPARSE = 3  # an array is walked by its nonzero entries if at most one in so many is nonzero
 _Labelled = tuple[str, Array]  # an array and the letters of its axes
 
 
@@ -51,6 +52,20 @@ def _offsets(letters: str, order: str, extents: tuple[int, ...]) -> list[int]:
         s = stride.get(c, 0)
         found = [o + s * i for o in found for i in range(extent[c])]
     return found
+
+
+def _is_sparse(a: Array) -> bool:
+    return len(a) >= _SPARSE and _SPARSE * sum(map(bool, a)) <= len(a)
+
+
+def _nonzero(factors: Sequence[_Labelled], order: str, spans: tuple[int, ...]) -> list[int] | None:
+    """Where in the iteration space all sparse factors are nonzero; None if no factor is sparse."""
+    live: list[int] | None = None
+    for letters, a in factors:
+        if _is_sparse(a):
+            where = _offsets(letters, order, spans)
+            live = [n for n in (range(len(where)) if live is None else live) if a[where[n]]]
+    return live
 
 
 def _fewer(
@@ -208,12 +223,26 @@ class Point:
         mod = self.field.mod
         order = "".join(dict.fromkeys("".join(letters for letters, _ in factors) + output))
         spans = tuple(extents[c] for c in order)
+        out: Array = [0] * prod(extents[c] for c in output)
+        live = _nonzero(factors, order, spans)
+        if live is not None:
+            places = _offsets(output, order, spans)
+            wheres = [
+                (a, _offsets(letters, order, spans))
+                for letters, a in factors
+                if not (_is_sparse(a) and all(x in (0, 1) for x in a))
+            ]
+            for n in live:
+                t = scale
+                for a, where in wheres:
+                    t = t * a[where[n]]
+                out[places[n]] += t
+            return [x % mod for x in out] if mod else out
         terms: Array = [scale] * prod(spans)
         for letters, a in factors:
             where = _offsets(letters, order, spans)
             terms = [t * a[o] % mod for t, o in zip(terms, where, strict=True)] if mod else [
                 t * a[o] for t, o in zip(terms, where, strict=True)]  # fmt: skip
-        out: Array = [0] * prod(extents[c] for c in output)
         for t, o in zip(terms, _offsets(output, order, spans), strict=True):
             out[o] += t
         return [x % mod for x in out] if mod else out
