@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 from _networks import as_expr, random_network, renamed, same_network
+from _samples import samples
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -259,10 +260,12 @@ def test_a_placement_has_no_negative_power() -> None:
 
 def test_constants_that_are_not_all_ones_are_no_ones() -> None:
     for constant in (op for op in REGISTRY.values() if op.entry is not None):
-        one_value = (
-            len({constant.entry((n, Dim.number(1), n), index, {"n": 3}) for index in product(range(3), repeat=2)}) == 1
-        )
-        assert (constant.uniform is not None) == one_value, constant.name
+        nodes = [e for e in samples(constant) if e.order]
+        values = [
+            {int(e.op.entry(e.attrs, index, SIZES)) for index in product(*(range(d.value(SIZES)) for d in e.shape))}
+            for e in nodes
+        ]
+        assert values and all((constant.uniform is not None) == (len(v) == 1) for v in values), constant.name
 
 
 def test_depth_is_the_users() -> None:

@@ -40,8 +40,12 @@ def _checked(whole: Dim, count: Dim, width: Dim, stride: int, padding: Dim, dila
     found = outputs(whole, width, stride, padding, dilation)
     numbers = found is not None and found.constant is not None and count.constant is not None
     fewer = numbers and found is not None and found.at_least(count)  # the first ones of all windows
-    if (found is not None and found != count and not fewer) or _ZERO.at_least(count):
-        raise ShapeError("S012", f"an axis of size {whole} with padding {padding} has {found if found is not None else 'no'} windows of {width} "
+    if _ZERO.at_least(count):
+        span = f"windows of {width} entries" + (f" at dilation {dilation}" if dilation != 1 else "")
+        raise ShapeError("S012", f"no window fits: {span}, an axis of {whole}" + (f" and a padding of {padding}" if padding != _ZERO else ""),
+                         expected="windows that are no longer than the axis with its padding on both sides")  # fmt: skip
+    if found is not None and found != count and not fewer:
+        raise ShapeError("S012", f"an axis of size {whole} with padding {padding} has {found} windows of {width} "
                          f"entries at stride {stride} and dilation {dilation}, not {count}",
                          expected="(size + 2 padding − dilation (width − 1) − 1) / stride + 1 windows, rounded down")  # fmt: skip
 
