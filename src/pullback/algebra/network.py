@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count, product
+from math import prod
 from weakref import WeakKeyDictionary
 
 from .dims import Dim, Shape
@@ -276,6 +277,16 @@ def _entrywise(e: Expr, argument: list[Term]) -> Term:
     return _opaque(e)
 
 
+def _size(terms: Sequence[Term]) -> Dim | None:
+    """The sum of these terms as a size, if they are made of sizes and whole numbers alone and do not cancel."""
+    total = Dim({})
+    for t in terms:
+        if t.factors or t.dims or t.coef.denominator > 1 or any(p < 0 for p in t.sizes.values()):
+            return None
+        total = total + prod((d for d, p in t.sizes.items() for _ in range(p)), start=Dim.number(t.coef.numerator))
+    return total if total.terms else None
+
+
 def _raise(e: Expr, argument: list[Term], power: int) -> list[Term]:
     """Every entry to an integer power."""
     if power == 0:
@@ -288,6 +299,8 @@ def _raise(e: Expr, argument: list[Term], power: int) -> list[Term]:
         if _digits(t.coef) * abs(power) > _DIGITS:
             raise TooLarge
         return list(tidied(Term(t.coef**power, sizes, factors, dict(t.dims), t.outs)))
+    if power < 0 and not e.shape and (dim := _size(argument)) is not None:  # 1/(n − 1)
+        return list(tidied(Term(Fraction(1), {dim: power}, [], {}, ())))
     if 0 < power <= 4 and len(argument) ** power <= _LIMIT:
         letters = "abcdefghijklmnopqrstuvwxyz"[: e.order]
         spec = ",".join([letters] * power) + "->" + letters

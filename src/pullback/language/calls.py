@@ -81,7 +81,7 @@ def apply_op(
     if first is structure.pad:
         return _pad(maker, node, args, options)
     chosen, args, numbers = fitting(maker, node, rivals, args)
-    if chosen is not None and chosen.options:
+    if chosen is not None and (chosen.options or chosen.fixed):
         return apply_with_data(maker, node, name, chosen, args, options)
     options |= numbers
     if chosen is None:

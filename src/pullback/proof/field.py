@@ -21,6 +21,7 @@ __all__ = ["Field", "Modular", "OutOfDomain", "P", "Plain", "Q", "Real", "TooLar
 P = 2**61 - 1
 Q = 0xEF524E98498A9207DABD23E06DC22E7EF1C79563  # a second prime, drawn at random once: no equation was made for it
 _KINK, _HUGE = 1e-2, 1e4
+_TIE = 1e-4  # relative distance below which it is not certain which of two numbers is the larger near by
 _TERMS = 12  # of the power series of a matrix function
 _EXACT = (Fraction(0), Fraction(1, 2), Fraction(1))
 _PLAIN = 1000  # numerators and denominators up to which a residue is read as the fraction that it is
@@ -223,7 +224,7 @@ class Real:
     def choose(self, values: Sequence[float]) -> int:
         """The first of the largest numbers. Raises OutOfDomain where another one is nearly as large."""
         found = max(range(len(values)), key=lambda k: (values[k], -k))
-        if any(k != found and values[found] - x < _KINK * max(1.0, abs(x)) for k, x in enumerate(values)):
+        if any(k != found and values[found] - x < _TIE * max(1.0, abs(x)) for k, x in enumerate(values)):
             raise OutOfDomain  # a difference across a kink is not a derivative
         return found
 

@@ -25,6 +25,7 @@ from .samples import as_declared, having
 __all__ = ["Point", "pairwise", "sizes_for"]
 
 Array = list[Any]
+_SPARSE = 3  # an array is walked by its nonzero entries if at most one in so many is nonzero
 _Labelled = tuple[str, Array]  # an array and the letters of its axes
 
 
@@ -50,6 +51,32 @@ def _offsets(letters: str, order: str, extents: tuple[int, ...]) -> list[int]:
     for c in order:
         s = stride.get(c, 0)
         found = [o + s * i for o in found for i in range(extent[c])]
+    return found
+
+
+def _offsets_of(letters: str, rest: str, spans: tuple[int, ...], extents: Mapping[str, int]) -> list[int]:
+    """Where each point of the space of the `rest` falls in an array, the other indices being 0."""
+    stride, found = _strides(letters, extents), [0]
+    for c, span in zip(rest, spans, strict=True):
+        s = stride.get(c, 0)
+        found = [o + s * i for o in found for i in range(span)]
+    return found
+
+
+def _sparsest(factors: Sequence[_Labelled]) -> int | None:
+    """The factor with the fewest nonzero entries for its size, None if none has few."""
+    share = [sum(map(bool, a)) / len(a) if a else 1.0 for _, a in factors]
+    k = min(range(len(share)), key=share.__getitem__, default=0)
+    return k if share and share[k] * _SPARSE <= 1 and len(factors[k][1]) >= _SPARSE else None
+
+
+def _strides(letters: str, extents: Mapping[str, int]) -> dict[str, int]:
+    """How far apart the entries of an array are along each index."""
+    found: dict[str, int] = {}
+    step = 1
+    for c in reversed(letters):
+        found[c] = found.get(c, 0) + step
+        step *= extents[c]
     return found
 
 
@@ -208,15 +235,48 @@ class Point:
         mod = self.field.mod
         order = "".join(dict.fromkeys("".join(letters for letters, _ in factors) + output))
         spans = tuple(extents[c] for c in order)
+        out: Array = [0] * prod(extents[c] for c in output)
+        k = _sparsest(factors)
+        if k is not None:
+            self._walk(factors[k], [f for n, f in enumerate(factors) if n != k], order, (output, out), extents, scale)
+            return [x % mod for x in out] if mod else out
         terms: Array = [scale] * prod(spans)
         for letters, a in factors:
             where = _offsets(letters, order, spans)
             terms = [t * a[o] % mod for t, o in zip(terms, where, strict=True)] if mod else [
                 t * a[o] for t, o in zip(terms, where, strict=True)]  # fmt: skip
-        out: Array = [0] * prod(extents[c] for c in output)
         for t, o in zip(terms, _offsets(output, order, spans), strict=True):
             out[o] += t
         return [x % mod for x in out] if mod else out
+
+    def _walk(
+        self,
+        sparse: _Labelled,
+        others: list[_Labelled],
+        order: str,
+        target: _Labelled,
+        extents: Mapping[str, int],
+        scale: Any,
+    ) -> None:
+        """The same, walked by the nonzero entries of one factor."""
+        mod, (letters, entries), (output, out) = self.field.mod, sparse, target
+        held = "".join(dict.fromkeys(letters))
+        rest = "".join(c for c in order if c not in held)
+        spans = tuple(extents[c] for c in rest)
+        arrays = [(a, _strides(names, extents), _offsets_of(names, rest, spans, extents)) for names, a in others]
+        to, there = _strides(output, extents), _offsets_of(output, rest, spans, extents)
+        places = _offsets(letters, held, tuple(extents[c] for c in held))
+        for at, o in zip(product(*(range(extents[c]) for c in held)), places, strict=True):
+            if not entries[o]:
+                continue
+            terms: Array = [scale * entries[o]] * len(there)
+            for a, stride, inner in arrays:
+                first = sum(stride.get(c, 0) * i for c, i in zip(held, at, strict=True))
+                terms = [t * a[first + n] % mod for t, n in zip(terms, inner, strict=True)] if mod else [
+                    t * a[first + n] for t, n in zip(terms, inner, strict=True)]  # fmt: skip
+            first = sum(to.get(c, 0) * i for c, i in zip(held, at, strict=True))
+            for t, n in zip(terms, there, strict=True):
+                out[first + n] += t
 
     def _power(self, e: Expr, exponent: int) -> None:
         x, t = self.values[e.args[0]], self.tangents[e.args[0]]

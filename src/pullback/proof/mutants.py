@@ -199,7 +199,7 @@ def _of_single(e: Expr) -> Iterator[Edit]:
     [a] = e.args
     yield Edit(f"drop {_called(e)}", e, _only(0), "untranspose" if a.order == 2 and e is a.T else "lost", a)
     meaning = e.op.meaning(e)
-    if e.order >= a.order or not e.op.attr_names or meaning is None or not isinstance(e.attrs[0], tuple):
+    if e.order >= a.order or e.op.attr_names[:1] != ("axes",) or meaning is None:
         return
     lost, exponent = e.attrs[0], 1 if meaning[0].over else -1
     name = "sum for the mean" if exponent > 0 else "mean for the sum"
@@ -273,7 +273,10 @@ def built(e: Expr, edit: Edit, bind: Mapping[str, Dim]) -> Expr | None:
     plain: dict[Expr, Expr] = {}
     done: dict[Expr, Expr] = {}
     for x in postorder(e):
-        plain[x] = _resized(x, tuple(plain[a] for a in x.args), bind)
+        try:
+            plain[x] = _resized(x, tuple(plain[a] for a in x.args), bind)
+        except ShapeError:  # no such sizes: windows that are longer than their axis
+            return None
         if x is edit.node:
             try:
                 done[x] = edit.make(plain[x])

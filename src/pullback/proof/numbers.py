@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 from ..algebra.expr import Expr, postorder
+from ..algebra.network import expanded
 from ..algebra.ops.defined import unfolded
 from ..algebra.ops.free import gradient, is_free_function, is_free_map
 from ..algebra.series import Series
@@ -24,12 +25,14 @@ from ..step import Evidence
 from .field import OutOfDomain, Plain
 from .jets import Point
 from .problem import satisfy
+from .sizes import cost
 
 __all__ = ["Change", "NoNumbers", "Numbers", "work_out"]
 
 _TRIES = 100  # choices of inputs, of which the one with the smallest values is shown
 _PROBED = 60  # entries that are changed one after the other
 _MOST = 40_000  # entries of a program that is still worked out
+_WALK = 300_000  # points of index sums that the choices may walk
 _LARGE = 10**6  # numbers that nobody follows
 _EQUATIONS = 60
 _DRAWS = (-2, -1, -1, 0, 1, 1, 2, 3)
@@ -206,13 +209,19 @@ def _inputs(d: Derivation) -> list[Expr]:
     return [*d.inputs, *([d.seed] if d.seed is not None else [])]
 
 
+def _affordable(d: Derivation, sizes: Mapping[str, int], wanted: int) -> int:
+    """How often the program may be run, one time at least."""
+    walked = cost(list({e for q in d.core.equations for e in expanded(q.value)}), dict(sizes))
+    return max(1, min(wanted, _WALK // max(walked, 1)))
+
+
 def _choose(
     d: Derivation, sizes: Mapping[str, int], names: Sequence[str]
 ) -> tuple[dict[Expr, list[Fraction]], Point, Fraction]:
     """Small inputs at which everything is defined and little is zero: the best of a fixed list of choices."""
     best: tuple[Fraction, dict[Expr, list[Fraction]], Point, Fraction] | None = None
     facts = {pair for s in d.steps if "S-ASSUME" in s.rules for pair in s.claim.where.items()}
-    for seed in range(_TRIES):
+    for seed in range(_affordable(d, sizes, _TRIES)):
         point = Point(_Standins(names, seed), sizes)
         try:
             for v in _inputs(d):
@@ -259,9 +268,10 @@ def work_out(d: Derivation, sizes: Mapping[str, int]) -> Numbers:
     claimed = dict(made.gradients)
     asked = [v for v in d.inputs if v in claimed]
     made.total = sum(len(claimed[v]) for v in asked)
+    most = _affordable(d, sizes, _PROBED)
     for v in sorted(asked, key=lambda v: len(claimed[v])):
         for n, at in enumerate(product(*map(range, point.extent(v)))):
-            if made.probed >= _PROBED and n:
+            if made.probed >= most and n:
                 break
             change = _changed(d, sizes, names, start, v, n)
             if change is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ...errors import ShapeError
@@ -37,9 +37,15 @@ def _checked(whole: Dim, count: Dim, width: Dim, stride: int, padding: Dim, dila
             "windows move on by at least one entry",
             expected="a stride and a dilation from 1 on, a padding from 0 on",
         )
-    told = outputs(whole, width, stride, padding, dilation)
-    if (told is not None and told != count) or _ZERO.at_least(count):
-        raise ShapeError("S012", f"an axis of size {whole} with padding {padding} has {told if told is not None else 'no'} windows of {width} "
+    found = outputs(whole, width, stride, padding, dilation)
+    numbers = found is not None and found.constant is not None and count.constant is not None
+    fewer = numbers and found is not None and found.at_least(count)  # the first ones of all windows
+    if _ZERO.at_least(count):
+        span = f"windows of {width} entries" + (f" at dilation {dilation}" if dilation != 1 else "")
+        raise ShapeError("S012", f"no window fits: {span}, an axis of {whole}" + (f" and a padding of {padding}" if padding != _ZERO else ""),
+                         expected="windows that are no longer than the axis with its padding on both sides")  # fmt: skip
+    if found is not None and found != count and not fewer:
+        raise ShapeError("S012", f"an axis of size {whole} with padding {padding} has {found} windows of {width} "
                          f"entries at stride {stride} and dilation {dilation}, not {count}",
                          expected="(size + 2 padding − dilation (width − 1) − 1) / stride + 1 windows, rounded down")  # fmt: skip
 
@@ -55,19 +61,33 @@ def _room(whole: Dim, count: Dim, width: Dim, stride: int, padding: Dim, dilatio
     return f"{count} is ⌊({room})/{stride}⌋ + 1"
 
 
-def counted(whole: Dim, width: Dim, stride: int, padding: Dim, dilation: int) -> Dim:
-    """The number of windows. Raises ShapeError S013 where only numbers would tell it."""
+def counted(whole: Dim, width: Dim, stride: int, padding: Dim, dilation: int, given: Dim | None = None) -> Dim:
+    """The number of windows, which may be `given`. Raises ShapeError S013 where only numbers would tell it, S012 where it is another one."""
     found = outputs(whole, width, stride, padding, dilation)
-    if found is None:
+    if found is None and given is None:
         raise ShapeError("S013", f"how many windows of {width} entries at stride {stride} an axis of size {whole} has is no polynomial in its size",
                          expected="numbers for the sizes, a size that is a multiple of the stride, or the number of windows, as in out=t",
                          hint="with out=t the condition t = ⌊(size + 2 padding − dilation (width − 1) − 1) / stride⌋ + 1 is stated in the answer")  # fmt: skip
-    return found
+    if found is not None and given is not None and (found - given).constant:
+        raise ShapeError("S012", f"an axis of size {whole} with padding {padding} has {found} windows of {width} entries at stride {stride} and "
+                         f"dilation {dilation}, not {given}", expected=f"out={found}, which may be left out")  # fmt: skip
+    return given if given is not None else found or Dim({})
 
 
 def _count_one(data: dict[str, Any], shape: Shape) -> dict[str, Any]:
     how = (data["width"], data["stride"], data["padding"], data["dilation"])
-    return data if "count" in data else {**data, "count": counted(shape[data["axis"]], *how)}
+    return {**data, "count": counted(shape[data["axis"]], *how, data.get("count"))}
+
+
+def told(hows: Iterable[tuple[Dim, Dim, int, Dim, int]], count: Sequence[Dim]) -> list[tuple[Dim, Dim]]:
+    """The number of windows along each axis as it was given and as it follows from the sizes, where it does."""
+    both = zip(count, (outputs(*how) for how in hows), strict=True)
+    return [(t, found) for t, found in both if found is not None]
+
+
+def _unfold_ties(attrs: Any, shape: Shape) -> list[tuple[Dim, Dim]]:
+    axis, width, stride, padding, dilation, count = attrs
+    return told([(shape[axis], width, stride, padding, dilation)], [count])
 
 
 # ---- windows ---------------------------------------------------------------------------------------------
@@ -102,8 +122,7 @@ def _window_text(name: str, latex: bool = False) -> Any:
     def write(e: Expr) -> str:
         axis, width, stride, padding, dilation, count = e.attrs
         axis_said = "" if axis == e.args[0].order - 1 else f", axis={axis}"
-        told = outputs(e.args[0].shape[axis], width, stride, padding, dilation) is not None
-        out = "" if told else f", out={count}"
+        out = "" if outputs(e.args[0].shape[axis], width, stride, padding, dilation) == count else f", out={count}"
         return (
             rf"\operatorname{{{name}}}" if latex else name
         ) + f"($X:0, size={width}{_said(stride, padding, dilation)}{axis_said}{out})"
@@ -112,7 +131,7 @@ def _window_text(name: str, latex: bool = False) -> Any:
 
 
 @linear_op("X[*s] -> [*t]", linear="joint", attrs=(*_WINDOW, "count"), shape=_unfolded, name="unfold", calls=("unfold",), ordered=True,
-           options={**_OPTIONS, "count": ("out", "windows")}, defaults=_DEFAULTS, completes=("count",), complete=_count_one,
+           options={**_OPTIONS, "count": ("out", "windows")}, defaults=_DEFAULTS, completes=("count",), complete=_count_one, ties=_unfold_ties,
            needs=lambda e: _room(e.args[0].shape[e.attrs[0]], e.attrs[5], *e.attrs[1:5]),
            means=lambda e: Meaning(f"{same(e.args[0]).replace(same(e.args[0])[e.attrs[0]], 'z')},"
                                    f"{same(e)[e.attrs[0]]}{same(e)[-1]}z->{same(e)}", [0],
@@ -136,8 +155,7 @@ def _folded(attrs: Any, shape: Shape) -> Shape:
             expected="windows along the last axis",
         )
     axis_in(axis, len(shape) - 1)
-    told = outputs(whole, shape[-1], stride, padding, dilation)
-    if told is not None:
+    if outputs(whole, shape[-1], stride, padding, dilation) is not None:
         _checked(whole, shape[axis], shape[-1], stride, padding, dilation)
     return (*shape[:axis], whole, *shape[axis + 1 : -1])
 
@@ -202,15 +220,19 @@ def _conv_shape(attrs: Any, x: Shape, w: Shape) -> Shape:
 
 def _conv_count(data: dict[str, Any], x: Shape, w: Shape) -> dict[str, Any]:
     n = len(data["stride"])
-    if "count" in data or len(w) != n + 2 or len(x) <= n:
+    if len(w) != n + 2 or len(x) <= n:
         return {"count": (_ONE,) * n, **data}
-    hows = zip(x[-n:], w[2:], data["stride"], data["padding"], data["dilation"], strict=True)
+    given = data.get("count", (None,) * n)
+    hows = zip(x[-n:], w[2:], data["stride"], data["padding"], data["dilation"], given, strict=True)
     return {**data, "count": tuple(counted(*how) for how in hows)}
 
 
 def _conv_ties(attrs: Any, x: Shape, w: Shape) -> list[tuple[Dim, Dim]]:
-    n = len(attrs[0])
-    return [(x[-n - 1], w[1] * attrs[3])] if len(w) == n + 2 and len(x) > n else []
+    stride, padding, dilation, groups, count = attrs
+    n = len(stride)
+    if len(w) != n + 2 or len(x) <= n:
+        return []
+    return [(x[-n - 1], w[1] * groups), *told(zip(x[-n:], w[2:], stride, padding, dilation, strict=True), count)]
 
 
 def _conv_letters(n: int) -> tuple[str, str, str]:
@@ -324,8 +346,8 @@ def _out(
     e: Expr, wholes: Shape, widths: Shape, stride: _Ints, padding: Shape, dilation: _Ints, count: Shape
 ) -> list[Any]:
     """The number of windows, where it cannot be told from the sizes."""
-    told = all(outputs(*how) is not None for how in zip(wholes, widths, stride, padding, dilation, strict=True))
-    return [] if told else [("out", count, ())]
+    found = [outputs(*how) for how in zip(wholes, widths, stride, padding, dilation, strict=True)]
+    return [] if found == list(count) else [("out", count, ())]
 
 
 def _conv_text(name: str) -> Any:

@@ -23,11 +23,12 @@ from .convolution import (
     _unfold_array,
     _written,
     counted,
+    told,
 )
 from .maps import integer, window, windows_fit
 from .reduction import sum_over
+from .reshaping import broadcast
 from .selection import TIES, hardmax, max_over
-from .structure import einsum, ones
 
 _ONE, _ZERO = Dim.number(1), Dim({})
 _Ints = tuple[int, ...]
@@ -82,11 +83,16 @@ def _pool(name: str, names: tuple[str, ...], n: int) -> dict[str, Any]:
                     "S013", "windows of a size that is no number", expected="the stride as a number, as in stride=1"
                 )
             data = {**data, "stride": tuple(integer(k) for k in data["width"])}
-        if "count" in data or len(shape) < n:
+        if len(shape) < n:
             return {"count": (_ONE,) * n, **data}
-        whole = {"padding": (_ZERO,) * n, "dilation": (1,) * n, **data}
-        hows = zip(shape[-n:], *(whole[x] for x in ("width", "stride", "padding", "dilation")), strict=True)
+        whole = {"padding": (_ZERO,) * n, "dilation": (1,) * n, "count": (None,) * n, **data}
+        hows = zip(shape[-n:], *(whole[x] for x in ("width", "stride", "padding", "dilation", "count")), strict=True)
         return {**data, "count": tuple(counted(*how) for how in hows)}
+
+    def ties(attrs: Any, shape: Shape) -> list[tuple[Dim, Dim]]:
+        data = {"padding": (_ZERO,) * n, "dilation": (1,) * n, **dict(zip(names, attrs, strict=True))}
+        hows = zip(shape[-n:], *(data[x] for x in ("width", "stride", "padding", "dilation")), strict=True)
+        return told(hows, data["count"]) if len(shape) >= n else []
 
     own = {k: v for k, v in _spatial(n).items() if k in names}
     defaults = {k: v for k, v in _spatial_defaults(n).items() if k in names and k != "stride"}
@@ -100,7 +106,7 @@ def _pool(name: str, names: tuple[str, ...], n: int) -> dict[str, Any]:
 
     return {"attrs": names, "span": span, "name": f"{name}{n}d", "calls": (f"{name}{n}d",), "shape": _pooled(names), "needs": needs,
             "options": {**own, "width": ("size", f"sizes:{n}")}, "defaults": defaults, "ordered": True,
-            "completes": ("stride", "count"), "complete": complete,
+            "completes": ("stride", "count"), "complete": complete, "ties": ties,
             "text": lambda e: f"{name}{n}d{write(e)}", "latex": lambda e: rf"\operatorname{{{name}{n}d}}{write(e)}"}  # fmt: skip
 
 
@@ -121,10 +127,9 @@ def _avgpool_adjoint(G: Expr, X: Expr, *, width: Shape, stride: _Ints, padding: 
     scaled = G
     for k in width:
         scaled = power(size_of(k), exponent=Fraction(-1)) * scaled
-    letters, new = LETTERS[: G.order], LETTERS[G.order : G.order + n]
-    return _fold_all(
-        einsum(f"{letters},{new}->{letters}{new}", scaled, ones(width)), X.shape[-n:], stride, padding, (1,) * n
-    )
+    for k in width:  # every entry of a window has the same factor
+        scaled = broadcast(scaled, new=scaled.order, dim=k)
+    return _fold_all(scaled, X.shape[-n:], stride, padding, (1,) * n)
 
 
 def _avgpool_array(np: Any, X: Any, width: _Ints, stride: _Ints, padding: _Ints, count: _Ints) -> Any:
