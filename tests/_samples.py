@@ -127,7 +127,9 @@ def arguments(op: Op) -> Iterator[list[Shape]]:
 
 def samples(op: Op) -> list[Expr]:
     """Nodes of `op` on distinct names x1, x2, …; KeyError when no sample can be built: add a row to SAMPLES."""
-    if op.name in ROWS:
+    if op.name == "matrix_power":
+        cases = [({"exponent": k}, [(S["n"], S["n"])]) for k in (0, 1, 2, 3, -1, -2)]
+    elif op.name in ROWS:
         cases = ROWS[op.name]()
     elif op.attr_names == ("axis",) and not op.variadic:
         cases = list(_one_axis(op))

@@ -188,4 +188,4 @@ def normspec(Y: Expr, X: Expr, dX: Expr) -> Expr:
 def topsing(X: Expr) -> Expr:
     """u vᵀ of the largest singular value σ: v is the eigenvector of the largest eigenvalue of XᵀX, and u = X v / σ."""
     v = maxeigvec(X.T @ X)
-    return outer(X @ v, v) / normspec(X)
+    return _reciprocals(normspec(X)) * outer(X @ v, v)

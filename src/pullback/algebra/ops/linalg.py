@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
-from ...errors import UnsupportedError
+from ...errors import ShapeError, UnsupportedError
 from .. import dense, spectral
+from ..dims import Shape, show_shape
 from ..expr import Expr
 from ..op import POSTFIX, REGISTRY, Op, composite_op, op
+from .arithmetic import power
 from .entrywise import logabs
-from .matrix import dot, inner
+from .matrix import dot, eye, inner
 from .triangles import tril, triu
 
 _SYMMETRIC = ("symmetric",)
@@ -186,7 +189,33 @@ def cofactor(X: Expr) -> Expr:
 @composite_op("A[n,n], x[n] -> []", text="rayleigh($A:0, $x:0)", latex=r"\operatorname{R}($A:0, $x:0)", calls=("rayleigh",), needs="$x ≠ 0")
 def rayleigh(A: Expr, x: Expr) -> Expr:
     """The Rayleigh quotient xᵀ A x / xᵀ x: at an eigenvector of A it is the eigenvalue."""
-    return dot(x, A @ x) / dot(x, x)
+    return power(dot(x, x), exponent=Fraction(-1)) * dot(x, A @ x)
+
+
+def _power_shape(attrs: tuple[int], *shapes: Shape) -> Shape:
+    [exponent], [shape] = attrs, shapes
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ShapeError("S002", f"only a square matrix has powers, and this is {show_shape(shape)}", expected="X[n,n] -> [n,n]")
+    if abs(exponent) > _LARGEST:
+        raise UnsupportedError("U041", f"the matrix power {exponent} is not supported", expected=f"a whole number from −{_LARGEST} to {_LARGEST}")
+    return shape
+
+
+_LARGEST = 16  # a power is written out as a product
+
+
+@composite_op("X[n,n] -> [n,n]", attrs=("exponent",), options={"exponent": ("n", "whole")}, tail="exponent", shape=_power_shape,
+              text=lambda e: f"matrix_power($X:0, {e.attrs[0]})", latex=lambda e: f"$X:30^{{{e.attrs[0]}}}", calls=("matrix_power", "mpow"),
+              needs=lambda e: "$X is invertible" if e.attrs[0] < 0 else "")  # fmt: skip
+def matrix_power(X: Expr, *, exponent: int) -> Expr:
+    """Xᵏ is the product of k factors X, of X⁻¹ if k is negative, and I for k = 0."""
+    if not exponent:
+        return eye(dim=X.shape[0]) @ eye(dim=X.shape[0])
+    base = X if exponent > 0 else inv(X)
+    found = base
+    for _ in range(abs(exponent) - 1):
+        found = found @ base
+    return found
 
 
 # ---- functions of a matrix -------------------------------------------------------------------------------
