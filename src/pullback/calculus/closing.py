@@ -27,7 +27,7 @@ _LONGEST = 400  # atoms and operators of a chain that is put together
 
 @dataclass(slots=True)
 class _Chain:
-    """The backward equations that one of them needs, and how long they are together."""
+    """The backward equations that one of them needs, and how long they are together, as they are printed."""
 
     values: dict[Expr, Expr]  # the gradients between, and what each stands for
     helpers: dict[Expr, Expr]  # our own names of forward values
@@ -42,11 +42,12 @@ def close(d: Derivation, assume: Callable[[Expr, Expr], Expr], add: Callable[[St
         return
     own = {q.var: q.value for q in d.core.equations if q.auxiliary}
     by_name = {gradient(b.of): b for b in d.backward}
+    plain = {x: b.value for x, b in by_name.items()}  # with our own names, which are folded better than what they stand for
     known: Known | None = None
     for k, b in enumerate(d.backward):
         if b.auxiliary:
             continue
-        chain = _chain(b, by_name, own)
+        chain = _chain(b, plain, by_name, own)
         if chain is None or not (chain.values or chain.helpers or _summable(b.closed)):
             continue
         known = known or _known(d)
@@ -62,6 +63,7 @@ def close(d: Derivation, assume: Callable[[Expr, Expr], Expr], add: Callable[[St
                     "forward value is written with its name, and what drops out or sums to a number is gone"),
             claim=Claim("EQ", b.value, closed, {**chain.values, **chain.helpers, **_definitions(d)})))  # fmt: skip
         d.backward[k] = by_name[gradient(b.of)] = replace(b, closed=assume(b.of, closed))
+        plain[gradient(b.of)] = closed
 
 
 def _definitions(d: Derivation) -> dict[Expr, Expr]:
@@ -73,26 +75,34 @@ def _summable(e: Expr) -> bool:
     return cost(e)[-1] > 3
 
 
-def _chain(b: Backward, by_name: dict[Expr, Backward], own: dict[Expr, Expr]) -> _Chain | None:
+def _chain(b: Backward, plain: dict[Expr, Expr], by_name: dict[Expr, Backward], own: dict[Expr, Expr]) -> _Chain | None:
     """What the equation needs of other equations. None if that is too long."""
-    values: dict[Expr, Expr] = {}
-    helpers: dict[Expr, Expr] = {}
-    waiting = [b.closed]
-    length = cost(b.closed)[-1]
+    closed = {x: c.value if c.auxiliary else c.closed for x, c in by_name.items()}
+    printed = _reached(b.closed, {**closed, **own})
+    if printed is None:
+        return None
+    needed = _reached(b.value, {**plain, **own})
+    if needed is None:
+        return None
+    values = {x: value for x, value in needed.items() if x in plain}
+    helpers = {x: value for x, value in (needed | printed).items() if x in own}
+    return _Chain(values, helpers, sum(cost(e)[-1] for e in (b.closed, *printed.values())))
+
+
+def _reached(e: Expr, known: dict[Expr, Expr]) -> dict[Expr, Expr] | None:
+    """Of the known names those that `e` is made of, directly or through others. None if that is too long."""
+    found: dict[Expr, Expr] = {}
+    waiting, length = [e], 0
     while waiting:
-        for x in postorder(waiting.pop()):
-            if is_var(x, "grad") and x in by_name and x not in values:
-                other = by_name[x]
-                values[x] = other.value if other.auxiliary else other.closed
-                waiting.append(values[x])
-                length += cost(values[x])[-1]
-            elif x in own and x not in helpers:
-                helpers[x] = own[x]
-                waiting.append(own[x])
-                length += cost(own[x])[-1]
+        e = waiting.pop()
+        length += cost(e)[-1]
         if length > _LONGEST:
             return None
-    return _Chain(values, helpers, length)
+        for x in postorder(e):
+            if x in known and x not in found:
+                found[x] = known[x]
+                waiting.append(known[x])
+    return found
 
 
 def _known(d: Derivation) -> Known:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from ..algebra.canonical import named
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.indexed import letters_of, spelled
@@ -129,7 +130,7 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
         for x in reversed(wanted):
             if (x, here) not in names:
                 word = namer.fresh()
-                name = var(spelled(word, [Dim.symbol(r.letter) for r in here]) if here else word, x.shape)
+                name = named(spelled(word, [Dim.symbol(r.letter) for r in here]) if here else word, x)
                 core.equations.append(replace(_equation(name, x, here, names), auxiliary=True))
                 core.steps.append(_naming(name, x, d))
                 names[x, here] = name
