@@ -7,15 +7,17 @@ chain from which nothing drops out is left as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from ..algebra.dims import Shape
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.factor import rank, written
 from ..algebra.fold import Known
 from ..algebra.lift import collected, cost
-from ..algebra.network import TooLarge, network
+from ..algebra.network import Term, TooLarge, network
 from ..algebra.ops.free import gradient, is_free_function, is_var
+from ..algebra.quotient import cancelled
 from ..step import Claim, Step, Why
 from .derivation import Backward, Derivation
 from .simplify import tidy
@@ -44,6 +46,7 @@ def close(d: Derivation, assume: Callable[[Expr, Expr], Expr], add: Callable[[St
     by_name = {gradient(b.of): b for b in d.backward}
     plain = {x: b.value for x, b in by_name.items()}  # with our own names, which are folded better than what they stand for
     known: Known | None = None
+    values = _definitions(d)
     for k, b in enumerate(d.backward):
         if b.auxiliary:
             continue
@@ -51,7 +54,7 @@ def close(d: Derivation, assume: Callable[[Expr, Expr], Expr], add: Callable[[St
         if chain is None or not (chain.values or chain.helpers or _summable(b.closed)):
             continue
         known = known or _known(d)
-        found = _closed(b, chain, known, own)
+        found = _closed(b, chain, known, own, values)
         if found is None:
             continue
         elsewhere = {x for c in d.backward if gradient(c.of) not in chain.values and c is not b for x in postorder(c.closed)}
@@ -61,7 +64,7 @@ def close(d: Derivation, assume: Callable[[Expr, Expr], Expr], add: Callable[[St
             id="", kind="inline", about=b.of.attrs[0], left=gradient(b.of), relation="=", right=closed, rules=("S-FOLD",),
             why=Why("in one equation, written with forward values", "the gradients between are put in; what is the definition of a "
                     "forward value is written with its name, and what drops out or sums to a number is gone"),
-            claim=Claim("EQ", b.value, closed, {**chain.values, **chain.helpers, **_definitions(d)})))  # fmt: skip
+            claim=Claim("EQ", b.value, closed, {**chain.values, **chain.helpers, **values})))  # fmt: skip
         d.backward[k] = by_name[gradient(b.of)] = replace(b, closed=assume(b.of, closed))
         plain[gradient(b.of)] = closed
 
@@ -113,20 +116,30 @@ def _known(d: Derivation) -> Known:
     return found
 
 
-def _closed(b: Backward, chain: _Chain, known: Known, own: dict[Expr, Expr]) -> Expr | None:
+def _closed(b: Backward, chain: _Chain, known: Known, own: dict[Expr, Expr], values: Mapping[Expr, Expr]) -> Expr | None:
     """The equation with everything put in, if that is shorter."""
     whole = _put_in(b.value, chain.values)
     if cost(whole)[-1] > _LONGEST:
         return None
     try:
         plain = collected(network(whole).terms)
-        found = tidy(written(known.reduced(plain), whole.shape))[0]
+        shown = min(_forms(plain, whole.shape, known, own, values), key=rank)
     except TooLarge:
         return None
-    shown = _shown(found, own)
     length = cost(shown)[-1] + sum(cost(own[x])[-1] for x in postorder(shown) if x in own)
     simpler = length < chain.length and cost(shown)[-1] < cost(_shown(whole, own))[-1]  # something dropped out
     return shown if simpler and rank(shown)[0] <= rank(whole)[0] else None
+
+
+def _forms(terms: list[Term], shape: Shape, known: Known, own: dict[Expr, Expr], values: Mapping[Expr, Expr]) -> Iterator[Expr]:
+    """The sum of the terms with the names that fit, as it is and with what divides out gone; and without our own names."""
+    fewer = cancelled(terms, values)
+    for found in (terms,) if fewer is terms else (terms, fewer):
+        folded = known.reduced(found)
+        e = _shown(tidy(written(folded, shape))[0], own)
+        yield e
+        if any(f.atom in own for t in folded for f in t.factors):
+            yield tidy(written(collected(network(e).terms), shape))[0]
 
 
 def _renamed(e: Expr, values: dict[Expr, Expr], between: dict[Expr, int], known: Known, own: dict[Expr, Expr]) -> Expr:

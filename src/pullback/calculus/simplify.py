@@ -11,6 +11,7 @@ from ..algebra.fold import Known
 from ..algebra.lift import collected, cost
 from ..algebra.network import TooLarge, network
 from ..algebra.ops.arithmetic import numbers_in_front
+from ..algebra.quotient import cancelled
 from . import laws
 from .law import rewrite
 
@@ -67,12 +68,15 @@ def simplify(e: Expr) -> tuple[Expr, Rules]:
     try:
         plain = collected(network(best).terms)
         terms = Known().reduced(plain)  # what is declared of sums
+        fewer = cancelled(terms, {})
     except TooLarge:
         return best, rules
     other, more = tidy(written(terms, best.shape))
+    reason = "S-FACT" if terms != plain else "S-FACTOR" if len(terms) > 1 else "S-NETWORK"
+    if fewer is not terms:
+        divided, last = tidy(written(fewer, best.shape))
+        if rank(divided) < rank(other):
+            other, more, reason = divided, last, "S-CANCEL"
     if rank(other) < rank(best):
-        best, rules = (
-            other,
-            (*rules, "S-FACT" if terms != plain else "S-FACTOR" if len(terms) > 1 else "S-NETWORK", *more),
-        )
+        best, rules = other, (*rules, reason, *more)
     return best, tuple(dict.fromkeys(rules))
