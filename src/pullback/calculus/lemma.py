@@ -126,7 +126,22 @@ class _Parts:
         """Our names written as what they stand for."""
         while any(y in self.back for y in postorder(e)):
             e = substitute(e, self.back)
-        return tidy(e)[0]
+        return _movable(tidy(e)[0])
+
+
+def _movable(e: Expr) -> Expr:
+    """The term with every node around its increment linear: a quotient by a number is a product with its reciprocal."""
+    inside: dict[Expr, Expr] = {}  # the nodes around the increment, and what they are written as
+    for x in postorder(e):
+        slot = next((k for k, a in enumerate(x.args) if a in inside), None)
+        if is_var(x, "d"):
+            inside[x] = x
+        elif slot is not None:
+            args = tuple(inside.get(a, a) for a in x.args)
+            straight = x.op.linear is not None or slot in x.op.moves or x.op.composite
+            moved = [args[slot] if k == slot else None for k in range(len(args))]
+            inside[x] = x.with_args(args) if straight else x.op.differentiate(x, moved)[0]
+    return inside.get(e, e)
 
 
 def _wanted(body: Expr) -> set[Expr]:
