@@ -40,11 +40,13 @@ class Known:
     """Named values in order of computation, what each is made of, and what its entries sum up to."""
 
     definitions: list[_Definition] = field(default_factory=list)
+    pieces: list[tuple[Term, list[Term], Expr]] = field(default_factory=list)  # equal products, with the name in the first
     constant: dict[Expr, dict[int, tuple[Fraction, dict[Dim, int]]]] = field(default_factory=dict)
 
     def add(self, name: Expr, value: Expr, first: bool = False) -> None:
         """Take note of one more named value; its terms may be written with the names before it. Those `first` are preferred."""
         try:
+            self._note_piece(name, value)
             terms = collected(network(value).terms)
         except TooLarge:
             return
@@ -55,6 +57,14 @@ class Known:
             return  # another name for the same thing
         self.note_sums(name, value)
         self.definitions.append(_Definition(name, terms, (first, sum(len(t.factors) for t in terms))))
+
+    def _note_piece(self, name: Expr, value: Expr) -> None:
+        """Where a function of several pieces is one of its arguments: clip(x, l, u) beside step(x − l) ⊙ step(u − x) is x."""
+        if value.op.piece is None or not value.order:
+            return
+        where, plain = value.op.piece(*value.args)
+        [left] = network(where * name).terms
+        self.pieces.append((left, network(where * plain).terms, name))
 
     def note_sums(self, name: Expr, value: Expr) -> None:
         """The axes along which the entries add up to a number, whatever the inputs are."""
@@ -88,6 +98,12 @@ class Known:
             summed = self._summed(t)
             if summed is not None:
                 return collected([*terms[:k], *summed, *terms[k + 1 :]])
+        for left, right, name in self.pieces:
+            for k, t in enumerate(terms):
+                for match in _matches(t, left):
+                    found = _replaced(t, left, match, name)
+                    new = [u for part in right for u in tidied(_unfolded(found, name, part))]
+                    return collected([*terms[:k], *new, *terms[k + 1 :]])
         for d in sorted(self.definitions, key=lambda d: d.weight, reverse=True):
             changed = self._single(terms, d) if len(d.terms) == 1 else self._several(terms, d)
             if changed is not None:

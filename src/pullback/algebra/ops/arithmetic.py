@@ -271,7 +271,7 @@ def rational(value: Any) -> Expr:
     return const(value=Fraction(value))
 
 
-def raised(X: Expr, exponent: int) -> Expr:
+def raised(X: Expr, exponent: Fraction | int) -> Expr:
     """Every entry to a power; X itself for 1."""
     return X if exponent == 1 else power(X, exponent=Fraction(exponent))
 
