@@ -198,6 +198,7 @@ class Op:
         self._means = data.get("means")
         self._shape: Callable[..., Shape] | None = data.get("shape")
         self.composite: bool = data.get("composite", False)  # its differential is derived from its definition
+        self.unfolds: bool = data.get("unfolds", False)  # a derivation is written with its definition instead
         self.through: Callable[..., Sequence[Expr]] | None = data.get("through")  # what its differential is written with
         self.defaults: Mapping[str, Any] = data.get("defaults", {})  # attributes that a call may leave out
         self.define: Callable[..., Expr] | None = data.get("define") or (

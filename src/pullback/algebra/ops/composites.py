@@ -87,10 +87,10 @@ def one_for_each(axis: int, *slots: int) -> dict[str, Any]:
         return [(X[axis], others[k - 1][0]) for k in slots]
 
     def shape(attrs: tuple[Any, ...], X: Shape, *others: Shape) -> Shape:
-        for k in slots:
-            if len(others[k - 1]) != 1:
-                raise ShapeError("S002", f"argument {k + 1} of shape {show_shape(others[k - 1])} is no vector",
-                                 expected="one number for every place of an axis")  # fmt: skip
+        for k, other in enumerate(others, start=1):
+            if len(other) != (k in slots):
+                raise ShapeError("S002", f"argument {k + 1} of shape {show_shape(other)} is no {'vector' if k in slots else 'number'}",
+                                 expected="one number for every place of an axis" if k in slots else "one number")  # fmt: skip
         for a, b in pairs(attrs, X, *others):
             if a != b:
                 raise ShapeError("S002", f"there are {b} numbers for {a} places of an axis", expected="one number for every place")

@@ -17,7 +17,7 @@ from .reduction import mean_over, norm, spread, sum_over
 from .reshaping import reshape
 from .structure import ones
 
-_EPS = Fraction(1, 100000)  # what is added to a variance where nothing is said, as in PyTorch
+_EPS = Fraction("0.00001")  # what is added to a variance where nothing is said, as in PyTorch
 
 
 def _on_axes(name: str, *more: str, **data: Any) -> dict[str, Any]:
@@ -144,11 +144,18 @@ def _split(X: Expr, groups: Dim) -> Expr:
 
 
 @composite_op("X[*s], e[] -> [*s]", attrs=("groups",), options={"groups": ("groups", "size")}, needs="$e is positive",
-              **called("group_norm", omitted=(_EPS,)))  # fmt: skip
+              unfolds=True, **called("group_norm", omitted=(_EPS,)))  # fmt: skip
 def group_norm(X: Expr, e: Expr, *, groups: Dim) -> Expr:
     """The channels of every example in groups, each with mean 0 and variance v/(v + e) over its channels and places (Wu and He 2018)."""
     R = _split(X, groups)
     return reshape(standardize(R, e, axes=tuple(range(2, R.order))), dims=X.shape)
+
+
+@composite_op("X[*s], g[n], b[n], e[] -> [*s]", attrs=("groups",), options={"groups": ("groups", "size")}, unfolds=True,
+              **_scaled("group_norm", axis=1, slots=(1, 2)))  # fmt: skip
+def scaled_group_norm(X: Expr, g: Expr, b: Expr, e: Expr, *, groups: Dim) -> Expr:
+    """Group normalisation with a scale g and a shift b for every channel."""
+    return repeated(g, X, 1) * group_norm(X, e, groups=groups) + repeated(b, X, 1)
 
 
 # ---- lengths -----------------------------------------------------------------------------------------------
