@@ -1,7 +1,8 @@
 """A gradient in one equation, where that is shorter than the chain that leads to it: (1ᵀy) p − y (S-FOLD, theory.md §6.3).
 
-The cotangents between are put in, forward values that have names keep them, and what comes out is written with these (fold)
-and with what their entries sum up to (facts). A chain from which nothing drops out is left as it is.
+The cotangents between are put in, forward values that have names keep them, and what comes out is written with these (fold),
+with what their entries sum up to (facts), and with the cotangents that the user has names for where those are still in it. A
+chain from which nothing drops out is left as it is.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ..algebra.factor import rank, written
 from ..algebra.fold import Known
 from ..algebra.lift import collected, cost
 from ..algebra.network import TooLarge, network
-from ..algebra.ops.free import gradient, is_var
+from ..algebra.ops.free import gradient, is_free_function, is_var
 from ..step import Claim, Step, Why
 from .derivation import Backward, Derivation
 from .simplify import tidy
@@ -33,8 +34,10 @@ class _Chain:
     length: int
 
 
-def close(d: Derivation, add: Callable[[Step], str]) -> None:
-    """Set `closed` of the backward equations of the user's names where one shorter equation can be given."""
+def close(d: Derivation, assume: Callable[[Expr, Expr], Expr], add: Callable[[Step], str]) -> None:
+    """Set `closed` of the backward equations of the user's names where one shorter equation can be given.
+
+    `assume` is what becomes of the gradient of a name by what the user assumes, told as a step."""
     if len(d.core.equations) > _LONGEST:
         return
     own = {q.var: q.value for q in d.core.equations if q.auxiliary}
@@ -50,13 +53,15 @@ def close(d: Derivation, add: Callable[[Step], str]) -> None:
         found = _closed(b, chain, known, own)
         if found is None:
             continue
-        closed = found
+        elsewhere = {x for c in d.backward if gradient(c.of) not in chain.values and c is not b for x in postorder(c.closed)}
+        between = {x: 0 if x in elsewhere else _length(c) for x, c in by_name.items() if x in chain.values and not c.auxiliary}
+        closed = _renamed(found, chain.values, between, known, own)
         add(Step(
             id="", kind="inline", about=b.of.attrs[0], left=gradient(b.of), relation="=", right=closed, rules=("S-FOLD",),
             why=Why("in one equation, written with forward values", "the gradients between are put in; what is the definition of a "
                     "forward value is written with its name, and what drops out or sums to a number is gone"),
             claim=Claim("EQ", b.value, closed, {**chain.values, **chain.helpers, **_definitions(d)})))  # fmt: skip
-        d.backward[k] = by_name[gradient(b.of)] = replace(b, closed=closed)
+        d.backward[k] = by_name[gradient(b.of)] = replace(b, closed=assume(b.of, closed))
 
 
 def _definitions(d: Derivation) -> dict[Expr, Expr]:
@@ -112,6 +117,31 @@ def _closed(b: Backward, chain: _Chain, known: Known, own: dict[Expr, Expr]) -> 
     length = cost(shown)[-1] + sum(cost(own[x])[-1] for x in postorder(shown) if x in own)
     simpler = length < chain.length and cost(shown)[-1] < cost(_shown(whole, own))[-1]  # something dropped out
     return shown if simpler and rank(shown)[0] <= rank(whole)[0] else None
+
+
+def _renamed(e: Expr, values: dict[Expr, Expr], between: dict[Expr, int], known: Known, own: dict[Expr, Expr]) -> Expr:
+    """`e` with those gradients between, the first computed first, that make it shorter, with what each costs the reader."""
+    least, names, functions = cost(e)[-1], Known(), dict[Expr, Expr]()
+    for name in between:
+        try:
+            value = _shown(written(known.reduced(collected(network(_put_in(name, values)).terms)), name.shape), own)
+            value = substitute(value, functions)
+            more = {value: name} if is_free_function(value) else {}
+            new = substitute(e, more)
+            found = replace(names, definitions=[*names.definitions])
+            found.add(name, value, first=True)
+            new = tidy(written(found.reduced(collected(network(new).terms)), e.shape))[0]
+        except TooLarge:
+            continue
+        length = cost(new)[-1] + sum(between.get(x, 0) for x in postorder(new))
+        if name in set(postorder(new)) and length < least:
+            e, least, names, functions = new, length, found, {**functions, **more}
+    return e
+
+
+def _length(b: Backward) -> int:
+    """What a gradient costs a reader: nothing if it is a mere name for that of a free function."""
+    return 0 if is_free_function(b.closed) else cost(b.closed)[-1]
 
 
 def _put_in(e: Expr, values: dict[Expr, Expr]) -> Expr:
