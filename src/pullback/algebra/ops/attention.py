@@ -8,6 +8,7 @@ from .arithmetic import size_of
 from .entrywise import sqrt
 from .learning import softmax
 
+
 @composite_op("Q[m,k], K[n,k] -> [m,n]", text="attention_weights($Q:0, $K:0)", latex=r"\operatorname{weights}($Q:0, $K:0)",
               calls=("attention_weights",))  # fmt: skip
 def attention_weights(Q: Expr, K: Expr) -> Expr:

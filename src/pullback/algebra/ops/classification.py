@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from ..expr import Expr
 from ..op import composite_op
-from .arithmetic import power, rational, size_of
+from .arithmetic import rational, size_of
 from .composites import called, reduced, reducing
 from .entrywise import HALF, filled
 from .learning import logsoftmax, softmax

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from ...errors import ShapeError
-from ..dims import Dim, Shape, show_shape
+from ..dims import Dim, show_shape
 from ..expr import Expr
 from ..op import composite_op
 from .arithmetic import power
@@ -38,27 +38,27 @@ def _centred(X: Expr, axes: tuple[int, ...]) -> Expr:
     return X - spread(mean_over(X, axes=axes), X, axes)
 
 
-@composite_op("X[*s], e[] -> [*t]", **_on_axes("rstd"), needs="$e is positive")
+@composite_op("X[*s], e[] -> [*t]", **_on_axes("rstd", omitted=(_EPS,)), needs="$e is positive")
 def rstd(X: Expr, e: Expr, *, axes: tuple[int, ...]) -> Expr:
     """One over the standard deviation along axes, with e added to the variance."""
     c = _centred(X, axes)
     return power(mean_over(c * c, axes=axes) + _number(e, X, axes), exponent=Fraction(-1, 2))
 
 
-@composite_op("X[*s], e[] -> [*s]", **_on_axes("standardize", "layernorm", "layer_norm"),
+@composite_op("X[*s], e[] -> [*s]", **_on_axes("standardize", "layernorm", "layer_norm", omitted=(_EPS,)),
               through=lambda X, e, axes: (rstd(X, e, axes=axes),), needs="$e is positive")  # fmt: skip
 def standardize(X: Expr, e: Expr, *, axes: tuple[int, ...]) -> Expr:
     """Layer normalisation without its scale and shift: the mean is 0 along the axes, and the variance v/(v + e)."""
     return _centred(X, axes) * spread(rstd(X, e, axes=axes), X, axes)
 
 
-@composite_op("X[*s], e[] -> [*t]", **_on_axes("rrms"), needs="$e is positive")
+@composite_op("X[*s], e[] -> [*t]", **_on_axes("rrms", omitted=(_EPS,)), needs="$e is positive")
 def rrms(X: Expr, e: Expr, *, axes: tuple[int, ...]) -> Expr:
     """One over the root of the mean square along axes, with e added to the mean square."""
     return power(mean_over(X * X, axes=axes) + _number(e, X, axes), exponent=Fraction(-1, 2))
 
 
-@composite_op("X[*s], e[] -> [*s]", **_on_axes("rmsnorm", "rms_norm"),
+@composite_op("X[*s], e[] -> [*s]", **_on_axes("rmsnorm", "rms_norm", omitted=(_EPS,)),
               through=lambda X, e, axes: (rrms(X, e, axes=axes),), needs="$e is positive")  # fmt: skip
 def rmsnorm(X: Expr, e: Expr, *, axes: tuple[int, ...]) -> Expr:
     """X divided by the root of its mean square along axes (Zhang and Sennrich 2019)."""

@@ -141,6 +141,12 @@ def fraction_of_scalars(s: Expr, X: Expr, t: Expr) -> Pair:
     return smul(s, X) / t, smul(s / t, X)
 
 
+@law("X[*s], s[]")
+def quotient_twice(X: Expr, s: Expr) -> Pair:
+    """(X / s) / s = X / s²: divided by the same number twice."""
+    return (X / s) / s, X / s**2
+
+
 @law("X[*s], s[], t[]")
 def quotient_of_quotient(X: Expr, s: Expr, t: Expr) -> Pair:
     """(X / s) / t = X / (t s): divided by the one and then by the other."""
