@@ -241,6 +241,7 @@ W, A, B = var("W", (m, n)), var("A", (n, n)), var("B", (n, n))
 x, y, t, s = var("x", (n,)), var("y", (n,)), var("t", (m,)), var("s", ())
 PROGRAMS = [
     total(REGISTRY["exp"](diagvec(A.T @ B))), total(REGISTRY["exp"]((x / s) / s)),
+    total(REGISTRY["exp"]((x / s) / var("r", ()))),
     total(W @ x), norm(W @ x - t), trace(A.T @ B), trace(A), trace(A.T), inner(A.T, B), dot(x, A @ x),
     dot(x, x) / total(REGISTRY["exp"](x)), total(x / (1 + y * y)), total(outer(x, y)), total(outer(x, y).T),
     total(diag(x) @ A), total(diag(diagvec(A))), total(diagvec(diag(x))), -total(-x), total(s * (x * y)), s * dot(x, y),

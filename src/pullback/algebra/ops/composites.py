@@ -12,7 +12,7 @@ from ..expr import Expr
 from .entrywise import pow
 from .reduction import average, spread, total
 
-__all__ = ["called", "one_for_each", "reduced", "reducing", "repeated", "to_power"]
+__all__ = ["called", "fitted", "one_for_each", "reduced", "reducing", "repeated", "to_power"]
 
 
 def _arguments(e: Expr) -> list[str]:
@@ -95,5 +95,41 @@ def one_for_each(axis: int, *slots: int) -> dict[str, Any]:
             if a != b:
                 raise ShapeError("S002", f"there are {b} numbers for {a} places of an axis", expected="one number for every place")
         return X
+
+    return {"shape": shape, "ties": pairs}
+
+
+def fitted(spec: str) -> dict[str, Any]:
+    """The shape of an op whose arguments have any axes in front, the same ones, as in "...mk,...nk->...mn"; letters are sizes."""
+    left, result = spec.split("->")
+    slots = left.split(",")
+
+    def read(slot: str, shape: Shape) -> tuple[Shape, list[tuple[str, Dim]]] | None:
+        letters = slot.removeprefix("...")
+        front = len(shape) - len(letters)
+        if front < 0 or (front and letters == slot):
+            return None
+        return shape[:front], list(zip(letters, shape[front:], strict=True))
+
+    def pairs(attrs: tuple[Any, ...], *shapes: Shape) -> list[tuple[Dim, Dim]]:
+        found: list[tuple[Dim, Dim]] = []
+        fronts: list[Shape] = []
+        sizes: dict[str, Dim] = {}
+        for slot, s in zip(slots, shapes, strict=True):
+            front, named = read(slot, s) or ((), [])
+            found += [(sizes.setdefault(c, d), d) for c, d in named]
+            if named and slot.startswith("..."):
+                fronts.append(front)
+        return found + [ab for f in fronts[1:] for ab in zip(fronts[0], f, strict=False)]
+
+    def shape(attrs: tuple[Any, ...], *shapes: Shape) -> Shape:
+        parts = [read(slot, s) for slot, s in zip(slots, shapes, strict=True)]
+        fronts = {p[0] for p, slot in zip(parts, slots, strict=True) if p and slot.startswith("...")}
+        if None in parts or len(fronts) > 1 or any(a != b for a, b in pairs(attrs, *shapes)):
+            wanted = ", ".join(f"({', '.join(slot.replace('...', '…'))})" for slot in slots)
+            more = "; the axes … are the same in all" if left.count("...") > 1 else ""
+            raise ShapeError("S002", f"the shapes do not fit: {', '.join(map(show_shape, shapes))}", expected=wanted + more)
+        sizes = dict(named for p in parts if p for named in p[1])
+        return (*next(iter(fronts), ()), *(sizes[c] for c in result.removeprefix("...")))
 
     return {"shape": shape, "ties": pairs}
