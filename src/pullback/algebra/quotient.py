@@ -54,7 +54,9 @@ def _together(terms: Sequence[Term], atom: Expr, value: Sequence[Term]) -> list[
                 lowest[_where(t, f)] = min(f.power, lowest.get(_where(t, f), 0))
     found: list[Term] = []
     for t in terms:
-        raised = [(k, f, f.power - lowest[_where(t, f)]) for k, f in enumerate(t.factors) if f.atom is atom and f.power < 0]
+        raised = [
+            (k, f, f.power - lowest[_where(t, f)]) for k, f in enumerate(t.factors) if f.atom is atom and f.power < 0
+        ]
         parts = [t.copy()]
         for k, f, missing in raised:
             for part in parts:

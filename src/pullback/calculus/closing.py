@@ -16,7 +16,7 @@ from ..algebra.factor import rank, written
 from ..algebra.fold import Known
 from ..algebra.lift import collected, cost
 from ..algebra.network import Term, TooLarge, network
-from ..algebra.ops.free import gradient, is_free_function, is_var
+from ..algebra.ops.free import gradient, is_free_function
 from ..algebra.quotient import cancelled
 from ..step import Claim, Step, Why
 from .derivation import Backward, Derivation
@@ -44,7 +44,9 @@ def close(d: Derivation, assume: Callable[[Expr, Expr], Expr], add: Callable[[St
         return
     own = {q.var: q.value for q in d.core.equations if q.auxiliary}
     by_name = {gradient(b.of): b for b in d.backward}
-    plain = {x: b.value for x, b in by_name.items()}  # with our own names, which are folded better than what they stand for
+    plain = {
+        x: b.value for x, b in by_name.items()
+    }  # with our own names, which are folded better than what they stand for
     known: Known | None = None
     values = _definitions(d)
     for k, b in enumerate(d.backward):
@@ -57,8 +59,12 @@ def close(d: Derivation, assume: Callable[[Expr, Expr], Expr], add: Callable[[St
         found = _closed(b, chain, known, own, values)
         if found is None:
             continue
-        elsewhere = {x for c in d.backward if gradient(c.of) not in chain.values and c is not b for x in postorder(c.closed)}
-        between = {x: 0 if x in elsewhere else _length(c) for x, c in by_name.items() if x in chain.values and not c.auxiliary}
+        elsewhere = {
+            x for c in d.backward if gradient(c.of) not in chain.values and c is not b for x in postorder(c.closed)
+        }
+        between = {
+            x: 0 if x in elsewhere else _length(c) for x, c in by_name.items() if x in chain.values and not c.auxiliary
+        }
         closed = _renamed(found, chain.values, between, known, own)
         add(Step(
             id="", kind="inline", about=b.of.attrs[0], left=gradient(b.of), relation="=", right=closed, rules=("S-FOLD",),
@@ -116,7 +122,9 @@ def _known(d: Derivation) -> Known:
     return found
 
 
-def _closed(b: Backward, chain: _Chain, known: Known, own: dict[Expr, Expr], values: Mapping[Expr, Expr]) -> Expr | None:
+def _closed(
+    b: Backward, chain: _Chain, known: Known, own: dict[Expr, Expr], values: Mapping[Expr, Expr]
+) -> Expr | None:
     """The equation with everything put in, if that is shorter."""
     whole = _put_in(b.value, chain.values)
     if cost(whole)[-1] > _LONGEST:
@@ -131,7 +139,9 @@ def _closed(b: Backward, chain: _Chain, known: Known, own: dict[Expr, Expr], val
     return shown if simpler and rank(shown)[0] <= rank(whole)[0] else None
 
 
-def _forms(terms: list[Term], shape: Shape, known: Known, own: dict[Expr, Expr], values: Mapping[Expr, Expr]) -> Iterator[Expr]:
+def _forms(
+    terms: list[Term], shape: Shape, known: Known, own: dict[Expr, Expr], values: Mapping[Expr, Expr]
+) -> Iterator[Expr]:
     """The sum of the terms with the names that fit, as it is and with what divides out gone; and without our own names."""
     fewer = cancelled(terms, values)
     for found in (terms,) if fewer is terms else (terms, fewer):
