@@ -29,7 +29,12 @@ def _groups(*slots: int) -> Callable[[], list[Sample]]:
 
 
 def _pairs() -> list[Sample]:
-    return [({}, [(m,), (m,), (n,), (n,)]), ({}, [(), (), (m,), (m,)]), ({}, [(m, n), (m, n), (k,), (k,)]), ({}, [(m, n)] * 4)]
+    return [
+        ({}, [(m,), (m,), (n,), (n,)]),
+        ({}, [(), (), (m,), (m,)]),
+        ({}, [(m, n), (m, n), (k,), (k,)]),
+        ({}, [(m, n)] * 4),
+    ]
 
 
 ROWS: dict[str, Callable[[], list[Sample]]] = {

@@ -13,13 +13,14 @@ from fractions import Fraction
 
 from .canonical import term_key
 from .dims import Dim
-from .expr import Expr
+from .expr import Expr, postorder
 from .facts import sums_to_one
 from .lift import collected
 from .network import Factor, Term, TooLarge, network, tidied
 from .op import REGISTRY
+from .ops.arithmetic import add, sub
 
-__all__ = ["Known"]
+__all__ = ["Known", "sums_of"]
 
 _MOST = 64  # terms above which nothing is folded
 _ROUNDS = 200
@@ -41,7 +42,9 @@ class Known:
     """Named values in order of computation, what each is made of, and what its entries sum up to."""
 
     definitions: list[_Definition] = field(default_factory=list)
-    pieces: list[tuple[Term, list[Term], Expr]] = field(default_factory=list)  # equal products, with the name in the first
+    pieces: list[tuple[Term, list[Term], Expr]] = field(
+        default_factory=list
+    )  # equal products, with the name in the first
     constant: dict[Expr, dict[tuple[int, ...], tuple[Fraction, dict[Dim, int]]]] = field(default_factory=dict)
 
     def add(self, name: Expr, value: Expr, first: bool = False) -> None:
@@ -55,7 +58,12 @@ class Known:
             return
         terms = sorted((t.copy() for t in terms), key=lambda t: -len(t.factors))
         self.note_sums(name, value)
-        if len(terms) == 1 and len(terms[0].factors) < 2 and not terms[0].inner():
+        if (
+            len(terms) == 1
+            and not terms[0].inner()
+            and all(f.power == 1 for f in terms[0].factors[:1])
+            and len(terms[0].factors) < 2
+        ):
             return  # another name for the same thing
         self.definitions.append(_Definition(name, terms, (first, sum(len(t.factors) for t in terms))))
 
@@ -134,7 +142,11 @@ class Known:
             known = self.constant.get(f.atom) or sums_to_one(f.atom)
             for axes, (coef, sizes) in known.items():
                 legs = {f.legs[k] for k in axes}
-                alone = f.power == 1 and legs.isdisjoint(t.outs) and sum(i in legs for g in t.factors for i in g.legs) == len(axes)
+                alone = (
+                    f.power == 1
+                    and legs.isdisjoint(t.outs)
+                    and sum(i in legs for g in t.factors for i in g.legs) == len(axes)
+                )
                 if alone:
                     found = t.copy()
                     found.factors = [g for g, old in zip(found.factors, t.factors, strict=True) if old is not f]
@@ -166,6 +178,21 @@ class Known:
                     rest = [u for j, u in enumerate(terms) if j not in places]
                     return collected([*rest, *tidied(found)])
         return None
+
+
+def sums_of(values: Iterable[Expr], terms: Sequence[Term]) -> Known:
+    """The sums of factors of the terms that are written in one of the values, each standing for itself: (x − m)(x − m)ᵀ."""
+    found = Known()
+    atoms = {f.atom for t in terms for f in t.factors}
+    seen: set[frozenset[tuple[str, bool]]] = set()
+    for value in values:
+        for x in postorder(value):
+            if x.op in (add, sub) and atoms.issuperset(x.args):
+                parts = [(term_key(t), t.coef > 0) for t in network(x).terms]
+                if not seen & {frozenset(parts), frozenset((k, not sign) for k, sign in parts)}:  # m − x is −(x − m)
+                    found.add(x, x)
+                seen.add(frozenset(parts))
+    return found
 
 
 def _all_there(folded: Term, d: _Definition, keys: dict[str, int], terms: Sequence[Term]) -> set[int] | None:

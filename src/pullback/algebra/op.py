@@ -149,7 +149,9 @@ class Op:
         self.entry: Callable[..., bool | int] | None = data.get("entry")  # a constant's entries: (attrs, index, sizes)
         # what is built where the last argument is written as a number: (the other one, the number), None for nothing else
         self.at_number: Callable[[Expr, Fraction], Expr | None] | None = data.get("at_number")
-        self.absorbs: tuple[str, ...] = data.get("absorbs", ())  # ops of the same argument that change nothing as factors beside it
+        self.absorbs: tuple[str, ...] = data.get(
+            "absorbs", ()
+        )  # ops of the same argument that change nothing as factors beside it
         # where a function of several pieces is one of its arguments: (0/1 factors that say so, that argument), of the arguments
         self.piece: Callable[..., tuple[Expr, Expr]] | None = data.get("piece")
         self.sums: bool = data.get("sums", False)  # an index sum with letters of its own
@@ -164,7 +166,9 @@ class Op:
         self.moves: Mapping[int, Callable[..., Expr]] = data.get("moves", {})  # adjoints of the slots it is linear in
         self.keeps: tuple[str, ...] = data.get("keeps", ())  # facts (facts.py) that its value has when its argument has
         self.delta: bool = data.get("delta", False)  # 1 where both indices are equal, else 0
-        self.places: Callable[[Expr], tuple[Dim, Dim]] | None = data.get("places")  # a 0/1 block: its first place, width
+        self.places: Callable[[Expr], tuple[Dim, Dim]] | None = data.get(
+            "places"
+        )  # a 0/1 block: its first place, width
         self.uniform: int | None = data.get("uniform")  # a constant's one value, where all its entries are equal
         self.exact: Callable[..., Any] | None = data.get("exact")  # the scalar function modulo p, where it has one
         self.jumps: str = data.get("jumps", "")  # where it is continuous, a template
@@ -199,7 +203,9 @@ class Op:
         self._shape: Callable[..., Shape] | None = data.get("shape")
         self.composite: bool = data.get("composite", False)  # its differential is derived from its definition
         self.unfolds: bool = data.get("unfolds", False)  # a derivation is written with its definition instead
-        self.through: Callable[..., Sequence[Expr]] | None = data.get("through")  # what its differential is written with
+        self.through: Callable[..., Sequence[Expr]] | None = data.get(
+            "through"
+        )  # what its differential is written with
         self.defaults: Mapping[str, Any] = data.get("defaults", {})  # attributes that a call may leave out
         self.define: Callable[..., Expr] | None = data.get("define") or (
             self._defined(body) if self.composite else None
@@ -242,7 +248,9 @@ class Op:
         order = args[0].order
         for k in value if many else (value,):
             if not -order <= k < order:
-                raise ShapeError("S003", f"there is no axis {k} in a tensor with {order} axes", expected=_axes_of(order))
+                raise ShapeError(
+                    "S003", f"there is no axis {k} in a tensor with {order} axes", expected=_axes_of(order)
+                )
         return tuple(sorted({k % order for k in value})) if many else value % order
 
     def accepts(self, args: Sequence[Ordered]) -> bool:

@@ -13,6 +13,7 @@ from ..algebra.network import TooLarge, network
 from ..algebra.ops.arithmetic import numbers_in_front
 from ..algebra.ops.free import var
 from ..algebra.ops.structure import joined
+from ..algebra.quotient import cancelled
 from . import laws
 from .law import rewrite
 
@@ -89,13 +90,16 @@ def simplify(e: Expr) -> tuple[Expr, Rules]:
             known.add(name, x, first=True)
         plain = collected(network(substitute(best, names)).terms)
         terms = known.reduced(plain)  # what is declared or known of sums
-        short = substitute(written(terms, best.shape), {name: x for x, name in names.items()})
+        fewer = cancelled(terms, {})
+        back = {name: x for x, name in names.items()}
+        other, more = tidy(substitute(written(terms, best.shape), back))
+        reason = "S-FACT" if terms != plain else "S-FACTOR" if len(terms) > 1 else "S-NETWORK"
+        if fewer is not terms:
+            divided, last = tidy(substitute(written(fewer, best.shape), back))
+            if rank(divided) < rank(other):
+                other, more, reason = divided, last, "S-CANCEL"
     except TooLarge:
         return best, rules
-    other, more = tidy(short)
     if rank(other) < rank(best):
-        best, rules = (
-            other,
-            (*rules, "S-FACT" if terms != plain else "S-FACTOR" if len(terms) > 1 else "S-NETWORK", *more),
-        )
+        best, rules = other, (*rules, reason, *more)
     return best, tuple(dict.fromkeys(rules))

@@ -164,7 +164,9 @@ def grouped_query_attention(Q: Expr, K: Expr, V: Expr, *, heads: Dim, groups: Di
     """Attention in several heads that share keys and values in groups, each read by heads/groups of them (Ainslie et al. 2023)."""
     shared = heads.over(groups) or heads
     k, v = _split(K, groups), _split(V, groups)
-    q = reshape(_split(Q, heads), dims=(groups, shared * Q.shape[0], k.shape[2]))  # the heads of a group below each other
+    q = reshape(
+        _split(Q, heads), dims=(groups, shared * Q.shape[0], k.shape[2])
+    )  # the heads of a group below each other
     O = reshape(attention(q, k, v), dims=(heads, Q.shape[0], v.shape[2]))
     return _merged(O)
 
@@ -195,7 +197,9 @@ def _halves(attrs: tuple[()], shape: Shape) -> Shape:
 
 def _alike(X: Shape, T: Shape) -> Shape:
     if X != T:
-        raise ShapeError("S002", f"the shapes do not fit: {show_shape(X)} and {show_shape(T)}", expected="an angle for every entry")
+        raise ShapeError(
+            "S002", f"the shapes do not fit: {show_shape(X)} and {show_shape(T)}", expected="an angle for every entry"
+        )
     return _halves((), X)
 
 
@@ -209,7 +213,9 @@ def rotate_half(G: Expr, X: Expr) -> Expr:
     return -rotate_half(G)
 
 
-@composite_op("X[*s], T[*s] -> [*s]", **called("rope", "rotary_embedding"), unfolds=True, shape=lambda attrs, X, T: _alike(X, T))
+@composite_op(
+    "X[*s], T[*s] -> [*s]", **called("rope", "rotary_embedding"), unfolds=True, shape=lambda attrs, X, T: _alike(X, T)
+)
 def rope(X: Expr, T: Expr) -> Expr:
     """Every pair of entries of X in the two halves of the last axis is turned by its angle in T (Su et al. 2021)."""
     return X * cos(T) + rotate_half(X) * sin(T)

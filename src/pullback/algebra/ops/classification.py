@@ -29,7 +29,9 @@ def cross_entropy_logits(z: Expr, y: Expr) -> Expr:
     return -dot(y, logsoftmax(z, axis=0))
 
 
-@composite_op("z[c], y[c] -> []", **called("cross_entropy", "softmax_cross_entropy"), through=lambda z, y: (softmax(z, axis=0),))
+@composite_op(
+    "z[c], y[c] -> []", **called("cross_entropy", "softmax_cross_entropy"), through=lambda z, y: (softmax(z, axis=0),)
+)
 def cross_entropy(z: Expr, y: Expr) -> Expr:
     """The cross-entropy of logits z against the weights y of the classes: −Σ yᵢ log softmax(z)ᵢ."""
     return -dot(y, logsoftmax(z, axis=0))
@@ -42,7 +44,12 @@ def cross_entropies(Z: Expr, Y: Expr, *, reduction: str) -> Expr:
     return reduced(-sum_over(Y * logsoftmax(Z, axis=1), axes=(1,)), reduction)
 
 
-@composite_op("z[c], y[] -> []", fixed=("y",), **called("cross_entropy", "softmax_cross_entropy"), through=lambda z, y: (softmax(z, axis=0),))
+@composite_op(
+    "z[c], y[] -> []",
+    fixed=("y",),
+    **called("cross_entropy", "softmax_cross_entropy"),
+    through=lambda z, y: (softmax(z, axis=0),),
+)
 def cross_entropy_of_label(z: Expr, y: Expr) -> Expr:
     """The cross-entropy of logits z at the class y, counted from 0: −log softmax(z)_y."""
     return -dot(one_hot(y, classes=z.shape[0]), logsoftmax(z, axis=0))
@@ -91,7 +98,11 @@ def clip_loss(A: Expr, B: Expr, t: Expr) -> Expr:
     return rational(HALF) * (info_nce(A, B, t) + info_nce(B, A, t))
 
 
-@composite_op("a[n], p[n], q[n], m[] -> []", **called("triplet_margin_loss", "triplet_loss", omitted=(_ONE,)), needs="$a ≠ $p and $a ≠ $q")
+@composite_op(
+    "a[n], p[n], q[n], m[] -> []",
+    **called("triplet_margin_loss", "triplet_loss", omitted=(_ONE,)),
+    needs="$a ≠ $p and $a ≠ $q",
+)
 def triplet_margin_loss(a: Expr, p: Expr, q: Expr, m: Expr) -> Expr:
     """relu(‖a − p‖ − ‖a − q‖ + m): the anchor a is to be nearer to p than to q by m (Schroff et al. 2015, with lengths)."""
     return relu(norm(a - p) - norm(a - q) + m)

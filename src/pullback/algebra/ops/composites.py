@@ -83,7 +83,9 @@ def one_for_each(axis: int, *slots: int) -> dict[str, Any]:
 
     def pairs(attrs: tuple[Any, ...], X: Shape, *others: Shape) -> list[tuple[Dim, Dim]]:
         if not -len(X) <= axis < len(X):
-            raise ShapeError("S003", f"a tensor of shape {show_shape(X)} has no axis {axis}", expected="a tensor with more axes")
+            raise ShapeError(
+                "S003", f"a tensor of shape {show_shape(X)} has no axis {axis}", expected="a tensor with more axes"
+            )
         return [(X[axis], others[k - 1][0]) for k in slots]
 
     def shape(attrs: tuple[Any, ...], X: Shape, *others: Shape) -> Shape:
@@ -93,7 +95,9 @@ def one_for_each(axis: int, *slots: int) -> dict[str, Any]:
                                  expected="one number for every place of an axis" if k in slots else "one number")  # fmt: skip
         for a, b in pairs(attrs, X, *others):
             if a != b:
-                raise ShapeError("S002", f"there are {b} numbers for {a} places of an axis", expected="one number for every place")
+                raise ShapeError(
+                    "S002", f"there are {b} numbers for {a} places of an axis", expected="one number for every place"
+                )
         return X
 
     return {"shape": shape, "ties": pairs}
@@ -128,7 +132,9 @@ def fitted(spec: str) -> dict[str, Any]:
         if None in parts or len(fronts) > 1 or any(a != b for a, b in pairs(attrs, *shapes)):
             wanted = ", ".join(f"({', '.join(slot.replace('...', '…'))})" for slot in slots)
             more = "; the axes … are the same in all" if left.count("...") > 1 else ""
-            raise ShapeError("S002", f"the shapes do not fit: {', '.join(map(show_shape, shapes))}", expected=wanted + more)
+            raise ShapeError(
+                "S002", f"the shapes do not fit: {', '.join(map(show_shape, shapes))}", expected=wanted + more
+            )
         sizes = dict(named for p in parts if p for named in p[1])
         return (*next(iter(fronts), ()), *(sizes[c] for c in result.removeprefix("...")))
 

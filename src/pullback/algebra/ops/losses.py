@@ -112,7 +112,11 @@ def poisson_nll_loss(z: Expr, y: Expr, *, reduction: str) -> Expr:
     return reduced(exp(z) - y * z, reduction)
 
 
-@composite_op("x[*s], y[*s], v[*s] -> [*t]", **reducing("gaussian_nll_loss", "gaussian_nll"), needs="every entry of $v is positive")
+@composite_op(
+    "x[*s], y[*s], v[*s] -> [*t]",
+    **reducing("gaussian_nll_loss", "gaussian_nll"),
+    needs="every entry of $v is positive",
+)
 def gaussian_nll_loss(x: Expr, y: Expr, v: Expr, *, reduction: str) -> Expr:
     """The negative log-likelihood of y, normal with mean x and variance v, without ½ log 2π: ½ (log v + (x − y)²/v)."""
     return reduced(_HALF * (log(v) + (x - y) ** 2 / v), reduction)

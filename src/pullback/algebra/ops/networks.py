@@ -46,7 +46,9 @@ def bilinear(X: Expr, Y: Expr, A: Expr) -> Expr:
     return einsum(f"{front}y,{front}z,xyz->{front}x", X, Y, A)
 
 
-@composite_op("X[*s], W[m,n], A[r,n], B[m,r], s[] -> [*t]", **called("lora"), unfolds=True, **fitted("...n,mn,rn,mr,->...m"))
+@composite_op(
+    "X[*s], W[m,n], A[r,n], B[m,r], s[] -> [*t]", **called("lora"), unfolds=True, **fitted("...n,mn,rn,mr,->...m")
+)
 def lora(X: Expr, W: Expr, A: Expr, B: Expr, s: Expr) -> Expr:
     """W x + s B A x: a matrix W with a change of low rank, B A (Hu et al. 2022, with s = α/r)."""
     return _mapped(X, W) + s * _mapped(_mapped(X, A), B)
@@ -117,7 +119,12 @@ def _gates(x: Expr, h: Expr, W: Expr, U: Expr, b: Expr) -> Expr:
     return z + repeated(b, z, z.order - 1)
 
 
-@composite_op("X[*s], H[*s], W[m,n], U[m,m], b[m] -> [*s]", **called("rnn_cell"), unfolds=True, **fitted("...n,...m,mn,mm,m->...m"))
+@composite_op(
+    "X[*s], H[*s], W[m,n], U[m,m], b[m] -> [*s]",
+    **called("rnn_cell"),
+    unfolds=True,
+    **fitted("...n,...m,mn,mm,m->...m"),
+)
 def rnn_cell(X: Expr, H: Expr, W: Expr, U: Expr, b: Expr) -> Expr:
     """The next state tanh(W x + U h + b) of an Elman network."""
     return tanh(_gates(X, H, W, U, b))
@@ -131,7 +138,11 @@ def _cell(parts: int, states: int) -> dict[str, Any]:
         found: Shape = given["shape"](attrs, *shapes)
         W = shapes[states + 1]
         if W[0] != Dim.number(parts) * found[-1]:
-            raise ShapeError("S002", f"{W[0]} rows for {parts} gates of a state of size {found[-1]}", expected=f"{parts} times the size of the state")
+            raise ShapeError(
+                "S002",
+                f"{W[0]} rows for {parts} gates of a state of size {found[-1]}",
+                expected=f"{parts} times the size of the state",
+            )
         return found
 
     def ties(attrs: tuple[Any, ...], *shapes: Shape) -> list[tuple[Dim, Dim]]:

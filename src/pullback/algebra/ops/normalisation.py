@@ -22,7 +22,12 @@ _EPS = Fraction("0.00001")  # what is added to a variance where nothing is said,
 
 def _on_axes(name: str, *more: str, **data: Any) -> dict[str, Any]:
     """An op along axes, the last one if none is named."""
-    return {**called(name, *more, **data), "attrs": ("axes",), "defaults": {"axes": (-1,)}, "options": {"axes": ("axis", "axes")}}
+    return {
+        **called(name, *more, **data),
+        "attrs": ("axes",),
+        "defaults": {"axes": (-1,)},
+        "options": {"axes": ("axis", "axes")},
+    }
 
 
 def _number(e: Expr, X: Expr, axes: tuple[int, ...]) -> Expr:
