@@ -12,6 +12,7 @@ from ..algebra.lift import collected, cost
 from ..algebra.network import TooLarge, network
 from ..algebra.ops.arithmetic import numbers_in_front
 from ..algebra.ops.free import var
+from ..algebra.ops.structure import joined
 from ..algebra.quotient import cancelled
 from . import laws
 from .law import rewrite
@@ -45,7 +46,7 @@ def _pass(e: Expr) -> tuple[Expr, Rules]:
         args = tuple(done[a] for a in node.args)
         new = node if args == node.args else Expr.make(node.op, args, node.attrs, node.shape)
         for _ in range(16):
-            changed = numbers_in_front(new)
+            changed = numbers_in_front(new) or joined(new)
             if changed is None:
                 found = next(rewrite(new), None)
                 if found is None:
