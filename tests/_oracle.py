@@ -26,7 +26,7 @@ from pullback.calculus.derive import derive
 from pullback.proof.claim import Memo, check
 from pullback.proof.final import Problem, confirm
 
-SIZES = {"k": 2, "m": 3, "n": 4, "p": 5, "q": 6}
+SIZES = {"k": 2, "m": 3, "n": 4, "p": 5, "q": 6, "b": 3, "c": 5, "d": 2}  # c classes, in a batch of b
 
 Array = Any
 
@@ -295,6 +295,10 @@ class Interpreter(Matrices):
 
     def op_einsum(self, e: Expr, *factors: Array) -> Array:
         return self.xp.einsum(e.attrs[0], *factors)
+
+    def op_rotate_half(self, e: Expr, x: Array) -> Array:
+        first, second = self.xp.split(x, 2, axis=-1)
+        return self.xp.concatenate([-second, first], axis=-1)
 
     # ---- blocks
     def op_concat(self, e: Expr, *blocks: Array) -> Array:

@@ -5,9 +5,11 @@ What is named here and used once is written out again in the final result (S-INL
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from ..algebra.canonical import named
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.indexed import letters_of, spelled
@@ -129,7 +131,7 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
         for x in reversed(wanted):
             if (x, here) not in names:
                 word = namer.fresh()
-                name = var(spelled(word, [Dim.symbol(r.letter) for r in here]) if here else word, x.shape)
+                name = named(spelled(word, [Dim.symbol(r.letter) for r in here]) if here else word, x)
                 core.equations.append(replace(_equation(name, x, here, names), auxiliary=True))
                 core.steps.append(_naming(name, x, d))
                 names[x, here] = name
@@ -138,11 +140,13 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
     for d in definitions:
         for note in d.notes:
             core.steps.append(_put_in(d, note))
-        value = _lifted(d, core.steps) if d.indexed else d.value
+        lifted = _lifted(d, core.steps) if d.indexed else d.value
+        value = _unfolded(d, lifted, core.steps)
         done: dict[Expr, Expr] = {}
         weight: dict[Expr, int] = {}
-        wanted = {a for e in postorder(value) for a in _must_name(e)}
+        wanted = {a for e in postorder(value) for a in _must_name(e)} | _shared(value, lifted)
         scope = (*d.ranges, *series_ranges(value))
+        variable = _variable(value, {r.letter for r in scope})
         for e in postorder(value):
             args = tuple(done[a] for a in e.args)
             new = e if args == e.args else Expr.make(e.op, args, e.attrs, e.shape)
@@ -150,7 +154,7 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
             here = tuple(r for r in scope if r.letter in letters_of(new)) if scope else ()
             if (new, here) in names and e is not value:
                 new, weight[e] = names[new, here], 1
-            elif e is not value and e.args and (
+            elif e is not value and e in variable and e.args and (
                 e in wanted or weight[e] > _BUDGET or (_is_function(new) and _uses_own_value(new))
             ):  # fmt: skip
                 new, weight[e] = called(new, here, d), 1
@@ -160,6 +164,15 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
             done[e] = new
         core.equations.append(_equation(d.var, done[value], d.ranges, names))
     return core
+
+
+def _variable(value: Expr, letters: set[str]) -> set[Expr]:
+    """The parts that have names in them, or an index: the others, as 1/n, need no differential."""
+    found: set[Expr] = set()
+    for e in postorder(value):
+        if is_name(e) or any(a in found for a in e.args) or (letters and letters & letters_of(e)):
+            found.add(e)
+    return found
 
 
 def _equation(
@@ -187,6 +200,31 @@ def _put_in(d: Definition, note: Note) -> Step:
                   "v_i · 1 = v_i for every j: the sum over j in the gradient comes from this factor 1")  # fmt: skip
     return Step(id="", kind="convention", about=d.var.attrs[0], left=d.var, relation="=", right=d.value, rules=(note.rule,),
                 why=why, claim=Claim("DEFINITION"))  # fmt: skip
+
+
+def _unfolded(d: Definition, value: Expr, steps: list[Step]) -> Expr:
+    """The equation with what only regroups entries around another op, as group_norm does, written as that; each as a step."""
+    while any(e.op.unfolds for e in postorder(value)):
+        done: dict[Expr, Expr] = {}
+        for e in postorder(value):
+            new = e.with_args(tuple(done[a] for a in e.args))
+            if new.op.unfolds and new.op.define is not None:
+                inside = new.op.define(new, *new.args)
+                steps.append(Step(
+                    id="", kind="lift", about=d.var.attrs[0], left=new, relation="=", right=inside, rules=("S-DEFINITION",),
+                    why=Why("its definition is put in", new.op.doc), claim=Claim("EQ", new, inside)))  # fmt: skip
+                new = inside
+            done[e] = new
+        value = done[value]
+    return value
+
+
+def _shared(value: Expr, lifted: Expr) -> set[Expr]:
+    """The parts of definitions that were put in which are used several times: what all gates of a cell are functions of."""
+    if value is lifted:
+        return set()
+    uses = Counter(a for e in postorder(value) for a in e.args)
+    return {e for e, n in uses.items() if n > 1 and e.args} - set(postorder(lifted))
 
 
 def _lifted(d: Definition, steps: list[Step]) -> Expr:
