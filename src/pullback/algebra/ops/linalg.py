@@ -24,7 +24,7 @@ def unnamed(what: str) -> UnsupportedError:
     return UnsupportedError("U041", f"the differential of {what} is not supported in this version")
 
 
-@op("X[n,n] -> [n,n]", exactly=dense.inverse, keeps=("symmetric", "diagonal"), text="$X:30⁻¹", latex="$X:30^{-1}", fix=POSTFIX, token="inv",
+@op("X[n,n] -> [n,n]", exactly=dense.inverse, keeps=("symmetric", "diagonal"), text="$X:30⁻¹", latex="$X:30^{-1}", fix=POSTFIX, token="inv", turned=("$X:30⁻ᵀ", r"$X:30^{-\top}"),
     calls=("inv",), needs="$X is invertible", array=lambda np, X: np.linalg.inv(X), cite="giles2008:2.2.3")  # fmt: skip
 def inv(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """Differentiate X X⁻¹ = I: dX X⁻¹ + X d(X⁻¹) = 0, and solve for d(X⁻¹).
