@@ -60,7 +60,7 @@ CASES: dict[str, tuple[str, dict[str, str]]] = {
     "layer norm of rows": (
         "X : (B, n); g : n; b : n; " + _NORM.format(k=1, spread="mu 1_nᵀ")
         + "H = diag(r) C; Y = H diag(g) + 1_B bᵀ; E = loss(Y)",
-        {"X": "diag(r) (∇H − (diag((∇H ⊙ H) 1_n) H) / n − (∇H 1_n 1_nᵀ) / n)", "g": "(∇Y ⊙ H)ᵀ 1_B", "b": "∇Yᵀ 1_B"},
+        {"X": "diag(r) (∇H − (diag((H ⊙ ∇H) 1_n) H) / n − (∇H 1_n 1_nᵀ) / n)", "g": "(H ⊙ ∇Y)ᵀ 1_B", "b": "∇Yᵀ 1_B"},
     ),
     "batch norm": (
         "X : (B, n); " + _NORM.format(k=0, spread="1_B muᵀ") + "H = C diag(r); E = loss(H)",
@@ -68,12 +68,12 @@ CASES: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "RMS norm": (
         "x : n; g : n; r = (mean(x ⊙ x) + 0.001)^(−1/2); h = r x; y = g ⊙ h; E = loss(y)",
-        {"x": "r (∇h − ((∇hᵀ h) / n) h)", "g": "∇y ⊙ h"},
+        {"x": "r (∇h − ((∇yᵀ y) / n) h)", "g": "∇y ⊙ h"},
     ),
     # §10.F
     "attention": (
         "Q : (t, d); K : (s, d); V : (s, e); c : (); S = c Q Kᵀ; A = softmax(S); O = A V; E = loss(O)",
-        {"V": "Aᵀ ∇O", "A": "∇O Vᵀ", "S": "A ⊙ (∇O Vᵀ − (∇O ⊙ O) 1_e 1_sᵀ)", "Q": "c ∇S K", "K": "c ∇Sᵀ Q"},
+        {"V": "Aᵀ ∇O", "A": "∇O Vᵀ", "S": "A ⊙ (∇A − (∇O ⊙ O) 1_e 1_sᵀ)", "Q": "c ∇S K", "K": "c ∇Sᵀ Q"},
     ),
     "self-attention": (
         "X : (t, m); WQ : (m, d); WK : (m, d); WV : (m, e); Q = X WQ; K = X WK; V = X WV; S = 0.5 Q Kᵀ; A = softmax(S);"
@@ -115,7 +115,7 @@ CASES: dict[str, tuple[str, dict[str, str]]] = {
         "x : (B, C, n); k : (D, C, m); y = conv1d(x, k); E = loss(y)",
         {"x": 'fold(ein("bot,ock->bctk", ∇y, k), size=n)', "k": 'ein("bot,bctk->ock", ∇y, unfold(x, size=m))'},
     ),
-    "embedding": ("T : (V, d); i : B where index; X = embedding(T, i); E = loss(X)", {"T": "scatter(∇X, i, size=V)"}),
+    "embedding": ("T : (V, d); i : B where index; X = embedding(T, i); E = loss(X)", {"T": "scatter(∇X, i, V)"}),
     "batched einsum": (
         "A : (B, i, j); C : (B, j, k); D : (B, i, k); E = sum_bijk A_bij C_bjk D_bik",
         {"A": 'ein("abc,adc->adb", C, D)', "C": 'ein("abc,abd->acd", A, D)', "D": 'ein("abc,acd->abd", A, C)'},
@@ -139,7 +139,11 @@ CASES: dict[str, tuple[str, dict[str, str]]] = {
 
 ARRAYS = {
     "softmax": ("z : n; p = softmax(z)", "z", "diag(p) − p pᵀ"),
-    "layer norm": ("x : n; mu = mean(x); c = x − mu; r = (mean(c ⊙ c) + 0.001)^(−1/2); h = r c", "x", "r (I_n − (1_n 1_nᵀ) / n − (h hᵀ) / n)"),
+    "layer norm": (
+        "x : n; mu = mean(x); c = x − mu; r = (mean(c ⊙ c) + 0.001)^(−1/2); h = r c",
+        "x",
+        "r (I_n − (h hᵀ) / n − (1_n 1_nᵀ) / n)",
+    ),
 }
 HESSIANS = {
     "cross-entropy": ("z : n; y : n; assume sum(y) = 1; p = softmax(z); E = −yᵀ log(p)", "z", "diag(p) − p pᵀ"),
