@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
+from weakref import WeakKeyDictionary
 
 from .dims import Dim, Shape
 from .expr import Expr, postorder
@@ -23,7 +24,7 @@ from .ops.structure import zeros
 __all__ = ["apart", "rank", "written"]
 
 _MOST = 24  # terms among which common factors are looked for
-_EFFORT = 500  # sums that are looked at for one result
+_EFFORT = 120  # sums that are looked at for one result
 _TRIED = 3  # factors that are tried, those first that save most
 
 _Signature = tuple[

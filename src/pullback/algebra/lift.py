@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from ..errors import UnsupportedError
 from .absorb import absorbed
@@ -349,18 +350,26 @@ def cost(e: Expr) -> tuple[int, ...]:
 
     A `1` added to a tensor of its own shape (1 − y) reads as a number and is not an explicit vector of ones.
     """
-    one = ones(()).op
-    weight: dict[Expr, tuple[int, ...]] = {}
-    for x in postorder(e):
-        plain = sum(a.op is one for a in x.args) if x.op in (add, sub) else 0
-        own = (
-            x.op in (add, sub),
-            not x.args or x.op is power,  # an exponent is read too
-            x.op in (diag, diagvec),
-            (x.op is one) - plain,
-            x.op is transpose,
-            1 + (x.op is diag or (x.op is power and x.attrs[0] != -1)),  # a diag is a detour
-        )
-        columns = zip(own, *(weight[a] for a in x.args), strict=True)
-        weight[x] = tuple(min(sum(map(int, c)), 10**9) for c in columns)
-    return weight[e]
+    if e not in _costs:
+        for x in postorder(e):
+            if x not in _costs:
+                _costs[x] = _cost(x)
+    return _costs[e]
+
+
+_costs: WeakKeyDictionary[Expr, tuple[int, ...]] = WeakKeyDictionary()
+_ONE = ones(()).op
+
+
+def _cost(x: Expr) -> tuple[int, ...]:
+    """The cost of `x`, given those of its arguments."""
+    plain = sum(a.op is _ONE for a in x.args) if x.op in (add, sub) else 0
+    own = (
+        int(x.op in (add, sub)),
+        int(not x.args or x.op is power),  # an exponent is read too
+        int(x.op in (diag, diagvec)),
+        (x.op is _ONE) - plain,
+        int(x.op is transpose),
+        1 + (x.op is diag or (x.op is power and x.attrs[0] != -1)),  # a diag is a detour
+    )
+    return tuple(min(sum(c), 10**9) for c in zip(own, *(_costs[a] for a in x.args), strict=True))
