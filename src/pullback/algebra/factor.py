@@ -7,11 +7,12 @@ the result, or are summed with what is left. What is left of the terms is again 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import gcd, lcm
 from weakref import WeakKeyDictionary
 
+from .canonical import term_key
 from .dims import Dim, Shape
 from .expr import Expr, postorder
 from .lift import NotLiftable, assemble, collected, cost, lift_term, spell_term
@@ -41,18 +42,26 @@ def rank(e: Expr) -> tuple[int, ...]:
     return (sums, found[-1], *found)
 
 
-def written(terms: Sequence[Term], shape: Shape, effort: list[int] | None = None) -> Expr:
-    """The shortest form found of the sum of the terms, which are collected. Raises TooLarge.
-
-    `effort` counts the sums that were looked at on the way: every factor taken out leaves two of them."""
+def written(terms: Sequence[Term], shape: Shape, search: _Search | None = None) -> Expr:
+    """The shortest form found of the sum of the terms, which are collected. Raises TooLarge."""
     if not terms:
         return zeros(shape) if shape else rational(0)
-    effort = [0] if effort is None else effort
-    effort[0] += 1
-    plain = assemble([(t, _single(t)) for t in terms], shape)
-    if not 1 < len(terms) <= _MOST or effort[0] > _EFFORT:
-        return plain
-    return min((*_factored(terms, shape, effort), plain), key=rank)
+    if len(terms) == 1:
+        return assemble([(terms[0], _single(terms[0]))], shape)
+    search = _Search() if search is None else search
+    key = frozenset((term_key(t), t.coef) for t in terms)
+    if key not in search.found:
+        search.found[key] = plain = assemble([(t, _single(t)) for t in terms], shape)
+        if len(terms) <= _MOST and len(search.found) <= _EFFORT:
+            search.found[key] = min((*_factored(terms, shape, search), plain), key=rank)
+    return search.found[key]
+
+
+@dataclass(slots=True)
+class _Search:
+    """The sums that were looked at on the way to one result: every factor taken out leaves two of them."""
+
+    found: dict[frozenset[tuple[str, Fraction]], Expr] = field(default_factory=dict)
 
 
 def apart(terms: Sequence[Term], atom: Expr, shape: Shape) -> list[Expr]:
@@ -82,11 +91,11 @@ def _single(t: Term) -> Expr:
         return spell_term(found)
 
 
-def _factored(terms: Sequence[Term], shape: Shape, effort: list[int]) -> Iterator[Expr]:
+def _factored(terms: Sequence[Term], shape: Shape, search: _Search) -> Iterator[Expr]:
     coef, sizes = _content(terms)
     if coef != 1 or sizes:
         rest = [_divided(t, coef, sizes) for t in terms]
-        yield scaled(coef, sizes.items(), written(rest, shape, effort))
+        yield scaled(coef, sizes.items(), written(rest, shape, search))
         return
     places: dict[_Signature, list[tuple[int, int]]] = {}
     for k, t in enumerate(terms):
@@ -96,9 +105,9 @@ def _factored(terms: Sequence[Term], shape: Shape, effort: list[int]) -> Iterato
                 found.append((k, q))
     saved = {s: (len(where) - 1) * cost(s[0])[-1] for s, where in places.items() if len(where) > 1}
     for s in sorted(saved, key=lambda s: (-saved[s], len(s[0].shape)))[: _TRIED if len(terms) <= 6 else 1]:
-        shorter = _taken_out(terms, places[s], effort)
+        shorter = _taken_out(terms, places[s], search)
         if shorter is not None:
-            yield written(shorter, shape, effort)
+            yield written(shorter, shape, search)
 
 
 def _content(terms: Sequence[Term]) -> tuple[Fraction, dict[Dim, int]]:
@@ -144,7 +153,7 @@ def _cut(t: Term, q: int, power: int) -> _Cut:
 
 
 def _taken_out(
-    terms: Sequence[Term], where: Sequence[tuple[int, int]], effort: list[int] | None = None
+    terms: Sequence[Term], where: Sequence[tuple[int, int]], search: _Search | None = None
 ) -> list[Term] | None:
     """The terms with those that have the factor at these places (term, factor) made one, the factor outside.
 
@@ -165,7 +174,7 @@ def _taken_out(
         rests.append(Term(c.coef, dict(c.sizes), c.factors, {i: d for i, d in t.dims.items() if i in used}, outs))
     first = terms[where[0][0]]
     outs = rests[0].outs
-    inside = written(collected(rests), tuple(first.dims[i] for i in outs), effort)
+    inside = written(collected(rests), tuple(first.dims[i] for i in outs), search)
     if inside.order > max(len(first.outs), len(factors[0].legs)) and any(x.op is outer for x in postorder(inside)):
         return None
     kept = {*first.outs, *outs, *own}

@@ -25,6 +25,7 @@ from .simplify import tidy, turned
 __all__ = ["close"]
 
 _WORTH = 4  # what a chain loses at least where nothing drops out and its last equation does not become shorter
+_MANY = 12  # terms among which nobody looks for sums
 _SHORT = 6  # of a gradient that a reader has in mind
 _LONGEST = 400  # atoms and operators of a chain that is put together
 
@@ -147,6 +148,8 @@ class _Closing:
             folded = self.known.reduced(found)
             e = self.shown(tidy(written(folded, shape))[0])
             yield e, folded
+            if len(folded) > _MANY:
+                continue
             if any(f.atom in self.own for t in folded for f in t.factors):
                 folded = collected(network(e).terms)
                 yield tidy(written(folded, shape))[0], folded
