@@ -27,7 +27,9 @@ def _bounds(root: Expr, known: Mapping[Expr, Expr]) -> frozenset[Dim]:
             stack += [(a, False) for a in below if a not in found]
             continue
         parts = [found[a] for a in below]
-        found[e] = frozenset(sorted(_own(e, below, parts) if e not in known else _shape(e).union(*parts), key=str)[:_MOST])
+        found[e] = frozenset(
+            sorted(_own(e, below, parts) if e not in known else _shape(e).union(*parts), key=str)[:_MOST]
+        )
     return found[root]
 
 

@@ -24,7 +24,7 @@ def unnamed(what: str) -> UnsupportedError:
     return UnsupportedError("U041", f"the differential of {what} is not supported in this version")
 
 
-@op("X[n,n] -> [n,n]", exactly=dense.inverse, keeps=("symmetric", "diagonal"), text="$X:30⁻¹", latex="$X:30^{-1}", fix=POSTFIX, token="inv", turned=("$X:30⁻ᵀ", r"$X:30^{-\top}"),
+@op("X[n,n] -> [n,n]", exactly=dense.inverse, keeps=("symmetric", "diagonal"), text="$X:30⁻¹", latex="$X:30^{-1}", fix=POSTFIX, token="inv", products="reversed", turned=("$X:30⁻ᵀ", r"$X:30^{-\top}"),
     calls=("inv",), regular=True, needs="$X is invertible", array=lambda np, X: np.linalg.inv(X), cite="giles2008:2.2.3")  # fmt: skip
 def inv(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """Differentiate X X⁻¹ = I: dX X⁻¹ + X d(X⁻¹) = 0, and solve for d(X⁻¹).
@@ -34,7 +34,7 @@ def inv(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return -(Y @ dX @ Y)
 
 
-@op("X[n,n] -> []", exactly=dense.determinant, text="det($X:0)", latex=r"\det($X:0)", calls=("det",), regular=True, needs="$X is invertible",
+@op("X[n,n] -> []", exactly=dense.determinant, text="det($X:0)", latex=r"\det($X:0)", calls=("det",), products="number", regular=True, needs="$X is invertible",
     array=lambda np, X: np.linalg.det(X), cite="giles2008:2.2.4")  # fmt: skip
 def det(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """det(X + dX) = det(X) det(I + X⁻¹ dX), and det(I + M) = 1 + tr M + o(‖M‖).
