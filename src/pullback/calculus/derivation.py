@@ -76,7 +76,7 @@ def assumed_of(d: Derivation) -> dict[str, dict[Expr, Expr]]:
     """What the sweep assumed of the user's facts, by name."""
     found: dict[str, dict[Expr, Expr]] = {}
     for s in d.steps:
-        if "S-ASSUME" in s.rules:
+        if "S-ASSUME" in s.rules and s.kind == "simplify":
             found.setdefault(s.about, {}).update(s.claim.where)
     return found
 
@@ -87,7 +87,8 @@ def unassumed(d: Derivation) -> dict[Expr, Expr]:
     named = {b.of.attrs[0]: b for b in d.backward}
     for s in d.steps:
         b = named.get(s.about)
-        if {"S-ASSUME", "V-PROJ"} & set(s.rules) and b is not None and plain[b.of] is b.value:
+        used = {"S-ASSUME", "V-PROJ"} & set(s.rules) and s.kind == "simplify"
+        if used and b is not None and plain[b.of] is b.value:
             plain[b.of] = s.left
     return plain
 
