@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import count
 
 from .algebra.expr import Expr
+from .algebra.facts import restricted
 from .calculus.derivation import Derivation
 from .calculus.diagram import diagrams
 from .calculus.indexed import index_steps
@@ -119,6 +120,15 @@ def readable(d: Derivation, style: str) -> None:
         raise UnsupportedError("U035", f"the reading {style} is not made for every value of an index at once",
                                expected="--style pairing or --style index",
                                hint="or derive one layer: the equations without `for`, its result given (given grad … as g)")  # fmt: skip
+    found = within(d)
+    if found is not None and PARTS.get(style):
+        raise UnsupportedError("U004", f"the reading {style} is not made where a variable ranges over a subspace, as {found.attrs[0]} does",
+                               expected="--style pairing", hint="without `where` it is derived for free entries; the projection is its last step")  # fmt: skip
+
+
+def within(d: Derivation) -> Expr | None:
+    """A name whose gradient is one among the matrices of a kind: its entries do not vary by themselves."""
+    return None if isinstance(d, Recurrence) else next((b.of for b in d.backward if restricted(b.of)), None)
 
 
 def prepare(d: Derivation, parts: Collection[str], sizes: Mapping[str, int] | None = None) -> None:
@@ -134,8 +144,9 @@ def prepare(d: Derivation, parts: Collection[str], sizes: Mapping[str, int] | No
     if d.readings.get("sizes") != chosen:
         d.readings = {k: v for k, v in d.readings.items() if k not in ("scalar", "numbers")}
         d.readings["sizes"] = chosen
+    free = within(d) is None
     for part, make in _MAKERS.items():
-        if part in parts:
+        if part in parts and (free or part not in PARTS["all"]):
             make(d)
 
 

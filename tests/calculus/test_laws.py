@@ -18,6 +18,7 @@ from pullback.algebra.lift import cost
 from pullback.algebra.op import REGISTRY
 from pullback.algebra.ops.arithmetic import power, rational, size_of, smul
 from pullback.algebra.ops.free import free_function, free_map, is_name, var
+from pullback.algebra.ops.linalg import det, inv, logdet
 from pullback.algebra.ops.matrix import diag, diagvec, dot, eye, inner, outer, trace
 from pullback.algebra.ops.reduction import mean_over, norm, total
 from pullback.algebra.ops.structure import ones
@@ -238,7 +239,7 @@ def _dressed(e: Expr, random: Random) -> Expr:
 
 # One small program per law: its derivation writes the left side of the law, and the law removes it.
 m, n = Dim.symbol("m"), Dim.symbol("n")
-W, A, B = var("W", (m, n)), var("A", (n, n)), var("B", (n, n))
+W, A, B, C = var("W", (m, n)), var("A", (n, n)), var("B", (n, n)), var("C", (n, n))
 x, y, t, s = var("x", (n,)), var("y", (n,)), var("t", (m,)), var("s", ())
 PROGRAMS = [
     total(REGISTRY["exp"](diagvec(A.T @ B))), total(REGISTRY["exp"]((x / s) / s)),
@@ -255,6 +256,10 @@ PROGRAMS = [
     total(smul(s, ones((n,))) * x), total(x * smul(s, ones((n,)))),
     power(norm(x), exponent=Fraction(3)) * dot(t, W @ x), power(norm(A), exponent=Fraction(3)),
     free_function("loss", (), W + smul(s, ones((m, n)))), dot(t, (W @ x) * ones((m,))), s * trace(A.T), s * (total(x) / size_of(n)), mean_over(W @ x, axes=(0,)), dot(t, mean_over(W, axes=(1,))), mean_over(W, axes=(0, 1)),
+    trace(B @ (inv(A).T @ A.T)), trace(B @ (A.T @ inv(A).T)), inner(A @ B, inv(A).T @ C), inner(inv(A) @ B, A.T @ C),
+    inner(B @ A, C @ inv(A).T), inner(B @ inv(A), C @ A.T), total(inv(A.T) @ B), trace(inv(inv(A)) @ B),
+    dot(y, inv(A) @ (A @ x)), dot(y, A @ (inv(A) @ x)), total(inv(eye(dim=n)) @ x), det(A.T) * total(x), det(inv(A)) * total(x),
+    logdet(A.T) * total(x), total(diagvec(A)) * total(x),
 ]  # fmt: skip
 
 

@@ -108,7 +108,7 @@ REFUSALS = [
     ("P041", "z[k] = W a[k] for k = 3..2", "k", "empty"),
     ("P040", "z[k*j] = W a[k] for k = 1..L", "z[k*j]", "cannot be read"),
     ("U003", "y = W[k] a", "W[k]", "nothing says what it counts"),
-    ("U004", "A : (n, n) where symmetric; E = tr(A)", "symmetric", "not supported"),
+    ("U004", "A : (n, n) where symmetric, lower; E = tr(A)", "lower", "not supported"),
 ]
 CLASS = {"P": ParseError, "S": ShapeError, "U": UnsupportedError}
 

@@ -159,6 +159,9 @@ def mirrored(atom: Expr) -> bool:
     """Whether an opaque factor is known to be a symmetric matrix: its two indices may be exchanged."""
     if holds("symmetric", atom) or "symmetric" in atom.op.gives:
         return True
+    if atom.order == 2 and atom.args and (atom.op.entrywise or _inside(atom) == (atom,)):
+        parts = _inside(atom) if not atom.op.entrywise else atom.args
+        return all(not a.order or symmetric(a) for a in parts)
     keeps = "symmetric" in atom.op.keeps and atom.order == 2 and len(atom.args) == 1
     return keeps and symmetric(atom.args[0])
 

@@ -13,6 +13,7 @@ from itertools import count, product
 from math import prod
 from weakref import WeakKeyDictionary
 
+from .chains import eliminate_inverse, of_product
 from .dims import Dim, Shape
 from .expr import Expr
 from .facts import holds
@@ -196,6 +197,8 @@ def tidied(t: Term) -> Iterator[Term]:
         changed = _eliminate_placement(t)
         if changed is False:
             changed = eliminate_maps(t, Factor, _fresh)
+        if changed is False:
+            changed = eliminate_inverse(t, Factor)
         if changed is None:
             return
         if not changed:
@@ -289,6 +292,12 @@ def _entrywise(e: Expr, argument: list[Term]) -> Term:
     return _opaque(e)
 
 
+def _of_product(e: Expr, argument: list[Term]) -> list[Term]:
+    """The inverse or the determinant of a product of square matrices, by those of its factors."""
+    found = of_product(e, argument[0], Factor, _fresh) if len(argument) == 1 else None
+    return [_opaque(e)] if found is None else list(tidied(Term(*found)))
+
+
 def _size(terms: Sequence[Term]) -> Dim | None:
     """The sum of these terms as a size, if they are made of sizes and whole numbers alone and do not cancel."""
     total = Dim({})
@@ -349,6 +358,8 @@ def _terms(e: Expr, done: Mapping[Expr, list[Term]]) -> list[Term]:
         return done[e.op.alias(e, *e.args)]
     if e.op.entry is not None:
         return list(_constant(e))
+    if e.op.products:
+        return _of_product(e, done[e.args[0]])
     if meanings is None:
         one = e.op.entrywise and len(e.args) == 1
         return [_entrywise(e, done[e.args[0]]) if one else _opaque(e)]

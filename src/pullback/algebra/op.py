@@ -196,6 +196,9 @@ class Op:
         self.completes: tuple[str, ...] = data.get("completes", ())
         self.complete: Callable[..., dict[str, Any]] | None = data.get("complete")
         self.ascii: str = data.get("ascii", "")  # the template in ASCII, where that is another one
+        # "reversed": f(A B) = f(B) f(A), "number": f(A B) = f(A) f(B), for square A and B
+        self.products: str = data.get("products", "")
+        self.regular: bool = data.get("regular", False)  # its first argument must be invertible
         # the transpose of its value, where that has a sign of its own: in text and in LaTeX
         self.turned: tuple[str, str] = data.get("turned", ("", ""))
         self.tail: str = data.get("tail", "")  # the attribute that may be written behind the arguments, without keyword

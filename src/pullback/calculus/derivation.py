@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..algebra.expr import Expr, postorder
+from ..algebra.facts import restricted
 from ..algebra.ops.arithmetic import rational
-from ..algebra.ops.free import gradient
+from ..algebra.ops.free import gradient, increment
+from ..algebra.ops.matrix import inner
 from ..algebra.ranges import Range
-from ..step import Step
+from ..step import Claim, Step, Why
 from .core import Core, Equation
 from .graph import Diagram
 
-__all__ = ["Backward", "Derivation", "assumed_of", "cotangents", "unassumed", "users_of"]
+__all__ = ["Backward", "Derivation", "assumed_of", "cotangents", "finished", "unassumed", "users_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +82,21 @@ def assumed_of(d: Derivation) -> dict[str, dict[Expr, Expr]]:
 
 
 def unassumed(d: Derivation) -> dict[Expr, Expr]:
-    """The gradients before an assumption of the user was used."""
+    """The gradients before an assumption of the user was used, or a projection."""
     plain = {b.of: b.value for b in d.backward}
     named = {b.of.attrs[0]: b for b in d.backward}
     for s in d.steps:
         b = named.get(s.about)
-        if "S-ASSUME" in s.rules and s.kind == "simplify" and b is not None and plain[b.of] is b.value:
+        used = {"S-ASSUME", "V-PROJ"} & set(s.rules) and s.kind == "simplify"
+        if used and b is not None and plain[b.of] is b.value:
             plain[b.of] = s.left
     return plain
+
+
+def finished(v: Expr, before: Expr, value: Expr, where: Mapping[Expr, Expr]) -> tuple[tuple[str, ...], Why, Claim]:
+    """How the gradient of `v` follows from what it was before the user's assumptions `where`, or before it was projected."""
+    if restricted(v):
+        d = increment(v)
+        why = Why(f"the part among the matrices that {v.attrs[0]} ranges over")
+        return ("V-PROJ",), why, Claim("EQ", inner(before, d), inner(value, d), where)
+    return ("S-ASSUME",), Why("with what is assumed"), Claim("EQ", before, value, where)

@@ -25,6 +25,7 @@ from .core import Core, Definition, Equation, elaborate
 from .derivation import Backward, Derivation
 from .differential import DTerm, differential, reasons
 from .inline import inline, own_names
+from .projection import projected
 from .simplify import simplify
 from .transpose import bare, move_all, pairing
 
@@ -72,7 +73,7 @@ class Sweep:
                 id="", kind="simplify", about=v.attrs[0], left=total, relation="=", right=shorter, rules=laws,
                 why=shortened(total, shorter), claim=Claim("EQ", total, shorter),
                 premises=premises))  # fmt: skip
-        shorter = self.assume(v, shorter)
+        shorter = projected(v, self.assume(v, shorter), self.add)
         paired = added([pairing(e, increment(v)) for e, _ in parts])
         self.read_off(v, shorter, paired, premises, bool(self.pending) or self.together)
         self.d.backward.append(Backward(v, shorter, shorter, auxiliary))

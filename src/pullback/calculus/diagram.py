@@ -15,7 +15,7 @@ from ..algebra.ops.free import increment, is_var
 from ..algebra.ops.matrix import inner
 from ..algebra.ops.structure import zeros
 from ..step import Claim, Step, Why
-from .derivation import Backward, Derivation, assumed_of, cotangents, unassumed
+from .derivation import Backward, Derivation, assumed_of, cotangents, finished, unassumed
 from .differential import differential
 from .graph import Diagram, Graph, after, before
 from .products import Letters, entry_of
@@ -81,9 +81,8 @@ def _of(
              Claim("EQ", opened, plain)),
     ]  # fmt: skip
     if plain is not b.value:
-        steps.append(
-            step("read", plain, b.value, "S-ASSUME", Why("with what is assumed"), Claim("EQ", plain, b.value, assumed))
-        )
+        (rule,), why, claim = finished(x, plain, b.value, assumed)
+        steps.append(step("read", plain, b.value, rule, why, claim))
     return Diagram(x, b.value, tuple(graphs), tuple(steps))
 
 

@@ -21,7 +21,7 @@ from ..algebra.ops.structure import einsum, ones, zeros
 from ..algebra.ranges import Range
 from ..step import Claim, Step, Why
 from .core import Equation
-from .derivation import Derivation, assumed_of, cotangents, unassumed, users_of
+from .derivation import Derivation, assumed_of, cotangents, finished, unassumed, users_of
 from .differential import differential
 from .loops import family
 from .products import Letters, index_terms
@@ -239,8 +239,7 @@ def _of(
             yield step("lift", short, before, rules, Why("back in matrix notation", moves),
                        Claim("EQ", short, before))  # fmt: skip
             if before is not value:
-                yield step("lift", before, value, ("S-ASSUME",), Why("with what is assumed"),
-                           Claim("EQ", before, value, assumed.get(x.attrs[0], {})))  # fmt: skip
+                yield step("lift", before, value, *finished(x, before, value, assumed.get(x.attrs[0], {})))
 
 
 def _each(v: Expr) -> str:
@@ -305,8 +304,8 @@ def index_steps(d: Derivation) -> list[Step]:
                 why=Why(f"{b.of.attrs[0]} is used in {len(used)} equations: their contributions are added"),
                 claim=Claim("EQ", _sum(found), plain[b.of], {})))  # fmt: skip
             if plain[b.of] is not b.value:
+                rules, why, claim = finished(b.of, plain[b.of], b.value, assumed.get(b.of.attrs[0], {}))
                 steps.append(Step(
                     id=f"i{next(numbered)}", kind="collect", about=b.of.attrs[0], left=plain[b.of], relation="=", right=b.value,
-                    rules=("S-ASSUME",), why=Why("with what is assumed"),
-                    claim=Claim("EQ", plain[b.of], b.value, assumed.get(b.of.attrs[0], {}))))  # fmt: skip
+                    rules=rules, why=why, claim=claim))  # fmt: skip
     return steps

@@ -20,7 +20,7 @@ from ..algebra.ops.structure import einsum
 from ..step import Claim, Said, Step, Why
 from .conditions import conditions
 from .core import Equation
-from .derivation import Backward, Derivation, assumed_of, cotangents, unassumed, users_of
+from .derivation import Backward, Derivation, assumed_of, cotangents, finished, unassumed, users_of
 from .differential import differential
 from .indexed import jacobian_of
 from .inline import own_names
@@ -236,7 +236,7 @@ class _Writer:
         self.add("result", x, gradient(x), plain, rule, why, result, home)
         if plain is not b.value:
             facts = self.assumed.get(x.attrs[0], {})
-            self.add("result", x, gradient(x), b.value, ("S-ASSUME",), Why("with what is assumed"), Claim("EQ", plain, b.value, facts), home)  # fmt: skip
+            self.add("result", x, gradient(x), b.value, *finished(x, plain, b.value, facts), home)
 
     def link_of(self, k: Link, g: Expr) -> Form:
         if g is ONE:

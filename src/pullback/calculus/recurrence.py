@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
+from ..algebra.facts import restricted
 from ..algebra.indexed import at, at_shape, letters_of, ref, solved, spelled, steps_of
 from ..algebra.ops.arithmetic import added, rational
 from ..algebra.ops.free import gradient, increment, is_var, var
@@ -91,6 +92,11 @@ def derive_recurrence(
     `members` are the names of declared inputs; `wrt` names families. Raises ParseError, UnsupportedError.
     """
     core = elaborate(definitions, {v.attrs[0] for v in (*inputs, *([seed] if seed is not None else []))})
+    kept = next((v for v in inputs if restricted(v) and family(v) in wrt), None)
+    if kept is not None:
+        raise UnsupportedError("U004", f"{kept.attrs[0]} ranges over a subspace, which is not supported in equations with an index",
+                               expected="a free variable, or one with `const`",
+                               hint="derive without `where`: the gradient there is the projection, of a symmetric one ½ (G + Gᵀ)")  # fmt: skip
     d = Recurrence(core, tuple(inputs), target, seed, ())
     d.web = web(core.equations, members)
     d.contributions = []

@@ -49,6 +49,10 @@ def declare(statement: Statement, colon: int, found: Lines) -> None:
             found.functions[name.text] = kind
         else:
             facts = _facts(statement, colon, kind)
+            if RESTRICTED in facts and "[" in name.text:
+                raise UnsupportedError("U004", f"the members of {name.text} range over a subspace, which is not supported", span=statement.span(name),
+                                       expected="a name without an index", hint="derive without `where`: the gradient there is the "
+                                       "projection, of a symmetric one ½ (G + Gᵀ)")  # fmt: skip
             found.declared[name.text] = Declared(kind, statement, name, facts)
             if "index" in facts or any(a.text in _CONSTANT for a in t[colon:] if a.kind == "name"):
                 found.constants.add(name.text)
@@ -58,7 +62,10 @@ def _facts(statement: Statement, colon: int, shape: Shape) -> tuple[str, ...]:
     """What `where` says of the values. Raises ShapeError S014."""
     words = [k for k in statement.tokens[colon:] if k.kind == "name" and k.text in FACTS]
     found = dict.fromkeys(f for k in words for f in facts_named(k, shape, statement))
-    linear = any(f in SUBSPACES for f in found)
+    linear = [f for f in found if f in SUBSPACES]
+    if len(linear) > 1 and set(linear) != {"symmetric", "diagonal"}:
+        raise UnsupportedError("U004", f"a variable that is both {linear[0]} and {linear[1]} is not supported", span=statement.span(words[-1]),
+                               expected="one of " + ", ".join(SUBSPACES))  # fmt: skip
     return (*found, RESTRICTED) if linear else tuple(found)
 
 
@@ -195,15 +202,6 @@ def _end_of_type(statement: Statement, i: int) -> None:
     i += 1
     while True:
         token = t[i]
-        if any(f in SUBSPACES for f in FACTS.get(token.text, ())):
-            name = t[0].text
-            raise UnsupportedError(
-                "U004",
-                f"a variable that ranges over {token.text.replace('_', ' ')} matrices only is not supported",
-                span=statement.span(token),
-                expected=f"assume {token.text}({name}), which says it of the value: the gradient is that in all directions",
-                hint="the gradient of a constrained variable is its projection: of a symmetric one ½ (G + Gᵀ)",
-            )
         if token.text not in _CONSTANT | _HARMLESS | FACTS.keys():
             if token.kind != "name":
                 raise statement.unexpected(token, "an attribute such as const")

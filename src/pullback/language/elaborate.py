@@ -299,8 +299,7 @@ def _pow(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
         return maker.make(lambda e: arithmetic.power(e, exponent=exponent), x.shape, x, row=x.row)
     if x.order == 2 and exponent.denominator == 1 and 1 <= abs(exponent) <= 16:
         if not maker.sizes.agree(*x.shape):
-            what = "a power of a matrix" if exponent > 0 else "the inverse of a matrix"
-            raise maker.differ(x.shape[0], x.shape[1], node, node.kids, kids, what)
+            raise maker.not_square(x, node, maker.surface(node))
         one = x if exponent > 0 else maker.make(OPERATORS["inv"], x.shape, x)
         return chain_of(maker, node, [(one, node.kids[0])] * int(abs(exponent)))
     base = maker.factor(maker.tape[node.kids[0]])

@@ -312,6 +312,9 @@ class Reader:
         """What is said of the values of an input, by its declaration and by `assume`. Raises ShapeError S014."""
         declared = self.lines.declared.get(name)
         found = dict.fromkeys(declared.facts if declared is not None else ())
+        if declared is not None and free.RESTRICTED in found:
+            kind = "diagonal" if "diagonal" in found else declared.facts[0]
+            self.notes.setdefault(f"{name} ranges over {kind} matrices (line {declared.statement.source.line})")
         for token, of, statement in self.lines.said:
             if of.text == name:
                 found.update(dict.fromkeys(facts_named(token, shape, statement)))

@@ -60,6 +60,8 @@ def pattern_shape(maker: Maker, node: Node, o: Op, args: Sequence[Val]) -> Shape
             if symbol not in bound:
                 bound[symbol] = size
             elif not maker.sizes.agree(bound[symbol], size):
+                if pattern[:1] * 2 == pattern:
+                    raise maker.not_square(a, node, maker.surface(node))
                 raise maker.differ(bound[symbol], size, node, node.kids, args, maker.surface(node))
     if o.result == ("*s",) and whole is not None:
         return whole.shape

@@ -155,6 +155,20 @@ class Maker:
             if x is not y and not self.sizes.agree(x, y):
                 raise self.differ(x, y, node, kids, [a, b], what)
 
+    def not_square(self, x: Val, node: Node, what: str) -> ShapeError:
+        """The refusal of a matrix that has not as many rows as columns."""
+        rows, columns = self.sizes.shape(x.shape)
+        symbols = rows.name is not None and columns.name is not None
+        named = rows if rows.name is not None else columns
+        other = columns if rows.name is not None else rows
+        return ShapeError(
+            "S007" if symbols else "S002",
+            f"{what} is of a square matrix, and this one has the shape ({rows}, {columns})",
+            span=self.span(node),
+            hint=(f"if they are the same size, write `assume {named} = {other}`; " if named.name is not None else "")
+            + "a matrix that is not square has a pseudo-inverse, pinv(X), and XᵀX is square",
+        )
+
     def differ(self, x: Dim, y: Dim, node: Node, kids: Sequence[int], values: Sequence[Val], what: str) -> ShapeError:
         x, y = self.sizes.resolve(x), self.sizes.resolve(y)
         symbols = x.name is not None and y.name is not None

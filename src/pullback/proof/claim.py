@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -17,7 +17,7 @@ from ..algebra.ops.series import series_ranges, write_out
 from ..algebra.ops.structure import zeros
 from ..errors import CheckFailed, UnsupportedError
 from ..step import Claim, Evidence, Step
-from .field import Modular, OutOfDomain, P
+from .field import Degenerate, Modular, OutOfDomain, P
 from .jets import Point, sizes_for
 from .sizes import TRIALS, Rounds, Sizes, alternatives, rounds
 from .standins import Standins, standins
@@ -102,11 +102,15 @@ def _compared(sides: tuple[Expr, ...], memo: Memo, *, proved: bool) -> Rounds | 
     for left, right in written_out(sides):
         planned = rounds([(left, "value"), (right, "value")], proved=proved, counts=memo.counts)
         for k, first, prime in planned.points():
-            for sizes, attempt in _tries(first, (left, right)):
+            hopeless: list[Sizes] = []
+            for sizes, attempt in _tries(first, (left, right), hopeless):
                 point = memo.point(k, attempt, sizes, prime)
                 try:
                     if point.value(left) != point.value(right):
                         return None
+                except Degenerate:
+                    hopeless += [sizes] * (attempt > 0)
+                    continue
                 except OutOfDomain:
                     continue
                 tested.sizes.extend([sizes] * (k != "guard"))
@@ -115,10 +119,12 @@ def _compared(sides: tuple[Expr, ...], memo: Memo, *, proved: bool) -> Rounds | 
     return tested
 
 
-def _tries(sizes: Sizes, exprs: Iterable[Expr]) -> Iterator[tuple[Sizes, int]]:
-    """Sizes and the number of a random point, until one is defined."""
+def _tries(sizes: Sizes, exprs: Iterable[Expr], hopeless: Collection[Sizes]) -> Iterator[tuple[Sizes, int]]:
+    """Sizes and the number of a random point, until one is defined; no more points of sizes that turn out `hopeless`."""
     for other in alternatives(sizes, exprs):
         for attempt in range(_TRIES):
+            if other in hopeless:
+                break
             yield other, attempt
 
 
@@ -275,12 +281,16 @@ def _differential(step: Step) -> list[Evidence]:
         )
         planned = rounds([(value, "tangent"), (claimed, "value")], [(q.var, value)], moving)
         for k, first, prime in planned.points():
-            for sizes, attempt in _tries(first, (value, claimed)):
+            hopeless: list[Sizes] = []
+            for sizes, attempt in _tries(first, (value, claimed), hopeless):
                 try:
                     if not _is_tangent(
                         Point(Modular(f"diff{k}", attempt, prime), sizes), q.var, value, claimed, moving
                     ):
                         raise failure(step, "the claimed differential is not the tangent modulo p")
+                except Degenerate:
+                    hopeless += [sizes] * (attempt > 0)
+                    continue
                 except OutOfDomain:
                     continue
                 tested.sizes.extend([sizes] * (k != "guard"))

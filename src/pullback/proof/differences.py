@@ -18,7 +18,7 @@ from ..algebra.ops.free import var
 from ..errors import CheckFailed
 from ..step import Evidence
 from .claim import nowhere
-from .field import Field, Modular, OutOfDomain, Real, TooLarge, dot
+from .field import Degenerate, Field, Modular, OutOfDomain, Real, TooLarge, dot
 from .jets import Point
 from .problem import Problem, claimed_change, start
 from .rounding import RUNS, ULP, Shaken
@@ -40,7 +40,7 @@ def confirm_by_differences(problem: Problem) -> list[Evidence]:
     said: list[str] = []
     data: dict[str, Any] = {}
     if len(problem.forward) <= _LIMIT:
-        error = _central(problem, _defined(problem, sizes_of(problem.expressions(), 0)))
+        error = _central(problem, _defined(problem, sizes_of(problem.expressions(), 0, dict(problem.definitions()))))
         if error is not None:
             said.append(f"central difference of the program in float64 agrees to {error:.1e}")
             data["error"] = error
@@ -121,7 +121,7 @@ def _relative(at: Any, noise: float, claimed: float, size: float) -> tuple[float
 
 def _defined(problem: Problem, sizes: Mapping[str, int]) -> Mapping[str, int]:
     """Sizes at which the exact test found a point: the first ones if there are none."""
-    for other in alternatives(dict(sizes), problem.expressions()):
+    for other in alternatives(dict(sizes), problem.expressions(), dict(problem.definitions())):
         for attempt in range(_TRIES):
             point = Point(Modular("sizes", attempt), other)
             try:
@@ -129,6 +129,9 @@ def _defined(problem: Problem, sizes: Mapping[str, int]) -> Mapping[str, int]:
                 for v, value in problem.forward:
                     point.bind(v, point.value(value))
                 return other
+            except Degenerate:
+                if attempt:
+                    break
             except OutOfDomain:
                 continue
     return sizes

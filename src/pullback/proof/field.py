@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from ..algebra.dense import Residue, analytic, flat, frechet
 from ..algebra.expr import Expr
 
-__all__ = ["Field", "Modular", "OutOfDomain", "P", "Plain", "Q", "Real", "TooLarge"]
+__all__ = ["Degenerate", "Field", "Modular", "OutOfDomain", "P", "Plain", "Q", "Real", "TooLarge"]
 
 P = 2**61 - 1
 Q = 0xEF524E98498A9207DABD23E06DC22E7EF1C79563  # a second prime, drawn at random once: no equation was made for it
@@ -29,6 +29,10 @@ _PLAIN = 1000  # numerators and denominators up to which a residue is read as th
 
 class OutOfDomain(Exception):
     """The random point is outside the domain of a function: draw another."""
+
+
+class Degenerate(OutOfDomain):
+    """A matrix without an inverse at a random point modulo p: so it is, but for a chance of n/p, at every point of these sizes."""
 
 
 class TooLarge(OutOfDomain):

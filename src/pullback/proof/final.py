@@ -14,7 +14,7 @@ from ..errors import CheckFailed, UnsupportedError
 from ..step import Evidence
 from .claim import degree, nowhere
 from .differences import confirm_by_differences
-from .field import Modular, OutOfDomain, dot
+from .field import Degenerate, Modular, OutOfDomain, dot
 from .jets import Point
 from .problem import Problem, claimed_change, start
 from .sizes import Rounds, alternatives
@@ -64,10 +64,13 @@ def survives(problem: Problem, sizes: Mapping[str, int] | None = None) -> bool:
 def _attempt(problem: Problem, sizes: Mapping[str, int], seed: str, prime: int) -> bool:
     if any(value.shape != v.shape for v, value in problem.backward):
         return False  # a gradient has the axes of its name, whatever its entries are
-    for other in alternatives(dict(sizes), problem.expressions()):
+    for other in alternatives(dict(sizes), problem.expressions(), dict(problem.definitions())):
         for attempt in range(_TRIES):
             try:
                 return _exact(problem, Point(Modular(seed, attempt, prime), other))
+            except Degenerate:
+                if attempt:
+                    break
             except OutOfDomain:
                 continue
     raise nowhere()

@@ -19,7 +19,7 @@ from ..algebra.expr import Expr
 from ..algebra.op import Meaning
 from ..algebra.ops.free import facts_of, increment, is_free_function, is_free_map, is_name, var
 from ..errors import UnsupportedError
-from .field import Field, OutOfDomain, TooLarge
+from .field import Degenerate, Field, OutOfDomain, TooLarge
 from .samples import as_declared, having
 
 __all__ = ["Point", "pairwise", "sizes_for"]
@@ -309,7 +309,7 @@ class Point:
             else:
                 found = self.field.array(e, args, self.count(e))
         except (Singular, ValueError, ZeroDivisionError) as why:
-            raise OutOfDomain from why
+            raise (Degenerate if self.field.mod and isinstance(why, Singular) else OutOfDomain) from why
         except OverflowError as why:
             raise TooLarge from why
         plain = self.field.plain

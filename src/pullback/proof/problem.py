@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..algebra.expr import Expr, postorder
+from ..algebra.facts import restricted
 from ..algebra.ops.free import gradient, is_name
 from ..errors import UnsupportedError
 from .field import Field, Modular, OutOfDomain, dot
 from .jets import Point
+from .samples import as_declared
 from .sizes import Rounds, rounds, sizes_of
 
 __all__ = ["Fact", "Problem", "claimed_change", "sampled", "satisfy", "start"]
@@ -186,7 +188,17 @@ def claimed_change(problem: Problem, point: Point, pushes: Mapping[Expr, list[An
     total, size = 0, 0
     for v, value in problem.backward:
         values.bind(gradient(v), values.value(value))
+        if restricted(v) and not _stays(gradient(v), values):
+            return None, 0  # a gradient among symmetric matrices is one of them
         if v in pushes:
             term = dot(values.values[gradient(v)], pushes[v], point.field.mod)
             total, size = total + term, size + abs(term)
     return (total % point.field.mod if point.field.mod else total), size
+
+
+def _stays(name: Expr, point: Point) -> bool:
+    """Whether the entries of the name have the facts that it has: exactly, in floats it is not asked."""
+    if not point.field.mod:
+        return True
+    entries = [x % point.field.mod for x in point.values[name]]
+    return as_declared(name, list(entries), point.extent(name), point.field) == entries

@@ -19,6 +19,7 @@ from ..algebra.expr import Expr, dims_in, postorder
 from ..algebra.network import expanded
 from ..algebra.op import Meaning
 from ..algebra.ops.defined import unfolded
+from ..algebra.rank import room_for_inverse
 from ..errors import UnsupportedError
 from .field import P, Q
 from .heights import divides_prime, tall
@@ -108,10 +109,12 @@ def symbols_of(exprs: Iterable[Expr]) -> set[str]:
     return {s for root in exprs for e in postorder(root) for d in dims_in(e) for s in d.symbols()}
 
 
-def sizes_of(exprs: Iterable[Expr], round_: int) -> Sizes:
-    """Sizes for a test, large enough for every block and slice that the expressions cut out."""
+def sizes_of(exprs: Iterable[Expr], round_: int, known: Mapping[Expr, Expr] | None = None) -> Sizes:
+    """Sizes for a test, large enough for every block and slice that the expressions cut out, and for every inverse.
+
+    `known` are the values of names."""
     roots = list(exprs)
-    return grown(sizes_for(symbols_of(roots), round_), roots)
+    return _grown(sizes_for(symbols_of(roots), round_), parts_of(postorder(*roots), known))
 
 
 def grown(sizes: Mapping[str, int], exprs: Iterable[Expr], fixed: Collection[str] = ()) -> Sizes:
@@ -121,23 +124,30 @@ def grown(sizes: Mapping[str, int], exprs: Iterable[Expr], fixed: Collection[str
     return _grown(sizes, parts_of(postorder(*exprs)), fixed)
 
 
-def alternatives(sizes: Sizes, exprs: Iterable[Expr]) -> Iterator[Sizes]:
+def alternatives(sizes: Sizes, exprs: Iterable[Expr], known: Mapping[Expr, Expr] | None = None) -> Iterator[Sizes]:
     """These sizes, then others: the inverse of XᵀX is defined only where X has as many rows as columns."""
     yield sizes
     names, numbers = list(sizes), list(sizes.values())
     orders = list(islice(permutations(numbers), 1, 1 + _OTHERS)) if len(names) < 5 else [
         Random(k).sample(numbers, len(numbers)) for k in range(_OTHERS)]  # fmt: skip
-    parts = parts_of(postorder(*exprs))
+    parts = parts_of(postorder(*exprs), known)
     for order in [sorted(numbers), sorted(numbers, reverse=True), *orders]:
         found = _grown(dict(zip(names, order, strict=True)), parts)
         if found != sizes:
             yield found
+    for s in names[:_OTHERS]:  # one of them larger: a centred matrix has a row too many
+        yield _grown({**sizes, s: max(numbers) + 1}, parts)
 
 
-def parts_of(nodes: Iterable[Expr]) -> list[tuple[Dim, Dim]]:
-    """The axes of which the nodes cut out parts, each with where the part ends."""
+def parts_of(nodes: Iterable[Expr], known: Mapping[Expr, Expr] | None = None) -> list[tuple[Dim, Dim]]:
+    """The axes of which the nodes cut out parts, each with where the part ends; sizes of which one must reach the other, for an inverse.
+
+    `known` are the values of names."""
     atoms: dict[Expr, None] = {}
+    room: list[tuple[Dim, Dim]] = []
     for e in nodes:
+        if e.op.regular:
+            room += room_for_inverse(e.args[0], known or {})
         if e.args:
             atoms.update((x, None) for m in e.op.meaning(e) or () for x in (e, *m.extra) if x.op.places or x.op.span)
         if e.op.places is not None or e.op.span is not None:
@@ -145,7 +155,7 @@ def parts_of(nodes: Iterable[Expr]) -> list[tuple[Dim, Dim]]:
     blocks = [
         (x.shape[0], start + width) for x in atoms if x.op.places is not None for start, width in [x.op.places(x)]
     ]
-    return blocks + [pair for x in atoms if x.op.span is not None for pair in x.op.span(x)]
+    return room + blocks + [pair for x in atoms if x.op.span is not None for pair in x.op.span(x)]
 
 
 def _grown(sizes: Mapping[str, int], fits: Sequence[tuple[Dim, Dim]], fixed: Collection[str] = ()) -> Sizes:
@@ -240,7 +250,7 @@ def rounds(
 
 def _rounds(closing: Sequence[Closing], definitions: Definitions, names: set[Expr], roots: Sequence[Expr], nodes: list[Expr],
             proved: bool, counts: dict[frozenset[str], Count], budget: int, wary: bool) -> Rounds:  # fmt: skip
-    symbols, parts = {s for e in nodes for d in dims_in(e) for s in d.symbols()}, parts_of(nodes)
+    symbols, parts = {s for e in nodes for d in dims_in(e) for s in d.symbols()}, parts_of(nodes, dict(definitions))
     least = [_grown(sizes_for(symbols, k), parts) for k in range(TRIALS)]
     want, degree = _wanted(symbols, definitions, closing, names, counts, wary)
     enough = [z for z in least if all(z[s] >= n for s, n in want.items())]

@@ -38,7 +38,7 @@ def _reciprocals(x: Expr) -> Expr:
 
 
 @op("S[n,n] -> [n,n]", floats=spectral.cholesky, gives=("lower",), text="chol($S:0)", latex=r"\operatorname{chol}($S:0)",
-    calls=("chol", "cholesky"), needs="$S is symmetric and positive definite", array=lambda np, S: np.linalg.cholesky((S + S.T) / 2),
+    calls=("chol", "cholesky"), regular=True, needs="$S is symmetric and positive definite", array=lambda np, S: np.linalg.cholesky((S + S.T) / 2),
     cite="murray2016")  # fmt: skip
 def chol(L: Expr, S: Expr, dS: Expr) -> Expr:
     """S = L Lᵀ: dS = dL Lᵀ + L dLᵀ, so L⁻¹ dS L⁻ᵀ = K + Kᵀ with K = L⁻¹ dL lower triangular, K = Φ(L⁻¹ dS L⁻ᵀ).

@@ -24,8 +24,8 @@ def unnamed(what: str) -> UnsupportedError:
     return UnsupportedError("U041", f"the differential of {what} is not supported in this version")
 
 
-@op("X[n,n] -> [n,n]", exactly=dense.inverse, keeps=("symmetric", "diagonal"), text="$X:30⁻¹", latex="$X:30^{-1}", fix=POSTFIX, token="inv", turned=("$X:30⁻ᵀ", r"$X:30^{-\top}"),
-    calls=("inv",), needs="$X is invertible", array=lambda np, X: np.linalg.inv(X), cite="giles2008:2.2.3")  # fmt: skip
+@op("X[n,n] -> [n,n]", exactly=dense.inverse, keeps=("symmetric", "diagonal"), text="$X:30⁻¹", latex="$X:30^{-1}", fix=POSTFIX, token="inv", products="reversed", turned=("$X:30⁻ᵀ", r"$X:30^{-\top}"),
+    calls=("inv",), regular=True, needs="$X is invertible", array=lambda np, X: np.linalg.inv(X), cite="giles2008:2.2.3")  # fmt: skip
 def inv(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """Differentiate X X⁻¹ = I: dX X⁻¹ + X d(X⁻¹) = 0, and solve for d(X⁻¹).
 
@@ -34,7 +34,7 @@ def inv(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return -(Y @ dX @ Y)
 
 
-@op("X[n,n] -> []", exactly=dense.determinant, text="det($X:0)", latex=r"\det($X:0)", calls=("det",), needs="$X is invertible",
+@op("X[n,n] -> []", exactly=dense.determinant, text="det($X:0)", latex=r"\det($X:0)", calls=("det",), products="number", regular=True, needs="$X is invertible",
     array=lambda np, X: np.linalg.det(X), cite="giles2008:2.2.4")  # fmt: skip
 def det(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """det(X + dX) = det(X) det(I + X⁻¹ dX), and det(I + M) = 1 + tr M + o(‖M‖).
@@ -45,7 +45,7 @@ def det(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 
 @op("X[n,n] -> []", define=lambda e, X: logabs(det(X)), text="logdet($X:0)", latex=r"\log\left|\det($X:0)\right|", calls=("logdet", "slogdet", "logabsdet"),
-    needs="$X is invertible", array=lambda np, X: np.linalg.slogdet(X)[1], cite="giles2008:2.2.4")  # fmt: skip
+    regular=True, needs="$X is invertible", array=lambda np, X: np.linalg.slogdet(X)[1], cite="giles2008:2.2.4")  # fmt: skip
 def logdet(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """log|det X|: d log|d| = dd / d, and d det X = det X · tr(X⁻¹ dX).
 
@@ -65,7 +65,7 @@ def pinv(Y: Expr, X: Expr, dX: Expr) -> list[Expr]:
 
 
 @op("A[n,n], b[n] -> [n]", define=lambda e, A, b: inv(A) @ b, text="solve($A:0, $b:0)", latex=r"$A:30^{-1} $b:20", calls=("solve",),
-    needs="$A is invertible", array=lambda np, A, b: np.linalg.solve(A, b))  # fmt: skip
+    regular=True, needs="$A is invertible", array=lambda np, A, b: np.linalg.solve(A, b))  # fmt: skip
 def solve(u: Expr, A: Expr, b: Expr, dA: Expr, db: Expr) -> tuple[Expr, Expr]:
     """Differentiate A u = b: dA u + A du = db, and solve for du.
 
@@ -76,7 +76,7 @@ def solve(u: Expr, A: Expr, b: Expr, dA: Expr, db: Expr) -> tuple[Expr, Expr]:
 
 
 @op("A[n,n], B[n,k] -> [n,k]", define=lambda e, A, B: inv(A) @ B, text="solve($A:0, $B:0)", latex=r"$A:30^{-1} $B:20", calls=("solve",),
-    name="solve_columns", needs="$A is invertible", array=lambda np, A, B: np.linalg.solve(A, B))  # fmt: skip
+    name="solve_columns", regular=True, needs="$A is invertible", array=lambda np, A, B: np.linalg.solve(A, B))  # fmt: skip
 def solve_columns(U: Expr, A: Expr, B: Expr, dA: Expr, dB: Expr) -> tuple[Expr, Expr]:
     """Differentiate A U = B: dA U + A dU = dB, and solve for dU.
 
@@ -179,6 +179,7 @@ def _sylvester_array(np: Any, A: Any, B: Any, C: Any) -> Any:
     text="adj($X:0)",
     latex=r"\operatorname{adj}($X:0)",
     calls=("adj", "adjugate"),
+    regular=True,
     needs="$X is invertible",
 )
 def adj(X: Expr) -> Expr:
@@ -191,6 +192,7 @@ def adj(X: Expr) -> Expr:
     text="cofactor($X:0)",
     latex=r"\operatorname{cof}($X:0)",
     calls=("cofactor", "cof"),
+    regular=True,
     needs="$X is invertible",
 )
 def cofactor(X: Expr) -> Expr:
@@ -278,7 +280,7 @@ def _matrix_function(
         raise unnamed(f"the second derivative of {name}")
 
     @op("X[n,n] -> [n,n]", name=name, floats=f, series=name, calls=(name,), text=f"{name}($X:0)", latex=rf"\operatorname{{{name}}}($X:0)",
-        keeps=_SYMMETRIC, needs=needs, array=array)  # fmt: skip
+        keeps=_SYMMETRIC, regular=bool(needs), needs=needs, array=array)  # fmt: skip
     def function(Y: Expr, X: Expr, dX: Expr) -> Expr:
         """A function of a matrix is the sum of a power series in it.
 
@@ -304,7 +306,7 @@ cosm = _matrix_function("cosm", spectral.cosm, "cosm(X) = I − X²/2 + …", _b
 
 
 @op("X[n,n] -> [n,n]", define=lambda e, X: inv(sqrtm(X)), text="invsqrtm($X:0)", latex="$X:30^{-1/2}", calls=("invsqrtm",),
-    keeps=_SYMMETRIC, needs="$X has no eigenvalue on the negative axis")  # fmt: skip
+    keeps=_SYMMETRIC, regular=True, needs="$X has no eigenvalue on the negative axis")  # fmt: skip
 def invsqrtm(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """The inverse of the square root: d(S⁻¹) = −S⁻¹ dS S⁻¹ with S = sqrtm(X).
 

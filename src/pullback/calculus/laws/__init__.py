@@ -1,5 +1,5 @@
 """The named laws; importing this package declares them all."""
 
-from . import basic, exponentials
+from . import basic, exponentials, linalg
 
-__all__ = ["basic", "exponentials"]
+__all__ = ["basic", "exponentials", "linalg"]

@@ -1,0 +1,133 @@
+"""Linear algebra: gradients against jax.grad, the notation of inverses, and variables that range over a subspace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import pullback as pb
+
+np = pytest.importorskip("numpy")
+jax = pytest.importorskip("jax")
+jax.config.update("jax_enable_x64", True)
+jnp = jax.numpy
+
+SHAPES = {"n": 4, "m": 3, "k": 2}
+_RNG = np.random.default_rng(5)
+_A = _RNG.normal(size=(4, 4))
+VALUES: dict[str, Any] = {
+    "A": _A + 3 * np.eye(4), "B": _RNG.normal(size=(4, 4)), "S": (_A + _A.T) / 2, "P": _A @ _A.T + np.eye(4),
+    "X": _RNG.normal(size=(4, 3)), "Z": _RNG.normal(size=(3, 4)), "Y": _RNG.normal(size=(4, 2)), "b": _RNG.normal(size=4), "c": _RNG.normal(size=3),
+}  # fmt: skip
+DECLARED = {
+    "A": "(n, n)",
+    "B": "(n, n)",
+    "S": "(n, n)",
+    "P": "(n, n)",
+    "X": "(n, m)",
+    "Z": "(m, n)",
+    "Y": "(n, k)",
+    "b": "n",
+    "c": "m",
+}
+
+
+def _unit(V: Any) -> Any:
+    return V * jnp.sign(V[0])
+
+
+def _positive(Q: Any, R: Any) -> tuple[Any, Any]:
+    signs = jnp.sign(jnp.diagonal(R))
+    return Q * signs, R * signs[:, None]
+
+
+def _sym(S: Any) -> Any:
+    return (S + S.T) / 2
+
+
+def _sylvester(A: Any, B: Any, C: Any) -> Any:
+    whole = jnp.kron(A, jnp.eye(len(B))) + jnp.kron(jnp.eye(len(A)), B.T)
+    return jnp.linalg.solve(whole, C.reshape(-1)).reshape(C.shape)
+
+
+PROGRAMS = [
+    ("tr(B matrix_power(A, 3))", lambda A, B: jnp.trace(B @ A @ A @ A)),
+    ("tr(B matrix_power(A, -2))", lambda A, B: jnp.trace(B @ jnp.linalg.inv(A @ A))),
+    ("tr(B A⁻³)", lambda A, B: jnp.trace(B @ jnp.linalg.inv(A @ A @ A))),
+    ("‖solve_lower(A, b)‖²", lambda A, b: jnp.sum(jnp.linalg.solve(jnp.tril(A), b) ** 2)),
+    ("‖solve_upper(A, Y)‖²", lambda A, Y: jnp.sum(jnp.linalg.solve(jnp.triu(A), Y) ** 2)),
+    ("bᵀ cho_solve(A, b)", lambda A, b: b @ jnp.linalg.solve(jnp.tril(A) @ jnp.tril(A).T, b)),
+    ("‖cho_solve(A, Y)‖²", lambda A, Y: jnp.sum(jnp.linalg.solve(jnp.tril(A) @ jnp.tril(A).T, Y) ** 2)),
+    ("‖sylvester(A, Zᵀ Z + P, B)‖²", lambda A, B, P, Z: jnp.sum(_sylvester(A, Z.T @ Z + P, B) ** 2)),
+    ("bᵀ eigvals(S)", lambda S, b: b @ jnp.linalg.eigvalsh(_sym(S))),
+    ("‖eigvecs(S) − B‖²", lambda S, B: jnp.sum((_unit(jnp.linalg.eigh(_sym(S))[1]) - B) ** 2)),
+    ("(bᵀ maxeigvec(S))^2", lambda S, b: (b @ jnp.linalg.eigh(_sym(S))[1][:, -1]) ** 2),
+    ("mineig(S)", lambda S: jnp.linalg.eigvalsh(_sym(S))[0]),
+    ("cᵀ svdvals(X)", lambda X, c: c @ jnp.linalg.svd(X, compute_uv=False)),
+    ("‖qrR(X) − Xᵀ X‖²", lambda X: jnp.sum((_positive(*jnp.linalg.qr(X))[1] - X.T @ X) ** 2)),
+    ("‖qrQ(X) − Zᵀ‖²", lambda X, Z: jnp.sum((_positive(*jnp.linalg.qr(X))[0] - Z.T) ** 2)),
+    ("⟨Zᵀ, polar(X)⟩", lambda X, Z: jnp.sum(Z.T * (lambda u, s, v: u @ v)(*jnp.linalg.svd(X, full_matrices=False)))),
+    ("nuclear_norm(Z)", lambda Z: jnp.sum(jnp.linalg.svd(Z, compute_uv=False))),
+    ("spectral_norm(Z)", lambda Z: jnp.sqrt(jnp.linalg.eigvalsh(Z @ Z.T)[-1])),
+    ("tr(B adj(A))", lambda A, B: jnp.trace(B @ jnp.linalg.inv(A)) * jnp.linalg.det(A)),
+    ("rayleigh(A, b)", lambda A, b: (b @ A @ b) / (b @ b)),
+    ("slogdet(A Aᵀ)", lambda A: jnp.linalg.slogdet(A @ A.T)[1]),
+    ("⟨Xᵀ, pinv(X + Zᵀ)⟩", lambda X, Z: jnp.sum(X.T * jnp.linalg.pinv(X + Z.T))),
+    ("tr(A⁻ᵀ B)", lambda A, B: jnp.trace(jnp.linalg.inv(A).T @ B)),
+    ("logdet(Xᵀ (I − outer(b, b)) X)", lambda X, b: jnp.linalg.slogdet(X.T @ (jnp.eye(4) - jnp.outer(b, b)) @ X)[1]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "function"), PROGRAMS, ids=[t for t, _ in PROGRAMS])
+def test_gradients_are_those_of_jax(text: str, function: Any) -> None:
+    code = function.__code__
+    names = code.co_varnames[: code.co_argcount]
+    values = [VALUES[n] for n in names]
+    d = pb.derive("\n".join([*(f"{n} : {DECLARED[n]}" for n in names), f"E = {text.replace('(I −', '(eye(n) −')}"]))
+    value, found = d.evaluate(**dict(zip(names, values, strict=True)))
+    assert np.allclose(value, function(*values), rtol=1e-9)
+    for n, expected in zip(names, jax.grad(function, argnums=tuple(range(len(names))))(*values), strict=True):
+        expected = _sym(expected) if n == "S" else expected
+        assert np.allclose(_sym(found[n]) if n == "S" else found[n], expected, rtol=1e-7, atol=1e-8), n
+
+
+@pytest.mark.parametrize("text", ["A⁻ᵀ", "A^-T", "A^{-T}", "A⁻¹ᵀ", "(A^{-1})ᵀ", "inv(A)ᵀ", "inv(Aᵀ)"])
+def test_inverse_transposed_is_read_and_written_as_one_mark(text: str) -> None:
+    d = pb.derive(f"E = tr({text} B)")
+    assert str(d["A"]) == "−A⁻ᵀ B A⁻ᵀ"
+    assert d["A"].ascii() == "-A^-T B A^-T"
+
+
+def test_t_may_be_a_number() -> None:
+    assert "T" in str(pb.derive("x : scalar; T : scalar; E = x^-T")["x"])
+
+
+def test_left_division_of_the_matlab_dialect() -> None:
+    d = pb.derive("dialect: matlab\nA : (n, n)\nb : n\nc : n\nE = c'*(A\\b)")
+    assert str(d["b"]) == "A⁻ᵀ c"
+
+
+SUBSPACES = [
+    ("symmetric", lambda G: (G + G.T) / 2), ("positive_definite", lambda G: (G + G.T) / 2), ("skew", lambda G: (G - G.T) / 2),
+    ("lower", np.tril), ("upper", np.triu), ("diagonal", lambda G: np.diag(np.diag(G))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "project"), SUBSPACES, ids=[k for k, _ in SUBSPACES])
+def test_the_gradient_in_a_subspace_is_the_projection(kind: str, project: Any) -> None:
+    d = pb.derive(f"V : (n, n) where {kind}\nB : (n, n)\nE = tr(B V V B V)")
+    assert any("V-PROJ" in s.rules for s in d.steps)
+    V = VALUES["P"] if kind == "positive_definite" else project(VALUES["A"])
+    G = jax.grad(lambda V: jnp.trace(VALUES["B"] @ V @ V @ VALUES["B"] @ V))(V)
+    assert np.allclose(d.evaluate(V=V, B=VALUES["B"])[1]["V"], project(np.asarray(G)))
+    with pytest.raises(pb.UnsupportedError):
+        d.text(style="index")
+
+
+@pytest.mark.parametrize(("text", "gradient"), [
+    ("X : (N, n)\nH = eye(N) − 1/N 1_N 1_Nᵀ\nE = logdet(Xᵀ H X)", "2 H X (Xᵀ H X)⁻¹"),
+    ("X : (n, n)\nE = log(det(X⁻¹))", "−X⁻ᵀ"),
+])  # fmt: skip
+def test_programs_that_are_defined_at_some_sizes_only(text: str, gradient: str) -> None:
+    assert str(pb.derive(text)["X"]) == gradient
