@@ -26,7 +26,7 @@ from pullback.calculus.derive import derive
 from pullback.proof.claim import Memo, check
 from pullback.proof.final import Problem, confirm
 
-SIZES = {"k": 2, "m": 3, "n": 4, "p": 5, "q": 6}
+SIZES = {"k": 2, "m": 3, "n": 4, "p": 5, "q": 6, "b": 3, "c": 5, "d": 2}  # c classes, in a batch of b
 
 Array = Any
 

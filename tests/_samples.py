@@ -10,6 +10,7 @@ from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
+from _learning import ROWS as LEARNING
 from _structure import ROWS
 
 from pullback.algebra import ops
@@ -127,10 +128,14 @@ def arguments(op: Op) -> Iterator[list[Shape]]:
 
 def samples(op: Op) -> list[Expr]:
     """Nodes of `op` on distinct names x1, x2, …; KeyError when no sample can be built: add a row to SAMPLES."""
-    if op.name in ROWS:
-        cases = ROWS[op.name]()
+    if op.name in ROWS or op.name in LEARNING:
+        cases = (ROWS | LEARNING)[op.name]()
     elif op.attr_names == ("axis",) and not op.variadic:
         cases = list(_one_axis(op))
+    elif op.attr_names == ("axes",) and "axes" in op.defaults:
+        cases = [(attrs, [s if p == ("*s",) else () for _, p in op.slots]) for attrs, [s] in _axes()]
+    elif op.attr_names == ("reduction",):
+        cases = [({"reduction": r}, shapes) for r in ("mean", "sum", "none") for shapes in arguments(op)]
     elif all(k in op.defaults for k in op.attr_names):
         cases = [(dict(op.defaults), shapes) for shapes in arguments(op)]
     else:

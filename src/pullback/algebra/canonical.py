@@ -14,8 +14,9 @@ from weakref import WeakKeyDictionary
 from .expr import Expr
 from .facts import holds
 from .network import Term, TooLarge, network
+from .ops.free import var
 
-__all__ = ["canonical", "equal", "mirrored", "symmetric", "term_key"]
+__all__ = ["canonical", "equal", "mirrored", "named", "symmetric", "term_key"]
 
 _BRANCHES = 720  # labelings tried before giving up
 _LONGEST = 100_000  # characters of an argument's text: what is shared in the expression is repeated in its text
@@ -176,6 +177,11 @@ def symmetric(e: Expr) -> bool:
         except TooLarge:
             _mirrors[e] = False
     return _mirrors[e]
+
+
+def named(name: str, value: Expr) -> Expr:
+    """A name for a value, with what is known of it without being declared."""
+    return var(name, value.shape, facts=("symmetric",) if symmetric(value) else ())
 
 
 def _settle(roots: Iterable[Expr]) -> None:

@@ -53,6 +53,6 @@ def restricted(e: Expr) -> tuple[str, ...]:
     return tuple(f for f in found if f in SUBSPACES) if RESTRICTED in found else ()
 
 
-def sums_to_one(e: Expr) -> dict[int, tuple[Fraction, dict[Dim, int]]]:
+def sums_to_one(e: Expr) -> dict[tuple[int, ...], tuple[Fraction, dict[Dim, int]]]:
     """The axes along which the entries of a named value sum to one, by declaration: the last one."""
-    return {e.order - 1: (Fraction(1), {})} if e.order and holds("sums_to_one", e) else {}
+    return {(e.order - 1,): (Fraction(1), {})} if e.order and holds("sums_to_one", e) else {}

@@ -17,6 +17,7 @@ from .expr import Expr
 from .facts import sums_to_one
 from .lift import collected
 from .network import Factor, Term, TooLarge, network, tidied
+from .op import REGISTRY
 
 __all__ = ["Known"]
 
@@ -40,33 +41,62 @@ class Known:
     """Named values in order of computation, what each is made of, and what its entries sum up to."""
 
     definitions: list[_Definition] = field(default_factory=list)
-    constant: dict[Expr, dict[int, tuple[Fraction, dict[Dim, int]]]] = field(default_factory=dict)
+    pieces: list[tuple[Term, list[Term], Expr]] = field(
+        default_factory=list
+    )  # equal products, with the name in the first
+    constant: dict[Expr, dict[tuple[int, ...], tuple[Fraction, dict[Dim, int]]]] = field(default_factory=dict)
 
     def add(self, name: Expr, value: Expr, first: bool = False) -> None:
         """Take note of one more named value; its terms may be written with the names before it. Those `first` are preferred."""
         try:
+            self._note_pieces(name, value)
             terms = collected(network(value).terms)
         except TooLarge:
             return
         if not terms or any(f.atom.op.delta or f.atom.op.entry is not None for t in terms for f in t.factors):
             return
         terms = sorted((t.copy() for t in terms), key=lambda t: -len(t.factors))
+        self.note_sums(name, value)
         if len(terms) == 1 and len(terms[0].factors) < 2 and not terms[0].inner():
             return  # another name for the same thing
-        self.note_sums(name, value)
         self.definitions.append(_Definition(name, terms, (first, sum(len(t.factors) for t in terms))))
 
+    def _note_pieces(self, name: Expr, value: Expr) -> None:
+        """Products with the name in shorter forms: where clip(x, l, u) is x, and what relu(x) absorbs."""
+        found = [(REGISTRY[other](*value.args) * name, name) for other in value.op.absorbs]
+        if value.op.piece is not None:
+            where, plain = value.op.piece(*value.args)
+            found.append((where * name, where * plain))
+        for left, right in found:
+            self.pieces.append((network(left).terms[0], network(right).terms, name))
+
     def note_sums(self, name: Expr, value: Expr) -> None:
-        """The axes along which the entries add up to a number, whatever the inputs are."""
-        for axis in range(name.order):
+        """The axes along which the entries add up to a number, whatever the inputs are; several at once where none does alone."""
+        terms = network(value).terms
+        for axes in [*((k,) for k in range(name.order)), *self._joint(name, terms)]:
+            known = self.constant.get(name, {})
+            if any(set(a) <= set(axes) for a in known):
+                continue
             found = []
-            for t in network(value).terms:
+            for t in terms:
                 t = t.copy()
-                t.outs = t.outs[:axis] + t.outs[axis + 1 :]
+                t.outs = tuple(i for k, i in enumerate(t.outs) if k not in axes)
                 found += list(tidied(t))
             left = self.reduced(collected(found))
             if len(left) <= 1 and not any(t.factors for t in left):
-                self.constant.setdefault(name, {})[axis] = (left[0].coef, left[0].sizes) if left else (Fraction(0), {})
+                self.constant.setdefault(name, {})[axes] = (left[0].coef, left[0].sizes) if left else (Fraction(0), {})
+
+    def _joint(self, name: Expr, terms: Sequence[Term]) -> set[tuple[int, ...]]:
+        """Several axes that a part of the value is summed over, or that the entries of a factor add up along."""
+        found = set()
+        for t in terms:
+            for f in t.factors:
+                if len(f.legs) == name.order:
+                    found.add(tuple(k for k, i in enumerate(f.legs) if i not in t.outs))
+                for axes in self.constant.get(f.atom, ()):
+                    legs = [f.legs[a] for a in axes]
+                    found.add(tuple(sorted(t.outs.index(i) for i in legs if i in t.outs)))
+        return {axes for axes in found if len(axes) > 1}
 
     # ---- reducing
 
@@ -88,6 +118,12 @@ class Known:
             summed = self._summed(t)
             if summed is not None:
                 return collected([*terms[:k], *summed, *terms[k + 1 :]])
+        for left, right, name in self.pieces:
+            for k, t in enumerate(terms):
+                for match in _matches(t, left):
+                    found = _replaced(t, left, match, name)
+                    new = [u for part in right for u in tidied(_unfolded(found, name, part))]
+                    return collected([*terms[:k], *new, *terms[k + 1 :]])
         for d in sorted(self.definitions, key=lambda d: d.weight, reverse=True):
             changed = self._single(terms, d) if len(d.terms) == 1 else self._several(terms, d)
             if changed is not None:
@@ -98,13 +134,18 @@ class Known:
         """The term with one factor summed along an axis on which nothing else depends."""
         for f in t.factors:
             known = self.constant.get(f.atom) or sums_to_one(f.atom)
-            for axis, (coef, sizes) in known.items():
-                i = f.legs[axis]
-                alone = f.power == 1 and i not in t.outs and sum(g.legs.count(i) for g in t.factors) == 1
+            for axes, (coef, sizes) in known.items():
+                legs = {f.legs[k] for k in axes}
+                alone = (
+                    f.power == 1
+                    and legs.isdisjoint(t.outs)
+                    and sum(i in legs for g in t.factors for i in g.legs) == len(axes)
+                )
                 if alone:
                     found = t.copy()
                     found.factors = [g for g, old in zip(found.factors, t.factors, strict=True) if old is not f]
-                    del found.dims[i]
+                    for i in legs:
+                        del found.dims[i]
                     found.coef *= coef
                     for d, p in sizes.items():
                         found.sizes[d] = found.sizes.get(d, 0) + p

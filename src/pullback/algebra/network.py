@@ -17,7 +17,7 @@ from .dims import Dim, Shape
 from .expr import Expr
 from .facts import holds
 from .maps import eliminate_maps
-from .op import Meaning
+from .op import REGISTRY, Meaning
 from .ops.arithmetic import raised
 from .ops.matrix import eye
 
@@ -177,6 +177,17 @@ def _eliminate_placement(t: Term) -> bool | None:
     return False
 
 
+def _absorb(powers: dict[tuple[Expr, tuple[int, ...]], int]) -> None:
+    """The factors gone that change nothing beside another one: step(t) beside relu(t), a second step(t)."""
+    for (a, legs), p in list(powers.items()):
+        for name in a.op.absorbs if p > 0 else ():
+            other = REGISTRY[name](*a.args)
+            if other is a:
+                powers[a, legs] = 1
+            elif powers.get((other, legs), 0) > 0 and powers[a, legs]:
+                powers[other, legs] = 0
+
+
 def tidied(t: Term) -> Iterator[Term]:
     """The normal form of one term: nothing, itself, or several when a size polynomial is multiplied out."""
     while True:
@@ -193,6 +204,7 @@ def tidied(t: Term) -> Iterator[Term]:
     for f in t.factors:
         legs = tuple(sorted(f.legs)) if holds("symmetric", f.atom) else f.legs
         merged[f.atom, legs] = merged.get((f.atom, legs), 0) + f.power
+    _absorb(merged)
     t.factors = [Factor(a, legs, 1 if a.op.delta else p) for (a, legs), p in merged.items() if p]
     used = {i for f in t.factors for i in f.legs}
     for i in t.inner():

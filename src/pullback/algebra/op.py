@@ -147,6 +147,13 @@ class Op:
         self.omitted: tuple[Fraction, ...] = data.get("omitted", ())  # the last arguments, where a call leaves them out
         self.real: Callable[..., float] | None = data.get("real")  # the scalar function, for floats
         self.entry: Callable[..., bool | int] | None = data.get("entry")  # a constant's entries: (attrs, index, sizes)
+        # what is built where the last argument is written as a number: (the other one, the number), None for nothing else
+        self.at_number: Callable[[Expr, Fraction], Expr | None] | None = data.get("at_number")
+        self.absorbs: tuple[str, ...] = data.get(
+            "absorbs", ()
+        )  # ops of the same argument that change nothing as factors beside it
+        # where a function of several pieces is one of its arguments: (0/1 factors that say so, that argument), of the arguments
+        self.piece: Callable[..., tuple[Expr, Expr]] | None = data.get("piece")
         self.sums: bool = data.get("sums", False)  # an index sum with letters of its own
         self.pairing: bool = data.get("pairing", False)  # ⟨X, Y⟩, written as such
         self.number: bool = data.get("number", False)  # a rational number, its one attribute
@@ -161,7 +168,7 @@ class Op:
         self.delta: bool = data.get("delta", False)  # 1 where both indices are equal, else 0
         self.places: Callable[[Expr], tuple[Dim, Dim]] | None = data.get(
             "places"
-        )  # a 0/1 block: its first place, its width
+        )  # a 0/1 block: its first place, width
         self.uniform: int | None = data.get("uniform")  # a constant's one value, where all its entries are equal
         self.exact: Callable[..., Any] | None = data.get("exact")  # the scalar function modulo p, where it has one
         self.jumps: str = data.get("jumps", "")  # where it is continuous, a template
@@ -189,26 +196,21 @@ class Op:
         self.completes: tuple[str, ...] = data.get("completes", ())
         self.complete: Callable[..., dict[str, Any]] | None = data.get("complete")
         self.ascii: str = data.get("ascii", "")  # the template in ASCII, where that is another one
-        self.tail: str = data.get(
-            "tail", ""
-        )  # the attribute that may be written behind the arguments, without its keyword
+        self.tail: str = data.get("tail", "")  # the attribute that may be written behind the arguments, without keyword
         kinds = [p.kind for p in inspect.signature(body).parameters.values()]
         self.variadic = inspect.Parameter.VAR_POSITIONAL in kinds  # any number of arguments like the one slot
         self._means = data.get("means")
         self._shape: Callable[..., Shape] | None = data.get("shape")
-        self.composite: bool = data.get(
-            "composite", False
-        )  # its differential is derived from its definition, not stated
+        self.composite: bool = data.get("composite", False)  # its differential is derived from its definition
+        self.unfolds: bool = data.get("unfolds", False)  # a derivation is written with its definition instead
         self.through: Callable[..., Sequence[Expr]] | None = data.get(
             "through"
-        )  # values its differential is written with
+        )  # what its differential is written with
         self.defaults: Mapping[str, Any] = data.get("defaults", {})  # attributes that a call may leave out
         self.define: Callable[..., Expr] | None = data.get("define") or (
             self._defined(body) if self.composite else None
         )
-        self.named: bool = data.get(
-            "named", False
-        )  # a function of the program: formulas keep its name, whatever it stands for
+        self.named: bool = data.get("named", False)  # a function of the program: formulas keep its name
         self.adjoint: Callable[..., Any] | None = body if self.linear else None
         stated = not (self.linear or self.composite or data.get("leaf"))
         self.differential: Callable[..., Expr] | None = body if stated else None
@@ -240,14 +242,16 @@ class Op:
 
     def normal(self, key: str, value: Any, args: Sequence[Ordered]) -> Any:
         """The one form of an attribute: an axis is counted from the front. Raises ShapeError S003."""
-        if key != "axis" or not args or not isinstance(value, int) or self.variadic:
+        many = key == "axes" and key in self.defaults and isinstance(value, tuple)
+        if not (many or (key == "axis" and isinstance(value, int))) or not args or self.variadic:
             return value
         order = args[0].order
-        if not -order <= value < order:
-            raise ShapeError(
-                "S003", f"there is no axis {value} in a tensor with {order} axes", expected=_axes_of(order)
-            )
-        return value % order
+        for k in value if many else (value,):
+            if not -order <= k < order:
+                raise ShapeError(
+                    "S003", f"there is no axis {k} in a tensor with {order} axes", expected=_axes_of(order)
+                )
+        return tuple(sorted({k % order for k in value})) if many else value % order
 
     def accepts(self, args: Sequence[Ordered]) -> bool:
         """Whether the orders (not the sizes) of the arguments fit the signature."""
@@ -302,6 +306,11 @@ class Op:
             return [_plain(self._means, len(e.args))]
         found = self._means(e)
         return found if isinstance(found, list) or found is None else [found]
+
+    @property
+    def lettered(self) -> bool:
+        """Whether equal letters of its signature are equal sizes."""
+        return self._shape is None
 
     @property
     def alias(self) -> Callable[..., Expr] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from ..algebra.canonical import named
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.indexed import letters_of, spelled
@@ -129,7 +130,7 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
         for x in reversed(wanted):
             if (x, here) not in names:
                 word = namer.fresh()
-                name = var(spelled(word, [Dim.symbol(r.letter) for r in here]) if here else word, x.shape)
+                name = named(spelled(word, [Dim.symbol(r.letter) for r in here]) if here else word, x)
                 core.equations.append(replace(_equation(name, x, here, names), auxiliary=True))
                 core.steps.append(_naming(name, x, d))
                 names[x, here] = name
@@ -138,7 +139,7 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
     for d in definitions:
         for note in d.notes:
             core.steps.append(_put_in(d, note))
-        value = _lifted(d, core.steps) if d.indexed else d.value
+        value = _unfolded(d, _lifted(d, core.steps) if d.indexed else d.value, core.steps)
         done: dict[Expr, Expr] = {}
         weight: dict[Expr, int] = {}
         wanted = {a for e in postorder(value) for a in _must_name(e)}
@@ -187,6 +188,23 @@ def _put_in(d: Definition, note: Note) -> Step:
                   "v_i · 1 = v_i for every j: the sum over j in the gradient comes from this factor 1")  # fmt: skip
     return Step(id="", kind="convention", about=d.var.attrs[0], left=d.var, relation="=", right=d.value, rules=(note.rule,),
                 why=why, claim=Claim("DEFINITION"))  # fmt: skip
+
+
+def _unfolded(d: Definition, value: Expr, steps: list[Step]) -> Expr:
+    """The equation with what only regroups entries around another op, as group_norm does, written as that; each as a step."""
+    while any(e.op.unfolds for e in postorder(value)):
+        done: dict[Expr, Expr] = {}
+        for e in postorder(value):
+            new = e.with_args(tuple(done[a] for a in e.args))
+            if new.op.unfolds and new.op.define is not None:
+                inside = new.op.define(new, *new.args)
+                steps.append(Step(
+                    id="", kind="lift", about=d.var.attrs[0], left=new, relation="=", right=inside, rules=("S-DEFINITION",),
+                    why=Why("its definition is put in", new.op.doc), claim=Claim("EQ", new, inside)))  # fmt: skip
+                new = inside
+            done[e] = new
+        value = done[value]
+    return value
 
 
 def _lifted(d: Definition, steps: list[Step]) -> Expr:

@@ -71,23 +71,24 @@ class Sweep:
                 id="", kind="simplify", about=v.attrs[0], left=total, relation="=", right=shorter, rules=laws,
                 why=shortened(total, shorter), claim=Claim("EQ", total, shorter),
                 premises=premises))  # fmt: skip
-        for left, right, where in self.facts:
-            shorter = self._assume(v, shorter, left, right, where)
+        shorter = self.assume(v, shorter)
         paired = added([pairing(e, increment(v)) for e, _ in parts])
         self.read_off(v, shorter, paired, premises, bool(self.pending) or self.together)
         self.d.backward.append(Backward(v, shorter, shorter, auxiliary))
         plain = shorter is rational(1) or shorter is self.d.seed
         return shorter if plain else gradient(v)
 
-    def _assume(self, v: Expr, e: Expr, left: Expr, right: Expr, where: str) -> Expr:
-        if left not in set(postorder(e)):
-            return e
-        found, _ = simplify(substitute(e, {left: right}))
-        self.add(Step(
-            id="", kind="simplify", about=v.attrs[0], left=e, relation="=", right=found, rules=("S-ASSUME",),
-            why=Why(f"assumed: {where}", "an assumption of the user, used here"),
-            claim=Claim("EQ", e, found, {left: right}), conditions=(Said(where),)))  # fmt: skip
-        return found
+    def assume(self, v: Expr, e: Expr) -> Expr:
+        """The gradient `e` of `v` by what the user assumes, every use a step."""
+        for left, right, where in self.facts:
+            if left in set(postorder(e)):
+                found, _ = simplify(substitute(e, {left: right}))
+                self.add(Step(
+                    id="", kind="simplify", about=v.attrs[0], left=e, relation="=", right=found, rules=("S-ASSUME",),
+                    why=Why(f"assumed: {where}", "an assumption of the user, used here"),
+                    claim=Claim("EQ", e, found, {left: right}), conditions=(Said(where),)))  # fmt: skip
+                e = found
+        return e
 
     def read_off(self, v: Expr, value: Expr, paired: Expr, premises: tuple[str, ...], others: bool) -> None:
         """∇v is what is paired with dv; `others` when other increments stand beside it."""
@@ -192,7 +193,7 @@ def derive(
     for s in axes_notes(core, derived.__contains__):
         sweep.add(s)
     inline(d, sweep.add)
-    close(d, sweep.add)
+    close(d, sweep.assume, sweep.add)
     other_axes(d, sweep.add)
     return d
 

@@ -43,7 +43,7 @@ def differentiate(e: Expr, increments: Sequence[Expr | None]) -> list[Expr]:
         found: list[Expr] = e.op.differentiate(e, increments)
         return found
     lemma = lemma_of(e)
-    bind = dict(zip(lemma.node.args, e.args, strict=True))
+    bind = {x: a for x, a in zip(lemma.node.args, e.args, strict=True) if x is not a}
     return [
         substitute(term, {**bind, increment(lemma.node.args[k]): d})
         for k, d in enumerate(increments)
@@ -53,8 +53,8 @@ def differentiate(e: Expr, increments: Sequence[Expr | None]) -> list[Expr]:
 
 
 def lemma_of(e: Expr) -> Lemma:
-    """The lemma of a composite node."""
-    return _lemma(e.op, e.attrs, tuple(a.shape for a in e.args))
+    """The lemma of a composite node; numbers among its arguments, which do not move, are a part of the lemma."""
+    return _lemma(e.op, e.attrs, tuple(a if a.op.number else a.shape for a in e.args))
 
 
 def through(e: Expr) -> tuple[Expr, ...]:
@@ -65,17 +65,16 @@ def through(e: Expr) -> tuple[Expr, ...]:
 
 
 @lru_cache(maxsize=512)
-def _lemma(op: Op, attrs: Attrs, shapes: tuple[Shape, ...]) -> Lemma:
-    args = tuple(var(f"·{k}", s) for k, s in enumerate(shapes))
+def _lemma(op: Op, attrs: Attrs, given: tuple[Shape | Expr, ...]) -> Lemma:
+    args = tuple(x if isinstance(x, Expr) else var(f"·{k}", x) for k, x in enumerate(given))
     node = Expr.make(op, args, attrs, op.infer(args, attrs))
     parts = _Parts()
     helpers = through(node)
     for h in helpers:
-        assert h.op.define is not None
-        parts.take(h, h.op.define(h, *h.args))
+        parts.take(h, h.op.define(h, *h.args) if h.op.composite and h.op.define is not None else h)
     assert op.define is not None
     parts.take(node, op.define(node, *args))
-    return Lemma(node, tuple(parts.equations), tuple(parts.moved(node, x) for x in args))
+    return Lemma(node, tuple(parts.equations), tuple(parts.moved(node, x) if is_var(x) else () for x in args))
 
 
 @dataclass(slots=True)
@@ -126,11 +125,26 @@ class _Parts:
         """Our names written as what they stand for."""
         while any(y in self.back for y in postorder(e)):
             e = substitute(e, self.back)
-        return tidy(e)[0]
+        return _movable(tidy(e)[0])
+
+
+def _movable(e: Expr) -> Expr:
+    """The term with every node around its increment linear: a quotient by a number is a product with its reciprocal."""
+    inside: dict[Expr, Expr] = {}  # the nodes around the increment, and what they are written as
+    for x in postorder(e):
+        slot = next((k for k, a in enumerate(x.args) if a in inside), None)
+        if is_var(x, "d"):
+            inside[x] = x
+        elif slot is not None:
+            args = tuple(inside.get(a, a) for a in x.args)
+            straight = x.op.linear is not None or slot in x.op.moves or x.op.composite
+            moved = [args[slot] if k == slot else None for k in range(len(args))]
+            inside[x] = x.with_args(args) if straight else x.op.differentiate(x, moved)[0]
+    return inside.get(e, e)
 
 
 def _wanted(body: Expr) -> set[Expr]:
-    """The parts that get a name: functions, what is divided by, and what is used more than once."""
+    """The parts that get a name: functions, what is divided by or raised to a power, and what is used more than once."""
     uses = Counter(a for x in postorder(body) for a in x.args if a.args)
     found = {a for a, n in uses.items() if n > 1 and not _constant(a)}
     for x in postorder(body):
@@ -138,18 +152,18 @@ def _wanted(body: Expr) -> set[Expr]:
         if opaque:
             found.add(x)
         if x.op.linear is None:
-            found |= set(_divisors(x))
+            found |= set(_bases(x))
     return found
 
 
-def _divisors(x: Expr) -> Iterator[Expr]:
-    """What is raised to a negative power in the node."""
+def _bases(x: Expr) -> Iterator[Expr]:
+    """What is raised to a power in the node, divided by for one: a sum would be multiplied out."""
     meanings = x.op.meaning(x)
-    negative = meanings is not None and meanings[0].power < 0
+    raised = meanings is not None and meanings[0].power not in (0, 1)
     whole = x if x.op.define is None or x.op.composite else x.op.define(x, *x.args)
-    for y in postorder(whole) if whole is not x else [x] * negative:
+    for y in postorder(whole) if whole is not x else [x] * raised:
         m = y.op.meaning(y)
-        if m is not None and m[0].power < 0:
+        if m is not None and m[0].power not in (0, 1):
             base = _core(y.args[0])
             if base.args:
                 yield base

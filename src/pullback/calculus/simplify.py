@@ -5,12 +5,14 @@ Nothing here is trusted: every change is a step whose two sides are compared by 
 
 from __future__ import annotations
 
-from ..algebra.expr import Expr, postorder
+from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.factor import rank, written
 from ..algebra.fold import Known
 from ..algebra.lift import collected, cost
 from ..algebra.network import TooLarge, network
 from ..algebra.ops.arithmetic import numbers_in_front
+from ..algebra.ops.free import var
+from ..algebra.quotient import cancelled
 from . import laws
 from .law import rewrite
 
@@ -55,6 +57,22 @@ def _pass(e: Expr) -> tuple[Expr, Rules]:
     return done[e], tuple(dict.fromkeys(used))
 
 
+def _composites(e: Expr) -> list[Expr]:
+    """The values of composite ops in `e`, not those inside others."""
+    found: dict[Expr, None] = {}
+    stack, seen = [e], set()
+    while stack:
+        x = stack.pop()
+        if x in seen:
+            continue
+        seen.add(x)
+        if x.op.composite:
+            found[x] = None
+        else:
+            stack += x.args
+    return list(found)
+
+
 def _nodes(e: Expr) -> int:
     return cost(e)[-1]
 
@@ -65,14 +83,22 @@ def simplify(e: Expr) -> tuple[Expr, Rules]:
     if _nodes(best) > _HEAVY:
         return best, rules
     try:
-        plain = collected(network(best).terms)
-        terms = Known().reduced(plain)  # what is declared of sums
+        known = Known()
+        names = {x: var(f"·c{k}", x.shape) for k, x in enumerate(_composites(best))}  # they are written as such
+        for x, name in names.items():
+            known.add(name, x, first=True)
+        plain = collected(network(substitute(best, names)).terms)
+        terms = known.reduced(plain)  # what is declared or known of sums
+        fewer = cancelled(terms, {})
+        back = {name: x for x, name in names.items()}
+        other, more = tidy(substitute(written(terms, best.shape), back))
+        reason = "S-FACT" if terms != plain else "S-FACTOR" if len(terms) > 1 else "S-NETWORK"
+        if fewer is not terms:
+            divided, last = tidy(substitute(written(fewer, best.shape), back))
+            if rank(divided) < rank(other):
+                other, more, reason = divided, last, "S-CANCEL"
     except TooLarge:
         return best, rules
-    other, more = tidy(written(terms, best.shape))
     if rank(other) < rank(best):
-        best, rules = (
-            other,
-            (*rules, "S-FACT" if terms != plain else "S-FACTOR" if len(terms) > 1 else "S-NETWORK", *more),
-        )
+        best, rules = other, (*rules, reason, *more)
     return best, tuple(dict.fromkeys(rules))

@@ -359,10 +359,13 @@ class Atoms:
         return int(number.text)
 
     def option(self, options: dict[str, Any]) -> None:
-        """`axis=0`, `axis=(0, 1)`, `start=n+1`."""
+        """`axis=0`, `axis=(0, 1)`, `start=n+1`, `reduction="sum"`."""
         key = self.t[self.i].text
         self.i += 2
-        if self.t[self.i].text == "(":
+        if self.t[self.i].kind == "str":
+            options[key] = (Dim.symbol(self.t[self.i].text[1:-1]),)
+            self.i += 1
+        elif self.t[self.i].text == "(":
             options[key] = self.dims()
         else:
             dim, self.i = read_dim(self.statement, self.i)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..algebra.dims import Dim, Shape, show_shape
+from ..algebra.expr import Expr
 from ..algebra.op import Op
 from ..algebra.ops import free, reduction, structure
 from ..errors import PullbackError, UnsupportedError
-from .fitting import check_domain, fitting
+from .fitting import check_domain, fitting, number_of
 from .functions import KNOWN, derivative_of, refuse
 from .own_calls import apply_defined
 from .program import FunctionKind
-from .structured import WRITTEN, apply_with_data, check_index
+from .structured import WRITTEN, apply_with_data, check_index, pattern_shape
 from .tape import Node
 from .values import Maker, Val, article
 
@@ -81,14 +82,14 @@ def apply_op(
     if first is structure.pad:
         return _pad(maker, node, args, options)
     chosen, args, numbers = fitting(maker, node, rivals, args)
-    if chosen is not None and (chosen.options or chosen.fixed):
+    if chosen is not None and (chosen.options or chosen.fixed or chosen.ties):
         return apply_with_data(maker, node, name, chosen, args, options)
     options |= numbers
     if chosen is None:
         given = ", ".join(article(a.order) for a in args)
         takes = " or ".join(o.signature for o in rivals)
         raise maker.shape_error("S001", f"{name} does not take {given}", node, node.kids, args, expected=takes)
-    shape = None if chosen.variadic else _pattern_shape(maker, node, chosen, args)
+    shape = None if chosen.variadic else pattern_shape(maker, node, chosen, args)
     check_domain(maker, node, name, chosen, args)
     check_index(maker, node, name, chosen, args)
     attrs = {key: _attribute(key, options.pop(key)) for key in list(options) if key in chosen.attr_names}
@@ -104,7 +105,11 @@ def apply_op(
             shape = chosen(*leaves, **attrs).shape
         except PullbackError as error:
             raise maker.located(error, node, node.kids, args) from None
-    return maker.make(chosen, shape, *args, row=row and chosen.entrywise, **attrs)
+    build: Callable[..., Expr] = chosen
+    value = number_of(args[-1]) if chosen.at_number is not None else None
+    if value is not None:
+        build = lambda X, b: chosen.at_number(X, value) or chosen(X, b)  # noqa: E731
+    return maker.make(build, shape, *args, row=row and chosen.entrywise, **attrs)
 
 
 def _which_norm(maker: Maker, node: Node, sub: str, order: int) -> None:
@@ -128,28 +133,6 @@ def _which_norm(maker: Maker, node: Node, sub: str, order: int) -> None:
 def _attribute(key: str, value: tuple[Dim, ...]) -> Any:
     numbers = tuple(d if d.constant is None else d.constant for d in value)
     return numbers if key == "axes" else numbers[0]
-
-
-def _pattern_shape(maker: Maker, node: Node, o: Op, args: Sequence[Val]) -> Shape | None:
-    """The result shape that the signature gives, sizes made equal; None if the signature leaves it open."""
-    bound: dict[str, Dim] = {}
-    whole: Val | None = None
-    for a, (_, pattern) in zip(args, o.slots, strict=True):
-        if pattern == ("*s",):
-            if whole is not None:
-                maker.same_shape(whole, a, node, node.kids, maker.surface(node))
-            whole = a
-            continue
-        for symbol, size in zip(pattern, a.shape, strict=False):
-            if symbol not in bound:
-                bound[symbol] = size
-            elif not maker.sizes.agree(bound[symbol], size):
-                raise maker.differ(bound[symbol], size, node, node.kids, args, maker.surface(node))
-    if o.result == ("*s",) and whole is not None:
-        return whole.shape
-    if any(s.startswith("*") or s not in bound for s in o.result):
-        return None
-    return tuple(bound[s] for s in o.result)
 
 
 def axes_among(wanted: Sequence[Any], order: int) -> tuple[int, ...] | None:

@@ -15,6 +15,7 @@ __all__ = [
     "KNOWN",
     "SCALAR_FUNCTIONS",
     "SHAPED",
+    "WORDY",
     "derivative_of",
     "is_known",
     "is_written",
@@ -38,6 +39,9 @@ KNOWN = _calls()
 SHAPED = frozenset({"ones", "zeros", "eye", "vector", "matrix"}) | {
     n for n, rivals in KNOWN.items() if not rivals[0].slots
 }
+
+# Options whose value is a word, as in reduction=sum.
+WORDY = frozenset(word for o in REGISTRY.values() for word, kind in o.options.values() if kind.startswith("word "))
 
 BLOCKS = frozenset({"hcat", "vcat"})  # blocks, written as calls
 

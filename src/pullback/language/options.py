@@ -66,6 +66,12 @@ def _size(d: Dim, word: str) -> Dim:
     return d
 
 
+def _word(d: Dim, word: str, known: Sequence[str]) -> str:
+    if d.name not in known:
+        raise ParseError("P002", f"{word}={d}", expected=" or ".join(f"{word}={k}" for k in known))
+    return d.name
+
+
 def _as_it_is(d: Dim, word: str) -> Dim:
     return d
 
@@ -86,6 +92,8 @@ def _read(kind: str, value: Value, word: str, order: int) -> Any:
     if kind == "sizes":
         return tuple(value)
     one = _one(value, word)
+    if kind.startswith("word "):
+        return _word(one, word, kind.split()[1:])
     if kind == "step":
         return _step(one, word)
     if kind == "whole":

@@ -6,6 +6,7 @@ from collections.abc import Sequence, Set
 from functools import partial
 from types import MappingProxyType
 
+from ..algebra.canonical import named
 from ..algebra.dims import Dim, Shape, show_shape
 from ..algebra.expr import Expr
 from ..algebra.indexed import Ref, family_of, ref, spelled
@@ -198,7 +199,7 @@ class Reader:
             elif (member := ref(e.name)) is not None:
                 self._check_member(e, member, value)
             e.notes, e.value = maker.notes, value
-            self.scope[e.name] = Val(value.shape, free.var(e.name, value.shape) if building else None)
+            self.scope[e.name] = Val(value.shape, named(e.name, value.built()) if building else None)
         for relation, left, first, right, second in self.conditions:
             self.current = relation.text
             a, b = elaborate(maker, first, left), elaborate(maker, second, right)

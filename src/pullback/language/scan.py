@@ -11,7 +11,7 @@ from ..algebra.graph import components, topological
 from ..algebra.indexed import family_of, ref
 from ..errors import ParseError
 from ..step import Note
-from .functions import SCALAR_FUNCTIONS, derivative_of, is_known
+from .functions import SCALAR_FUNCTIONS, WORDY, derivative_of, is_known
 from .lines import Definition, Lines
 from .own_functions import in_order, read_function
 from .pratt import Parser
@@ -133,6 +133,8 @@ class Scan:
                     elif token.text == ")" and calls:
                         calls.pop()
                     continue
+                if is_word(t, i):
+                    continue
                 count += 1
                 name = token.text
                 if is_index:
@@ -196,8 +198,9 @@ class Scan:
         lines: list[tuple[Statement, tuple[str, ...]]] = [(f.statement, f.params) for f in self.lines.own.values()]
         lines += [(d.statement, ()) for d in self.lines.definitions]
         for statement, hidden in lines:
-            for token, after in pairwise(statement.tokens):
-                if token.kind == "name" and token.text in wrong and token.text not in hidden:
+            for k, (token, after) in enumerate(pairwise(statement.tokens)):
+                hidden_here = token.text in hidden or is_word(statement.tokens, k)
+                if token.kind == "name" and token.text in wrong and not hidden_here:
                     arg = after.text if after.kind in ("name", "num") else "x"
                     raise ParseError(
                         "P002",
@@ -294,6 +297,11 @@ class Scan:
         if ordered is None:
             raise _cycle(equations, needs)
         return [equations[i] for i in ordered]
+
+
+def is_word(t: Sequence[Token], i: int) -> bool:
+    """Whether the name here is the value of an option, as in mse(x, y, reduction=sum)."""
+    return i > 2 and t[i - 1].text == "=" and t[i - 2].text in WORDY and t[i - 3].text in (",", "(")
 
 
 def _after_families(equations: list[Parsed], needs: list[set[int]]) -> None:

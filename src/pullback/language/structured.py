@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..algebra.dims import Dim
+from ..algebra.dims import Dim, Shape
 from ..algebra.facts import holds
 from ..algebra.op import Op
 from ..algebra.ops import arithmetic, free, reshaping, triangles
@@ -16,13 +16,15 @@ from .sizes import is_unknown
 from .tape import Node
 from .values import Maker, Val, article
 
-__all__ = ["WRITTEN", "apply_with_data", "check_index", "kron_of"]
+__all__ = ["WRITTEN", "apply_with_data", "check_index", "kron_of", "pattern_shape"]
 
 _ONE = Dim.number(1)
 
 
 def apply_with_data(maker: Maker, node: Node, name: str, o: Op, args: list[Val], options: dict[str, Any]) -> Val:
     """A call of an op whose data are written as options. Raises ParseError, ShapeError with their place."""
+    if o.lettered:
+        pattern_shape(maker, node, o, args)
     shapes = [maker.sizes.shape(a.shape) for a in args]
     attrs = attributes_of(o, name, shapes, {k: maker.dims(v) for k, v in options.items()})
     if o.ties is not None:
@@ -42,6 +44,28 @@ def apply_with_data(maker: Maker, node: Node, name: str, o: Op, args: list[Val],
         maker.note(f"{maker.surface(node)} runs over {sizes}, axes counted from 0", "V-SUMAXIS")
     maker.axes(shape)
     return maker.make(o, shape, *args, **attrs)
+
+
+def pattern_shape(maker: Maker, node: Node, o: Op, args: Sequence[Val]) -> Shape | None:
+    """The result shape that the signature gives, sizes made equal; None if the signature leaves it open."""
+    bound: dict[str, Dim] = {}
+    whole: Val | None = None
+    for a, (_, pattern) in zip(args, o.slots, strict=True):
+        if pattern == ("*s",):
+            if whole is not None:
+                maker.same_shape(whole, a, node, node.kids, maker.surface(node))
+            whole = a
+            continue
+        for symbol, size in zip(pattern, a.shape, strict=False):
+            if symbol not in bound:
+                bound[symbol] = size
+            elif not maker.sizes.agree(bound[symbol], size):
+                raise maker.differ(bound[symbol], size, node, node.kids, args, maker.surface(node))
+    if o.result == ("*s",) and whole is not None:
+        return whole.shape
+    if any(s.startswith("*") or s not in bound for s in o.result):
+        return None
+    return tuple(bound[s] for s in o.result)
 
 
 def check_index(maker: Maker, node: Node, name: str, o: Op, args: Sequence[Val]) -> None:

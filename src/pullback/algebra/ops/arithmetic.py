@@ -27,13 +27,18 @@ def number(value: Fraction) -> str:
         return special[value]
     if value.denominator == 1:
         return str(value.numerator)
-    decimal = repr(float(value)) if abs(value.numerator) < 10**9 * value.denominator else "e"
+    decimal = _decimal(float(value)) if abs(value.numerator) < 10**9 * value.denominator else "e"
     exact = (
         "e" not in decimal
         and Fraction(decimal) == value
         and len(decimal) <= max(8, len(f"{value.numerator}/{value.denominator}"))
     )
     return decimal if exact else f"({value.numerator}/{value.denominator})"
+
+
+def _decimal(x: float) -> str:
+    """As it is written without a power of ten, where that has a few zeros: 0.00001."""
+    return f"{x:.6f}".rstrip("0") if 1e-7 < abs(x) < 1e-4 else repr(x)
 
 
 def number_latex(value: Fraction) -> str:
@@ -271,7 +276,7 @@ def rational(value: Any) -> Expr:
     return const(value=Fraction(value))
 
 
-def raised(X: Expr, exponent: int) -> Expr:
+def raised(X: Expr, exponent: Fraction | int) -> Expr:
     """Every entry to a power; X itself for 1."""
     return X if exponent == 1 else power(X, exponent=Fraction(exponent))
 

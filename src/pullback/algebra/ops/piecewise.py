@@ -14,7 +14,7 @@ from .entrywise import filled, mapped, with_numbers
 
 
 @mapped("step", lambda t: float(t > 0), names=("heaviside",), exact=lambda coin, t: coin, jumps="no entry of $X is zero",
-        code="($X > 0) * 1.0",
+        code="($X > 0) * 1.0", absorbs=("step", "sign"),
         kink="step is 0 at 0, and its derivative is taken as 0 everywhere")  # fmt: skip
 def step(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """step is constant on both sides of 0: its derivative is 0 wherever it has one.
@@ -24,7 +24,7 @@ def step(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return (rational(0) * Y) * dX
 
 
-@mapped("relu", lambda t: max(t, 0.0), exact=lambda coin, t: coin * t, code="xp.maximum($X, 0)",
+@mapped("relu", lambda t: max(t, 0.0), exact=lambda coin, t: coin * t, code="xp.maximum($X, 0)", absorbs=("step", "sign"),
         kink="relu has no derivative at 0; the convention relu′(0) = 0 is taken, as PyTorch and JAX do")  # fmt: skip
 def relu(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """relu(t) is t for t > 0 and 0 for t < 0, so its slope is 1 or 0.
@@ -109,6 +109,7 @@ _AT_A_BOUND = "has no derivative at its bounds; the convention 0 is taken there"
 @op("X[*s], l[], u[] -> [*s]", name="clip", define=lambda e, X, l, u: minimum(maximum(X, filled(l, X)), filled(u, X)),
     text="clip($X:0, $l:0, $u:0)", latex=r"\operatorname{clip}($X:0, $l:0, $u:0)", calls=("clip", "clamp"), entrywise=True,
     real=lambda t, l, u: min(max(t, l), u), code="xp.clip($X, $l, $u)",
+    piece=lambda X, l, u: (step(X - filled(l, X)) * step(filled(u, X) - X), X),
     kink=f"clip {_AT_A_BOUND} (PyTorch takes 1, JAX ½)")  # fmt: skip
 def clip(Y: Expr, X: Expr, l: Expr, u: Expr, dX: Expr, dl: Expr, du: Expr) -> tuple[Expr, Expr, Expr]:
     """Between the bounds clip moves as its argument does; beyond one of them it is that bound.

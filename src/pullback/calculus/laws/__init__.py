@@ -1,5 +1,5 @@
 """The named laws; importing this package declares them all."""
 
-from . import basic
+from . import basic, exponentials
 
-__all__ = ["basic"]
+__all__ = ["basic", "exponentials"]

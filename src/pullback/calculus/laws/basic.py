@@ -141,6 +141,30 @@ def fraction_of_scalars(s: Expr, X: Expr, t: Expr) -> Pair:
     return smul(s, X) / t, smul(s / t, X)
 
 
+@law("X[*s], s[]")
+def quotient_twice(X: Expr, s: Expr) -> Pair:
+    """(X / s) / s = X / s²: divided by the same number twice."""
+    return (X / s) / s, X / s**2
+
+
+@law("X[*s], s[], t[]")
+def quotient_of_quotient(X: Expr, s: Expr, t: Expr) -> Pair:
+    """(X / s) / t = X / (t s): divided by the one and then by the other."""
+    return (X / s) / t, X / (t * s)
+
+
+@law("A[m,n], B[m,n]")
+def diagonal_of_product_first_transposed(A: Expr, B: Expr) -> Pair:
+    """(Aᵀ B)_jj = Σ_i A_ij B_ij: the sums of the columns of A ⊙ B."""
+    return diagvec(A.T @ B), (A * B).T @ ones((A.shape[0],))
+
+
+@law("A[m,n], B[m,n]")
+def diagonal_of_product_last_transposed(A: Expr, B: Expr) -> Pair:
+    """(A Bᵀ)_ii = Σ_j A_ij B_ij: the sums of the rows of A ⊙ B."""
+    return diagvec(A @ B.T), (A * B) @ ones((A.shape[1],))
+
+
 @law("x[n]")
 def sum_over_count(x: Expr) -> Pair:
     """A sum divided by the number of its terms is the mean."""
