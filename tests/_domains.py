@@ -55,7 +55,7 @@ _SQUARE: list[tuple[str, Inside]] = [
 _ENTRIES: list[tuple[str, Inside]] = [
     (r"0 or 1", lambda x, new, choose: step(x)),
     (r"not all equal|full rank|simple|rank", _generic),
-    (r"whole number", _positive),
+    (r"whole number|has an entry that is not 0", _positive),
     (r"nonzero|≠ 0", _nonzero),
     (r"nonnegative|≥ 0|> 0|positive", _positive),
 ]

@@ -133,8 +133,8 @@ _PLAIN: dict[str, Callable[..., Array]] = {
 }  # fmt: skip
 
 
-def _standardize(x: Array, e: Array, axis: int) -> Array:
-    return (x - jnp.mean(x, axis=axis, keepdims=True)) / jnp.sqrt(jnp.var(x, axis=axis, keepdims=True) + e)
+def _standardize(x: Array, e: Array, axes: tuple[int, ...]) -> Array:
+    return (x - jnp.mean(x, axis=axes, keepdims=True)) / jnp.sqrt(jnp.var(x, axis=axes, keepdims=True) + e)
 
 
 _ALONG: dict[str, Callable[..., Array]] = {
@@ -142,9 +142,9 @@ _ALONG: dict[str, Callable[..., Array]] = {
     "logsoftmax": lambda x, axis: jax.nn.log_softmax(x, axis=axis),
     "logsumexp": lambda x, axis: jax.nn.logsumexp(x, axis=axis),
     "standardize": _standardize,
-    "rstd": lambda x, e, axis: 1 / jnp.sqrt(jnp.var(x, axis=axis) + e),
-    "rmsnorm": lambda x, e, axis: x / jnp.sqrt(jnp.mean(x * x, axis=axis, keepdims=True) + e),
-    "rrms": lambda x, e, axis: 1 / jnp.sqrt(jnp.mean(x * x, axis=axis) + e),
+    "rstd": lambda x, e, axes: 1 / jnp.sqrt(jnp.var(x, axis=axes) + e),
+    "rmsnorm": lambda x, e, axes: x / jnp.sqrt(jnp.mean(x * x, axis=axes, keepdims=True) + e),
+    "rrms": lambda x, e, axes: 1 / jnp.sqrt(jnp.mean(x * x, axis=axes) + e),
 }
 
 
@@ -169,8 +169,8 @@ def reading(e: Expr) -> Callable[..., Array] | None:
     """The JAX function that the node is, of the node and its arguments; None if there is no row for it."""
     if e.op.name in _PLAIN:
         return lambda _, *args: _PLAIN[e.op.name](*args)
-    if e.op.name in _ALONG and e.op.attr_names == ("axis",):
-        return lambda _, *args: _ALONG[e.op.name](*args, axis=e.attrs[0])
+    if e.op.name in _ALONG:
+        return lambda _, *args: _ALONG[e.op.name](*args, e.attrs[0])
     if e.op.name in _OVER:
         return lambda _, x: _OVER[e.op.name](x, e.attrs[0])
     if e.op.name == "polygamma":
