@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from functools import cache
 from random import Random
 
-from _domains import inside
+from _domains import generic, inside
 from _programs import LETTERS, RandomProgram, Writer, random_program
 from _samples import samples
 
 from pullback.algebra.dims import Dim, Shape
-from pullback.algebra.expr import Expr
+from pullback.algebra.expr import Expr, postorder
 from pullback.algebra.op import REGISTRY, Op
 from pullback.algebra.ops.free import increment, var
 from pullback.algebra.ops.reduction import sum_over
@@ -59,6 +59,14 @@ def defined(e: Expr) -> bool:
         return e.op.define is None or e.op.define(e, *e.args).shape == e.shape
     except ShapeError:
         return False
+
+
+@cache
+def kinked(op: Op) -> bool:
+    """Whether its slope jumps somewhere, by its own declaration or by that of an op in its definition."""
+    e = cases(op)[0]
+    parts = postorder(e.op.define(e, *e.args)) if e.op.define is not None else ()
+    return bool(op.kink) or any(x.op.kink or (x.op is not op and x.op.define is not None and kinked(x.op)) for x in parts)
 
 
 @cache
@@ -151,7 +159,10 @@ class Declared(Writer):
         return op(*args, **attrs)
 
     def argument(self, op: Op, shape: Shape, depth: int) -> Expr:
+        """Grown; where slopes jump mostly generic, since a program that stands on a kink at every point is refused."""
         x = self.grow(shape, depth)
+        if kinked(op) and self.chance(85):
+            return generic(x, lambda: self.input(shape))
         return self.tame(x) if x.args and not op.linear and self.chance(40) else x
 
     def symbol(self) -> Dim:

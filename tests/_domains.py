@@ -32,7 +32,8 @@ def _nonzero(x: Expr, new: Callable[[], Expr], choose: Callable[[int], int]) -> 
     return -positive if choose(3) == 0 else positive
 
 
-def _generic(x: Expr, new: Callable[[], Expr], choose: Callable[[int], int]) -> Expr:
+def generic(x: Expr, new: Callable[[], Expr], choose: object = None) -> Expr:
+    """Free to take any value, whatever x is."""
     return new() + _part(x, Fraction(1, 2))
 
 
@@ -54,7 +55,7 @@ _SQUARE: list[tuple[str, Inside]] = [
 ]
 _ENTRIES: list[tuple[str, Inside]] = [
     (r"0 or 1", lambda x, new, choose: step(x)),
-    (r"not all equal|full rank|simple|rank", _generic),
+    (r"not all equal|full rank|simple|rank", generic),
     (r"whole number|has an entry that is not 0", _positive),
     (r"nonzero|≠ 0", _nonzero),
     (r"nonnegative|≥ 0|> 0|positive", _positive),
@@ -76,4 +77,4 @@ def inside(e: Expr, slot: int, x: Expr, new: Callable[[], Expr], choose: Callabl
     for phrase, make in [*(_SQUARE if square else []), *_ENTRIES]:
         if re.search(phrase, needs):
             return make(x, new, choose)
-    return _generic(x, new, choose)
+    return generic(x, new, choose)

@@ -218,6 +218,12 @@ class Interpreter(Matrices):
     def op_step(self, e: Expr, x: Array) -> Array:
         return self.xp.where(self.xp.real(x) > 0, 1.0, 0.0)
 
+    def op_sign(self, e: Expr, x: Array) -> Array:
+        return self.xp.sign(self.xp.real(x))
+
+    def op_abs(self, e: Expr, x: Array) -> Array:
+        return self.xp.where(self.xp.real(x) < 0, -x, x)
+
     def op_relu(self, e: Expr, x: Array) -> Array:
         return self.xp.where(self.xp.real(x) > 0, x, 0 * x)
 
