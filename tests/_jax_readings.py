@@ -121,7 +121,7 @@ _PLAIN: dict[str, Callable[..., Array]] = {
     "pow_each": jnp.power, "maximum": jnp.maximum, "minimum": jnp.minimum, "where": lambda m, a, b: jnp.where(m > 0, a, b),
     "clip": jnp.clip, "clip_each": jnp.clip, "clip01": lambda x: jnp.clip(x, 0, 1), "exp2": jnp.exp2, "log2": jnp.log2,
     "log10": jnp.log10, "rsqrt": lax.rsqrt, "abs": jnp.abs, "sign": jnp.sign, "square": jnp.square,
-    "softshrink": lambda x, a: jnp.where(x > a, x - a, jnp.where(x < -a, x + a, 0.0)),
+    "softshrink": lambda x, a: x - jnp.clip(x, -a, a),
     "phi": lambda A: jnp.tril(A, -1) + jnp.diag(jnp.diag(A)) / 2, "sym": _half, "skew": lambda A: (A - A.T) / 2,
     "norm1": lambda x: jnp.sum(jnp.abs(x)),
     # learning

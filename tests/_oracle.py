@@ -766,7 +766,10 @@ def reference(program: RandomProgram, point: Mapping[Expr, Array]) -> dict[str, 
     def objective(moving: dict[str, Array]) -> Array:
         run = Interpreter(jnp, SIZES, erf)
         run.reading = by_jax
-        values = {v: moving[v.attrs[0]] if v.attrs[0] in moving else jnp.asarray(x) for v, x in point.items()}
+        values = {
+            v: moving[v.attrs[0]] if v.attrs[0] in moving else x if v in program.places else jnp.asarray(x)
+            for v, x in point.items()
+        }
         for v, e in program.equations:
             values[v] = run.run(e, values)
             if v.attrs[0] in moving:
