@@ -15,14 +15,14 @@ from typing import Any
 
 from ._version import __version__
 from .algebra.dims import Dim, Shape
-from .algebra.expr import Expr, rebuild
+from .algebra.expr import Expr, rebuild, substitute
 from .algebra.op import REGISTRY, Op
 from .algebra.ops.arithmetic import added
 from .algebra.ops.free import increment, is_var, var
 from .api import Derived, derive
 from .calculus import laws
 from .calculus.law import LAWS, NOT_LAWS, Law
-from .calculus.lemma import differentiate
+from .calculus.lemma import definition_of, differentiate
 from .calculus.product import product_rule
 from .calculus.reason import instantiate, reason_of
 from .calculus.rules import RULES, Rule
@@ -177,9 +177,8 @@ def _op(op: Op, others: Sequence[Op]) -> Explanation:
     slot_of = _bound(e)
     sections = [_section("WHAT IT IS", [_formula(Y, e), _sentence(op.doc, slot_of)])]
     sections.append(_section("ARGUMENTS", [_sentence(x) for x in lines], True))
-    body = None if op.define is None else op.define(e, *e.args)
-    if body is not None:
-        sections.append(_section("DEFINITION", [_formula(e, body)]))
+    if op.define is not None:
+        sections.append(_section("DEFINITION", [_formula(e, op.define(e, *e.args))]))
     conditions = [x for x in (op.needs(e) if callable(op.needs) else op.needs, op.jumps, op.kink) if x]
     if conditions:
         sections.append(_section("CONDITIONS AND CONVENTIONS", [_sentence(c, slot_of) for c in conditions], True))
@@ -187,7 +186,7 @@ def _op(op: Op, others: Sequence[Op]) -> Explanation:
     if not moving:
         return Explanation("op", op.name, sections)
     sections += _differential(op, e, Y, moving, bind)
-    return Explanation("op", op.name, sections, *_derived(op, e, Y, body, moving))
+    return Explanation("op", op.name, sections, *_derived(e, Y, moving))
 
 
 def _differential(op: Op, e: Expr, Y: Expr, moving: Sequence[Expr], bind: dict[str, Any]) -> Iterator[Json]:
@@ -223,19 +222,35 @@ def _bound(e: Expr) -> dict[str, Any]:
     return {**names, **{str(k): a for k, a in enumerate(e.args)}}
 
 
-def _derived(op: Op, e: Expr, Y: Expr, body: Expr | None, moving: Sequence[Expr]) -> tuple[Derived | None, str]:
+def _derived(e: Expr, Y: Expr, moving: Sequence[Expr]) -> tuple[Derived | None, str]:
     """The gradients of Y = its definition (else of Y = the op), derived and checked; None where that is refused."""
-    name = Y.attrs[0]
-    seed = next(n for n in ("G", "H", "W") if n != name and all(a.attrs[0] != n for a in e.args))
-    for value, title in ((body, "DERIVED FROM THE DEFINITION"), (e, "DERIVED FROM THE DECLARATION")):
-        if value is None:
-            continue
+    tried = [({Y: e}, "DERIVED FROM THE DECLARATION")]
+    if e.op.define is not None:
+        body = {Y: e.op.define(e, *e.args)}
+        tried = [(_parts(e, Y), "DERIVED FROM THE DEFINITION"), (body, "DERIVED FROM THE DEFINITION"), *tried]
+    taken = {a.attrs[0] for a in (Y, *e.args)}
+    seed = next(n for n in ("G", "H", "W", "Q") if n not in taken)
+    for equations, title in tried:
+        named = {v.attrs[0]: value for v, value in equations.items()}
         try:
-            program = program_of({name: value}, given=(name, seed) if Y.order else None, wrt=[a.attrs[0] for a in moving])
+            program = program_of(named, given=(Y.attrs[0], seed) if Y.order else None, wrt=[a.attrs[0] for a in moving])
             return derive(program), title
         except PullbackError:
             continue
     return None, ""
+
+
+def _parts(e: Expr, Y: Expr) -> dict[Expr, Expr]:
+    """The definition as equations with names of their own."""
+    taken = {a.attrs[0] for a in e.args}
+    fresh = (n for k in range(1, 1000) if (n := f"t{k}") not in taken)
+    bind: dict[Expr, Expr] = {}
+    found: dict[Expr, Expr] = {}
+    equations = definition_of(e)
+    for v, value in equations:
+        bind[v] = Y if v is equations[-1][0] else var(next(fresh), v.shape)
+        found[bind[v]] = substitute(value, bind)
+    return found
 
 
 def _shape(pattern: Sequence[str]) -> str:
