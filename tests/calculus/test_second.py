@@ -25,7 +25,7 @@ NET = "W : (h, d); V : (c, h); z = W x + b; a = tanh(z); o = V a; s = exp(o); p 
 JACOBIANS = {
     "layer": ("W : (m, n); y = f(W x + b)", "x", "diag(f′(W x + b)) W"),
     "center": ("x : n; x − mean(x) 1_n", "x", "I_n − (1_n 1_nᵀ) / n"),
-    "length": ("x : n; x / ‖x‖", "x", "I_n / ‖x‖ − ‖x‖⁻³ x xᵀ"),
+    "length": ("x : n; x / ‖x‖", "x", "(I_n − (x xᵀ) / ‖x‖²) / ‖x‖"),
     "softmax": ("z : n; s = exp(z); p = s / sum(s)", "z", "diag(p) − p pᵀ"),
     "net": (NET, "x", "(diag(p) − p pᵀ) V diag(1 − a^∘2) W"),
     "both sides": ("A : (m, n); X : (n, p); B : (p, q); Y = A X B", "X", 'ein("ik,lj->ijkl", A, B)'),

@@ -13,13 +13,14 @@ from fractions import Fraction
 
 from .canonical import term_key
 from .dims import Dim
-from .expr import Expr
+from .expr import Expr, postorder
 from .facts import sums_to_one
 from .lift import collected
 from .network import Factor, Term, TooLarge, network, tidied
 from .op import REGISTRY
+from .ops.arithmetic import add, sub
 
-__all__ = ["Known"]
+__all__ = ["Known", "sums_of"]
 
 _MOST = 64  # terms above which nothing is folded
 _ROUNDS = 200
@@ -57,7 +58,12 @@ class Known:
             return
         terms = sorted((t.copy() for t in terms), key=lambda t: -len(t.factors))
         self.note_sums(name, value)
-        if len(terms) == 1 and len(terms[0].factors) < 2 and not terms[0].inner():
+        if (
+            len(terms) == 1
+            and not terms[0].inner()
+            and all(f.power == 1 for f in terms[0].factors[:1])
+            and len(terms[0].factors) < 2
+        ):
             return  # another name for the same thing
         self.definitions.append(_Definition(name, terms, (first, sum(len(t.factors) for t in terms))))
 
@@ -172,6 +178,21 @@ class Known:
                     rest = [u for j, u in enumerate(terms) if j not in places]
                     return collected([*rest, *tidied(found)])
         return None
+
+
+def sums_of(values: Iterable[Expr], terms: Sequence[Term]) -> Known:
+    """The sums of factors of the terms that are written in one of the values, each standing for itself: (x − m)(x − m)ᵀ."""
+    found = Known()
+    atoms = {f.atom for t in terms for f in t.factors}
+    seen: set[frozenset[tuple[str, bool]]] = set()
+    for value in values:
+        for x in postorder(value):
+            if x.op in (add, sub) and atoms.issuperset(x.args):
+                parts = [(term_key(t), t.coef > 0) for t in network(x).terms]
+                if not seen & {frozenset(parts), frozenset((k, not sign) for k, sign in parts)}:  # m − x is −(x − m)
+                    found.add(x, x)
+                seen.add(frozenset(parts))
+    return found
 
 
 def _all_there(folded: Term, d: _Definition, keys: dict[str, int], terms: Sequence[Term]) -> set[int] | None:

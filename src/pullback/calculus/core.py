@@ -144,6 +144,7 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
         weight: dict[Expr, int] = {}
         wanted = {a for e in postorder(value) for a in _must_name(e)}
         scope = (*d.ranges, *series_ranges(value))
+        variable = _variable(value, {r.letter for r in scope})
         for e in postorder(value):
             args = tuple(done[a] for a in e.args)
             new = e if args == e.args else Expr.make(e.op, args, e.attrs, e.shape)
@@ -151,7 +152,7 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
             here = tuple(r for r in scope if r.letter in letters_of(new)) if scope else ()
             if (new, here) in names and e is not value:
                 new, weight[e] = names[new, here], 1
-            elif e is not value and e.args and (
+            elif e is not value and e in variable and e.args and (
                 e in wanted or weight[e] > _BUDGET or (_is_function(new) and _uses_own_value(new))
             ):  # fmt: skip
                 new, weight[e] = called(new, here, d), 1
@@ -161,6 +162,15 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
             done[e] = new
         core.equations.append(_equation(d.var, done[value], d.ranges, names))
     return core
+
+
+def _variable(value: Expr, letters: set[str]) -> set[Expr]:
+    """The parts that have names in them, or an index: the others, as 1/n, need no differential."""
+    found: set[Expr] = set()
+    for e in postorder(value):
+        if is_name(e) or any(a in found for a in e.args) or (letters and letters & letters_of(e)):
+            found.add(e)
+    return found
 
 
 def _equation(

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 
 from ..algebra.expr import Expr, postorder, rebuild, substitute
 from ..algebra.factor import rank, written
-from ..algebra.fold import Known
+from ..algebra.fold import Known, sums_of
 from ..algebra.lift import collected, cost
 from ..algebra.network import Term, TooLarge, network
 from ..algebra.ops.free import var
+from ..algebra.quotient import cancelled
 from .simplify import tidy
 
 __all__ = ["Short", "Shorter", "Whole"]
@@ -35,8 +36,10 @@ class Short:
 class Shorter:
     """What makes arrays shorter, with the named values of one program."""
 
-    def __init__(self, values: Sequence[tuple[Expr, Expr]]) -> None:
+    def __init__(self, values: Sequence[tuple[Expr, Expr]], written_out: Sequence[Expr] = ()) -> None:
+        """With the named values, and those in which the program writes sums that may stay together."""
         self.values = dict(values)
+        self.sums = written_out
         self.known = Known()
         for name, value in values:
             self.known.add(name, value, first=True)
@@ -48,10 +51,13 @@ class Shorter:
         whole = Whole()
         try:
             terms = collected(network(whole.put(best)).terms)
-            folded = self.known.reduced(terms)
-            other = self._written(terms, folded, whole, e)
+            fewer = cancelled(terms, self.values)
+            folded = [self.known.reduced(t) for t in ([terms] if fewer is terms else [terms, fewer])]
+            folded += [less for t in folded for less in [sums_of(self.sums, t).reduced(t)] if len(less) < len(t)]
+            others = [self._written(terms, t, whole, e) for t in folded]
         except TooLarge:
             return Short(best, laws)
+        other = min((o for o in others if o is not None), key=lambda o: rank(o.expr), default=None)
         if other is None or rank(other.expr) >= rank(best):
             return Short(best, laws)
         return Short(other.expr, (*laws, *other.laws), other.where)
