@@ -95,13 +95,14 @@ def _generic(t: Term) -> bool:
 
 def confirm_scalars(s: Scalars) -> None:
     """Give every step its evidence. Raises CheckFailed."""
-    equations = {q.var: q.value for q in s.forward.values()}
+    equations = {q.var: q for q in s.forward.values()}
     for k, step in enumerate(s.steps):
         array = s.arrays[step.id]
         if step.kind == "entries":
             evidence = _expansion(s, step, array)
         else:
-            through = {p.through: equations[p.through] for paths in array.paths for p in paths}
+            block = [equations[v] for v in dict.fromkeys(p.through for paths in array.paths for p in paths)]
+            through = {q.var: q.value for q in block} | {name: value for q in block for value, name in q.through}
             evidence = _formula(s, step, array, through)
         s.steps[k] = step.proved([evidence])
 
