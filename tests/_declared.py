@@ -6,12 +6,15 @@ that the op states (tests/_domains.py), and its value is brought to the wanted s
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
 from random import Random
 
+import numpy as np
 from _domains import generic, inside
+from _oracle import SIZES, Interpreter
 from _programs import LETTERS, RandomProgram, Writer, random_program
 from _samples import samples
 
@@ -24,7 +27,6 @@ from pullback.algebra.ops.structure import einsum
 from pullback.calculus.lemma import differentiate
 from pullback.errors import ShapeError, UnsupportedError
 
-SIZES = {"k": 2, "m": 3, "n": 4, "p": 5, "q": 6}
 LARGEST_NODE = 400  # entries
 ONLY_OURS = frozenset({"place", "unit", "series"})  # what only derivations hold; they have no notation of their own
 
@@ -78,6 +80,19 @@ def refused(op: Op) -> bool:
     except UnsupportedError:
         return True
     return False
+
+
+def sized(e: Expr) -> bool:
+    """Whether the sizes of the tests are as the op needs them: its reading has the declared shape."""
+    needs = e.op.needs(e) if callable(e.op.needs) else e.op.needs
+    if not needs or needs.startswith(("every", "no ", "the entries", "$")):
+        return True
+    args = [np.ones([d.value(SIZES) for d in a.shape]) for a in e.args]
+    try:
+        found = Interpreter(np, SIZES, np.vectorize(math.erf, otypes=[float])).node(e, args)
+    except (ValueError, IndexError):
+        return False
+    return np.shape(found) == tuple(d.value(SIZES) for d in e.shape)
 
 
 def renamed(value: object, sizes: dict[str, Dim]) -> object:
@@ -148,6 +163,8 @@ class Declared(Writer):
         if any(n < 1 or n > 40 for s in extents for n in s) or any(_entries(s) > LARGEST_NODE for s in extents):
             return None
         if op.span is not None and any(end.value(SIZES) > whole.value(SIZES) for whole, end in op.span(bare)):
+            return None
+        if not sized(bare):
             return None
         below = min((n for s in extents for n in s), default=1)
         args = []

@@ -373,7 +373,7 @@ class Interpreter(Matrices):
         return self.xp.stack([wide[t * stride :: dilation][:width] for t in range(count)])
 
     def op_lower(self, e: Expr) -> Array:
-        return self.xp.tri(*self.numbers(e.attrs))
+        return self.xp.tri(*self.numbers(e.attrs), dtype=float)
 
     def op_reshape(self, e: Expr, x: Array) -> Array:
         return self.xp.reshape(x, self.extents(e))

@@ -14,7 +14,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from _declared import ONLY_OURS, any_program
 from _programs import RandomProgram, spell
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
@@ -25,6 +24,7 @@ from pullback.errors import PullbackError
 
 np = pytest.importorskip("numpy")
 
+from _declared import ONLY_OURS, any_program  # noqa: E402
 from _oracle import SIZES, draw_inputs, forward, ours, prove, reference, slope  # noqa: E402
 
 from pullback.code.numpy import evaluate  # noqa: E402
