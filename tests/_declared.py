@@ -68,7 +68,9 @@ def kinked(op: Op) -> bool:
     """Whether its slope jumps somewhere, by its own declaration or by that of an op in its definition."""
     e = cases(op)[0]
     parts = postorder(e.op.define(e, *e.args)) if e.op.define is not None else ()
-    return bool(op.kink) or any(x.op.kink or (x.op is not op and x.op.define is not None and kinked(x.op)) for x in parts)
+    return bool(op.kink) or any(
+        x.op.kink or (x.op is not op and x.op.define is not None and kinked(x.op)) for x in parts
+    )
 
 
 @cache
@@ -120,10 +122,10 @@ class Declared(Writer):
     def declared(self, shape: Shape, depth: int) -> Expr:
         """A node of some op, of this shape if the op can have it."""
         op: Op = self.pick(self.pick(rooms())) if self.chance(50) else self.pick(drawn())  # type: ignore[assignment, arg-type]
-        if refused(op) and self.chance(85):
+        if refused(op) and self.chance(97):
             return self.declared(shape, depth)
         fits = [(e, bound) for e in cases(op) if (bound := self.fitted(e.shape, shape)) is not None]
-        if op.entrywise or all(p == ("*s",) for _, p in op.slots) and op.result == ("*s",) and not op.attr_names:
+        if op.entrywise or (all(p == ("*s",) for _, p in op.slots) and op.result == ("*s",) and not op.attr_names):
             fits = [(e, b) for e, b in fits if e.order == len(shape)]
         for _ in range(8):
             sample, bound = self.pick(fits) if fits else (self.pick(cases(op)), {})  # type: ignore[misc]
@@ -154,7 +156,9 @@ class Declared(Writer):
         attrs = {k: renamed(v, bound) for k, v in op.attributes(sample).items()}
         shapes: list[Shape] = [renamed(a.shape, bound) for a in sample.args]  # type: ignore[misc]
         fixed = [k < len(op.slots) and op.slots[k][0] in op.fixed for k in range(len(shapes))]
-        names = [var(f"·{k}", s, facts=("index",) if f else ()) for k, (s, f) in enumerate(zip(shapes, fixed, strict=True))]
+        names = [
+            var(f"·{k}", s, facts=("index",) if f else ()) for k, (s, f) in enumerate(zip(shapes, fixed, strict=True))
+        ]
         try:
             bare = op(*names, **attrs)
         except Exception:  # these sizes do not fit each other
@@ -172,7 +176,9 @@ class Declared(Writer):
             if fixed[k]:
                 args.append(self.place(s, below))
             else:
-                args.append(inside(bare, k, self.argument(op, s, depth), lambda s=s: self.input(s), self.random.randrange))
+                args.append(
+                    inside(bare, k, self.argument(op, s, depth), lambda s=s: self.input(s), self.random.randrange)
+                )
         return op(*args, **attrs)
 
     def argument(self, op: Op, shape: Shape, depth: int) -> Expr:

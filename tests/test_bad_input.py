@@ -210,7 +210,7 @@ COMMANDS = [
     ("unknown option", ["derive", "--styel", "index"], "P030", ["--styel", "did you mean --style?"]),
     ("unknown option, swapped letters", ["derive", "x.eqn", "--wtr", "W"], "P030", ["did you mean --wrt?"]),
     ("unknown option, nothing like it", ["derive", "--frobnicate"], "P030", ["--frobnicate", "--help"]),
-    ("unknown command", ["derve", "x"], "P030", ["derve", "derive, jacobian, hessian, prove, compare, draw", "did you mean derive?"]),
+    ("unknown command", ["derve", "x"], "P030", ["derve", "derive, jacobian, hessian, prove, compare, explain, draw", "did you mean derive?"]),
     ("unknown style", ["derive", "-e", "E = x", "--style", "pairings"], "P030", ["pairing, jacobian", "mean pairing?"]),
     ("unknown layout", ["derive", "-e", "E = x", "--layout", "numerater"], "P030", ["denominator", "mean numerator?"]),
     ("sizes without a number", ["derive", "-e", "z = W a; E = loss(z)", "--sizes", "m"], "P032", ["'m'", "m=2,n=3"]),

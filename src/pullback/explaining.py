@@ -26,7 +26,8 @@ from .calculus.lemma import definition_of, differentiate
 from .calculus.product import product_rule
 from .calculus.reason import instantiate, reason_of
 from .calculus.rules import RULES, Rule
-from .errors import ParseError, PullbackError, nearest
+from .errors import ParseError, PullbackError, UnsupportedError, nearest
+from .language.functions import is_known
 from .language.operators import program_of
 from .proof.equality import Question, decide
 from .show.explained import EXPLANATION_FORMAT, document
@@ -90,7 +91,7 @@ def explain(name: str) -> Explanation:
     >>> explain("transpose_of_product").kind
     'law'
 
-    Raises ParseError P070 for a name that none of them has.
+    Raises ParseError P070 for a name that none of them has, UnsupportedError U001 for a function that is not derived.
     """
     word = name.strip() if isinstance(name, str) else str(name)
     ops = [o for o in REGISTRY.values() if word in (o.name, *o.calls, o.token)]
@@ -105,7 +106,12 @@ def explain(name: str) -> Explanation:
         return _rule(found.pop())
     if _CODE.fullmatch(word.upper()):
         return _code(word.upper())
-    known = sorted({w for o in REGISTRY.values() for w in (o.name, *o.calls)} | {x.name for x in LAWS} | {*RULES, *_declared()})
+    if is_known(word):
+        raise UnsupportedError("U001", f"{word} is not supported in this version: there is nothing to explain",
+                               hint="docs/ops.md lists the ops")  # fmt: skip
+    known = sorted(
+        {w for o in REGISTRY.values() for w in (o.name, *o.calls)} | {x.name for x in LAWS} | {*RULES, *_declared()}
+    )
     close = nearest(word, known) or nearest(word.upper(), known)
     raise ParseError("P070", f"nothing is called {word[:60]}", expected="the name of an op, a law, a rule or an error code",
                      hint=f"did you mean {close}?" if close else "docs/ops.md lists the ops")  # fmt: skip
@@ -142,7 +148,9 @@ def _example(op: Op) -> Expr | None:
             for k, (_, pattern) in enumerate(slots):
                 if pattern[:1] in (("*s",), ("*t",)):
                     count = order if pattern == ("*s",) else other
-                    shapes.append(tuple(letters[: count][::-1]) if k == 0 or pattern == ("*s",) else tuple(letters[:count]))
+                    shapes.append(
+                        tuple(letters[:count][::-1]) if k == 0 or pattern == ("*s",) else tuple(letters[:count])
+                    )
                 else:
                     shapes.append(tuple(Dim.of(int(c)) if c.isdecimal() else Dim.symbol(c) for c in pattern))
             names = [n if not op.variadic else f"X{k + 1}" for k, (n, _) in enumerate(slots)]
@@ -164,7 +172,9 @@ def _op(op: Op, others: Sequence[Op]) -> Explanation:
     if op.calls:
         lines.append("called " + ", ".join(op.calls))
     lines += [f"{key}: an option, {kind}" for key, kind in (op.options[k] for k in op.attr_names if k in op.options)]
-    lines += [f"by the same name, for other arguments: {o.name}, {o.signature.replace('->', '→')}" for o in others[:_MOST]]
+    lines += [
+        f"by the same name, for other arguments: {o.name}, {o.signature.replace('->', '→')}" for o in others[:_MOST]
+    ]
     if e is None:
         told = [_sentence(_plain(op.doc))]
         reasons = [_sentence(f"{n}, by {r.rule}: {_plain(r.statement)}" + (f". {_plain(r.proof)}" if r.proof else ""))
@@ -341,13 +351,18 @@ def _code(code: str) -> Explanation:
     found = re.search(rf"(?ms)^### {code}: (.*?)\n(.*?)(?=^##|\Z)", text)
     kind = _sentence(f"{code[0]}: {_KINDS[code[0]]}")
     if text and found is None:
-        known = re.findall(r"(?m)^### ([PSUC]\d\d\d):", text)
+        close = nearest(code, re.findall(r"(?m)^### ([PSUC]\d\d\d):", text)) if code[1] == "0" else None
         raise ParseError("P070", f"there is no error {code}", expected="a code of docs/errors.md, such as P002",
-                         hint=f"did you mean {nearest(code, known) or known[0]}?")  # fmt: skip
+                         hint=f"did you mean {close}?" if close else "")  # fmt: skip
     if found is None:
         return Explanation("code", code, [_section("KIND", [kind])])
     told, _, example = found[2].strip().partition("```")
-    sections = [_section("WHAT IT SAYS", [_sentence(found[1]), *(_sentence(" ".join(p.split())) for p in told.split("\n\n") if p.strip())])]
+    sections = [
+        _section(
+            "WHAT IT SAYS",
+            [_sentence(found[1]), *(_sentence(" ".join(p.split())) for p in told.split("\n\n") if p.strip())],
+        )
+    ]
     sections.append(_section("KIND", [kind]))
     shown = [x for x in example.splitlines()[1:] if x.startswith("$ ")]
     if shown:

@@ -24,7 +24,7 @@ from pullback.errors import PullbackError
 
 np = pytest.importorskip("numpy")
 
-from _declared import ONLY_OURS, any_program  # noqa: E402
+from _declared import any_program  # noqa: E402
 from _oracle import SIZES, draw_inputs, forward, ours, prove, reference, slope  # noqa: E402
 
 from pullback.code.numpy import evaluate  # noqa: E402
