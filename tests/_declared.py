@@ -210,7 +210,7 @@ class Declared(Writer):
         if e.shape == shape:
             return e
         mine = LETTERS[: e.order]
-        rest = {i: d for i, d in zip(mine, e.shape, strict=True)}
+        rest = dict(zip(mine, e.shape, strict=True))
         out, missing = "", ""
         dims: dict[str, Dim] = dict(rest)
         for k, d in enumerate(shape):
