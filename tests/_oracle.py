@@ -308,6 +308,10 @@ class Interpreter(Matrices):
     def op_einsum(self, e: Expr, *factors: Array) -> Array:
         return self.xp.einsum(e.attrs[0], *factors)
 
+    def op_rotate_half(self, e: Expr, x: Array) -> Array:
+        first, second = self.xp.split(x, 2, axis=-1)
+        return self.xp.concatenate([-second, first], axis=-1)
+
     # ---- blocks
     def op_concat(self, e: Expr, *blocks: Array) -> Array:
         axis = e.attrs[0]

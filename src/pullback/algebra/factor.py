@@ -33,7 +33,7 @@ _Signature = tuple[
 
 def rank(e: Expr) -> tuple[int, ...]:
     """How heavy `e` is to read: index sums and 0/1 tensors, then what is written (atoms and operators), then the rest of `cost`."""
-    sums = sum(1 for x in postorder(e) if x.op.sums or (x.op.ordered and not x.args))
+    sums = sum(1 for x in postorder(e) if x.op.sums or (not x.args and (x.op.ordered or (x.op.places and x.order == 2))))
     found = cost(e)
     return (sums, found[-1], *found)
 
@@ -49,7 +49,7 @@ def written(terms: Sequence[Term], shape: Shape, effort: list[int] | None = None
     plain = assemble([(t, _single(t)) for t in terms], shape)
     if not 1 < len(terms) <= _MOST or effort[0] > _EFFORT:
         return plain
-    return min((plain, *_factored(terms, shape, effort)), key=rank)
+    return min((*_factored(terms, shape, effort), plain), key=rank)
 
 
 def apart(terms: Sequence[Term], atom: Expr, shape: Shape) -> list[Expr]:

@@ -5,6 +5,7 @@ What is named here and used once is written out again in the final result (S-INL
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -139,10 +140,11 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
     for d in definitions:
         for note in d.notes:
             core.steps.append(_put_in(d, note))
-        value = _unfolded(d, _lifted(d, core.steps) if d.indexed else d.value, core.steps)
+        lifted = _lifted(d, core.steps) if d.indexed else d.value
+        value = _unfolded(d, lifted, core.steps)
         done: dict[Expr, Expr] = {}
         weight: dict[Expr, int] = {}
-        wanted = {a for e in postorder(value) for a in _must_name(e)}
+        wanted = {a for e in postorder(value) for a in _must_name(e)} | _shared(value, lifted)
         scope = (*d.ranges, *series_ranges(value))
         variable = _variable(value, {r.letter for r in scope})
         for e in postorder(value):
@@ -215,6 +217,14 @@ def _unfolded(d: Definition, value: Expr, steps: list[Step]) -> Expr:
             done[e] = new
         value = done[value]
     return value
+
+
+def _shared(value: Expr, lifted: Expr) -> set[Expr]:
+    """The parts of definitions that were put in which are used several times: what all gates of a cell are functions of."""
+    if value is lifted:
+        return set()
+    uses = Counter(a for e in postorder(value) for a in e.args)
+    return {e for e, n in uses.items() if n > 1 and e.args} - set(postorder(lifted))
 
 
 def _lifted(d: Definition, steps: list[Step]) -> Expr:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.lift import cost
-from ..algebra.ops.free import gradient
+from ..algebra.ops.free import gradient, is_var
 from ..step import Claim, Step, Why
 from .core import Equation
 from .derivation import Backward, Derivation
@@ -16,6 +17,7 @@ from .simplify import simplify
 __all__ = ["expand", "inline", "own_names"]
 
 _SMALL, _LARGE = 4, 40  # atoms of a definition that may be repeated; nodes of a result that stays readable
+_SHARED = 15  # atoms and operators of a gradient that is written out in several equations
 
 
 def _uses(e: Expr, name: Expr) -> int:
@@ -40,8 +42,12 @@ def inline(d: Derivation, add: Callable[[Step], str]) -> None:
     known = own_names(d.core.equations)
     blocks = {q.var: q.value for q in d.core.equations if _is_block(q.value)}
     parts = dict(blocks)
+    uses = Counter(x for b in d.backward for x in set(postorder(b.value)) if is_var(x, "grad"))
+    kept: set[Expr] = set()
     for k, b in enumerate(d.backward):
-        closed, used = expand(b.value, known)
+        closed, used = expand(b.value, {x: e for x, e in known.items() if x not in kept})
+        if uses[gradient(b.of)] > 1 and cost(closed)[-1] > _SHARED:
+            kept.add(gradient(b.of))
         if b.auxiliary:
             known[gradient(b.of)] = closed
         elif used:

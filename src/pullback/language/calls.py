@@ -106,9 +106,10 @@ def apply_op(
         except PullbackError as error:
             raise maker.located(error, node, node.kids, args) from None
     build: Callable[..., Expr] = chosen
-    value = number_of(args[-1]) if chosen.at_number is not None else None
-    if value is not None:
-        build = lambda X, b: chosen.at_number(X, value) or chosen(X, b)  # noqa: E731
+    at_number = chosen.at_number
+    value = number_of(args[-1]) if at_number is not None else None
+    if at_number is not None and value is not None:
+        build = lambda X, b: at_number(X, value) or chosen(X, b)  # noqa: E731
     return maker.make(build, shape, *args, row=row and chosen.entrywise, **attrs)
 
 

@@ -67,9 +67,10 @@ def _size(d: Dim, word: str) -> Dim:
 
 
 def _word(d: Dim, word: str, known: Sequence[str]) -> str:
-    if d.name not in known:
+    found = str(d)
+    if found not in known:
         raise ParseError("P002", f"{word}={d}", expected=" or ".join(f"{word}={k}" for k in known))
-    return d.name
+    return found
 
 
 def _as_it_is(d: Dim, word: str) -> Dim:

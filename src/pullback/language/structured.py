@@ -77,7 +77,13 @@ def check_index(maker: Maker, node: Node, name: str, o: Op, args: Sequence[Val])
             said = maker.surface(maker.tape[k])
             raise maker.shape_error("S030", f"{name} needs whole numbers for the places, and {said} is not declared to hold any", maker.tape[k],
                                     expected="an input that is declared as an index, counted from 0",
-                                    hint=f"declare `{said} : {', '.join(map(str, a.shape)) or 'scalar'} where index`")  # fmt: skip
+                                    hint=f"declare `{said} : {_declared(a.shape)} where index`")  # fmt: skip
+
+
+def _declared(shape: Shape) -> str:
+    """A shape as it is declared."""
+    sizes = ", ".join(map(str, shape))
+    return f"({sizes})" if len(shape) > 1 else sizes or "scalar"
 
 
 # ---- blocks ----------------------------------------------------------------------------------------------

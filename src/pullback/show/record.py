@@ -9,7 +9,7 @@ from .._version import __version__
 from ..algebra.expr import Expr, postorder, rebuild, substitute
 from ..algebra.indexed import family_of
 from ..algebra.ops.arithmetic import rational
-from ..algebra.ops.free import gradient, increment, is_name, is_var, var
+from ..algebra.ops.free import gradient, increment, is_name, var
 from ..algebra.ops.series import series_ranges, without_sums
 from ..algebra.ranges import Range
 from ..calculus.derivation import Backward, Derivation
@@ -32,7 +32,7 @@ from .ranges import given_member, holding, ranges_shown, reach
 from .readings import READINGS, readings_record
 from .roles import roles_record
 from .small import default_sizes, entries
-from .uses import used_where, users
+from .uses import mentioned, used_where, users
 from .whynots import why_not_record
 
 __all__ = ["ALL", "FORMAT", "record"]
@@ -62,8 +62,7 @@ class _Recorder:
         self.nets: dict[Expr, str] = {}
         self.sentences: dict[str, Json] = {}
         self.users = users(d)
-        shown = [b.closed for b in d.backward if not b.auxiliary]
-        self.mentioned = {family_of(x.attrs[0]) for e in shown for x in postorder(e) if is_var(x, "grad")}
+        self.mentioned = mentioned(d)
         self.by_name = {v.attrs[0]: v for v in (*self.variables, *(b.of for b in d.backward))}
         web = getattr(d, "web", None)
         self.given = {given_member(d, m) for ms in web.given.values() for m in ms} if web else set()

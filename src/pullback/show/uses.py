@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
-from ..algebra.indexed import letters_of
+from ..algebra.indexed import family_of, letters_of
 from ..algebra.network import Factor, Term
 from ..algebra.ops.free import gradient, increment, is_var
 from ..algebra.ops.structure import slice_of, take
@@ -21,7 +21,7 @@ from ..calculus.recurrence import Recurrence
 from ..calculus.roles import Bind, Entry, Letters, Product, index_terms, ordinal
 from ..step import Said
 
-__all__ = ["used_where", "users"]
+__all__ = ["mentioned", "used_where", "users"]
 
 SHOWN = 4  # uses of one name that are explained one by one
 
@@ -287,3 +287,14 @@ def _slope(atom: Expr, v: Expr, q: Equation) -> Expr | None:
         return None
     found = -slope if minus else slope
     return q.named(found)
+
+
+def mentioned(d: Derivation) -> set[str]:
+    """The names whose gradients the results speak of, and those that these speak of."""
+    closed = {family_of(b.of.attrs[0]): b.closed for b in d.backward}
+    waiting, found = [b.closed for b in d.backward if not b.auxiliary], set[str]()
+    while waiting:
+        new = {family_of(x.attrs[0]) for x in postorder(waiting.pop()) if is_var(x, "grad")} - found
+        found |= new
+        waiting += [closed[f] for f in new if f in closed]
+    return found

@@ -147,6 +147,8 @@ def causal_multi_head_attention(Q: Expr, K: Expr, V: Expr, *, heads: Dim) -> Exp
 def _grouped(attrs: tuple[Dim, Dim], Q: Shape, K: Shape, V: Shape) -> Shape:
     """The shape. Raises ShapeError where the heads do not share out."""
     heads, groups = attrs
+    if any(len(X) != 2 for X in (Q, K, V)):
+        raise ShapeError("S002", f"the shapes do not fit: {', '.join(map(show_shape, (Q, K, V)))}", expected="three matrices")
     shared, of_key, of_value = heads.over(groups), K[1].over(groups), V[1].over(groups)
     if shared is None or of_key is None or of_value is None or Q[1] != heads * of_key or K[0] != V[0]:
         raise ShapeError("S011", f"queries of shape {show_shape(Q)}, keys {show_shape(K)} and values {show_shape(V)} do not fall into "
@@ -157,7 +159,7 @@ def _grouped(attrs: tuple[Dim, Dim], Q: Shape, K: Shape, V: Shape) -> Shape:
 
 @composite_op("Q[m,k], K[n,l], V[n,p] -> [m,q]", **called("grouped_query_attention"), attrs=("heads", "groups"), unfolds=True,
               options={"heads": ("heads", "size"), "groups": ("groups", "size")}, shape=_grouped,
-              ties=lambda attrs, Q, K, V: [(K[0], V[0])])  # fmt: skip
+              ties=lambda attrs, Q, K, V: list(zip(K[:1], V[:1], strict=False)))  # fmt: skip
 def grouped_query_attention(Q: Expr, K: Expr, V: Expr, *, heads: Dim, groups: Dim) -> Expr:
     """Attention in several heads that share keys and values in groups, each read by heads/groups of them (Ainslie et al. 2023)."""
     shared = heads.over(groups) or heads

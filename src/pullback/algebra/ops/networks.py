@@ -26,9 +26,10 @@ from .trigonometric import tanh
 
 def _mapped(X: Expr, W: Expr) -> Expr:
     """W times every vector along the last axis of X."""
+    if X.order < 3:
+        return W @ X if X.order == 1 else X @ W.T
     front = LETTERS[: X.order - 1]
-    plain = W @ X if X.order == 1 else X @ W.T
-    return plain if X.order < 3 else einsum(f"{front}x,yx->{front}y", X, W)
+    return einsum(f"{front}x,yx->{front}y", X, W)
 
 
 @composite_op("X[*s], W[m,n], b[m] -> [*t]", **called("dense", "affine"), unfolds=True, **fitted("...n,mn,m->...m"))

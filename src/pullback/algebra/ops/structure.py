@@ -6,7 +6,7 @@ from ...errors import ShapeError
 from ..dims import Dim, Shape, show_shape
 from ..expr import OPERATORS, Expr
 from ..op import POSTFIX, Meaning, leaf_op, linear_op
-from .arithmetic import LETTERS, same
+from .arithmetic import LETTERS, add, neg, same, sdiv, smul, sub
 from .matrix import eye
 
 _ONE = Dim.number(1)
@@ -315,3 +315,47 @@ def pad(G: Expr, X: Expr, *, axis: int, start: Dim, total: Dim) -> Expr:
 
 def slice_of(X: Expr, axis: int, start: Dim, dim: Dim) -> Expr:
     return _slice(X, axis=axis, start=start, dim=dim)
+
+
+# ---- blocks that fill an axis ----------------------------------------------------------------------------
+
+
+def _terms(e: Expr, sign: bool = True) -> list[tuple[Expr, bool]]:
+    """What is added and subtracted in a sum, with its sign, in the order in which it is written."""
+    found: list[tuple[Expr, bool]] = []
+    waiting = [(e, sign)]
+    while waiting:
+        x, plus = waiting.pop()
+        if x.op in (add, sub):
+            waiting += [(x.args[1], plus == (x.op is add)), (x.args[0], plus)]
+        elif x.op is neg:
+            waiting.append((x.args[0], not plus))
+        else:
+            found.append((x, plus))
+    return found
+
+
+def joined(e: Expr) -> tuple[Expr, str] | None:
+    """Blocks between zeros which together fill an axis, written side by side: pad(a) + pad(b) = [a; b]."""
+    if e.op not in (add, sub):
+        return None
+    parts: dict[Dim, Expr] = {}
+    axes, lacking = set(), Dim({})
+    for x, plus in _terms(e):
+        wraps = []
+        while x.op is not pad and len(x.args) == 2 and x.op in (smul, sdiv):
+            wraps.append(x)
+            x = x.args[x.op is smul]
+        if x.op is not pad or x.attrs[1] in parts:
+            return None
+        axis, start, lacking = x.attrs
+        axes.add(axis)
+        block = x.args[0]
+        for w in reversed(wraps):
+            block = smul(w.args[0], block) if w.op is smul else sdiv(block, w.args[1])
+        parts[start] = block if plus else -block
+    place_, blocks = Dim({}), []
+    while place_ in parts and len(axes) == 1:
+        blocks.append(parts.pop(place_))
+        place_ = place_ + blocks[-1].shape[axis]
+    return (concat(axis, *blocks), "blocks_side_by_side") if place_ == lacking and not parts and blocks else None
