@@ -68,7 +68,10 @@ def _vectors(fronts: int, *slots: str, sizes: dict[str, Dim] | None = None) -> C
 
 
 _TWO, _THREE = Dim.number(2), Dim.number(3)
-_HEADS = [({"heads": _TWO}, [(m, _TWO * k), (n, _TWO * k), (n, _TWO * p)]), ({"heads": k}, [(m, k), (n, k), (n, k * p)])]
+_HEADS = [
+    ({"heads": _TWO}, [(m, _TWO * k), (n, _TWO * k), (n, _TWO * p)]),
+    ({"heads": k}, [(m, k), (n, k), (n, k * p)]),
+]
 
 ROWS |= {
     "attention_weights": _attended("mk", "nk"),
@@ -82,8 +85,10 @@ ROWS |= {
     "masked_softmax": lambda: [({}, [s, s]) for s in ANY],
     "multi_head_attention": lambda: _HEADS,
     "causal_multi_head_attention": lambda: _HEADS,
-    "grouped_query_attention": lambda: [({"heads": _TWO * _THREE, "groups": _TWO}, [(m, _TWO * _THREE * k), (n, _TWO * k), (n, _TWO * p)]),
-                                        ({"heads": k * p, "groups": k}, [(m, k * p), (n, k), (n, k)])],
+    "grouped_query_attention": lambda: [
+        ({"heads": _TWO * _THREE, "groups": _TWO}, [(m, _TWO * _THREE * k), (n, _TWO * k), (n, _TWO * p)]),
+        ({"heads": k * p, "groups": k}, [(m, k * p), (n, k), (n, k)]),
+    ],
     "rotate_half": lambda: [({}, [(*s[:-1], _TWO * s[-1])]) for s in ANY[:3]],
     "rope": lambda: [({}, [(*s[:-1], _TWO * s[-1])] * 2) for s in ANY[:3]],
     "dense": _vectors(1, "n", "mn", "m"),

@@ -189,7 +189,12 @@ def _attention() -> None:
         return jnp.split(X, h, axis=1)
 
     def shared(Q: Array, K: Array, V: Array, h: int, g: int) -> Array:
-        parts = zip(heads(Q, h), (x for x in heads(K, g) for _ in range(h // g)), (x for x in heads(V, g) for _ in range(h // g)), strict=True)
+        parts = zip(
+            heads(Q, h),
+            (x for x in heads(K, g) for _ in range(h // g)),
+            (x for x in heads(V, g) for _ in range(h // g)),
+            strict=True,
+        )
         return jnp.concatenate([weights(q, k) @ v for q, k, v in parts], axis=1)
 
     for front in ("", "c,", "d,c,"):
@@ -268,7 +273,10 @@ def _program(call: str, given: Mapping[str, tuple[str, str]], weighed: bool) -> 
     for name, (shape, props) in given.items():
         sizes = [d.strip() for d in shape.split(",")]
         facts = [w for w in ("index", "const") if w in props]
-        lines.append(f"{name} : {f'({shape})' if len(sizes) > 1 else shape or 'scalar'}" + (f" where {facts[0]}" if facts else ""))
+        lines.append(
+            f"{name} : {f'({shape})' if len(sizes) > 1 else shape or 'scalar'}"
+            + (f" where {facts[0]}" if facts else "")
+        )
     return "\n".join([*lines, f"E = loss({call})" if weighed else f"E = {call}"])
 
 
@@ -286,7 +294,9 @@ def test_gradients_are_those_of_jax(call: str, args: str, truth: Callable[..., A
         return _weigh(found) if found.ndim else found
 
     expected_value, expected = jax.value_and_grad(scalar, argnums=tuple(moving))(*map(jnp.asarray, values.values()))
-    functions = {"loss": (lambda Y: float(_weigh(jnp.asarray(Y))), lambda Y: np.asarray(jax.grad(_weigh)(jnp.asarray(Y))))}
+    functions = {
+        "loss": (lambda Y: float(_weigh(jnp.asarray(Y))), lambda Y: np.asarray(jax.grad(_weigh)(jnp.asarray(Y))))
+    }
     d = pullback.derive(_program(call, given, weighed))
     value, gradients = d.evaluate(**values, **(functions if weighed else {}))
     assert value == pytest.approx(float(expected_value), rel=1e-9, abs=1e-12)

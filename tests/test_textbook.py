@@ -1,12 +1,22 @@
 """The gradients that every textbook has, in the form in which it prints them (theory.md §10.D–F, §15).
 
-Derivations are checked by claims as they are made; here the printed form is compared, and the values of the gradients
-with those of JAX, which reads the program by itself (tests/_programs.py).
+Every derivation is confirmed against its program as it is made (FINAL); here the printed forms are compared, and the
+formulas that people get wrong are put in the place of the right ones: each has the right shape, and each is refused.
 """
+
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 import pullback as pb
+from pullback.algebra.expr import Expr
+from pullback.algebra.op import REGISTRY
+from pullback.algebra.ops.arithmetic import size_of
+from pullback.algebra.ops.free import free_map, gradient
+from pullback.algebra.ops.matrix import outer
+from pullback.algebra.ops.structure import ones
+from pullback.proof.final import survives
 
 _LAYER = "W : (m, n); a : n; b : m; z = W a + b; y = f(z); E = loss(y)"
 _NORM = "mu = mean(X, axis={k}); C = X − {spread}; v = mean(C ⊙ C, axis={k}); r = (v + 0.001)^∘(−1/2); "
@@ -60,7 +70,7 @@ CASES: dict[str, tuple[str, dict[str, str]]] = {
     "layer norm of rows": (
         "X : (B, n); g : n; b : n; " + _NORM.format(k=1, spread="mu 1_nᵀ")
         + "H = diag(r) C; Y = H diag(g) + 1_B bᵀ; E = loss(Y)",
-        {"X": "diag(r) (∇H − (diag((∇H ⊙ H) 1_n) H) / n − (∇H 1_n 1_nᵀ) / n)", "g": "(∇Y ⊙ H)ᵀ 1_B", "b": "∇Yᵀ 1_B"},
+        {"X": "diag(r) (∇H − (diag((H ⊙ ∇H) 1_n) H) / n − (∇H 1_n 1_nᵀ) / n)", "g": "(H ⊙ ∇Y)ᵀ 1_B", "b": "∇Yᵀ 1_B"},
     ),
     "batch norm": (
         "X : (B, n); " + _NORM.format(k=0, spread="1_B muᵀ") + "H = C diag(r); E = loss(H)",
@@ -68,12 +78,12 @@ CASES: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "RMS norm": (
         "x : n; g : n; r = (mean(x ⊙ x) + 0.001)^(−1/2); h = r x; y = g ⊙ h; E = loss(y)",
-        {"x": "r (∇h − ((∇hᵀ h) / n) h)", "g": "∇y ⊙ h"},
+        {"x": "r (∇h − ((∇yᵀ y) / n) h)", "g": "∇y ⊙ h"},
     ),
     # §10.F
     "attention": (
         "Q : (t, d); K : (s, d); V : (s, e); c : (); S = c Q Kᵀ; A = softmax(S); O = A V; E = loss(O)",
-        {"V": "Aᵀ ∇O", "A": "∇O Vᵀ", "S": "A ⊙ (∇O Vᵀ − (∇O ⊙ O) 1_e 1_sᵀ)", "Q": "c ∇S K", "K": "c ∇Sᵀ Q"},
+        {"V": "Aᵀ ∇O", "A": "∇O Vᵀ", "S": "A ⊙ (∇A − (∇O ⊙ O) 1_e 1_sᵀ)", "Q": "c ∇S K", "K": "c ∇Sᵀ Q"},
     ),
     "self-attention": (
         "X : (t, m); WQ : (m, d); WK : (m, d); WV : (m, e); Q = X WQ; K = X WK; V = X WV; S = 0.5 Q Kᵀ; A = softmax(S);"
@@ -115,7 +125,7 @@ CASES: dict[str, tuple[str, dict[str, str]]] = {
         "x : (B, C, n); k : (D, C, m); y = conv1d(x, k); E = loss(y)",
         {"x": 'fold(ein("bot,ock->bctk", ∇y, k), size=n)', "k": 'ein("bot,bctk->ock", ∇y, unfold(x, size=m))'},
     ),
-    "embedding": ("T : (V, d); i : B where index; X = embedding(T, i); E = loss(X)", {"T": "scatter(∇X, i, size=V)"}),
+    "embedding": ("T : (V, d); i : B where index; X = embedding(T, i); E = loss(X)", {"T": "scatter(∇X, i, V)"}),
     "batched einsum": (
         "A : (B, i, j); C : (B, j, k); D : (B, i, k); E = sum_bijk A_bij C_bjk D_bik",
         {"A": 'ein("abc,adc->adb", C, D)', "C": 'ein("abc,abd->acd", A, D)', "D": 'ein("abc,acd->abd", A, C)'},
@@ -139,7 +149,11 @@ CASES: dict[str, tuple[str, dict[str, str]]] = {
 
 ARRAYS = {
     "softmax": ("z : n; p = softmax(z)", "z", "diag(p) − p pᵀ"),
-    "layer norm": ("x : n; mu = mean(x); c = x − mu; r = (mean(c ⊙ c) + 0.001)^(−1/2); h = r c", "x", "r (I_n − (1_n 1_nᵀ) / n − (h hᵀ) / n)"),
+    "layer norm": (
+        "x : n; mu = mean(x); c = x − mu; r = (mean(c ⊙ c) + 0.001)^(−1/2); h = r c",
+        "x",
+        "r (I_n − (h hᵀ) / n − (1_n 1_nᵀ) / n)",
+    ),
 }
 HESSIANS = {
     "cross-entropy": ("z : n; y : n; assume sum(y) = 1; p = softmax(z); E = −yᵀ log(p)", "z", "diag(p) − p pᵀ"),
@@ -166,3 +180,47 @@ def test_jacobians_have_the_form_of_a_textbook(name: str) -> None:
 def test_hessians_have_the_form_of_a_textbook(name: str) -> None:
     program, x, expected = HESSIANS[name]
     assert str(pb.hessian(program, x)) == expected
+
+
+# ---- the wrong formulas that people write (theory.md §14) ---------------------------------------------------
+
+_BATCH = "W : (m, n); A : (n, B); b : m; Z = W A + b 1_Bᵀ; Y = f(Z); E = loss(Y)"
+_SQUARE = "W : (n, n); a : n; z = W a; y = tanh(z); E = loss(y)"  # shapes say nothing here
+
+
+def _of(d: pb.Derived, name: str) -> Expr:
+    """A forward value by its name, a gradient by ∇ before it."""
+    known = {str(v.attrs[0]): v for v in (*d.problem.inputs, *(v for v, _ in d.problem.forward))}
+    return gradient(known[name[1:]]) if name.startswith("∇") else known[name]
+
+
+WRONG: dict[str, tuple[str, str, Callable[..., Expr], str]] = {
+    "a factor transposed": (_SQUARE, "a", lambda W, dz: W @ dz, "W ∇z"),
+    "the factors swapped": (_SQUARE, "W", lambda a, dz: outer(a, dz), "a ∇z"),
+    "⊙ for a product": ("W : (n, n); X : (n, n); Z = W X; E = loss(Z)", "W", lambda X, dZ: dZ * X, "X ∇Z"),
+    "a product for ⊙": ("Z : (n, n); Y = f(Z); E = loss(Y)", "Z", lambda Z, dY: dY @ free_map("f", Z, orders=(1,)), "Z ∇Y"),
+    "the slope forgotten": (_LAYER, "z", lambda dy: dy, "∇y"),
+    "the slope at y": (_LAYER, "z", lambda y, dy: dy * free_map("f", y, orders=(1,)), "y ∇y"),
+    "tanh′ at y": (_SQUARE, "z", lambda y, dy: dy * (1 - REGISTRY["tanh"](y) * REGISTRY["tanh"](y)), "y ∇y"),
+    "the mean over the batch for the sum": (_BATCH, "b", lambda dZ: (dZ @ ones((dZ.shape[1],))) / size_of(dZ.shape[1]), "∇Z"),
+    "one use forgotten": ("T : (V, d); x : V; h = Tᵀ x; y = T h; E = loss(y)", "T", lambda h, dy: outer(dy, h), "h ∇y"),
+    "the gradient of Wᵀ": (_SQUARE, "W", lambda a, dz: outer(dz, a).T, "a ∇z"),
+    "the Jacobian for the gradient": ("x : n; A : (n, n); z = A x; E = ½ ‖z‖²", "x", lambda A, z: A @ z, "A z"),
+    "softmax without its normalizer": ("z : n; p = softmax(z); E = loss(p)", "z", lambda p, dp: dp * p, "p ∇p"),
+    "softmax as an entrywise function": ("z : n; p = softmax(z); E = loss(p)", "z", lambda p, dp: dp * p * (1 - p), "p ∇p"),
+    "p − y for any y": ("z : n; y : n; p = softmax(z); E = −yᵀ log(p)", "z", lambda p, y: p - y, "p y"),
+    "one half of a quadratic form": ("x : n; A : (n, n); E = xᵀ A x", "x", lambda A, x: 2 * (A @ x), "A x"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_the_wrong_formulas_that_people_write_are_refused(name: str) -> None:
+    program, of, formula, names = WRONG[name]
+    d = pb.derive(program)
+    wrong = formula(*(_of(d, x) for x in names.split()))
+    v = _of(d, of)
+    assert wrong.shape == v.shape, "found by its shape"
+    claimed = [(x, wrong if x is v else value) for x, value in d.problem.backward]
+    assert v in {x for x, _ in claimed}
+    assert survives(d.problem)
+    assert not survives(replace(d.problem, backward=claimed))

@@ -33,7 +33,9 @@ _Signature = tuple[
 
 def rank(e: Expr) -> tuple[int, ...]:
     """How heavy `e` is to read: index sums and 0/1 tensors, then what is written (atoms and operators), then the rest of `cost`."""
-    sums = sum(1 for x in postorder(e) if x.op.sums or (not x.args and (x.op.ordered or (x.op.places and x.order == 2))))
+    sums = sum(
+        1 for x in postorder(e) if x.op.sums or (not x.args and (x.op.ordered or (x.op.places and x.order == 2)))
+    )
     found = cost(e)
     return (sums, found[-1], *found)
 

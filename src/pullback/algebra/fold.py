@@ -46,6 +46,7 @@ class Known:
         default_factory=list
     )  # equal products, with the name in the first
     constant: dict[Expr, dict[tuple[int, ...], tuple[Fraction, dict[Dim, int]]]] = field(default_factory=dict)
+    partial: bool = False  # whether a part of a coefficient may go into a fold: (x − m)² from x² − 2 x m + m²
 
     def add(self, name: Expr, value: Expr, first: bool = False) -> None:
         """Take note of one more named value; its terms may be written with the names before it. Those `first` are preferred."""
@@ -174,38 +175,46 @@ class Known:
             for match in _matches(t, d.terms[0]):
                 keys = keys or {term_key(u): k for k, u in enumerate(terms)}
                 found = _replaced(t, d.terms[0], match, d.name)
-                places = _all_there(found, d, keys, terms)
-                if places is not None:
-                    rest = [u for j, u in enumerate(terms) if j not in places]
-                    return collected([*rest, *tidied(found)])
+                left = _left(found, d, keys, terms, self.partial)
+                if left is not None:
+                    return collected([*left, *tidied(found)])
         return None
 
 
 def sums_of(values: Iterable[Expr], terms: Sequence[Term]) -> Known:
     """The sums of factors of the terms that are written in one of the values, each standing for itself: (x − m)(x − m)ᵀ."""
-    found = Known()
+    found = Known(partial=True)
     atoms = {f.atom for t in terms for f in t.factors}
     seen: set[frozenset[tuple[str, bool]]] = set()
     for value in values:
         for x in postorder(value):
-            if x.op in (add, sub) and atoms.issuperset(x.args):
-                parts = [(term_key(t), t.coef > 0) for t in network(x).terms]
+            if x.op not in (add, sub):
+                continue
+            own = network(x).terms
+            if atoms.issuperset(f.atom for t in own for f in t.factors):
+                parts = [(term_key(t), t.coef > 0) for t in own]
                 if not seen & {frozenset(parts), frozenset((k, not sign) for k, sign in parts)}:  # m − x is −(x − m)
                     found.add(x, x)
                 seen.add(frozenset(parts))
     return found
 
 
-def _all_there(folded: Term, d: _Definition, keys: dict[str, int], terms: Sequence[Term]) -> set[int] | None:
-    """The places of the terms that `folded` unfolds to, if all of them are there with their coefficients."""
-    places: set[int] = set()
+def _left(folded: Term, d: _Definition, keys: dict[str, int], terms: Sequence[Term], partial: bool) -> list[Term] | None:
+    """The terms without those that `folded` unfolds to, if all of them are there; with larger coefficients if `partial`."""
+    found: list[Term | None] = list(terms)
+    whole = True
     for part in d.terms:
         for u in tidied(_unfolded(folded, d.name, part)):
             k = keys.get(term_key(u))
-            if k is None or terms[k].coef != u.coef or k in places:
+            t = None if k is None else found[k]
+            if k is None or t is None or t.coef * u.coef < 0 or abs(t.coef) < abs(u.coef):
                 return None
-            places.add(k)
-    return places
+            found[k] = None
+            if t.coef != u.coef:
+                found[k] = rest = t.copy()
+                rest.coef -= u.coef
+                whole = False
+    return [t for t in found if t is not None] if whole or partial else None
 
 
 def _unfolded(t: Term, name: Expr, part: Term) -> Term:

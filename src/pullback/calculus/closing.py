@@ -24,6 +24,8 @@ from .simplify import tidy, turned
 
 __all__ = ["close"]
 
+_WORTH = 4  # what a chain loses at least where nothing drops out and its last equation does not become shorter
+_SHORT = 6  # of a gradient that a reader has in mind
 _LONGEST = 400  # atoms and operators of a chain that is put together
 
 
@@ -101,6 +103,11 @@ class _Closing:
                 self._known.add(q.var, q.value, first=not q.auxiliary)
         return self._known
 
+    @property
+    def printed(self) -> dict[Expr, Expr]:
+        """What gradients and our own names stand for, as it is printed."""
+        return {x: c.value if c.auxiliary else c.closed for x, c in self.backward.items()} | self.own
+
     def chain(self, b: Backward) -> _Chain | None:
         """What the equation needs of other equations. None if that is too long."""
         printed = _reached(
@@ -119,28 +126,33 @@ class _Closing:
         if cost(whole)[-1] > _LONGEST:
             return None
         try:
-            shown = min(self.forms(collected(network(whole).terms), whole.shape), key=rank)
+            terms = collected(network(whole).terms)
+            shown, left = min(self.forms(terms, whole.shape), key=lambda found: rank(found[0]))
         except TooLarge:
             return None
-        length = cost(shown)[-1] + sum(cost(self.own[x])[-1] for x in postorder(shown) if x in self.own)
-        simpler = length < chain.length and cost(shown)[-1] < cost(self.shown(whole))[-1]  # something dropped out
-        if not simpler or rank(shown)[0] > rank(whole)[0]:
+        if cost(shown)[-1] >= cost(self.shown(whole))[-1] or rank(shown)[0] > rank(whole)[0]:
             return None
-        return self.renamed(shown, b, chain.values)
+        closed = self.renamed(shown, b, chain.values)
+        needed = _reached(closed, self.printed)
+        if needed is None:
+            return None
+        gain = chain.length - sum(cost(e)[-1] for e in (closed, *needed.values()))
+        dropped, shorter = _weight(left) < _weight(terms), gain > 0 and cost(closed)[-1] < cost(b.closed)[-1]
+        return closed if gain >= (0 if dropped or shorter else _WORTH) else None
 
-    def forms(self, terms: Sequence[Term], shape: Shape) -> Iterator[Expr]:
+    def forms(self, terms: Sequence[Term], shape: Shape) -> Iterator[tuple[Expr, Sequence[Term]]]:
         """The sum of the terms with the names that fit: as it is, with what divides out gone, without our own names."""
         fewer = cancelled(terms, self.values)
         for found in (terms,) if fewer is terms else (terms, fewer):
             folded = self.known.reduced(found)
             e = self.shown(tidy(written(folded, shape))[0])
-            yield e
+            yield e, folded
             if any(f.atom in self.own for t in folded for f in t.factors):
                 folded = collected(network(e).terms)
-                yield tidy(written(folded, shape))[0]
+                yield tidy(written(folded, shape))[0], folded
             sums = sums_of(self.values.values(), folded).reduced(folded)
             if len(sums) < len(folded):
-                yield self.shown(tidy(written(sums, shape))[0])
+                yield self.shown(tidy(written(sums, shape))[0]), sums
 
     def shown(self, e: Expr) -> Expr:
         """Our own names written out: a formula of the user's names."""
@@ -175,9 +187,15 @@ class _Closing:
         return e
 
 
+def _weight(terms: Sequence[Term]) -> tuple[int, int]:
+    """How much is added up, and divided: what a fold that is worth having makes less."""
+    return sum(1 + len(t.inner()) for t in terms), sum(f.power < 0 for t in terms for f in t.factors)
+
+
 def _price(b: Backward) -> int:
-    """What a gradient costs a reader: nothing if it is a mere name for that of a free function."""
-    return 0 if is_free_function(b.closed) else cost(b.closed)[-1]
+    """What a gradient costs a reader: nothing if it is a mere name for that of a free function, little if it is short."""
+    length = cost(b.closed)[-1]
+    return 0 if is_free_function(b.closed) else length if length > _SHORT else length // 2
 
 
 def _reached(e: Expr, known: dict[Expr, Expr]) -> dict[Expr, Expr] | None:

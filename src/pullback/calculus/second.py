@@ -163,7 +163,7 @@ def open_up(
     if program is not None:
         ours = {*program.names, *program.own}
         named_values = [(v, e) for v, e in named_values if v not in ours]
-    shorter = Shorter(named_values, [q.value for q in d.core.equations])
+    shorter = Shorter(named_values, {q.var: q.value for q in d.core.equations})
     _take_out(found, G, shorter, add)
     named = target if program is None else program.target
     _close(found, program, facts, named if unnamed else None, shorter, add)
@@ -246,7 +246,7 @@ def _close(found: Opened, program: Again | None, facts: Sequence[Fact], unnamed:
 def use_facts(found: Opened, back: Mapping[Expr, Expr]) -> None:
     """What is said of the names at the point, used once everything is differentiated."""
     start = substitute(found.value, back)
-    short = Shorter((), [substitute(q.value, back) for q in found.derivation.core.equations])(start)
+    short = Shorter((), {q.var: substitute(q.value, back) for q in found.derivation.core.equations})(start)
     shorter, laws = gathered(short.expr), short.laws
     if shorter is not start:
         found.steps.append(Step(

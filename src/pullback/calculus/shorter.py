@@ -36,10 +36,10 @@ class Short:
 class Shorter:
     """What makes arrays shorter, with the named values of one program."""
 
-    def __init__(self, values: Sequence[tuple[Expr, Expr]], written_out: Sequence[Expr] = ()) -> None:
-        """With the named values, and those in which the program writes sums that may stay together."""
+    def __init__(self, values: Sequence[tuple[Expr, Expr]], definitions: Mapping[Expr, Expr]) -> None:
+        """With the named values that results are written with, and what every name of the program stands for."""
         self.values = dict(values)
-        self.sums = written_out
+        self.definitions = definitions
         self.known = Known()
         for name, value in values:
             self.known.add(name, value, first=True)
@@ -53,7 +53,12 @@ class Shorter:
             terms = collected(network(whole.put(best)).terms)
             fewer = cancelled(terms, self.values)
             folded = [self.known.reduced(t) for t in ([terms] if fewer is terms else [terms, fewer])]
-            folded += [less for t in folded for less in [sums_of(self.sums, t).reduced(t)] if len(less) < len(t)]
+            folded += [
+                less
+                for t in folded
+                for less in [sums_of(self.definitions.values(), t).reduced(t)]
+                if len(less) < len(t)
+            ]
             others = [self._written(terms, t, whole, e) for t in folded]
         except TooLarge:
             return Short(best, laws)
@@ -68,8 +73,18 @@ class Shorter:
         found, laws = tidy(whole.back(written(folded, e.shape)))
         if len(folded) == len(terms) and all(a is b for a, b in zip(folded, terms, strict=True)):
             return Short(found, ("S-FACTOR" if len(terms) > 1 else "S-NETWORK", *laws))
-        names = set(postorder(e, found))
-        return Short(found, ("S-FOLD", *laws), {v: x for v, x in self.values.items() if v in names})
+        return Short(found, ("S-FOLD", *laws), self._used(e, found))
+
+    def _used(self, *exprs: Expr) -> dict[Expr, Expr]:
+        """What the names in the expressions stand for, and the names in that: a fact about a name is one about its parts."""
+        found: dict[Expr, Expr] = {}
+        waiting = list(exprs)
+        while waiting:
+            for x in postorder(waiting.pop()):
+                if x in self.definitions and x not in found:
+                    found[x] = self.definitions[x]
+                    waiting.append(found[x])
+        return found
 
 
 class Whole:

@@ -274,9 +274,13 @@ def _over(maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int
 def _under(maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int]) -> Val:
     """`A \\ b` of the MATLAB-like dialect: the solution x of A x = b."""
     if not maker.matlab:
-        raise maker.parse_error("P002", "\\ divides from the left in the dialect matlab only", node, hint="write solve(A, b) or A⁻¹ b")
+        raise maker.parse_error(
+            "P002", "\\ divides from the left in the dialect matlab only", node, hint="write solve(A, b) or A⁻¹ b"
+        )
     (a, i), (b, j) = left, right
-    return apply_op(maker, Node(node.tag, (i, j), node.value, node.start, node.end), "solve", KNOWN["solve"], [a, b], {})
+    return apply_op(
+        maker, Node(node.tag, (i, j), node.value, node.start, node.end), "solve", KNOWN["solve"], [a, b], {}
+    )
 
 
 _TIMES = {"⊗": kron_of, "\\": _under, "*": _star, "⊙": _hadamard, "⊘": _divide, "/": _over}

@@ -148,7 +148,9 @@ def _grouped(attrs: tuple[Dim, Dim], Q: Shape, K: Shape, V: Shape) -> Shape:
     """The shape. Raises ShapeError where the heads do not share out."""
     heads, groups = attrs
     if any(len(X) != 2 for X in (Q, K, V)):
-        raise ShapeError("S002", f"the shapes do not fit: {', '.join(map(show_shape, (Q, K, V)))}", expected="three matrices")
+        raise ShapeError(
+            "S002", f"the shapes do not fit: {', '.join(map(show_shape, (Q, K, V)))}", expected="three matrices"
+        )
     shared, of_key, of_value = heads.over(groups), K[1].over(groups), V[1].over(groups)
     if shared is None or of_key is None or of_value is None or Q[1] != heads * of_key or K[0] != V[0]:
         raise ShapeError("S011", f"queries of shape {show_shape(Q)}, keys {show_shape(K)} and values {show_shape(V)} do not fall into "

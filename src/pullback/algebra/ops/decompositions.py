@@ -48,13 +48,17 @@ def chol(L: Expr, S: Expr, dS: Expr) -> Expr:
     return L @ phi(inv(L) @ sym(dS) @ inv(L).T)
 
 
-@composite_op("X[n,m] -> [m,m]", **_named("qrR", "qr_r"), needs="$X has full column rank, and R a positive diagonal", span=_tall)
+@composite_op(
+    "X[n,m] -> [m,m]", **_named("qrR", "qr_r"), needs="$X has full column rank, and R a positive diagonal", span=_tall
+)
 def qr_r(X: Expr) -> Expr:
     """X = Q R with QᵀQ = I and R upper triangular gives XᵀX = RᵀR: Rᵀ is the Cholesky factor of XᵀX."""
     return chol(X.T @ X).T
 
 
-@composite_op("X[n,m] -> [n,m]", **_named("qrQ", "qr_q"), needs="$X has full column rank, and R a positive diagonal", span=_tall)
+@composite_op(
+    "X[n,m] -> [n,m]", **_named("qrQ", "qr_q"), needs="$X has full column rank, and R a positive diagonal", span=_tall
+)
 def qr_q(X: Expr) -> Expr:
     """From X = Q R follows Q = X R⁻¹."""
     return X @ inv(qr_r(X))

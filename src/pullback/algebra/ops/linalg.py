@@ -174,19 +174,37 @@ def _sylvester_array(np: Any, A: Any, B: Any, C: Any) -> Any:
     return np.linalg.solve(whole, np.ravel(C)).reshape(C.shape)
 
 
-@composite_op("X[n,n] -> [n,n]", text="adj($X:0)", latex=r"\operatorname{adj}($X:0)", calls=("adj", "adjugate"), needs="$X is invertible")
+@composite_op(
+    "X[n,n] -> [n,n]",
+    text="adj($X:0)",
+    latex=r"\operatorname{adj}($X:0)",
+    calls=("adj", "adjugate"),
+    needs="$X is invertible",
+)
 def adj(X: Expr) -> Expr:
     """The adjugate of an invertible matrix, det(X) X⁻¹: the transposed matrix of its cofactors."""
     return det(X) * inv(X)
 
 
-@composite_op("X[n,n] -> [n,n]", text="cofactor($X:0)", latex=r"\operatorname{cof}($X:0)", calls=("cofactor", "cof"), needs="$X is invertible")
+@composite_op(
+    "X[n,n] -> [n,n]",
+    text="cofactor($X:0)",
+    latex=r"\operatorname{cof}($X:0)",
+    calls=("cofactor", "cof"),
+    needs="$X is invertible",
+)
 def cofactor(X: Expr) -> Expr:
     """The cofactors of an invertible matrix, det(X) X⁻ᵀ: the gradient of its determinant."""
     return det(X) * inv(X).T
 
 
-@composite_op("A[n,n], x[n] -> []", text="rayleigh($A:0, $x:0)", latex=r"\operatorname{R}($A:0, $x:0)", calls=("rayleigh",), needs="$x ≠ 0")
+@composite_op(
+    "A[n,n], x[n] -> []",
+    text="rayleigh($A:0, $x:0)",
+    latex=r"\operatorname{R}($A:0, $x:0)",
+    calls=("rayleigh",),
+    needs="$x ≠ 0",
+)
 def rayleigh(A: Expr, x: Expr) -> Expr:
     """The Rayleigh quotient xᵀ A x / xᵀ x: at an eigenvector of A it is the eigenvalue."""
     return power(dot(x, x), exponent=Fraction(-1)) * dot(x, A @ x)
@@ -195,9 +213,15 @@ def rayleigh(A: Expr, x: Expr) -> Expr:
 def _power_shape(attrs: tuple[int], *shapes: Shape) -> Shape:
     [exponent], [shape] = attrs, shapes
     if len(shape) != 2 or shape[0] != shape[1]:
-        raise ShapeError("S002", f"only a square matrix has powers, and this is {show_shape(shape)}", expected="X[n,n] -> [n,n]")
+        raise ShapeError(
+            "S002", f"only a square matrix has powers, and this is {show_shape(shape)}", expected="X[n,n] -> [n,n]"
+        )
     if abs(exponent) > _LARGEST:
-        raise UnsupportedError("U041", f"the matrix power {exponent} is not supported", expected=f"a whole number from −{_LARGEST} to {_LARGEST}")
+        raise UnsupportedError(
+            "U041",
+            f"the matrix power {exponent} is not supported",
+            expected=f"a whole number from −{_LARGEST} to {_LARGEST}",
+        )
     return shape
 
 
