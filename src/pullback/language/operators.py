@@ -325,7 +325,7 @@ def program_of(
         facts=tuple((_renamed(a, done), _renamed(b, done), f"fact {i}") for i, (a, b) in enumerate(facts, 1)),
         wrt=tuple(dict.fromkeys(name_of(w) for w in wrt)),
         functions=MappingProxyType({}),
-        constants=frozenset(name_of(c) for c in constants),
+        constants=frozenset(name_of(c) for c in constants) | {n for n, v in inputs.items() if holds("index", v)},
         dialect="python",
     ))  # fmt: skip
 
