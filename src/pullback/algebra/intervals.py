@@ -104,7 +104,10 @@ def intervals(root: Expr, known: Mapping[Expr, Interval]) -> dict[Expr, Interval
         if missing:
             stack += missing
             continue
-        done[e] = done[bodies[e]] if e in bodies else _node(e, done, known)
+        try:
+            done[e] = done[bodies[e]] if e in bodies else _node(e, done, known)
+        except OverflowError:  # a number that is no float
+            done[e] = ALL
         stack.pop()
     return done
 

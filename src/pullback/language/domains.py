@@ -155,7 +155,11 @@ def refuse_outside(e: Expr, found: Mapping[Expr, Interval], q: Equation | None =
     ends = [found[a] for a in e.args]
     if not e.op.entrywise or e.op.real is None or not ends or e.op.attr_names or all(x == ALL for x in ends):
         return
-    for at in product(*(list(_points(x)) for x in ends)):
+    try:
+        points = [list(_points(x)) for x in ends]
+    except OverflowError:  # a number that is no float
+        return
+    for at in product(*points):
         try:
             if not isinstance(e.op.real(*at), complex):
                 return
