@@ -39,6 +39,7 @@ class RandomProgram:
     seed: Expr | None
     wrt: list[Expr]
     free: dict[str, str] = field(default_factory=dict)  # unknown functions: "map" or "function"
+    places: dict[Expr, int] = field(default_factory=dict)  # names of whole numbers, and what they stay below
 
     def __repr__(self) -> str:
         lines = [f"{v.attrs[0]} = {spell(e)}" for v, e in self.equations]
@@ -76,6 +77,7 @@ class Writer:
         self.names: list[Expr] = []
         self.parts: list[Expr] = []  # for sharing
         self.free: dict[str, str] = {}
+        self.places: dict[Expr, int] = {}
         self.kinds: dict[str, tuple[object, ...]] = {}
 
     # ---- choices
@@ -371,9 +373,9 @@ class Writer:
         return diag(self.grow((s[0],), k))
 
 
-def random_program(random: Random, depth: int = 3) -> RandomProgram:
+def random_program(random: Random, depth: int = 3, writer: type[Writer] | None = None) -> RandomProgram:
     """One to four equations; the last is a scalar, or a tensor with its gradient given."""
-    w = Writer(random)
+    w = (writer or Writer)(random)
     equations: list[tuple[Expr, Expr]] = []
     for j in range(random.randrange(1, 5)):
         v_shape = w.shape()
@@ -399,14 +401,22 @@ def random_program(random: Random, depth: int = 3) -> RandomProgram:
     stop = next(i for i, (v, _) in enumerate(equations) if v is target)
     before = {x for _, e in equations[: stop + 1] for x in postorder(e)}
     asked = [v for v in w.inputs if v in before] or w.inputs
-    extents = [d for e in before for a in (*e.shape, *e.attrs) if isinstance(a, Dim) for d in [a]]
+    extents = [d for e in before for a in (*e.shape, *e.attrs) for d in _sizes(a)]
     anchors = [var(f"a_{s}", (Dim.symbol(s),)) for s in _unknown_sizes(asked, seed, extents)]
     if len(asked) > 1 and w.chance(15):
         asked = asked[: random.randrange(1, len(asked))]
     middle = [v for v, _ in equations[:stop] if v in before]
     if middle and w.chance(10):
         asked = [*asked, middle[0]]
-    return RandomProgram(equations, [*w.inputs, *anchors], target, seed, [*asked, *anchors], w.free)
+    places = {v: below for v, below in w.places.items() if v in before}
+    inputs = [*w.inputs, *places, *anchors]
+    return RandomProgram(equations, inputs, target, seed, [*asked, *anchors], w.free, places)
+
+
+def _sizes(value: object) -> list[Dim]:
+    if isinstance(value, Dim):
+        return [value]
+    return [d for v in value for d in _sizes(v)] if isinstance(value, tuple) else []
 
 
 def _unknown_sizes(inputs: Sequence[Expr], seed: Expr | None, extents: Sequence[Dim]) -> list[str]:

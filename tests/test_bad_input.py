@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import pullback as pb
+
 from pullback.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -161,6 +163,21 @@ TEXTS: list[tuple[str, str, str, tuple[int, int], str, list[str]]] = [
     ("symmetric of no square", "A : (m, n)\nassume symmetric(A)\nE = tr(A Aᵀ)", "S014", (2, 8), "symmetric", ["square"]),
     ("variable exponent", "y = s^t", "S002", (1, 5), "s^t", ["s^∘t", "b : scalar"]),
     ("outside a domain", "y = log(-2) x", "P052", (1, 5), "log(-2)", ["positive"]),
+    ("log of a negative function", "x : n; E = sum(log(-exp(x)))", "P052", (1, 16), "log(-exp(x))", ["less than 0", "positive"]),
+    ("root of a negative sum", "x : n; E = sum(sqrt(-1 - x^∘2))", "P052", (1, 16), "sqrt(-1 - x^∘2)", ["at most -1"]),
+    ("root of a negative number", "t : scalar; E = t sqrt(-3)", "P052", (1, 19), "sqrt(-3)", ["positive"]),
+    ("log where the assumption makes it negative", "x : n; assume x > 0; E = sum(log(-x))", "P052", (1, 30), "log(-x)", ["less than 0"]),
+    ("arcsine beyond 1", "x : n; E = sum(asin(2 + exp(x)))", "P052", (1, 16), "asin(2 + exp(x))", ["greater than 2"]),
+    ("log through an equation", "u = -exp(x); x : n; E = sum(log(u))", "P052", (1, 29), "log(u)", ["less than 0"]),
+    ("assumptions that exclude each other", "x : n; assume positive(x); assume x < 0; E = sum(x)", "P053", (1, 35), "x < 0", ["its declaration"]),
+    ("relations that exclude each other", "x : n; assume x > 0; assume x < 0; E = sum(x)", "P053", (1, 29), "x < 0", ["the assumption x > 0"]),
+    ("a fact that is not there", "x : n; assume negative(x); E = sum(x)", "P002", (1, 15), "negative", ["assume x < 0"]),
+    ("an assumption against an equation", "u : n; x = exp(u); assume x < 0; E = sum(x)", "P053", (1, 27), "x < 0", ["x = exp(u)"]),
+    ("a sum that is another number", "z : n; y = 2 softmax(z); assume sum(y) = 1; E = loss(y)", "P053", (1, 33), "sum(y) = 1", ["differ by 1"]),
+    ("a square that is negative", "x : n; assume ‖x‖² = -1; E = loss(x)", "P053", (1, 15), "‖x‖² = -1", ["at least 0", "-1"]),
+    ("a sum of negatives that is positive", "x : n; assume sum(x) = 1; assume x < 0; E = loss(x)", "P053", (1, 15), "sum(x) = 1", ["less than 0"]),
+    ("an axis that is not there", "X : (m, n); E = sum(softmax(X, axis=3))", "S003", (1, 21), "softmax(X, axis=3)", ["no axis 3"]),
+    ("a wrong reshape", "X : (m, n); E = sum(reshape(X, (m, m)))", "S011", (1, 21), "reshape(X, (m, m))", ["m*n entries"]),
     ("a letter in brackets", "y = W[k] a; E = loss(y)", "U003", (1, 5), "W[k]", ["nothing says", "W1, W2"]),
     ("a member that nothing gives", "h[t] = f(h[t-1]) for t = 1..T; E = loss(h[T])", "P044", (1, 1), "h[t] = f(h[t-1])", ["h[0]"]),
     ("an empty range", "h[0] : n; h[t] = f(h[t-1]) for t = T..1; E = loss(h[T])", "P041", (1, 32), "t", ["T..1"]),
@@ -203,6 +220,35 @@ def test_what_the_refusal_suggests_works(ask) -> None:
         assert answer.exit_code == 0, (text, answer.err)
 
 
+def test_an_assumption_that_holds_by_itself_is_no_mistake(ask) -> None:
+    assert ask("derive", "-e", "p = softmax(z); z : n; assume sum(p) = 1; E = loss(p)").exit_code == 0
+    assert ask("derive", "-e", "x : n; assume x >= 0; assume x <= 0; E = loss(x)").exit_code == 0
+
+
+PYTHON = [
+    (lambda x, A: pb.ops.log(-2), "P052"),
+    (lambda x, A: pb.ops.sqrt(-3), "P052"),
+    (lambda x, A: pb.derive(pb.ops.sum(pb.ops.log(-pb.ops.exp(x)))), "P052"),
+    (lambda x, A: pb.ops.gather(A, 1.5), "S030"),
+    (lambda x, A: pb.ops.gather(A, x), "S030"),
+    (lambda x, A: pb.ops.softmax(x, axis=4), "P002"),
+    (lambda x, A: pb.ops.inv(A), "S002"),
+    (lambda x, A: pb.ops.reshape(x, (3,)), "S011"),
+]
+
+
+@pytest.mark.parametrize(("build", "code"), PYTHON)
+def test_a_mistake_in_python(build, code: str) -> None:
+    with pytest.raises(pb.PullbackError) as refused:
+        build(pb.tensor("x", "n"), pb.tensor("A", "m", "n"))
+    assert refused.value.code == code and len(refused.value.message) > 10
+
+
+def test_an_index_in_python() -> None:
+    d = pb.derive(pb.ops.sum(pb.ops.gather(pb.tensor("A", "v", "d"), pb.tensor("i", "t", index=True))))
+    assert list(d) == ["A"]
+
+
 # ---- the command line
 
 
@@ -212,7 +258,7 @@ COMMANDS = [
     ("unknown option", ["derive", "--styel", "index"], "P030", ["--styel", "did you mean --style?"]),
     ("unknown option, swapped letters", ["derive", "x.eqn", "--wtr", "W"], "P030", ["did you mean --wrt?"]),
     ("unknown option, nothing like it", ["derive", "--frobnicate"], "P030", ["--frobnicate", "--help"]),
-    ("unknown command", ["derve", "x"], "P030", ["derve", "derive, jacobian, hessian, prove, compare, draw", "did you mean derive?"]),
+    ("unknown command", ["derve", "x"], "P030", ["derve", "derive, jacobian, hessian, prove, compare, explain, draw", "did you mean derive?"]),
     ("unknown style", ["derive", "-e", "E = x", "--style", "pairings"], "P030", ["pairing, jacobian", "mean pairing?"]),
     ("unknown layout", ["derive", "-e", "E = x", "--layout", "numerater"], "P030", ["denominator", "mean numerator?"]),
     ("sizes without a number", ["derive", "-e", "z = W a; E = loss(z)", "--sizes", "m"], "P032", ["'m'", "m=2,n=3"]),

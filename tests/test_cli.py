@@ -391,7 +391,9 @@ def test_bash_completes() -> None:
     assert completes("pullback draw --format=d") == {"--format=dot"}
     assert completes("pullback derive --style=p") == {"--style=pairing"}
     options = run("completion", "fish").stdout.decode()
-    assert options.count("-l help") == len({"derive", "jacobian", "hessian", "prove", "compare", "draw", "completion"})
+    assert options.count("-l help") == len(
+        {"derive", "jacobian", "hessian", "prove", "compare", "explain", "draw", "completion"}
+    )
     assert len(set(options.splitlines())) == len(options.splitlines())
     assert "-l target -r" in options
 

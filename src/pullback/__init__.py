@@ -10,6 +10,7 @@ from pullback._version import __version__
 _EXPORTS: dict[str, str] = {
     "Comparison": "pullback.comparing",
     "Derived": "pullback.api",
+    "Explanation": "pullback.explaining",
     "Gradient": "pullback.api",
     "Jacobian": "pullback.second",
     "Program": "pullback.language.program",
@@ -22,6 +23,7 @@ _EXPORTS: dict[str, str] = {
     "compare": "pullback.comparing",
     "defined": "pullback.language.own_operators",
     "derive": "pullback.api",
+    "explain": "pullback.explaining",
     "function": "pullback.language.operators",
     "functional": "pullback.language.operators",
     "hessian": "pullback.second",

@@ -17,6 +17,8 @@ from .array_options import array_options
 from .comparing import Comparison, compare
 from .completion import completion
 from .errors import ParseError, PullbackError, nearest
+from .explain_options import explain_options
+from .explaining import Explanation, explain
 from .language.text import decode
 from .pictures import format_of, read_sizes
 from .proving import Proof, prove
@@ -141,6 +143,7 @@ def _parser() -> _Parser:
     array_options(commands, _FORMATS)
     _prove_options(commands)
     _compare_options(commands)
+    explain_options(commands, _FORMATS)
     p = commands.add_parser("draw", help="draw the network of a program, or its tensor diagrams", epilog=_DRAWN,
                             formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     _program_arguments(p)
@@ -221,7 +224,7 @@ def _compare(args: argparse.Namespace) -> int:
     return 0
 
 
-def _formatted(found: Proof | Comparison, args: argparse.Namespace) -> str:
+def _formatted(found: Proof | Comparison | Explanation, args: argparse.Namespace) -> str:
     if args.format == "text":
         color = args.out is None and _colored(args.color, sys.stdout)
         return found.text(ascii=args.ascii, color=color).rstrip("\n")
@@ -379,6 +382,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _prove(args)
         if args.command == "compare":
             return _compare(args)
+        if args.command == "explain":
+            _write(_formatted(explain(args.name), args), args.out)
+            return 0
         if args.command == "draw":
             return _draw(args)
         if args.command == "completion":

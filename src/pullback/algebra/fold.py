@@ -170,9 +170,10 @@ class Known:
         """Terms that are together a multiple of the definition become one."""
         if len(terms) < len(d.terms):
             return None
-        keys = {term_key(t): k for k, t in enumerate(terms)}
+        keys: dict[str, int] = {}
         for t in terms:
             for match in _matches(t, d.terms[0]):
+                keys = keys or {term_key(u): k for k, u in enumerate(terms)}
                 found = _replaced(t, d.terms[0], match, d.name)
                 left = _left(found, d, keys, terms, self.partial)
                 if left is not None:

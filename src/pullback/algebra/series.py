@@ -46,6 +46,21 @@ class Series:
 
     __rmul__ = __mul__
 
+    def __neg__(self) -> Series:
+        return self * -1
+
+    def __sub__(self, other: Any) -> Series:
+        return self + -Series.of(other)
+
+    def __rsub__(self, other: Any) -> Series:
+        return Series.of(other) - self
+
+    def __truediv__(self, other: Any) -> Series:
+        return self * Series.of(other).inverse()
+
+    def __rtruediv__(self, other: Any) -> Series:
+        return Series.of(other) / self
+
     def inverse(self) -> Series:
         """1/s by s · (1/s) = 1. Raises ZeroDivisionError."""
         c0 = self.at(0)

@@ -24,7 +24,9 @@ __all__ = ["diagrams"]
 
 
 def _graph(t: Term, x: Expr, q: Expr, letters: Letters) -> Graph:
-    [node] = [f for f in t.factors if f.atom is increment(x)]
+    node = next((f for f in t.factors if f.atom is increment(x)), None)
+    if node is None:  # it stands inside a function that is no index sum
+        raise TooLarge
     names: dict[int, str] = {}
     order = [i for i in t.dims if i not in node.legs]
     for i in (*node.legs, *sorted(order, key=lambda i: not any(i in f.legs for f in t.factors))):

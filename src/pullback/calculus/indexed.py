@@ -89,6 +89,10 @@ Hole = tuple[
 ]  # a term without dx, the indices of dx, sums over letters in front of it
 
 
+class Inside(TooLarge):
+    """An increment stands inside a function that is no index sum: there is no array to write."""
+
+
 def jacobian_of(
     v: Expr, x: Expr, terms: list[Expr], letters: Letters, axes: tuple[str, str]
 ) -> tuple[Expr, list[Hole]]:
@@ -99,7 +103,9 @@ def jacobian_of(
     for term in terms:
         sums = binders(term)
         for t in _terms(bare(term)):
-            [node] = [f for f in t.factors if f.atom is increment(x)]
+            node = next((f for f in t.factors if f.atom is increment(x)), None)
+            if node is None:
+                raise Inside
             t.factors.remove(node)
             names = _letters(letters, t, dict(zip(t.outs, out, strict=True)), of)
             deltas = [(names[i] + of[k], eye(dim=d)) for k, (i, d) in enumerate(zip(node.legs, x.shape, strict=True))]
@@ -183,10 +189,15 @@ def _of(
         try:
             out, of = _open(letters, q.var, x)
             jacobian, holes = jacobian_of(q.var, x, mine, letters, (out, of))
-        except (TooLarge, StopIteration):
+        except (TooLarge, StopIteration) as found_no:
+            why = (
+                "its differential is no index sum of the increment; the same contribution is derived with pairings"
+                if isinstance(found_no, Inside)
+                else "too many terms or indices to be written out; the same contribution is derived with pairings"
+            )
             yield Step(
                 id=f"i{next(numbered)}", kind="note", about=x.attrs[0], left=gradient(x), relation="from", right=q.var, rules=("I-EXPAND",),
-                why=Why("too many terms or indices to be written out; the same contribution is derived with pairings"),
+                why=Why(why),
                 claim=Claim("DEFINITION"), premises=(q.var.attrs[0],), ranges=ranges)  # fmt: skip
             continue
         partial = var(f"∂{q.var.attrs[0]}/∂{x.attrs[0]}", q.var.shape + x.shape, "partial")

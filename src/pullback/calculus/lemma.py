@@ -25,7 +25,7 @@ from ..algebra.ops.structure import zeros
 from .product import product_rule
 from .simplify import tidy
 
-__all__ = ["Lemma", "differentiate", "lemma_of", "through"]
+__all__ = ["Lemma", "definition_of", "differentiate", "lemma_of", "through"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,14 @@ def through(e: Expr) -> tuple[Expr, ...]:
     if e.op.through is None:
         return ()
     return tuple(e.op.through(*e.args, **e.op.attributes(e)))
+
+
+def definition_of(e: Expr) -> list[tuple[Expr, Expr]]:
+    """The definition of a node as equations between named parts, as its lemma takes it apart; the last one is the node."""
+    parts = _Parts()
+    assert e.op.define is not None
+    parts.take(e, e.op.define(e, *e.args))
+    return parts.equations
 
 
 @lru_cache(maxsize=512)

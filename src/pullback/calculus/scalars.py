@@ -173,6 +173,10 @@ class _Writer:
             for k, a in enumerate(e.args):
                 probe = var(f"·{k}", a.shape, "probe")
                 moved = added(differentiate(e, [probe if j == k else None for j in range(len(e.args))]))
+                if any(
+                    f.atom is not probe and probe in postorder(f.atom) for t in network(moved).terms for f in t.factors
+                ):
+                    raise TooLarge  # no sum of products of the increments
                 found.append((probe, self.entries(moved), self.entries(a)))
             self.functions[e] = found
         return self.functions[e]

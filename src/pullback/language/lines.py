@@ -6,7 +6,7 @@ from ..algebra.dims import show_shape
 from ..algebra.facts import FACTS
 from ..algebra.indexed import ref
 from ..algebra.ranges import Range
-from ..errors import ParseError
+from ..errors import ParseError, nearest
 from .declare import declare
 from .functions import is_written
 from .loops import for_clause, series_symbols
@@ -262,6 +262,16 @@ def _assume(statement: Statement, found: Lines) -> None:
     if middle is not None:
         found.relations.append(Relation(statement, middle))
         return
+    if t[1].kind == "name" and t[2].text == "(":  # assume negative(x)
+        below = {"negative": "<", "nonnegative": "≥", "nonpositive": "≤"}.get(t[1].text)
+        close = nearest(t[1].text, list(FACTS))
+        raise ParseError(
+            "P002",
+            f"{t[1].text} is nothing that can be assumed",
+            span=statement.span(t[1]),
+            expected=", ".join(FACTS),
+            hint=f"write assume {t[3].text} {below} 0" if below else f"did you mean {close}?" if close else "",
+        )
     raise ParseError(
         "P002",
         "an assumption without a relation",

@@ -8,11 +8,14 @@ from typing import Any
 
 from ..algebra.dims import Dim, Shape, show_shape
 from ..algebra.expr import Expr, postorder
+from ..algebra.facts import holds
+from ..algebra.intervals import intervals
 from ..algebra.op import Op, rational
 from ..algebra.ops import arithmetic, free, matrix, structure
 from ..algebra.ops.entrywise import filled
 from ..errors import ParseError, ShapeError
 from .calls import axes_among
+from .domains import consistent, refuse_outside
 from .fitting import data_in_front
 from .functions import KNOWN
 from .options import attributes_of
@@ -52,9 +55,11 @@ def _shape(dims: Sequence[Dim | int | str]) -> Shape:
     return found
 
 
-def tensor(name: str, *dims: Dim | int | str) -> Expr:
-    """A named tensor with the given sizes: names, numbers or `Dim`s; without sizes, a scalar."""
-    return free.var(_checked(name), _shape(dims))
+def tensor(name: str, *dims: Dim | int | str, index: bool = False) -> Expr:
+    """A named tensor with the given sizes: names, numbers or `Dim`s; without sizes, a scalar.
+
+    An `index` holds whole numbers that name places of an axis, counted from 0: it does not move."""
+    return free.var(_checked(name), _shape(dims), facts=("index",) if index else ())
 
 
 def function(name: str) -> Callable[..., Expr]:
@@ -124,6 +129,7 @@ def _known(name: str) -> Callable[..., Expr]:
                 data = data_in_front(o) if len(args) > len(o.slots) and not o.variadic else 0
                 full = _completed(o, args[data:])
                 if o.accepts(full):
+                    _allowed(name, o, full)
                     if o.options:
                         given = {k: _listed(v) for k, v in options.items()}
                         return o(*full, **attributes_of(o, name, [a.shape for a in full], given))
@@ -150,6 +156,16 @@ def _completed(o: Op, args: list[Expr]) -> list[Expr]:
     if o.entrywise and len(args) > 1 and all(p == ("*s",) for _, p in o.slots):
         return [a if a.order else filled(a, wide) for a in args]
     return args
+
+
+def _allowed(name: str, o: Op, args: Sequence[Expr]) -> None:
+    """Refuses places that are no whole numbers, and numbers outside the domain. Raises ShapeError S030, ParseError P052."""
+    for (slot, _), a in zip(o.slots, args, strict=False):
+        if slot in o.fixed and not holds("index", a):
+            raise ShapeError("S030", f"{name} needs whole numbers for the places, and {_described(a) if a.args or not a.attrs else a.attrs[0]} is not declared to hold any",
+                             hint='name them with pb.tensor("i", "n", index=True)')  # fmt: skip
+    if o.entrywise and args and all(a.op.number for a in args):
+        refuse_outside(o(*args) if not o.attr_names else args[0], {a: intervals(a, {})[a] for a in args})
 
 
 def _listed(value: Any) -> tuple[Dim, ...]:
@@ -301,7 +317,7 @@ def program_of(
             )
         pulled = key, leaf
     last = target or ("E" if "E" in defined else found[-1].name)
-    return Program(
+    return consistent(Program(
         inputs=tuple(inputs.values()),
         equations=tuple(found),
         target=name_of(last),
@@ -309,9 +325,9 @@ def program_of(
         facts=tuple((_renamed(a, done), _renamed(b, done), f"fact {i}") for i, (a, b) in enumerate(facts, 1)),
         wrt=tuple(dict.fromkeys(name_of(w) for w in wrt)),
         functions=MappingProxyType({}),
-        constants=frozenset(name_of(c) for c in constants),
+        constants=frozenset(name_of(c) for c in constants) | {n for n, v in inputs.items() if holds("index", v)},
         dialect="python",
-    )
+    ))  # fmt: skip
 
 
 def _use(leaf: Expr, name: str, named: Mapping[str, Any], defined: dict[str, Expr], inputs: dict[str, Expr]) -> None:

@@ -14,6 +14,7 @@ from ..algebra.ops import free
 from ..errors import ParseError, PullbackError, ShapeError, UnsupportedError, nearest
 from .constants import constant
 from .declare import facts_named
+from .domains import consistent
 from .elaborate import elaborate
 from .index_mode import elaborate_index
 from .kinds import SOFT, Guess, guess
@@ -114,7 +115,7 @@ class Reader:
             self._name_sizes()
         self._leaves()
         self._pass(building=True)
-        return self._program()
+        return consistent(self._program(), self.lines.relations)
 
     def _with_vectors(self, names: Set[str]) -> Program | None:
         """The program if those of `names` that were guessed to be numbers are vectors; None if that cannot be."""

@@ -6,14 +6,14 @@ of each op, an independent way to its entries, and both are compared as dictiona
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 from typing import Any
 
 from ..algebra.dims import Dim
-from ..algebra.expr import Expr, substitute
+from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.network import Term, TooLarge, network
 from ..algebra.ops.free import is_name
 from ..algebra.polynomial import Poly, Symbols
@@ -95,23 +95,28 @@ def _generic(t: Term) -> bool:
 
 def confirm_scalars(s: Scalars) -> None:
     """Give every step its evidence. Raises CheckFailed."""
-    equations = {q.var: q.value for q in s.forward.values()}
+    equations = {q.var: q for q in s.forward.values()}
     for k, step in enumerate(s.steps):
         array = s.arrays[step.id]
         if step.kind == "entries":
             evidence = _expansion(s, step, array)
         else:
-            through = {p.through: equations[p.through] for paths in array.paths for p in paths}
+            block = [equations[v] for v in dict.fromkeys(p.through for paths in array.paths for p in paths)]
+            through = {q.var: q.value for q in block} | {name: value for q in block for value, name in q.through}
             evidence = _formula(s, step, array, through)
         s.steps[k] = step.proved([evidence])
 
 
-def _expansion(s: Scalars, step: Step, array: Array, points: int = 1) -> Evidence:
-    """The written-out entries have the values of the equation at a random point, or at several."""
+def _expansion(
+    s: Scalars, step: Step, array: Array, points: int = 1, through: Mapping[Expr, Expr] | None = None
+) -> Evidence:
+    """The written-out entries have the values of the equation at a random point, or at several; `through` are names with values."""
     left = points
     for attempt in range(_TRIES * points):
         point = Point(Modular("entries", attempt), s.sizes)
         try:
+            for name, value in _in_order(through or {}):
+                point.bind(name, point.value(value))
             found = point.value(step.claim.right)
             if [_at(p, s.symbols, point) for p in array.entries] != found:
                 raise _failed(step, "the entries differ from the equation at a random point")
@@ -123,6 +128,16 @@ def _expansion(s: Scalars, step: Step, array: Array, points: int = 1) -> Evidenc
         except OutOfDomain:
             continue
     raise nowhere()
+
+
+def _in_order(through: Mapping[Expr, Expr]) -> Iterator[tuple[Expr, Expr]]:
+    """The same, each name behind those that its value is made of."""
+    pending = dict(through)
+    while pending:
+        ready = [v for v, e in pending.items() if pending.keys().isdisjoint(postorder(e))]
+        if not ready:
+            return
+        yield from ((v, pending.pop(v)) for v in ready)
 
 
 def _at(p: Poly, symbols: Symbols, point: Point) -> int:
@@ -148,10 +163,10 @@ def _formula(s: Scalars, step: Step, array: Array, through: Mapping[Expr, Expr])
             formula, put_in = substitute(formula, through), ", the equations of this block put in,"
             found = polynomials(formula, s.symbols, s.sizes)
     except TooLarge:
-        return _expansion(s, replace(step, claim=replace(step.claim, right=formula)), array)
+        return _expansion(s, replace(step, claim=replace(step.claim, right=formula)), array, 1, through)
     if found != array.entries:
         return _expansion(
-            s, replace(step, claim=replace(step.claim, right=formula)), array, _BRANCHES
+            s, replace(step, claim=replace(step.claim, right=formula)), array, _BRANCHES, through
         )  # as relu(t)² = t relu(t)
     at = ", ".join(f"{k} = {v}" for k, v in s.sizes.items())
     where = f"at {at}"

@@ -195,6 +195,8 @@ def _maps(k: Link, right: Form, point: Point, known: Mapping[Named, Form], by_ro
     point.bind(v, point.value(k.equation.value))
     point.bind(increment(v), tangent)
     point.bind(increment(x), push)
+    for value, name in k.equation.through:  # what the matrix is written with besides v
+        point.bind(name, point.value(value))
     moved = leaf(increment(x).T if k.crossed else increment(x))
     result = leaf(increment(v))
     if by_rows:

@@ -25,7 +25,7 @@ def _sigmoid(t: float) -> float:
     return math.exp(-_softplus(-t))
 
 
-@mapped("softplus", _softplus, code="xp.logaddexp(0, $X)")
+@mapped("softplus", _softplus, code="xp.logaddexp(0, $X)", gives=("positive",))
 def softplus(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """softplus(t) = log(1 + eᵗ), so softplus′ = eᵗ/(1 + eᵗ) = σ.
 

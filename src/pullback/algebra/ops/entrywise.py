@@ -52,7 +52,7 @@ def filled(s: Expr, X: Expr) -> Expr:
 # ---- exponentials ------------------------------------------------------------------------------------------
 
 
-@mapped("exp", math.exp, latex=r"\exp", code="xp.exp($X)")
+@mapped("exp", math.exp, latex=r"\exp", code="xp.exp($X)", gives=("positive",))
 def exp(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """exp is its own derivative.
 
@@ -70,7 +70,7 @@ def expm1(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return exp(X) * dX
 
 
-@mapped("exp2", lambda t: 2.0**t, define=lambda e, X: _two_to(X), code="xp.exp2($X)")
+@mapped("exp2", lambda t: 2.0**t, define=lambda e, X: _two_to(X), code="xp.exp2($X)", gives=("positive",))
 def exp2(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """2ᵗ = exp(t log 2), so its derivative is 2ᵗ log 2.
 
@@ -150,7 +150,7 @@ def _sigmoid(t: float) -> float:
 
 
 @mapped("sigmoid", _sigmoid, latex=r"\sigma", names=("logistic", "expit"),
-        code="xp.where($X >= 0, 1 / (1 + xp.exp(-abs($X))), xp.exp(-abs($X)) / (1 + xp.exp(-abs($X))))")  # fmt: skip
+        code="xp.where($X >= 0, 1 / (1 + xp.exp(-abs($X))), xp.exp(-abs($X)) / (1 + xp.exp(-abs($X))))", gives=("positive", "unit"))  # fmt: skip
 def sigmoid(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """σ(t) = 1/(1 + e⁻ᵗ), so σ′ = e⁻ᵗ/(1 + e⁻ᵗ)² = σ (1 − σ).
 

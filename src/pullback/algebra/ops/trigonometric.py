@@ -87,7 +87,7 @@ def sinh(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return cosh(X) * dX
 
 
-@mapped("cosh", math.cosh, latex=r"\cosh", code="xp.cosh($X)")
+@mapped("cosh", math.cosh, latex=r"\cosh", code="xp.cosh($X)", gives=("positive",))
 def cosh(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """cosh t = (eᵗ + e⁻ᵗ)/2, so cosh′ = sinh.
 
