@@ -35,11 +35,14 @@ _Signature = tuple[
 
 def rank(e: Expr) -> tuple[int, ...]:
     """How heavy `e` is to read: index sums and 0/1 tensors, then what is written (atoms and operators), then the rest of `cost`."""
-    sums = sum(
-        1 for x in postorder(e) if x.op.sums or (not x.args and (x.op.ordered or (x.op.places and x.order == 2)))
-    )
-    found = cost(e)
-    return (sums, found[-1], *found)
+    if e not in _ranks:
+        sums = sum(x.op.sums or (not x.args and (x.op.ordered or (x.op.places and x.order == 2))) for x in postorder(e))
+        found = cost(e)
+        _ranks[e] = (sums, found[-1], *found)
+    return _ranks[e]
+
+
+_ranks: WeakKeyDictionary[Expr, tuple[int, ...]] = WeakKeyDictionary()
 
 
 def written(terms: Sequence[Term], shape: Shape, search: _Search | None = None) -> Expr:
