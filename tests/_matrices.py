@@ -46,6 +46,12 @@ def _unit(v: Array) -> Array:
     return v * np.sign(v[0])
 
 
+def _positive(Q: Array, R: Array) -> tuple[Array, Array]:
+    """Q R with a positive diagonal of R."""
+    signs = np.sign(np.diagonal(R))
+    return Q * signs, R * signs[:, None]
+
+
 _FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "expm": _by_eigenvalues(np.exp), "logm": _by_eigenvalues(np.log), "sqrtm": _by_eigenvalues(np.sqrt),
     "sinm": _by_eigenvalues(np.sin), "cosm": _by_eigenvalues(np.cos),
@@ -60,6 +66,15 @@ _REAL: dict[str, Callable[..., Array]] = {
     "maxeigvec": lambda S: _unit(np.linalg.eigh(_half(S))[1][:, -1]),
     "normnuc": lambda X: np.sum(_svd(X)[1]),
     "polar": lambda X: _svd(X)[0] @ _svd(X)[2],
+    "eigvals": lambda S: np.linalg.eigvalsh(_half(S)),
+    "eigvecs": lambda S: _unit(np.linalg.eigh(_half(S))[1]),
+    "mineig": lambda S: np.linalg.eigvalsh(_half(S))[0],
+    "mineigvec": lambda S: _unit(np.linalg.eigh(_half(S))[1][:, 0]),
+    "svdvals": lambda X: _svd(X)[1],
+    "svdV": lambda X: _unit(_svd(X)[2].T),
+    "svdU": lambda X: _svd(X)[0] * np.sign(_svd(X)[2][:, 0]),
+    "qrR": lambda X: _positive(*np.linalg.qr(X))[1],
+    "qrQ": lambda X: _positive(*np.linalg.qr(X))[0],
     "normspec": lambda X: _svd(X)[1][0],
     "topsing": lambda X: np.outer(_svd(X)[0][:, 0], _svd(X)[2][0]),
 }  # fmt: skip
@@ -70,6 +85,11 @@ def _pinv(X: Array) -> Array:
     return X.T @ np.linalg.inv(X @ X.T) if wide else np.linalg.inv(X.T @ X) @ X.T
 
 
+def _sylvester(A: Array, B: Array, C: Array) -> Array:
+    whole = np.kron(A, np.eye(len(B))) + np.kron(np.eye(len(A)), B.T)
+    return np.linalg.solve(whole, C.reshape(-1)).reshape(C.shape)
+
+
 def _lyap(A: Array, Q: Array) -> Array:
     eye = np.eye(len(A))
     return np.linalg.solve(np.kron(A, eye) + np.kron(eye, A), Q.reshape(-1)).reshape(Q.shape)
@@ -78,6 +98,13 @@ def _lyap(A: Array, Q: Array) -> Array:
 _COMPLEX: dict[str, Callable[..., Array]] = {
     "sym": _half, "phi": lambda A: np.tril(A, -1) + np.diag(np.diagonal(A)) / 2,
     "inv": np.linalg.inv, "det": np.linalg.det, "pinv": _pinv, "solve": np.linalg.solve, "solve_columns": np.linalg.solve, "lyap": _lyap,
+    "sylvester": _sylvester,
+    "solve_lower": lambda L, b: np.linalg.solve(np.tril(L), b), "solve_lower_columns": lambda L, b: np.linalg.solve(np.tril(L), b),
+    "solve_upper": lambda L, b: np.linalg.solve(np.triu(L), b), "solve_upper_columns": lambda L, b: np.linalg.solve(np.triu(L), b),
+    "cho_solve": lambda L, b: np.linalg.solve(np.tril(L) @ np.tril(L).T, b),
+    "cho_solve_columns": lambda L, b: np.linalg.solve(np.tril(L) @ np.tril(L).T, b),
+    "adj": lambda X: np.linalg.det(X) * np.linalg.inv(X), "cofactor": lambda X: np.linalg.det(X) * np.linalg.inv(X).T,
+    "rayleigh": lambda A, x: (x @ A @ x) / (x @ x),
 }  # fmt: skip
 
 

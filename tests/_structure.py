@@ -121,6 +121,7 @@ def _pools2(padding: bool) -> Callable[[], list[Sample]]:
 
 ROWS: dict[str, Callable[[], list[Sample]]] = {
     "exchange": lambda: [({"dim": m}, [])],
+    "matrix_power": lambda: [({"exponent": x}, [(n, n)]) for x in (0, 1, 2, 3, -1, -2)],
     "cyclic": lambda: [({"dim": n, "shift": d(1)}, []), ({"dim": m, "shift": k}, []), ({"dim": m, "shift": d(-1)}, [])],
     "flat": lambda: [({"dims": (m, n)}, []), ({"dims": (k, m, n)}, [])],
     "step_place": lambda: [({"total": d(2) * m + d(1), "start": d(1), "dim": m, "step": 2}, [])],

@@ -99,6 +99,15 @@ def test_a_program_with_an_index_is_the_golden(name: str, kind: str) -> None:
     compare(f"{name}.{kind}", RENDERINGS[kind](derived(name)))
 
 
+TARGETS = ("softmax", "layernorm", "attention")  # theory.md §10.D, E, F; their formulas: tests/test_textbook.py
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("kind", ["txt", "tex", "md", "json", "index.txt", "jacobian.txt", "scalar.txt", "diagram.txt"])
+def test_a_target_text_is_the_golden(name: str, kind: str) -> None:
+    compare(f"{name}.{kind}", RENDERINGS[kind](derived(name)))
+
+
 @pytest.mark.parametrize("kind", RENDERINGS)
 def test_a_function_with_a_definition_is_the_golden(kind: str) -> None:
     compare(f"own_function.{kind}", RENDERINGS[kind](derived("own_function")))

@@ -13,7 +13,7 @@ from .series import Series
 
 __all__ = [
     "Dual", "Matrix", "Residue", "Singular", "analytic", "determinant", "flat", "frechet", "identity", "inverse",
-    "lyapunov", "nested", "product", "pseudoinverse", "solved", "transposed",
+    "lyapunov", "nested", "product", "pseudoinverse", "solved", "sylvester", "transposed",
 ]  # fmt: skip
 
 Matrix = list[list[Any]]
@@ -221,13 +221,19 @@ def pseudoinverse(X: Matrix) -> Matrix:
 
 
 def lyapunov(A: Matrix, Q: Matrix) -> Matrix:
-    """X with A X + X Aᵀ = Q: one linear equation for each entry of Q. Raises Singular."""
-    n = range(len(A))
-    rows = [[(A[i][k] if l == j else 0) + (A[j][l] if k == i else 0) for k in n for l in n] for i in n for j in n]
+    """X with A X + X Aᵀ = Q. Raises Singular."""
+    return sylvester(A, transposed(A), Q)
+
+
+def sylvester(A: Matrix, B: Matrix, C: Matrix) -> Matrix:
+    """X with A X + X B = C: one linear equation for each entry of C. Raises Singular."""
+    m, n = range(len(A)), range(len(B))
     zero = A[0][0] * 0
-    rows = [[zero + x for x in row] for row in rows]
-    found = solved(rows, [[Q[i][j]] for i in n for j in n])
-    return [[found[i * len(A) + j][0] for j in n] for i in n]
+    rows = [
+        [zero + (A[i][k] if q == j else 0) + (B[q][j] if k == i else 0) for k in m for q in n] for i in m for j in n
+    ]
+    found = solved(rows, [[C[i][j]] for i in m for j in n])
+    return [[found[i * len(B) + j][0] for j in n] for i in m]
 
 
 # ---- functions of a matrix -------------------------------------------------------------------------------

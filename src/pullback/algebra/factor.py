@@ -49,7 +49,7 @@ def written(terms: Sequence[Term], shape: Shape, effort: list[int] | None = None
     plain = assemble([(t, _single(t)) for t in terms], shape)
     if not 1 < len(terms) <= _MOST or effort[0] > _EFFORT:
         return plain
-    return min((plain, *_factored(terms, shape, effort)), key=rank)
+    return min((*_factored(terms, shape, effort), plain), key=rank)
 
 
 def apart(terms: Sequence[Term], atom: Expr, shape: Shape) -> list[Expr]:

@@ -355,11 +355,11 @@ def cost(e: Expr) -> tuple[int, ...]:
         plain = sum(a.op is one for a in x.args) if x.op in (add, sub) else 0
         own = (
             x.op in (add, sub),
-            not x.args,
+            not x.args or x.op is power,  # an exponent is read too
             x.op in (diag, diagvec),
             (x.op is one) - plain,
             x.op is transpose,
-            1,
+            1 + (x.op is diag or (x.op is power and x.attrs[0] != -1)),  # a diag is a detour
         )
         columns = zip(own, *(weight[a] for a in x.args), strict=True)
         weight[x] = tuple(min(sum(map(int, c)), 10**9) for c in columns)

@@ -196,6 +196,8 @@ class Op:
         self.completes: tuple[str, ...] = data.get("completes", ())
         self.complete: Callable[..., dict[str, Any]] | None = data.get("complete")
         self.ascii: str = data.get("ascii", "")  # the template in ASCII, where that is another one
+        # the transpose of its value, where that has a sign of its own: in text and in LaTeX
+        self.turned: tuple[str, str] = data.get("turned", ("", ""))
         self.tail: str = data.get("tail", "")  # the attribute that may be written behind the arguments, without keyword
         kinds = [p.kind for p in inspect.signature(body).parameters.values()]
         self.variadic = inspect.Parameter.VAR_POSITIONAL in kinds  # any number of arguments like the one slot

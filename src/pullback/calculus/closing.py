@@ -20,7 +20,7 @@ from ..algebra.ops.free import gradient, is_free_function
 from ..algebra.quotient import cancelled
 from ..step import Claim, Step, Why
 from .derivation import Backward, Derivation
-from .simplify import tidy
+from .simplify import tidy, turned
 
 __all__ = ["close"]
 
@@ -33,6 +33,18 @@ def close(d: Derivation, assume: Callable[[Expr, Expr], Expr], add: Callable[[St
     `assume` is what becomes of the gradient of a name by what the user assumes, told as a step."""
     if len(d.core.equations) > _LONGEST:
         return
+    _fold(d, assume, add)
+    for k, b in enumerate(d.backward):
+        closed = b.closed if b.auxiliary else turned(b.closed)
+        if closed is not b.closed:
+            add(Step(
+                id="", kind="inline", about=b.of.attrs[0], left=gradient(b.of), relation="=", right=closed, rules=("S-TRANSPOSE",),
+                why=Why("one transpose for several", "(A B)ᵀ = Bᵀ Aᵀ and (A + B)ᵀ = Aᵀ + Bᵀ"),
+                claim=Claim("EQ", b.closed, closed)))  # fmt: skip
+            d.backward[k] = replace(b, closed=closed)
+
+
+def _fold(d: Derivation, assume: Callable[[Expr, Expr], Expr], add: Callable[[Step], str]) -> None:
     closing = _Closing(d)
     for k, b in enumerate(d.backward):
         chain = None if b.auxiliary else closing.chain(b)

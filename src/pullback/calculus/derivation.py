@@ -73,7 +73,7 @@ def assumed_of(d: Derivation) -> dict[str, dict[Expr, Expr]]:
     """What the sweep assumed of the user's facts, by name."""
     found: dict[str, dict[Expr, Expr]] = {}
     for s in d.steps:
-        if "S-ASSUME" in s.rules:
+        if "S-ASSUME" in s.rules and s.kind == "simplify":
             found.setdefault(s.about, {}).update(s.claim.where)
     return found
 
@@ -84,6 +84,6 @@ def unassumed(d: Derivation) -> dict[Expr, Expr]:
     named = {b.of.attrs[0]: b for b in d.backward}
     for s in d.steps:
         b = named.get(s.about)
-        if "S-ASSUME" in s.rules and b is not None and plain[b.of] is b.value:
+        if "S-ASSUME" in s.rules and s.kind == "simplify" and b is not None and plain[b.of] is b.value:
             plain[b.of] = s.left
     return plain

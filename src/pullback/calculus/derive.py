@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.lift import cost
@@ -78,13 +79,13 @@ class Sweep:
         plain = shorter is rational(1) or shorter is self.d.seed
         return shorter if plain else gradient(v)
 
-    def assume(self, v: Expr, e: Expr) -> Expr:
-        """The gradient `e` of `v` by what the user assumes, every use a step."""
+    def assume(self, v: Expr, e: Expr, kind: str = "simplify") -> Expr:
+        """The gradient `e` of `v` by what the user assumes, every use a step: "inline" once it is in one equation."""
         for left, right, where in self.facts:
             if left in set(postorder(e)):
                 found, _ = simplify(substitute(e, {left: right}))
                 self.add(Step(
-                    id="", kind="simplify", about=v.attrs[0], left=e, relation="=", right=found, rules=("S-ASSUME",),
+                    id="", kind=kind, about=v.attrs[0], left=e if kind == "simplify" else gradient(v), relation="=", right=found, rules=("S-ASSUME",),
                     why=Why(f"assumed: {where}", "an assumption of the user, used here"),
                     claim=Claim("EQ", e, found, {left: right}), conditions=(Said(where),)))  # fmt: skip
                 e = found
@@ -193,7 +194,7 @@ def derive(
     for s in axes_notes(core, derived.__contains__):
         sweep.add(s)
     inline(d, sweep.add)
-    close(d, sweep.assume, sweep.add)
+    close(d, partial(sweep.assume, kind="inline"), sweep.add)
     other_axes(d, sweep.add)
     return d
 

@@ -12,12 +12,13 @@ from ..algebra.lift import collected, cost
 from ..algebra.network import TooLarge, network
 from ..algebra.ops.arithmetic import numbers_in_front
 from ..algebra.ops.free import var
+from ..algebra.ops.matrix import transpose
 from ..algebra.ops.structure import joined
 from ..algebra.quotient import cancelled
 from . import laws
 from .law import rewrite
 
-__all__ = ["simplify", "tidy"]
+__all__ = ["simplify", "tidy", "turned"]
 
 Rules = tuple[str, ...]
 assert laws.basic, "importing the laws declares them"
@@ -103,3 +104,14 @@ def simplify(e: Expr) -> tuple[Expr, Rules]:
     if rank(other) < rank(best):
         best, rules = other, (*rules, reason, *more)
     return best, tuple(dict.fromkeys(rules))
+
+
+def turned(e: Expr) -> Expr:
+    """The matrix `e` as a transpose, where that has fewer of them: (B A)ᵀ for Aᵀ Bᵀ."""
+    if e.order != 2 or sum(x.op is transpose for x in postorder(e)) < 2:
+        return e
+    try:
+        inner = tidy(written(collected(network(e.T).terms), e.T.shape))[0]
+    except TooLarge:
+        return e
+    return inner.T if rank(inner.T) < rank(e) else e

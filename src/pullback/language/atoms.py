@@ -44,6 +44,7 @@ class Atoms:
         self.calls = 0
         self.identity = False  # whether a bare I is the identity matrix
         self.is_own: Callable[[str], bool] = lambda name: False  # whether the text says what a function is
+        self.is_value: Callable[[str], bool] = lambda name: False  # whether the text says what a name is
         self.only_matrix = False  # a construct was met that the MATLAB-like dialect does not have
 
     def sum(self) -> int:

@@ -9,10 +9,11 @@ from ..algebra.ops import arithmetic, matrix, structure
 from ..algebra.ops.series import series
 from ..errors import PullbackError
 from .blocks import block_of
-from .calls import apply
+from .calls import apply, apply_op
 from .chain import chain_of, lone_row
 from .constants import ones_node, shaped_node, slice_node, structure_node
 from .fitting import filled, number_of
+from .functions import KNOWN
 from .structured import kron_of
 from .tape import Node, Tape, is_one
 from .tokens import Statement
@@ -270,7 +271,15 @@ def _over(maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int
     )
 
 
-_TIMES = {"⊗": kron_of, "*": _star, "⊙": _hadamard, "⊘": _divide, "/": _over}
+def _under(maker: Maker, node: Node, left: tuple[Val, int], right: tuple[Val, int]) -> Val:
+    """`A \\ b` of the MATLAB-like dialect: the solution x of A x = b."""
+    if not maker.matlab:
+        raise maker.parse_error("P002", "\\ divides from the left in the dialect matlab only", node, hint="write solve(A, b) or A⁻¹ b")
+    (a, i), (b, j) = left, right
+    return apply_op(maker, Node(node.tag, (i, j), node.value, node.start, node.end), "solve", KNOWN["solve"], [a, b], {})
+
+
+_TIMES = {"⊗": kron_of, "\\": _under, "*": _star, "⊙": _hadamard, "⊘": _divide, "/": _over}
 
 
 def _pow(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:

@@ -19,8 +19,9 @@ from .tokens import FACTOR_KINDS, FACTOR_OPENS, MAX_DEPTH, MINUS, Token
 
 __all__ = ["Parser"]
 
-_TIMES = {"⊙": "⊙", ".*": "⊙", "⊘": "⊘", "./": "⊘", "*": "*", "·": "*", "/": "/", "⊗": "⊗"}
+_TIMES = {"⊙": "⊙", ".*": "⊙", "⊘": "⊘", "./": "⊘", "*": "*", "·": "*", "/": "/", "\\": "\\", "⊗": "⊗"}
 _TRANSPOSE = frozenset({"ᵀ", "⊤", ".'"})
+_PLAIN = str.maketrans("−⁻ᵀ⊤", "--TT", "^{} ")
 
 
 class Parser(Atoms):
@@ -83,7 +84,7 @@ class Parser(Atoms):
         if token.text != "-" or after.kind not in ("num", "frac") or after.start != token.end:
             return False
         beyond = self.t[self.i + 2]
-        return beyond.text not in ("^", ".^", "^∘", "**") and beyond.kind != "sup"
+        return beyond.text not in ("^", ".^", "^∘", "**") and beyond.kind not in ("sup", "braced")
 
     def term(self) -> int:
         start = self.t[self.i].start
@@ -199,6 +200,9 @@ class Parser(Atoms):
             elif token.kind == "sup":
                 self.i += 1
                 found = self.node("pow", (found,), (Fraction(superscript(text)), False, token), start)
+            elif token.kind == "braced":
+                self.i += 1
+                found = self.raised(found, text.translate(_PLAIN), token, start)
             elif text in ("^", "**", ".^", "^∘"):
                 self.i += 1
                 found = self.power(found, text in (".^", "^∘"), token, start)
@@ -215,6 +219,16 @@ class Parser(Atoms):
                     expected=f"at most {MAX_DEPTH}",
                 )
 
+    def raised(self, base: int, exponent: str, caret: Token, start: int) -> int:
+        """The exponent is a whole number, T or -T."""
+        number = exponent.rstrip("T")
+        if number == exponent:
+            return self.node("pow", (base,), (Fraction(number), False, caret), start)
+        self.only_matrix = True
+        if number:
+            base = self.node("pow", (base,), (Fraction(-1), False, caret), start)
+        return self.node("T", (base,), None, start)
+
     def power(self, base: int, dotted: bool, caret: Token, start: int) -> int:
         token = self.t[self.i]
         if token.text in ("T", "⊤", "ᵀ") and not dotted:
@@ -226,6 +240,9 @@ class Parser(Atoms):
             negative = True
             self.i += 1
             token = self.t[self.i]
+            if token.text in ("T", "⊤", "ᵀ") and not dotted and not self.is_value(token.text):
+                self.i += 1
+                return self.raised(base, "-T", caret, start)
         first = self.i
         value = self.exponent(token)
         if value is not None:

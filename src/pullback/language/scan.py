@@ -259,6 +259,7 @@ class Scan:
     def parser(self, statement: Statement, at: int, bound: Bound | None = None) -> Parser:
         found = Parser(statement, at, self.is_function, matlab=self.matlab, bound=bound, is_number=self.is_number)
         found.identity, found.is_own = self.identity, self.functions.__contains__
+        found.is_value = lambda n: n in self.lines.declared or n in self.defined
         return found
 
     def _own_parser(self, line: FunctionLine, is_outer: Callable[[str], bool]) -> Parser:

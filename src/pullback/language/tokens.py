@@ -29,10 +29,11 @@ _TOKEN = re.compile(
     |(?P<num>(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?)
     |(?P<frac>[½⅓¼¾])
     |(?P<sup>⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)
+    |(?P<braced>\^\{{[ ]*[-−]?[ ]*(?:\d+|[T⊤])[ ]*\}}|⁻[ᵀ⊤])
     |(?P<prime>['′″‴]|⁽[\d⁰¹²³⁴⁵⁶⁷⁸⁹]+⁾)
     |(?P<nabla>∇+(?:\d+_)*)
     |(?P<partial>(?:∂(?:\d+|[A-Za-z]+))+_(?=[^\W\d]))
-    |(?P<op>\.\.|\.\*|\./|\.\^|\.'|\^∘|->|!=|>=|<=|==|\*\*|\|\||[-−+*·/@⊙⊘⊗=:,;()\[\]⟨⟩<>≠≥≤→^ᵀ⊤‖|])
+    |(?P<op>\.\.|\.\*|\./|\.\^|\.'|\^∘|->|!=|>=|<=|==|\*\*|\|\||[-−+*·/@⊙⊘⊗=:,;()\[\]⟨⟩<>≠≥≤→^ᵀ⊤‖|\\])
     |(?P<comment>\#.*)
     |(?P<str>"[^"]*")
     |(?P<bad>.)""",
@@ -51,7 +52,7 @@ _STATEMENT = re.compile(
 
 
 class Token:
-    """`kind` is name, num, frac, ones, series, sub, sup, prime, nabla, partial, str or op; offsets count from 0."""
+    """`kind` is name, num, frac, ones, series, sub, sup, braced (^{-1}, ⁻ᵀ), prime, nabla, partial, str or op; offsets count from 0."""
 
     __slots__ = ("end", "kind", "spaced", "start", "text")
 

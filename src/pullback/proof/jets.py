@@ -347,8 +347,8 @@ class Point:
                     inner.bind(name, v)
                 inner.bind(here, value)
                 inner.bind(increment(names[k]), t)
-                [body] = e.op.differentiate(here, [increment(n) if n is names[k] else None for n in names])
-                moved = self._plus(moved, inner.value(body))
+                for body in e.op.differentiate(here, [increment(n) if n is names[k] else None for n in names]):
+                    moved = self._plus(moved, inner.value(body))
         return moved
 
     def _free_map(self, e: Expr) -> None:

@@ -141,6 +141,7 @@ def ascii_text(text: str) -> str:
     text = text.replace("^∘", ".^")
     text = re.sub(r"\be⁻ᵗ", "exp(-t)", text).replace("eᵗ", "exp(t)").replace("tᵉ⁻¹", "t^(e-1)")
     text = re.sub("[₀-₉]+", lambda m: "_" + m[0].translate(_SUB), text)
+    text = text.replace("⁻ᵀ", "^-T")
     text = re.sub("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda m: "^" + m[0].translate(_SUPER), text)
     text = re.sub("[ᵢⱼₖ]{2,}", lambda m: "_" + m[0].translate(_LOW), text)
     text = "".join(_ASCII.get(c) or GREEK.get(c) or c for c in text)

@@ -107,7 +107,10 @@ class _Printer:
         return _Form([body], prec, minus=prec == NEG, number=number, ends_in_number=number)
 
     def inner(self, e: Expr) -> _Form:
-        source = self.template(e)
+        below = e.args[0]
+        short = below.op.turned if e.op.token == "T" else ("", "")  # X⁻ᵀ for the transpose of X⁻¹
+        source = short[self.target == "latex"] or self.template(e)
+        e = below if short[0] else e
         slots = {n: k for k, (n, _) in enumerate(e.op.slots)}
         form = _Form([], e.op.fix)
         at = 0

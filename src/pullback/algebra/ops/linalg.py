@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
-from ...errors import UnsupportedError
+from ...errors import ShapeError, UnsupportedError
 from .. import dense, spectral
+from ..dims import Shape, show_shape
 from ..expr import Expr
-from ..op import POSTFIX, REGISTRY, Op, op
+from ..op import POSTFIX, REGISTRY, Op, composite_op, op
+from .arithmetic import power
 from .entrywise import logabs
-from .matrix import dot, inner
-from .triangles import phi, sym
+from .matrix import dot, eye, inner
+from .triangles import tril, triu
 
 _SYMMETRIC = ("symmetric",)
 
@@ -21,7 +24,7 @@ def unnamed(what: str) -> UnsupportedError:
     return UnsupportedError("U041", f"the differential of {what} is not supported in this version")
 
 
-@op("X[n,n] -> [n,n]", exactly=dense.inverse, keeps=("symmetric", "diagonal"), text="$X:30⁻¹", latex="$X:30^{-1}", fix=POSTFIX, token="inv",
+@op("X[n,n] -> [n,n]", exactly=dense.inverse, keeps=("symmetric", "diagonal"), text="$X:30⁻¹", latex="$X:30^{-1}", fix=POSTFIX, token="inv", turned=("$X:30⁻ᵀ", r"$X:30^{-\top}"),
     calls=("inv",), needs="$X is invertible", array=lambda np, X: np.linalg.inv(X), cite="giles2008:2.2.3")  # fmt: skip
 def inv(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """Differentiate X X⁻¹ = I: dX X⁻¹ + X d(X⁻¹) = 0, and solve for d(X⁻¹).
@@ -41,7 +44,7 @@ def det(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return Y * inner(inv(X).T, dX)
 
 
-@op("X[n,n] -> []", define=lambda e, X: logabs(det(X)), text="logdet($X:0)", latex=r"\log\left|\det($X:0)\right|", calls=("logdet", "slogdet"),
+@op("X[n,n] -> []", define=lambda e, X: logabs(det(X)), text="logdet($X:0)", latex=r"\log\left|\det($X:0)\right|", calls=("logdet", "slogdet", "logabsdet"),
     needs="$X is invertible", array=lambda np, X: np.linalg.slogdet(X)[1], cite="giles2008:2.2.4")  # fmt: skip
 def logdet(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """log|det X|: d log|d| = dd / d, and d det X = det X · tr(X⁻¹ dX).
@@ -102,6 +105,117 @@ def _lyap_back(G: Expr, A: Expr) -> Expr:
 def _lyap_array(np: Any, A: Any, Q: Any) -> Any:
     n = A.shape[0]
     return np.linalg.solve(np.kron(A, np.eye(n)) + np.kron(np.eye(n), A), np.ravel(Q)).reshape(n, n)
+
+
+# ---- triangular systems ----------------------------------------------------------------------------------
+
+
+def _triangular(name: str, part: Op, spelled: str, *calls: str) -> None:
+    """Declare the solution of a system with a triangular matrix, for one right side and for several."""
+    says = f"""Differentiate {spelled}(L) u = b: {spelled}(dL) u + {spelled}(L) du = db, and solve for du; the other entries of L do not count.
+
+    L D-SOLVE: du = −{spelled}(L)⁻¹ {spelled}(dL) u, b held still
+    b D-SOLVE: du = {spelled}(L)⁻¹ db, L held still
+    """
+    data = {"text": f"{name}($L:0, $b:0)", "latex": rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}($L:0, $b:0)",
+            "calls": (name, *calls), "needs": "every entry on the diagonal of $L is nonzero"}  # fmt: skip
+
+    def defined(e: Expr, L: Expr, b: Expr) -> Expr:
+        return inv(part(L)) @ b
+
+    def body(u: Expr, L: Expr, b: Expr, dL: Expr, db: Expr) -> tuple[Expr, Expr]:
+        back = inv(part(L))
+        return -(back @ (part(dL) @ u)), back @ db
+
+    body.__doc__ = says
+    op("L[n,n], b[n] -> [n]", name=name, define=defined, **data)(body)
+    op("L[n,n], b[n,k] -> [n,k]", name=f"{name}_columns", define=defined, **data)(body)
+
+
+_triangular("solve_lower", tril, "tril", "trisolve")
+_triangular("solve_upper", triu, "triu")
+
+
+@composite_op("L[n,n], b[n] -> [n]", text="cho_solve($L:0, $b:0)", latex=r"\operatorname{cho\_solve}($L:0, $b:0)", calls=("cho_solve",),
+              needs="every entry on the diagonal of $L is nonzero")  # fmt: skip
+def cho_solve(L: Expr, b: Expr) -> Expr:
+    """The solution of S u = b by S = L Lᵀ, of which L is given; entries above its diagonal do not count."""
+    back = inv(tril(L))
+    return back.T @ (back @ b)
+
+
+@composite_op("L[n,n], B[n,k] -> [n,k]", text="cho_solve($L:0, $B:0)", latex=r"\operatorname{cho\_solve}($L:0, $B:0)", calls=("cho_solve",),
+              needs="every entry on the diagonal of $L is nonzero")  # fmt: skip
+def cho_solve_columns(L: Expr, B: Expr) -> Expr:
+    """The solution of S U = B by S = L Lᵀ, of which L is given; entries above its diagonal do not count."""
+    back = inv(tril(L))
+    return back.T @ (back @ B)
+
+
+@op("A[m,m], B[n,n], C[m,n] -> [m,n]", exactly=dense.sylvester, text="sylvester($A:0, $B:0, $C:0)",
+    latex=r"\operatorname{sylvester}($A:0, $B:0, $C:0)", calls=("sylvester", "solve_sylvester"), needs="no eigenvalue of $A is one of −$B",
+    moves={2: lambda G, A, B, C: _sylvester_back(G, A, B)}, array=lambda np, A, B, C: _sylvester_array(np, A, B, C))  # fmt: skip
+def sylvester(Y: Expr, A: Expr, B: Expr, C: Expr, dA: Expr, dB: Expr, dC: Expr) -> tuple[Expr, Expr, Expr]:
+    """The X with A X + X B = C: differentiate dA X + A dX + dX B + X dB = dC, and solve for dX.
+
+    A D-LYAP: dX = −sylvester(A, B, dA X), from A X + X B = C
+    B D-LYAP: dX = −sylvester(A, B, X dB), from A X + X B = C
+    C M-LYAP: ⟨G, sylvester(A, B, dC)⟩ = ⟨sylvester(Aᵀ, Bᵀ, G), dC⟩ | with Z = sylvester(Aᵀ, Bᵀ, G): ⟨AᵀZ + Z Bᵀ, X⟩ = ⟨Z, A X + X B⟩ = ⟨Z, dC⟩
+    """
+    return -sylvester(A, B, dA @ Y), -sylvester(A, B, Y @ dB), sylvester(A, B, dC)
+
+
+def _sylvester_back(G: Expr, A: Expr, B: Expr) -> Expr:
+    return sylvester(A.T, B.T, G)
+
+
+def _sylvester_array(np: Any, A: Any, B: Any, C: Any) -> Any:
+    whole = np.kron(A, np.eye(len(B))) + np.kron(np.eye(len(A)), B.T)
+    return np.linalg.solve(whole, np.ravel(C)).reshape(C.shape)
+
+
+@composite_op("X[n,n] -> [n,n]", text="adj($X:0)", latex=r"\operatorname{adj}($X:0)", calls=("adj", "adjugate"), needs="$X is invertible")
+def adj(X: Expr) -> Expr:
+    """The adjugate of an invertible matrix, det(X) X⁻¹: the transposed matrix of its cofactors."""
+    return det(X) * inv(X)
+
+
+@composite_op("X[n,n] -> [n,n]", text="cofactor($X:0)", latex=r"\operatorname{cof}($X:0)", calls=("cofactor", "cof"), needs="$X is invertible")
+def cofactor(X: Expr) -> Expr:
+    """The cofactors of an invertible matrix, det(X) X⁻ᵀ: the gradient of its determinant."""
+    return det(X) * inv(X).T
+
+
+@composite_op("A[n,n], x[n] -> []", text="rayleigh($A:0, $x:0)", latex=r"\operatorname{R}($A:0, $x:0)", calls=("rayleigh",), needs="$x ≠ 0")
+def rayleigh(A: Expr, x: Expr) -> Expr:
+    """The Rayleigh quotient xᵀ A x / xᵀ x: at an eigenvector of A it is the eigenvalue."""
+    return power(dot(x, x), exponent=Fraction(-1)) * dot(x, A @ x)
+
+
+def _power_shape(attrs: tuple[int], *shapes: Shape) -> Shape:
+    [exponent], [shape] = attrs, shapes
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ShapeError("S002", f"only a square matrix has powers, and this is {show_shape(shape)}", expected="X[n,n] -> [n,n]")
+    if abs(exponent) > _LARGEST:
+        raise UnsupportedError("U041", f"the matrix power {exponent} is not supported", expected=f"a whole number from −{_LARGEST} to {_LARGEST}")
+    return shape
+
+
+_LARGEST = 16  # a power is written out as a product
+
+
+@composite_op("X[n,n] -> [n,n]", attrs=("exponent",), options={"exponent": ("n", "whole")}, tail="exponent", shape=_power_shape,
+              text=lambda e: f"matrix_power($X:0, {e.attrs[0]})", latex=lambda e: f"$X:30^{{{e.attrs[0]}}}", calls=("matrix_power", "mpow"),
+              needs=lambda e: "$X is invertible" if e.attrs[0] < 0 else "")  # fmt: skip
+def matrix_power(X: Expr, *, exponent: int) -> Expr:
+    """Xᵏ is the product of k factors X, of X⁻¹ if k is negative, and I for k = 0."""
+    if not exponent:
+        return eye(dim=X.shape[0]) @ eye(dim=X.shape[0])
+    base = X if exponent > 0 else inv(X)
+    found = base
+    for _ in range(abs(exponent) - 1):
+        found = found @ base
+    return found
 
 
 # ---- functions of a matrix -------------------------------------------------------------------------------
@@ -173,80 +287,3 @@ def invsqrtm(Y: Expr, X: Expr, dX: Expr) -> Expr:
     X D-INV: d(S⁻¹) = −S⁻¹ dS S⁻¹ with S the square root of $X
     """
     return -(Y @ REGISTRY["frechet_sqrtm"](X, dX) @ Y)
-
-
-# ---- decompositions --------------------------------------------------------------------------------------
-
-
-@op("S[n,n] -> [n,n]", floats=spectral.cholesky, gives=("lower",), text="chol($S:0)", latex=r"\operatorname{chol}($S:0)",
-    calls=("chol", "cholesky"), needs="$S is symmetric and positive definite", array=lambda np, S: np.linalg.cholesky((S + S.T) / 2),
-    cite="murray2016")  # fmt: skip
-def chol(L: Expr, S: Expr, dS: Expr) -> Expr:
-    """S = L Lᵀ: dS = dL Lᵀ + L dLᵀ, so L⁻¹ dS L⁻ᵀ = K + Kᵀ with K = L⁻¹ dL lower triangular, K = Φ(L⁻¹ dS L⁻ᵀ).
-
-    S D-CHOL: dL = L Φ(L⁻¹ dS L⁻ᵀ), Φ the lower triangle with its diagonal halved; dS is symmetrised, since S is symmetric
-    """
-    return L @ phi(inv(L) @ sym(dS) @ inv(L).T)
-
-
-@op("S[n,n] -> []", floats=spectral.largest_eigenvalue, text="maxeig($S:0)", latex=r"\lambda_{\max}($S:0)", calls=("maxeig",),
-    needs="$S is symmetric, and its largest eigenvalue is simple", array=lambda np, S: np.linalg.eigvalsh((S + S.T) / 2)[-1])  # fmt: skip
-def maxeig(Y: Expr, S: Expr, dS: Expr) -> Expr:
-    """S q = λ q with qᵀq = 1: qᵀ dS q + qᵀ S dq = dλ + λ qᵀ dq, and qᵀ S dq = λ qᵀ dq.
-
-    S D-EIGH: dλ = qᵀ dS q, q the unit eigenvector of the largest eigenvalue
-    """
-    q = maxeigvec(S)
-    return dot(q, dS @ q)
-
-
-@op("S[n,n] -> [n]", floats=spectral.largest_eigenvector, text="maxeigvec($S:0)", latex=r"q_{\max}($S:0)", calls=("maxeigvec",),
-    needs="the largest eigenvalue of $S is simple",
-    array=lambda np, S: (lambda q: q * np.sign(q[0]))(np.linalg.eigh((S + S.T) / 2)[1][:, -1]))  # fmt: skip
-def maxeigvec(Y: Expr, S: Expr, dS: Expr) -> Expr:
-    """The unit eigenvector of the largest eigenvalue, its first entry positive.
-
-    S D-EIGH: the differential of an eigenvector needs all other eigenvectors
-    """
-    raise unnamed("maxeigvec")
-
-
-@op("X[m,n] -> []", floats=spectral.nuclear_norm, text="normnuc($X:0)", latex=r"\lVert $X:0\rVert_*", calls=("normnuc", "norm_nuc"),
-    needs="$X has full rank", array=lambda np, X: np.linalg.norm(X, "nuc"))  # fmt: skip
-def normnuc(Y: Expr, X: Expr, dX: Expr) -> Expr:
-    """The sum of the singular values; X = U Σ Vᵀ gives dσᵢ = uᵢᵀ dX vᵢ.
-
-    X D-SVD: d Σσᵢ = Σ uᵢᵀ dX vᵢ = ⟨U Vᵀ, dX⟩
-    """
-    return inner(polar(X), dX)
-
-
-@op("X[m,n] -> [m,n]", floats=spectral.polar, text="polar($X:0)", latex=r"\operatorname{polar}($X:0)", calls=("polar",),
-    needs="$X has full rank", array=lambda np, X: (lambda u, s, v: u @ v)(*np.linalg.svd(X, full_matrices=False)))  # fmt: skip
-def polar(Y: Expr, X: Expr, dX: Expr) -> Expr:
-    """The orthogonal factor U Vᵀ of X = U Σ Vᵀ.
-
-    X D-SVD: the differential of the polar factor solves a Sylvester equation
-    """
-    raise unnamed("polar")
-
-
-@op("X[m,n] -> []", floats=lambda X: spectral.singular_values(X)[0], text="normspec($X:0)", latex=r"\lVert $X:0\rVert_2",
-    calls=("normspec",), needs="the largest singular value of $X is simple", array=lambda np, X: np.linalg.norm(X, 2))  # fmt: skip
-def normspec(Y: Expr, X: Expr, dX: Expr) -> Expr:
-    """The largest singular value: dσ₁ = u₁ᵀ dX v₁.
-
-    X D-SVD: dσ₁ = u₁ᵀ dX v₁ = ⟨u₁ v₁ᵀ, dX⟩, u₁ and v₁ the singular vectors of σ₁
-    """
-    return inner(topsing(X), dX)
-
-
-@op("X[m,n] -> [m,n]", floats=spectral.top, text="topsing($X:0)", latex=r"u_1 v_1^{\top}($X:0)", calls=("topsing",),
-    needs="the largest singular value of $X is simple",
-    array=lambda np, X: (lambda u, s, v: np.outer(u[:, 0], v[0]))(*np.linalg.svd(X, full_matrices=False)))  # fmt: skip
-def topsing(Y: Expr, X: Expr, dX: Expr) -> Expr:
-    """The outer product u₁ v₁ᵀ of the singular vectors of the largest singular value.
-
-    X D-SVD: the differential of a singular vector needs all other singular vectors
-    """
-    raise unnamed("topsing")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from ..document import (
@@ -175,11 +176,13 @@ class _Writer:
         ):
             steps = [s for s in self.r["steps"] if s["kind"] == kind]
             if steps:
-                yield Head(plain(title))
-            for s in steps:
+                ours = kind != "inline" or all("S-INLINE" in s["rules"] for s in steps)
+                yield Head(plain(title if ours else "WRITTEN SHORTER"))
+            for name, same in groupby(steps, key=lambda s: str(s["about"])):
+                chain = list(same)
                 yield Calc(
-                    join([s["left"], "=", values[s["about"]]]),
-                    (Line("=", self.reason(s, "terse", "explain", "teach"), math(s["right"])),),
+                    join([chain[0]["left"], "=", values[name]]),
+                    tuple(Line("=", self.reason(s, "terse", "explain", "teach"), math(s["right"])) for s in chain),
                 )
 
 
