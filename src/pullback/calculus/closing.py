@@ -24,6 +24,7 @@ from .simplify import tidy, turned
 
 __all__ = ["close"]
 
+_DIAGS = 2  # where `cost` counts diagonal matrices: ⊙ is given up for one of them at most
 _LONGEST = 400  # atoms and operators of a chain that is put together
 
 
@@ -124,7 +125,7 @@ class _Closing:
             return None
         length = cost(shown)[-1] + sum(cost(self.own[x])[-1] for x in postorder(shown) if x in self.own)
         simpler = length < chain.length and cost(shown)[-1] < cost(self.shown(whole))[-1]  # something dropped out
-        if not simpler or rank(shown)[0] > rank(whole)[0]:
+        if not simpler or rank(shown)[0] > rank(whole)[0] or cost(shown)[_DIAGS] > cost(self.shown(whole))[_DIAGS] + 1:
             return None
         return self.renamed(shown, b, chain.values)
 
