@@ -36,7 +36,9 @@ _Signature = tuple[
 def rank(e: Expr) -> tuple[int, ...]:
     """How heavy `e` is to read: index sums and 0/1 tensors, then what is written (atoms and operators), then the rest of `cost`."""
     if e not in _ranks:
-        sums = sum(x.op.sums or (not x.args and (x.op.ordered or (x.op.places and x.order == 2))) for x in postorder(e))
+        sums = sum(
+            bool(x.op.sums or (not x.args and (x.op.ordered or (x.op.places and x.order == 2)))) for x in postorder(e)
+        )
         found = cost(e)
         _ranks[e] = (sums, found[-1], *found)
     return _ranks[e]

@@ -199,7 +199,9 @@ def sums_of(values: Iterable[Expr], terms: Sequence[Term]) -> Known:
     return found
 
 
-def _left(folded: Term, d: _Definition, keys: dict[str, int], terms: Sequence[Term], partial: bool) -> list[Term] | None:
+def _left(
+    folded: Term, d: _Definition, keys: dict[str, int], terms: Sequence[Term], partial: bool
+) -> list[Term] | None:
     """The terms without those that `folded` unfolds to, if all of them are there; with larger coefficients if `partial`."""
     found: list[Term | None] = list(terms)
     whole = True

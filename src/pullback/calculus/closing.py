@@ -27,6 +27,7 @@ __all__ = ["close"]
 _WORTH = 4  # what a chain loses at least where nothing drops out and its last equation does not become shorter
 _MANY = 12  # terms among which nobody looks for sums
 _SHORT = 6  # of a gradient that a reader has in mind
+_DIAGS = 2  # where `cost` counts diagonal matrices: ⊙ is given up for one of them at most
 _LONGEST = 400  # atoms and operators of a chain that is put together
 
 
@@ -131,7 +132,8 @@ class _Closing:
             shown, left = min(self.forms(terms, whole.shape), key=lambda found: rank(found[0]))
         except TooLarge:
             return None
-        if cost(shown)[-1] >= cost(self.shown(whole))[-1] or rank(shown)[0] > rank(whole)[0]:
+        most = cost(self.shown(whole))
+        if cost(shown)[-1] >= most[-1] or cost(shown)[_DIAGS] > most[_DIAGS] + 1 or rank(shown)[0] > rank(whole)[0]:
             return None
         closed = self.renamed(shown, b, chain.values)
         needed = _reached(closed, self.printed)

@@ -17,7 +17,7 @@ from .simplify import simplify
 __all__ = ["expand", "inline", "own_names"]
 
 _SMALL, _LARGE = 4, 40  # atoms of a definition that may be repeated; nodes of a result that stays readable
-_SHARED = 15  # atoms and operators of a gradient that is written out in several equations
+_SHARED = 24  # atoms and operators of a gradient that is written out in several equations
 
 
 def _uses(e: Expr, name: Expr) -> int:

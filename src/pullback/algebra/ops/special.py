@@ -37,7 +37,13 @@ def erfc(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return -(((2 * reciprocal_of(sqrt(pi()))) * exp(-(X**2))) * dX)
 
 
-@mapped("normcdf", lambda t: 0.5 * math.erfc(-t / math.sqrt(2)), latex=r"\Phi", names=("norm_cdf", "ndtr"), gives=("positive",))
+@mapped(
+    "normcdf",
+    lambda t: 0.5 * math.erfc(-t / math.sqrt(2)),
+    latex=r"\Phi",
+    names=("norm_cdf", "ndtr"),
+    gives=("positive",),
+)
 def normcdf(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """Φ(t) = ∫ φ(s) ds from −∞ to t, so Φ′ = φ, the density of the normal distribution.
 
@@ -46,7 +52,13 @@ def normcdf(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return normpdf(X) * dX
 
 
-@mapped("normpdf", lambda t: math.exp(-t * t / 2) / math.sqrt(2 * math.pi), latex=r"\varphi", names=("norm_pdf",), gives=("positive",))
+@mapped(
+    "normpdf",
+    lambda t: math.exp(-t * t / 2) / math.sqrt(2 * math.pi),
+    latex=r"\varphi",
+    names=("norm_pdf",),
+    gives=("positive",),
+)
 def normpdf(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """φ(t) = e^(−t²/2)/√(2π), so φ′(t) = −t φ(t).
 
