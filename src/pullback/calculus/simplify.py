@@ -12,7 +12,6 @@ from ..algebra.lift import collected, cost
 from ..algebra.network import TooLarge, network
 from ..algebra.ops.arithmetic import numbers_in_front
 from ..algebra.ops.free import var
-from ..algebra.ops.matrix import transpose
 from ..algebra.ops.structure import joined
 from ..algebra.quotient import cancelled
 from . import laws
@@ -24,6 +23,7 @@ Rules = tuple[str, ...]
 assert laws.basic, "importing the laws declares them"
 
 _PASSES = 4
+_TRANSPOSES = 4  # where `cost` counts them
 _HEAVY = 60  # nodes above which an expression is not expanded in search of a shorter form
 
 
@@ -108,7 +108,7 @@ def simplify(e: Expr) -> tuple[Expr, Rules]:
 
 def turned(e: Expr) -> Expr:
     """The matrix `e` as a transpose, where that has fewer of them: (B A)ᵀ for Aᵀ Bᵀ."""
-    if e.order != 2 or sum(x.op is transpose for x in postorder(e)) < 2:
+    if e.order != 2 or cost(e)[_TRANSPOSES] < 2:
         return e
     try:
         inner = tidy(written(collected(network(e.T).terms), e.T.shape))[0]

@@ -11,7 +11,7 @@ from .sizes import no_shape, read_dim
 from .sorted_lines import Declared, Lines, check_name, name_once
 from .tokens import Statement, Token
 
-__all__ = ["declare", "facts_named"]
+__all__ = ["declare", "facts_named", "ranges_over"]
 
 _CONSTANT = frozenset({"const", "data", "constant"})
 _HARMLESS = frozenset({"param", "nonzero", "nonnegative", "invertible", "nonsingular", "real", "binary"})
@@ -81,6 +81,12 @@ def facts_named(token: Token, shape: Shape, statement: Statement) -> tuple[str, 
             "S014", f"{token.text} is said of a scalar", span=statement.span(token), expected="a vector or a matrix"
         )
     return found
+
+
+def ranges_over(name: str, declared: Declared) -> str:
+    """What is said of a name that ranges over a subspace."""
+    kind = "diagonal" if "diagonal" in declared.facts else declared.facts[0]
+    return f"{name} ranges over {kind} matrices (line {declared.statement.source.line})"
 
 
 def _type(statement: Statement, i: int, found: Lines) -> Shape | FunctionKind:

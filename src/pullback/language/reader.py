@@ -13,7 +13,7 @@ from ..algebra.indexed import Ref, family_of, ref, spelled
 from ..algebra.ops import free
 from ..errors import ParseError, PullbackError, ShapeError, UnsupportedError, nearest
 from .constants import constant
-from .declare import facts_named
+from .declare import facts_named, ranges_over
 from .domains import consistent
 from .elaborate import elaborate
 from .index_mode import elaborate_index
@@ -314,8 +314,7 @@ class Reader:
         declared = self.lines.declared.get(name)
         found = dict.fromkeys(declared.facts if declared is not None else ())
         if declared is not None and free.RESTRICTED in found:
-            kind = "diagonal" if "diagonal" in found else declared.facts[0]
-            self.notes.setdefault(f"{name} ranges over {kind} matrices (line {declared.statement.source.line})")
+            self.notes.setdefault(ranges_over(name, declared))
         for token, of, statement in self.lines.said:
             if of.text == name:
                 found.update(dict.fromkeys(facts_named(token, shape, statement)))
