@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 import pullback as pb
-
 from pullback.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -24,7 +24,8 @@ from pullback.errors import PullbackError
 
 np = pytest.importorskip("numpy")
 
-from _declared import any_program  # noqa: E402
+from _declared import ONLY_OURS, any_program, drawn  # noqa: E402
+from _declared import refused as no_differential  # noqa: E402
 from _oracle import SIZES, by_difference, draw_inputs, forward, ours, prove, reference, slope  # noqa: E402
 
 from pullback.code.numpy import evaluate  # noqa: E402
