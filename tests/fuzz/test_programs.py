@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from _programs import RandomProgram, spell
+from _programs import RandomProgram, random_program, spell
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
@@ -185,7 +185,7 @@ def test_twenty_thousand_programs(chunk: int) -> None:
 
 def test_the_comparison_itself_detects_a_wrong_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A guard on the guard: one entry off by a millionth is seen by the complex step and by JAX."""
-    program = any_program(Random(1))
+    program = random_program(Random(1))
     point = draw_inputs(program, 1)
     value, found = gradients(program, point)
     name = next(v.attrs[0] for v in program.wrt if np.size(found[v.attrs[0]]))
