@@ -158,7 +158,7 @@ def _example(op: Op) -> Expr | None:
                     for k, (n, s) in enumerate(zip(names, shapes, strict=True))]  # fmt: skip
             try:
                 e = op(*args, **dict(zip(free, data, strict=True)))
-                if op.define is None or op.define(e, *e.args).shape == e.shape:
+                if op.define is None or (op.define(e, *e.args).shape == e.shape and definition_of(e)):
                     return e
             except (PullbackError, ValueError, TypeError, IndexError, AttributeError):
                 continue

@@ -74,7 +74,7 @@ def test_every_format_shows_the_definition_and_the_derivative_once() -> None:
         assert r"\mathit{softcap}'(t) = 1 - \tanh(t / c)^{2}" in page
     found = {f["name"]: f for f in json.loads(d.to_json())["own_functions"]}
     assert [x["equation"]["text"] for x in found["softcap"]["derivatives"]] == [
-        "softcap′(t) = 1 − tanh(t / c)²", "∂c_softcap(t) = tanh(t / c) + (tanh(t / c)² t − t) / c",
+        "softcap′(t) = 1 − tanh(t / c)²", "∂c_softcap(t) = tanh(t / c) + (t / c) (tanh(t / c)² − 1)",
     ]  # fmt: skip
     assert found["softcap"]["outside"] == ["c"] and found["phi"]["outside"] == []
 

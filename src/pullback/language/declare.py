@@ -13,6 +13,7 @@ from .tokens import Statement, Token
 
 __all__ = ["declare", "facts_named", "ranges_over"]
 
+_AT_THE_POINT = ("orthogonal", "sums_to_one")  # no subspaces: what is near such a value is another
 _CONSTANT = frozenset({"const", "data", "constant"})
 _HARMLESS = frozenset({"param", "nonzero", "nonnegative", "invertible", "nonsingular", "real", "binary"})
 _SCALAR_WORDS = frozenset({"scalar", "number"})
@@ -83,10 +84,16 @@ def facts_named(token: Token, shape: Shape, statement: Statement) -> tuple[str, 
     return found
 
 
-def ranges_over(name: str, declared: Declared) -> str:
-    """What is said of a name that ranges over a subspace."""
-    kind = "diagonal" if "diagonal" in declared.facts else declared.facts[0]
-    return f"{name} ranges over {kind} matrices (line {declared.statement.source.line})"
+def ranges_over(name: str, declared: Declared) -> list[str]:
+    """What is said of a name by its declaration: that it ranges over a subspace, or what its value is."""
+    facts, line = declared.facts, f"(line {declared.statement.source.line})"
+    if RESTRICTED in facts:
+        return [f"{name} ranges over {'diagonal' if 'diagonal' in facts else facts[0]} matrices {line}"]
+    told = [f.replace("_", " ") for f in facts if f in _AT_THE_POINT]
+    return [
+        f"{name} is {fact}: its gradient is that of free entries, at such a value {line}".replace("is sums", "sums")
+        for fact in told
+    ]
 
 
 def _type(statement: Statement, i: int, found: Lines) -> Shape | FunctionKind:

@@ -179,7 +179,7 @@ def refuse_outside(e: Expr, found: Mapping[Expr, Interval], q: Equation | None =
 
 def _domain(e: Expr) -> str:
     needs = e.op.needs(e) if callable(e.op.needs) else e.op.needs
-    return "an argument of which " + needs.replace("$" + e.op.slots[0][0], "it") if needs else "another argument"
+    return f"an argument x for which {needs.replace('$' + e.op.slots[0][0], 'x')}" if needs else "another argument"
 
 
 def _points(x: Interval) -> Iterator[float]:

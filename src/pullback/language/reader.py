@@ -313,8 +313,8 @@ class Reader:
         """What is said of the values of an input, by its declaration and by `assume`. Raises ShapeError S014."""
         declared = self.lines.declared.get(name)
         found = dict.fromkeys(declared.facts if declared is not None else ())
-        if declared is not None and free.RESTRICTED in found:
-            self.notes.setdefault(ranges_over(name, declared))
+        if declared is not None:
+            self.notes |= dict.fromkeys(ranges_over(name, declared))
         for token, of, statement in self.lines.said:
             if of.text == name:
                 found.update(dict.fromkeys(facts_named(token, shape, statement)))

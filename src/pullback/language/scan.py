@@ -66,7 +66,8 @@ class Scan:
         also: Sequence[tuple[Statement, bool]] = (),
     ) -> None:
         self.lines, self.matlab = lines, matlab
-        self.statements = [*statements, *(s for s, _ in also)]
+        facts = {id(s) for _, _, s in lines.said}  # assume symmetric(A): there no function is called
+        self.statements = [*(s for s in statements if id(s) not in facts), *(s for s, _ in also)]
         self.also_indexed = {id(s) for s, is_index in also if is_index}
         self.functions: dict[str, FunctionKind] = {
             **lines.functions,
