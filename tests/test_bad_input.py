@@ -118,7 +118,7 @@ TEXTS: list[tuple[str, str, str, tuple[int, int], str, list[str]]] = [
     ("division by a vector", "x : n; y = 1/x", "S005", (1, 12), "1/x", ["`1 ⊘ x`", "x is (n)"]),
     ("row standing alone", "y = xᵀ", "S006", (1, 5), "xᵀ", ["drop the ᵀ"]),
     ("square of a vector", "x : n; y = x^2", "S002", (1, 12), "x^2", ["x^∘2", "‖x‖²"]),
-    ("power of an oblong matrix", "A : (m, n); y = sum(A^2)", "S007", (1, 21), "A^2", ["power of a matrix"]),
+    ("power of an oblong matrix", "A : (m, n); y = sum(A^2)", "S007", (1, 21), "A^2", ["square matrix", "(m, n)", "pinv"]),
     ("trace of a vector", "x : n; E = tr(x)", "S001", (1, 12), "tr(x)", ["tr does not take a vector", "x is (n)"]),
     ("declared otherwise", "z : k; W : (m, n); a : n; z = W a", "S007", (1, 27), "z", ["(k)", "(m)", "line 1"]),
     ("gradient of a non-scalar", "W : (m, n)\nz = W a", "S010", (2, 1), "z = W a",
