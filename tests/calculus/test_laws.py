@@ -244,7 +244,7 @@ x, y, t, s = var("x", (n,)), var("y", (n,)), var("t", (m,)), var("s", ())
 PROGRAMS = [
     total(REGISTRY["exp"](diagvec(A.T @ B))), total(REGISTRY["exp"]((x / s) / s)),
     total(REGISTRY["exp"]((x / s) / var("r", ()))),
-    total(W @ x), norm(W @ x - t), trace(A.T @ B), trace(A), trace(A.T), inner(A.T, B), dot(x, A @ x),
+    s * dot(A.T @ x, y), total(W @ x), norm(W @ x - t), trace(A.T @ B), trace(A), trace(A.T), inner(A.T, B), dot(x, A @ x),
     -REGISTRY["log"](total(REGISTRY["exp"](x - y))), dot(x, x) / total(REGISTRY["exp"](x)), total(x / (1 + y * y)), total(outer(x, y)), total(outer(x, y).T),
     total(diag(x) @ A), total(diag(diagvec(A))), total(diagvec(diag(x))), -total(-x), total(s * (x * y)), s * dot(x, y),
     total((s * x) * (s * y)), total(1 - x), total(REGISTRY["tanh"](x)), total(REGISTRY["sigmoid"](W @ x)),

@@ -6,6 +6,7 @@ the result, or are summed with what is left. What is left of the terms is again 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -53,7 +54,9 @@ def written(terms: Sequence[Term], shape: Shape, search: _Search | None = None) 
         return zeros(shape) if shape else rational(0)
     if len(terms) == 1:
         return assemble([(terms[0], _single(terms[0]))], shape)
-    search = _Search() if search is None else search
+    if search is None:
+        search = _Search()
+        terms = _with_numbers(terms)
     key = frozenset((term_key(t), t.coef) for t in terms)
     if key not in search.found:
         search.found[key] = plain = assemble([(t, _single(t)) for t in terms], shape)
@@ -67,6 +70,36 @@ class _Search:
     """The sums that were looked at on the way to one result: every factor taken out leaves two of them."""
 
     found: dict[frozenset[tuple[str, Fraction]], Expr] = field(default_factory=dict)
+
+
+def _with_numbers(terms: Sequence[Term]) -> list[Term]:
+    """The terms with those numbers as one factor that several of them share: (vᵀ A b) x + (vᵀ A b) y has vᵀ A b twice."""
+    parts = [(t, [(p, term_key(p)) for p in _numbers(t)]) for t in terms]
+    often = Counter(key for _, own in parts for key in {key for _, key in own})
+    made: dict[str, Expr] = {}
+    found = []
+    for t, own in parts:
+        shared = [(p, key) for p, key in own if often[key] > 1]
+        if shared:
+            gone = {id(f) for p, _ in shared for f in p.factors}
+            new = t.copy()
+            new.factors = [new for new, f in zip(new.factors, t.factors, strict=True) if id(f) not in gone]
+            new.factors += [Factor(made.setdefault(key, _single(p)), ()) for p, key in shared]
+            new.dims = {i: d for i, d in t.dims.items() if not any(i in p.dims for p, _ in shared)}
+            t = new
+        found.append(t)
+    return found
+
+
+def _numbers(t: Term) -> list[Term]:
+    """The parts of a term that several factors make and that have no axis of the result, with the factors of the term itself."""
+    groups: list[tuple[set[int], list[Factor]]] = []
+    for f in t.factors:
+        touched = [g for g in groups if not g[0].isdisjoint(f.legs)]
+        groups = [g for g in groups if g[0].isdisjoint(f.legs)]
+        groups.append((set(f.legs).union(*(g[0] for g in touched)), [*(x for g in touched for x in g[1]), f]))
+    return [Term(Fraction(1), {}, factors, {i: t.dims[i] for i in legs}, ())
+            for legs, factors in groups if len(factors) > 1 and legs and legs.isdisjoint(t.outs)]  # fmt: skip
 
 
 def apart(terms: Sequence[Term], atom: Expr, shape: Shape) -> list[Expr]:

@@ -149,9 +149,8 @@ class Op:
         self.entry: Callable[..., bool | int] | None = data.get("entry")  # a constant's entries: (attrs, index, sizes)
         # what is built where the last argument is written as a number: (the other one, the number), None for nothing else
         self.at_number: Callable[[Expr, Fraction], Expr | None] | None = data.get("at_number")
-        self.absorbs: tuple[str, ...] = data.get(
-            "absorbs", ()
-        )  # ops of the same argument that change nothing as factors beside it
+        # ops of the same argument that change nothing as factors beside it
+        self.absorbs: tuple[str, ...] = data.get("absorbs", ())
         # where a function of several pieces is one of its arguments: (0/1 factors that say so, that argument), of the arguments
         self.piece: Callable[..., tuple[Expr, Expr]] | None = data.get("piece")
         self.sums: bool = data.get("sums", False)  # an index sum with letters of its own
@@ -166,9 +165,8 @@ class Op:
         self.moves: Mapping[int, Callable[..., Expr]] = data.get("moves", {})  # adjoints of the slots it is linear in
         self.keeps: tuple[str, ...] = data.get("keeps", ())  # facts (facts.py) that its value has when its argument has
         self.delta: bool = data.get("delta", False)  # 1 where both indices are equal, else 0
-        self.places: Callable[[Expr], tuple[Dim, Dim]] | None = data.get(
-            "places"
-        )  # a 0/1 block: its first place, width
+        # a 0/1 block: its first place, width
+        self.places: Callable[[Expr], tuple[Dim, Dim]] | None = data.get("places")
         self.uniform: int | None = data.get("uniform")  # a constant's one value, where all its entries are equal
         self.exact: Callable[..., Any] | None = data.get("exact")  # the scalar function modulo p, where it has one
         self.jumps: str = data.get("jumps", "")  # where it is continuous, a template
@@ -198,6 +196,8 @@ class Op:
         self.ascii: str = data.get("ascii", "")  # the template in ASCII, where that is another one
         # "reversed": f(A B) = f(B) f(A), "number": f(A B) = f(A) f(B), for square A and B
         self.products: str = data.get("products", "")
+        # products of its value (first) with its arguments that are shorter: pairs (shorter, longer)
+        self.cancels: Callable[..., Sequence[tuple[Expr, Expr]]] | None = data.get("cancels")
         self.regular: bool = data.get("regular", False)  # its first argument must be invertible
         # the transpose of its value, where that has a sign of its own: in text and in LaTeX
         self.turned: tuple[str, str] = data.get("turned", ("", ""))

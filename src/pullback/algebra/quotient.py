@@ -7,9 +7,9 @@ trusted: whoever uses it claims that the result is equal, and the claim is check
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from .expr import Expr
+from .expr import Expr, substitute
 from .fold import Known
 from .lift import collected, cost
 from .network import Factor, Term, network, tidied
@@ -20,7 +20,7 @@ _MOST = 48  # terms above which nothing is brought to one denominator
 
 
 def cancelled(terms: Sequence[Term], values: Mapping[Expr, Expr]) -> list[Term]:
-    """The terms with fewer denominators, themselves if nothing divides out; `values` is what names stand for. Raises TooLarge."""
+    """The terms with fewer denominators and inverses, themselves if nothing cancels; `values` is what names stand for. Raises TooLarge."""
     found = terms if isinstance(terms, list) else list(terms)
     for atom in _denominators(found):
         value = values.get(atom, atom)
@@ -32,7 +32,28 @@ def cancelled(terms: Sequence[Term], values: Mapping[Expr, Expr]) -> list[Term]:
             shorter = known.reduced(_together(found, atom, network(value).terms))
             if _weight(shorter) < _weight(found):
                 found = shorter
+    before: list[Term] | None = None
+    while found is not before:  # what cancels may bring together what cancels
+        before = found
+        for known in _products(found, values):
+            shorter = known.reduced(found)
+            if _weight(shorter) < _weight(found):
+                found = shorter
     return found
+
+
+def _products(terms: Sequence[Term], values: Mapping[Expr, Expr]) -> Iterator[Known]:
+    """What matrices cancel with what they are made of: K K⁻¹ = I for a sum K, X X⁺ X = X."""
+    for atom in dict.fromkeys(f.atom for t in terms for f in t.factors):
+        value = values.get(atom, atom)
+        if value.op.cancels is not None:
+            known = Known()
+            own = {x: values[x] for x in value.args if x in values}
+            for shorter, longer in value.op.cancels(atom, *value.args):
+                known.add(shorter, longer)
+                if own:
+                    known.add(shorter, substitute(longer, own))
+            yield known
 
 
 def _weight(terms: Sequence[Term]) -> tuple[int, int]:

@@ -25,7 +25,7 @@ def unnamed(what: str) -> UnsupportedError:
 
 
 @op("X[n,n] -> [n,n]", exactly=dense.inverse, keeps=("symmetric", "diagonal"), text="$X:30⁻¹", latex="$X:30^{-1}", fix=POSTFIX, token="inv", products="reversed", turned=("$X:30⁻ᵀ", r"$X:30^{-\top}"),
-    calls=("inv",), regular=True, needs="$X is invertible", array=lambda np, X: np.linalg.inv(X), cite="giles2008:2.2.3")  # fmt: skip
+    calls=("inv",), regular=True, needs="$X is invertible", cancels=lambda Y, X: [(eye(dim=X.shape[0]), X @ Y), (eye(dim=X.shape[0]), Y @ X)], array=lambda np, X: np.linalg.inv(X), cite="giles2008:2.2.3")  # fmt: skip
 def inv(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """Differentiate X X⁻¹ = I: dX X⁻¹ + X d(X⁻¹) = 0, and solve for d(X⁻¹).
 
@@ -54,7 +54,12 @@ def logdet(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return inner(inv(X).T, dX)
 
 
-@op("X[m,n] -> [n,m]", exactly=dense.pseudoinverse, text="pinv($X:0)", latex="$X:30^{+}", calls=("pinv",),
+def _penrose(Y: Expr, X: Expr) -> list[tuple[Expr, Expr]]:
+    """X⁺X and X X⁺ are symmetric and change neither X nor X⁺ (Penrose 1955)."""
+    return [pair for P, Q in ((X, Y), (Y, X)) for pair in ((P, P @ Q @ P), (P, P @ P.T @ Q.T), (P, Q.T @ P.T @ P))]
+
+
+@op("X[m,n] -> [n,m]", exactly=dense.pseudoinverse, text="pinv($X:0)", latex="$X:30^{+}", calls=("pinv",), cancels=_penrose,
     needs="$X has full rank", array=lambda np, X: np.linalg.pinv(X), cite="golub1973")  # fmt: skip
 def pinv(Y: Expr, X: Expr, dX: Expr) -> list[Expr]:
     """The pseudoinverse of a matrix of full rank, (XᵀX)⁻¹Xᵀ or Xᵀ(XXᵀ)⁻¹.

@@ -165,6 +165,18 @@ def diagonal_of_product_last_transposed(A: Expr, B: Expr) -> Pair:
     return diagvec(A @ B.T), (A * B) @ ones((A.shape[1],))
 
 
+@law("x[n], A[m,n], y[m]")
+def number_turned(x: Expr, A: Expr, y: Expr) -> Pair:
+    """xᵀ Aᵀ y = yᵀ A x: a number is its own transpose."""
+    return dot(x, A.T @ y), dot(y, A @ x)
+
+
+@law("x[n], A[m,n], y[m]")
+def number_turned_first(x: Expr, A: Expr, y: Expr) -> Pair:
+    """(Aᵀ y)ᵀ x = yᵀ A x: the transpose of a product."""
+    return dot(A.T @ y, x), dot(y, A @ x)
+
+
 @law("x[n]")
 def sum_over_count(x: Expr) -> Pair:
     """A sum divided by the number of its terms is the mean."""
