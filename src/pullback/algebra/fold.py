@@ -35,6 +35,7 @@ class _Definition:
     name: Expr
     terms: list[Term]
     weight: tuple[bool, int]  # which are tried first
+    power: int = 1  # 2 where the terms are those of its square, as of a length
 
 
 @dataclass(slots=True)
@@ -50,9 +51,10 @@ class Known:
 
     def add(self, name: Expr, value: Expr, first: bool = False) -> None:
         """Take note of one more named value; its terms may be written with the names before it. Those `first` are preferred."""
+        square = None if value.op.squared is None else value.op.squared(value)
         try:
             self._note_pieces(name, value)
-            terms = collected(network(value).terms)
+            terms = collected(network(value if square is None else square).terms)
         except TooLarge:
             return
         if not terms or any(f.atom.op.delta or f.atom.op.entry is not None for t in terms for f in t.factors):
@@ -66,7 +68,8 @@ class Known:
             and len(terms[0].factors) < 2
         ):
             return  # another name for the same thing
-        self.definitions.append(_Definition(name, terms, (first, sum(len(t.factors) for t in terms))))
+        weight = (first, sum(len(t.factors) for t in terms))
+        self.definitions.append(_Definition(name, terms, weight, 1 if square is None else 2))
 
     def _note_pieces(self, name: Expr, value: Expr) -> None:
         """Products with the name in shorter forms: where clip(x, l, u) is x, and what relu(x) absorbs."""
@@ -162,7 +165,7 @@ class Known:
     def _single(self, terms: list[Term], d: _Definition) -> list[Term] | None:
         for k, t in enumerate(terms):
             for match in _matches(t, d.terms[0]):
-                found = list(tidied(_replaced(t, d.terms[0], match, d.name)))
+                found = list(tidied(_replaced(t, d.terms[0], match, d.name, d.power)))
                 return collected([*terms[:k], *found, *terms[k + 1 :]])
         return None
 
@@ -174,7 +177,7 @@ class Known:
         for t in terms:
             for match in _matches(t, d.terms[0]):
                 keys = keys or {term_key(u): k for k, u in enumerate(terms)}
-                found = _replaced(t, d.terms[0], match, d.name)
+                found = _replaced(t, d.terms[0], match, d.name, d.power)
                 left = _left(found, d, keys, terms, self.partial)
                 if left is not None:
                     return collected([*left, *tidied(found)])
@@ -232,7 +235,7 @@ def _unfolded(t: Term, name: Expr, part: Term) -> Term:
     return found
 
 
-def _replaced(t: Term, part: Term, match: _Match, name: Expr) -> Term:
+def _replaced(t: Term, part: Term, match: _Match, name: Expr, power: int = 1) -> Term:
     """The term with the name, as its last factor, in the place of the factors that match its definition."""
     names, places = match
     found = t.copy()
@@ -241,7 +244,7 @@ def _replaced(t: Term, part: Term, match: _Match, name: Expr) -> Term:
     found.factors = [f for f in found.factors if f.power]
     used = {i for f in found.factors for i in f.legs} | set(found.outs)
     legs = tuple(names[i] for i in part.outs)
-    found.factors.append(Factor(name, legs))
+    found.factors.append(Factor(name, legs, power))
     found.dims = {i: d for i, d in found.dims.items() if i in used or i in legs}
     found.coef /= part.coef
     for d, p in part.sizes.items():

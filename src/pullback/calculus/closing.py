@@ -20,12 +20,14 @@ from ..algebra.ops.free import gradient, is_free_function
 from ..algebra.quotient import cancelled
 from ..step import Claim, Step, Why
 from .derivation import Backward, Derivation
+from .inline import expand
 from .simplify import tidy, turned
 
 __all__ = ["close"]
 
 _WORTH = 4  # what a chain loses at least where nothing drops out and its last equation does not become shorter
 _MANY = 12  # terms among which nobody looks for sums
+_READABLE = 60  # where our own names are not written out in every place
 _SHORT = 6  # of a gradient that a reader has in mind
 _DIAGS = 2  # where `cost` counts diagonal matrices: ⊙ is given up for one of them at most
 _LONGEST = 400  # atoms and operators of a chain that is put together
@@ -129,7 +131,7 @@ class _Closing:
             return None
         try:
             terms = collected(network(whole).terms)
-            shown, left = min(self.forms(terms, whole.shape), key=lambda found: rank(found[0]))
+            shown, left = min(self.forms(terms, whole.shape), key=lambda found: self.length(found[0]))
         except TooLarge:
             return None
         most = cost(self.shown(whole))
@@ -148,8 +150,11 @@ class _Closing:
         fewer = cancelled(terms, self.values)
         for found in (terms,) if fewer is terms else (terms, fewer):
             folded = self.known.reduced(found)
-            e = self.shown(tidy(written(folded, shape))[0])
+            ours = tidy(written(folded, shape))[0]
+            e = self.shown(ours)
             yield e, folded
+            if cost(e)[-1] > _READABLE:
+                yield tidy(expand(ours, self.own)[0])[0], folded
             if len(folded) > _MANY:
                 continue
             if any(f.atom in self.own for t in folded for f in t.factors):
@@ -158,6 +163,12 @@ class _Closing:
             sums = sums_of(self.values.values(), folded).reduced(folded)
             if len(sums) < len(folded):
                 yield self.shown(tidy(written(sums, shape))[0]), sums
+
+    def length(self, e: Expr) -> tuple[int, ...]:
+        """How long the equation is with what our names in it stand for."""
+        needed = _reached(e, self.own)
+        more = _LONGEST if needed is None else sum(cost(x)[-1] for x in needed.values())
+        return (rank(e)[0], cost(e)[-1] + more, *rank(e))
 
     def shown(self, e: Expr) -> Expr:
         """Our own names written out: a formula of the user's names."""
