@@ -32,7 +32,7 @@ from .ranges import given_member, holding, ranges_shown, reach
 from .readings import READINGS, readings_record
 from .roles import roles_record
 from .small import default_sizes, entries
-from .uses import mentioned, used_where, users
+from .uses import mentioned, own_names_in, used_where, users
 from .whynots import why_not_record
 
 __all__ = ["ALL", "FORMAT", "record"]
@@ -172,6 +172,7 @@ class _Recorder:
         surface: Mapping[str, str] = self.header.get("surface") or {}
         known: dict[Expr, Expr] = {}
         user, core = [], []
+        spoken = own_names_in(self.d)
         for q in self.d.core.equations:
             whole = substitute(q.value, known)
             if sum(1 for _ in postorder(whole)) > _WIDE:
@@ -180,7 +181,8 @@ class _Recorder:
                 known[q.var] = whole
             else:
                 user.append({**self.equation(q.var, whole, q.ranges), "surface": str(surface.get(q.var.attrs[0], ""))})
-            core.append({**self.equation(q.var, q.value, q.ranges), "auxiliary": q.auxiliary})
+            needed = {"needed": True} if q.var in spoken else {}  # the results are written with it
+            core.append({**self.equation(q.var, q.value, q.ranges), "auxiliary": q.auxiliary, **needed})
         return user, core
 
     def step(self, s: Step) -> Json:

@@ -21,7 +21,7 @@ from ..calculus.recurrence import Recurrence
 from ..calculus.roles import Bind, Entry, Letters, Product, index_terms, ordinal
 from ..step import Said
 
-__all__ = ["mentioned", "used_where", "users"]
+__all__ = ["mentioned", "own_names_in", "used_where", "users"]
 
 SHOWN = 4  # uses of one name that are explained one by one
 
@@ -33,6 +33,20 @@ def users(d: Derivation) -> dict[Expr, list[Equation]]:
         for x in postorder(q.value):
             if is_var(x):
                 found.setdefault(x, []).append(q)
+    return found
+
+
+def own_names_in(d: Derivation) -> set[Expr]:
+    """Our own names of forward values that the results are written with, directly or through each other."""
+    own = {q.var: q.value for q in d.core.equations if q.auxiliary}
+    spoken = mentioned(d)
+    found: set[Expr] = set()
+    waiting = [b.closed for b in d.backward if not b.auxiliary or family_of(b.of.attrs[0]) in spoken]
+    while waiting:
+        for x in postorder(waiting.pop()):
+            if x in own and x not in found:
+                found.add(x)
+                waiting.append(own[x])
     return found
 
 

@@ -151,6 +151,10 @@ def results(record: Json) -> Iterator[Part]:
         b for b in record["backward"] if not b["wrt"] and not b["trivial"] and (not b["auxiliary"] or b["needed"])
     ]
     yield ranged([*others, *asked], lambda b: (join([b["left"]]), join(["=", b["closed"]]), shape(b["shape"])), gap=2)
+    ours = [q for q in record["core"] if q.get("needed")]
+    if ours:
+        yield Para(plain("with our own names of parts:"))
+        yield ranged(ours, lambda q: (join([q["left"]]), join(["=", q["right"]]), shape(q["shape"])), gap=2)
     yield from derivatives(record)
     if record["recurrences"]:
         yield Head(plain("AS A RECURRENCE"), 3)
