@@ -10,7 +10,7 @@ CODE   := src tests tools $(wildcard benchmarks docs)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint format slow frameworks katex answer docs check-all bench clean
+.PHONY: help demo test lint format slow frameworks corpus katex answer docs check-all bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -35,6 +35,9 @@ slow: .venv/.stamp-test  ## only the tests marked slow
 
 frameworks: .venv-frameworks/.stamp  ## the same layers in PyTorch and TensorFlow (an environment of their own: large)
 	.venv-frameworks/bin/python -m pytest -q -m slow tests/test_frameworks.py
+
+corpus: .venv/.stamp-test  ## derive every problem of ../shared/corpora (or PULLBACK_CORPORA), compare with JAX
+	$(BIN)/python tools/run_corpus.py --jobs $(JOBS)
 
 katex: .venv/.stamp-test  ## typeset every golden .tex (KaTeX; and LaTeX where there is one)
 	$(BIN)/python tools/katex_check.py

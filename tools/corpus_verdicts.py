@@ -54,7 +54,8 @@ class Outcome:
     code: str = ""
     reason: str = ""
     answer: str = ""
-    seconds: float | None = None
+    truth: str = ""
+    seconds: float | None = None  # of processor time, for the derivation
     length: int | None = None
     truth_length: int | None = None
     error: float | None = None
@@ -147,7 +148,7 @@ def judge(
     """Derives the problem and compares it with its truth, at all choices of sizes or at those in `labels`.
 
     A crash, and a result that cannot be evaluated where the truth can, count as wrong."""
-    found = Outcome(problem["id"], "skipped")
+    found = Outcome(problem["id"], "skipped", truth=problem.get("truth") or "")
     if not problem.get("expr_parsable", True):
         found.reason = "its text is descriptive only"
         return found
@@ -183,10 +184,10 @@ def judge(
 
 
 def _answer(problem: Problem, found: Outcome, limit: float, tied: bool, restricted: bool = False) -> Answer:
-    start = time.perf_counter()
+    start = time.process_time()
     with _time_limit(limit):
         ours = answer(problem, tied, restricted)
-    found.seconds = time.perf_counter() - start
+    found.seconds = time.process_time() - start
     return ours
 
 

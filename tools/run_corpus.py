@@ -108,8 +108,11 @@ def _times(found: Sequence[Outcome]) -> Iterator[str]:
 def one_line(o: Outcome) -> str:
     ratio = f"  ratio {o.ratio:.2f} ({o.length}/{o.truth_length})" if o.ratio is not None else ""
     time = f"  {o.seconds * 1000:.0f} ms" if o.seconds is not None else ""
-    detail = o.answer if o.verdict == "right" else f"{o.code} {o.reason}" + (f"\n    {o.answer}" if o.answer else "")
-    return f"{o.verdict:8s} {o.id}{ratio}{time}  {detail}"
+    detail = f"  {o.code} {o.reason}" if o.code else f"  {o.reason}" if o.reason else ""
+    lines = [f"{o.verdict:8s} {o.id}{ratio}{time}{detail}"]
+    lines += [f"    {o.answer}"] if o.answer else []
+    lines += [f"    truth: {o.truth}"] if o.truth and o.answer and (o.ratio or 0) > 1 else []
+    return "\n".join(lines)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -103,5 +103,6 @@ def test_a_large_factor_in_an_exponent_is_no_large_size() -> None:
 
 
 def test_an_assumption_that_nothing_satisfies_decides_nothing() -> None:
-    with pytest.raises(pb.UnsupportedError):
+    with pytest.raises(pb.ParseError) as why:
         pb.prove("s : scalar; assume s > 0; assume s < 0; s = 2 s")
+    assert why.value.code == "P053"

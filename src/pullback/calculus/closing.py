@@ -27,6 +27,7 @@ __all__ = ["close"]
 
 _WORTH = 4  # what a chain loses at least where nothing drops out and its last equation does not become shorter
 _MANY = 12  # terms among which nobody looks for sums
+_WIDE = 150  # atoms and operators above which no other form is tried
 _READABLE = 60  # where our own names are not written out in every place
 _SHORT = 6  # of a gradient that a reader has in mind
 _DIAGS = 2  # where `cost` counts diagonal matrices: ⊙ is given up for one of them at most
@@ -155,7 +156,7 @@ class _Closing:
             yield e, folded
             if cost(e)[-1] > _READABLE:
                 yield tidy(expand(ours, self.own)[0])[0], folded
-            if len(folded) > _MANY:
+            if len(folded) > _MANY or cost(e)[-1] > _WIDE:
                 continue
             if any(f.atom in self.own for t in folded for f in t.factors):
                 folded = collected(network(e).terms)

@@ -60,6 +60,8 @@ RULES: dict[str, Rule] = {
     "S-CANCEL": Rule("A common factor of numerator and denominator is left out.",
                      "It is nonzero wherever the quotient is defined.", ""),
     "S-FACTOR": Rule("A common factor is taken out of a sum.", "The distributive law, read from right to left.", "A : (n, n); E = xᵀ A x"),
+    "S-TRANSPOSE": Rule("One transpose is written for several.", "(A B)ᵀ = Bᵀ Aᵀ and (A + B)ᵀ = Aᵀ + Bᵀ.",
+                        "A : (m, n); X : (n, p); B : (p, m); E = tr(A X B)"),
     "S-NETWORK": Rule("A formula is written as the shortest one with the same index sum.",
                       "Both have the same sum over entries, which is compared.", "A : (n, n); E = tr(A A A)"),
     "S-NUMBERS": Rule("Numbers are multiplied out and put in front.", "Arithmetic of rational numbers.", "E = ½ ‖x‖²"),
