@@ -22,6 +22,7 @@ _BRANCHES = 720  # labelings tried before giving up
 _LONGEST = 100_000  # characters of an argument's text: what is shared in the expression is repeated in its text
 
 _memo: WeakKeyDictionary[Expr, str | None] = WeakKeyDictionary()
+_keys: WeakKeyDictionary[Expr, str] = WeakKeyDictionary()  # of opaque factors
 _mirrors: WeakKeyDictionary[Expr, bool] = WeakKeyDictionary()  # which matrices are symmetric
 
 
@@ -36,13 +37,16 @@ def _atom_key(e: Expr) -> str:
     """A text that two opaque factors share exactly when they are the same function of equal arguments.
 
     The inside has its texts already. Raises TooLarge where one of them has none."""
-    texts = [_memo[a] for a in _inside(e)]
-    inner = [t for t in texts if t is not None and len(t) <= _LONGEST]
-    if len(inner) < len(texts):
-        raise TooLarge
-    whole = _inside(e) == (e,)
-    return f"({inner[0]})" if whole else f"{e.op.name}:{':'.join(map(_attr, e.attrs))}" + (
-        f"({';'.join(inner)})" if e.args else "")  # fmt: skip
+    found = _keys.get(e)
+    if found is None:
+        texts = [_memo[a] for a in _inside(e)]
+        inner = [t for t in texts if t is not None and len(t) <= _LONGEST]
+        if len(inner) < len(texts):
+            raise TooLarge
+        whole = _inside(e) == (e,)
+        found = _keys[e] = f"({inner[0]})" if whole else f"{e.op.name}:{':'.join(map(_attr, e.attrs))}" + (
+            f"({';'.join(inner)})" if e.args else "")  # fmt: skip
+    return found
 
 
 def _attr(a: object) -> str:

@@ -26,7 +26,7 @@ from .ops.structure import zeros
 __all__ = ["apart", "rank", "written"]
 
 _MOST = 24  # terms among which common factors are looked for
-_EFFORT = 120  # sums that are looked at for one result
+_EFFORT = 1500  # factors of the sums that are looked at for one result
 _TRIED = 3  # factors that are tried, those first that save most
 
 _Signature = tuple[
@@ -60,7 +60,8 @@ def written(terms: Sequence[Term], shape: Shape, search: _Search | None = None) 
     key = frozenset((term_key(t), t.coef) for t in terms)
     if key not in search.found:
         search.found[key] = plain = assemble([(t, _single(t)) for t in terms], shape)
-        if len(terms) <= _MOST and len(search.found) <= _EFFORT:
+        search.spent += sum(len(t.factors) for t in terms)
+        if len(terms) <= _MOST and search.spent <= _EFFORT:
             search.found[key] = min((*_factored(terms, shape, search), plain), key=rank)
     return search.found[key]
 
@@ -70,6 +71,7 @@ class _Search:
     """The sums that were looked at on the way to one result: every factor taken out leaves two of them."""
 
     found: dict[frozenset[tuple[str, Fraction]], Expr] = field(default_factory=dict)
+    spent: int = 0
 
 
 def _with_numbers(terms: Sequence[Term]) -> list[Term]:

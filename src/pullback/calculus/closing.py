@@ -156,7 +156,7 @@ class _Closing:
             yield e, folded
             if cost(e)[-1] > _READABLE:
                 yield tidy(expand(ours, self.own)[0])[0], folded
-            if len(folded) > _MANY or cost(e)[-1] > _WIDE:
+            if len(folded) > _MANY or cost(ours)[-1] > _WIDE:
                 continue
             if any(f.atom in self.own for t in folded for f in t.factors):
                 folded = collected(network(e).terms)
