@@ -20,7 +20,15 @@ import pytest
 from pullback.language.text import parse_program
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["README.md", "docs/tour.md", "docs/language.md", "docs/second.md", "docs/errors.md", "docs/corpus.md", "docs/explain.md"]
+PAGES = [
+    "README.md",
+    "docs/tour.md",
+    "docs/language.md",
+    "docs/second.md",
+    "docs/errors.md",
+    "docs/corpus.md",
+    "docs/explain.md",
+]
 FENCE = re.compile(r"^(?P<fence>`{3,})(?P<info>\w*)[^\n]*\n(?P<body>.*?)^(?P=fence)`*[ ]*$", re.M | re.S)
 RUNS = re.compile(r"(?:^|[|;&(])\s*(?:pullback|cat)\b")
 

@@ -126,6 +126,18 @@ CASES: dict[str, tuple[str, dict[str, str]]] = {
         {"x": 'fold(ein("bot,ock->bctk", ∇y, k), size=n)', "k": 'ein("bot,bctk->ock", ∇y, unfold(x, size=m))'},
     ),
     "embedding": ("T : (V, d); i : B where index; X = embedding(T, i); E = loss(X)", {"T": "scatter(∇X, i, V)"}),
+    "max pooling": (
+        "x : (C, 6); y = max_pool1d(x, size=2); E = loss(y)",
+        {"x": 'fold(ein("ab,c->abc", ∇y, 1_2) ⊙ hardmax(unfold(x, size=2, stride=2), axis=2), size=6, stride=2)'},
+    ),
+    "softmax of every head": (
+        'S : (h, t, s); V : (h, s, e); A = softmax(S); O = ein("hts,hse->hte", A, V); E = loss(O)',
+        {"V": 'ein("hte,hts->hse", ∇O, A)', "A": 'ein("hte,hse->hts", ∇O, V)'},
+    ),
+    "contrastive": (
+        "x : n; y : n; mu : (); s : (); d = ‖x − y‖; E = s d² + (1 − s) relu(mu − d)²",
+        {"d": "2 (d s + relu(mu − d) (s − 1))", "x": "(∇d / d) (x − y)", "y": "(∇d / d) (y − x)"},
+    ),
     "batched einsum": (
         "A : (B, i, j); C : (B, j, k); D : (B, i, k); E = sum_bijk A_bij C_bjk D_bik",
         {"A": 'ein("abc,adc->adb", C, D)', "C": 'ein("abc,abd->acd", A, D)', "D": 'ein("abc,acd->abd", A, C)'},
@@ -156,6 +168,11 @@ ARRAYS = {
     ),
 }
 HESSIANS = {
+    "layer": (
+        "W : (m, n); x : n; z = W x; y = f(z); E = loss(y)",
+        "x",
+        "Wᵀ (diag(∇loss(y) ⊙ f″(z)) W + diag(f′(z)) ∇∇loss(y) diag(f′(z)) W)",
+    ),
     "cross-entropy": ("z : n; y : n; assume sum(y) = 1; p = softmax(z); E = −yᵀ log(p)", "z", "diag(p) − p pᵀ"),
     "logistic regression": (
         "X : (N, n); w : n; y : N; p = sigmoid(X w); E = −sum(y ⊙ log(p) + (1 − y) ⊙ log(1 − p))", "w", "Xᵀ diag(p ⊙ (1 − p)) X",

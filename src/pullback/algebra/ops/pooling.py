@@ -104,7 +104,7 @@ def _pool(name: str, names: tuple[str, ...], n: int) -> dict[str, Any]:
         )
         return [pair for how in hows for pair in windows_fit(*how)]
 
-    return {"attrs": names, "span": span, "name": f"{name}{n}d", "calls": (f"{name}{n}d",), "shape": _pooled(names), "needs": needs,
+    return {"attrs": names, "span": span, "name": f"{name}{n}d", "calls": (f"{name}{n}d", f"{name[:3]}_{name[3:]}{n}d"), "shape": _pooled(names), "needs": needs,
             "options": {**own, "width": ("size", f"sizes:{n}")}, "defaults": defaults, "ordered": True,
             "completes": ("stride", "count"), "complete": complete, "ties": ties,
             "text": lambda e: f"{name}{n}d{write(e)}", "latex": lambda e: rf"\operatorname{{{name}{n}d}}{write(e)}"}  # fmt: skip
