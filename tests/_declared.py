@@ -122,7 +122,7 @@ class Declared(Writer):
     def declared(self, shape: Shape, depth: int) -> Expr:
         """A node of some op, of this shape if the op can have it."""
         op: Op = self.pick(self.pick(rooms())) if self.chance(50) else self.pick(drawn())  # type: ignore[assignment, arg-type]
-        if refused(op) and self.chance(97):
+        if refused(op) and self.chance(99):
             return self.declared(shape, depth)
         fits = [(e, bound) for e in cases(op) if (bound := self.fitted(e.shape, shape)) is not None]
         if op.entrywise or (all(p == ("*s",) for _, p in op.slots) and op.result == ("*s",) and not op.attr_names):

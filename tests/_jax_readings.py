@@ -95,6 +95,17 @@ def _lyap(A: Array, Q: Array) -> Array:
     return jnp.linalg.solve(jnp.kron(A, eye) + jnp.kron(eye, A), Q.reshape(-1)).reshape(Q.shape)
 
 
+def _sylvester(A: Array, B: Array, C: Array) -> Array:
+    return jnp.linalg.solve(jnp.kron(A, jnp.eye(len(B))) + jnp.kron(jnp.eye(len(A)), B.T), C.reshape(-1)).reshape(
+        C.shape
+    )
+
+
+def _eigvecs(S: Array) -> Array:
+    V = jnp.linalg.eigh(_half(S))[1]
+    return V * jnp.sign(V[0])
+
+
 def _singular(X: Array) -> Array:
     small = X.T @ X if X.shape[0] >= X.shape[1] else X @ X.T
     return jnp.sqrt(jnp.linalg.eigvalsh(small))
@@ -107,6 +118,7 @@ _PLAIN: dict[str, Callable[..., Array]] = {
     "invsqrtm": lambda X: jnp.linalg.inv(_sqrtm(X)),
     "inv": jnp.linalg.inv, "det": jnp.linalg.det, "logdet": lambda X: jnp.linalg.slogdet(X)[1], "pinv": _pinv,
     "solve": jnp.linalg.solve, "solve_columns": jnp.linalg.solve, "lyap": _lyap,
+    "sylvester": _sylvester, "eigvals": lambda S: jnp.linalg.eigvalsh(_half(S)), "eigvecs": _eigvecs,
     "chol": lambda S: jnp.linalg.cholesky(_half(S), symmetrize_input=False),
     "maxeig": lambda S: jnp.linalg.eigvalsh(_half(S))[-1], "maxeigvec": _maxeigvec,
     "normnuc": lambda X: jnp.sum(_singular(X)), "normspec": lambda X: _singular(X)[-1], "polar": _polar, "topsing": _topsing,
@@ -128,8 +140,8 @@ _PLAIN: dict[str, Callable[..., Array]] = {
     "cross_entropy_logits": lambda z, y: -jnp.sum(y * jax.nn.log_softmax(z)),
     "cosine_similarity": lambda x, y: x @ y / jnp.sqrt((x @ x) * (y @ y)),
     "kl_divergence": lambda p, q: jnp.sum(p * jnp.log(p / q)),
-    "attention_weights": lambda Q, K: jax.nn.softmax(Q @ K.T / jnp.sqrt(Q.shape[1]), axis=-1),
-    "attention": lambda Q, K, V: jax.nn.softmax(Q @ K.T / jnp.sqrt(Q.shape[1]), axis=-1) @ V,
+    "attention_weights": lambda Q, K: jax.nn.softmax(Q @ K.swapaxes(-1, -2) / jnp.sqrt(Q.shape[-1]), axis=-1),
+    "attention": lambda Q, K, V: jax.nn.softmax(Q @ K.swapaxes(-1, -2) / jnp.sqrt(Q.shape[-1]), axis=-1) @ V,
 }  # fmt: skip
 
 

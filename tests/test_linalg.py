@@ -99,6 +99,12 @@ def test_inverse_transposed_is_read_and_written_as_one_mark(text: str) -> None:
     assert d["A"].ascii() == "-A^-T B A^-T"
 
 
+def test_a_power_that_does_not_move_has_the_gradient_zero() -> None:
+    d = pb.derive("X : (n, n); E = sum(matrix_power(X, 0) X)")
+    assert str(pb.derive("X : (n, n); E = sum(matrix_power(X, 0))")["X"]) == "0"
+    assert str(d["X"]) == "1_n 1_nᵀ"
+
+
 def test_t_may_be_a_number() -> None:
     assert "T" in str(pb.derive("x : scalar; T : scalar; E = x^-T")["x"])
 

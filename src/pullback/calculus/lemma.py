@@ -19,8 +19,9 @@ from ..algebra.fold import Known
 from ..algebra.lift import collected
 from ..algebra.network import Term, network
 from ..algebra.op import Op
-from ..algebra.ops.arithmetic import added
+from ..algebra.ops.arithmetic import added, rational
 from ..algebra.ops.free import increment, is_var, var
+from ..algebra.ops.reduction import total
 from ..algebra.ops.structure import zeros
 from .product import product_rule
 from .simplify import tidy
@@ -35,6 +36,11 @@ class Lemma:
     node: Expr
     names: tuple[tuple[Expr, Expr], ...]  # the values that the definition is made of
     terms: tuple[tuple[Expr, ...], ...]
+
+
+def _nothing(dx: Expr, shape: Shape) -> Expr:
+    """0 as the differential of what does not change with x, as X⁰: linear in dx like every other."""
+    return zeros(shape) * (dx if dx.shape == shape else total(dx)) if shape else rational(0) * total(dx)
 
 
 def differentiate(e: Expr, increments: Sequence[Expr | None]) -> list[Expr]:
@@ -127,7 +133,7 @@ class _Parts:
                 whole = substitute(whole, {shown: name for name, shown in self.back.items()})
                 last = self.known.reduced(collected(network(whole).terms))
                 changes[name] = written(last, name.shape)
-        return tuple(self.shown(e) for e in apart(last, increment(x), node.shape)) or (zeros(node.shape),)
+        return tuple(self.shown(e) for e in apart(last, increment(x), node.shape)) or (_nothing(increment(x), node.shape),)
 
     def shown(self, e: Expr) -> Expr:
         """Our names written as what they stand for."""
