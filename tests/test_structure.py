@@ -274,3 +274,14 @@ def test_the_dialect_reads_them(text: str) -> None:
     direction = np.random.default_rng(5).normal(size=plain.shape)
     ends = [d.evaluate(**{**given, name: plain + s * step * direction})[0] for s in (1, -1)]
     assert np.sum(gradients[name] * direction) == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-5, abs=1e-6)
+
+
+def test_windows_that_do_not_fit_are_refused_when_it_is_run() -> None:
+    """Found by fuzzing: where they do not, their entries are added up nowhere, and the gradient is another one."""
+    d = pb.derive("x : (n, p); a : m; E = sum(fold(x, size=m + n, stride=2)) + sum(a)")
+    assert "2*n + p - 2 is at most m + n" in d.text(level=1)
+    with pytest.raises(pb.ShapeError, match="fold does not fit") as why:
+        d.evaluate(x=np.ones((4, 5)), a=np.ones(3))
+    assert why.value.code == "S022"
+    value, found = d.evaluate(x=np.ones((2, 3)), a=np.ones(3))
+    assert value == 9 and found["x"].shape == (2, 3) and np.all(found["x"] == 1)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from _programs import RandomProgram, random_program, spell
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from pullback.algebra.expr import Expr, postorder
@@ -108,7 +108,15 @@ def test_random_programs_have_the_gradients_of_jax(shard: int) -> None:
     pytest.importorskip("jax")
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    # Not shrunk: a failure would take as long as all the other tests.
+    @settings(
+        max_examples=25,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+    )
     @given(programs, st.just(shard))
     def check(program: RandomProgram, shard: int) -> None:
         outcome = compare(program, seed=shard, jax=seen.total() < 15)

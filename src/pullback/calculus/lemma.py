@@ -133,7 +133,9 @@ class _Parts:
                 whole = substitute(whole, {shown: name for name, shown in self.back.items()})
                 last = self.known.reduced(collected(network(whole).terms))
                 changes[name] = written(last, name.shape)
-        return tuple(self.shown(e) for e in apart(last, increment(x), node.shape)) or (_nothing(increment(x), node.shape),)
+        return tuple(self.shown(e) for e in apart(last, increment(x), node.shape)) or (
+            _nothing(increment(x), node.shape),
+        )
 
     def shown(self, e: Expr) -> Expr:
         """Our names written as what they stand for."""

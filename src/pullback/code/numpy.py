@@ -223,6 +223,15 @@ def _solve(d: Dim, extent: int, sizes: dict[str, int]) -> None:
         sizes[unknown[0]] = (extent - zero) // (one - zero)
 
 
+def _fits(e: Expr, sizes: Mapping[str, int]) -> None:
+    """Refuses sizes at which the windows of an op do not lie within its axis: the equations do not hold there. Raises ShapeError S022."""
+    for x in (e, *(a for m in e.op.meaning(e) or () for a in m.extra)):
+        for whole, end in x.op.span(x) if x.op.span is not None else ():
+            if end.value(sizes) > whole.value(sizes):
+                raise ShapeError("S022", f"{e.op.name} does not fit at these sizes: {end} is {end.value(sizes)}, and {whole} is {whole.value(sizes)}",
+                                 hint="the conditions of the derivation say at which sizes it is defined")  # fmt: skip
+
+
 def evaluate(d: Derivation, functions: set[str], arrays: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """(value of the target, gradient of every asked name) in float64.
 
@@ -255,6 +264,8 @@ def evaluate(d: Derivation, functions: set[str], arrays: Mapping[str, Any]) -> t
             f"the size {untold[0]} cannot be told from the arrays",
             hint="every size must occur in an input's shape",
         )
+    for e in used:
+        _fits(e, run.sizes)
     for q in d.core.equations:
         run.values[q.var] = run.value(q.value)
     for b in d.backward:

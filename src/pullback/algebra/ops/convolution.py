@@ -10,7 +10,7 @@ from ..dims import Dim, Shape, show_shape
 from ..expr import Expr
 from ..op import Meaning, Op, linear_op
 from .arithmetic import same
-from .maps import flat, integer, window, window_end
+from .maps import flat, integer, window, window_end, windows_fit
 from .reshaping import axis_in, reshape
 from .structure import einsum
 
@@ -178,12 +178,19 @@ def _fold_text(name: str) -> Any:
     return write
 
 
+def _folds(e: Expr) -> tuple[Any, ...]:
+    """The axis that the windows lie in, how many they are, how wide, and where."""
+    X, (axis, whole, stride, padding, dilation) = e.args[0], e.attrs
+    return whole, X.shape[axis], X.shape[-1], stride, padding, dilation
+
+
 @linear_op("X[*s] -> [*t]", linear="joint", attrs=("axis", "whole", "stride", "padding", "dilation"), shape=_folded, name="fold",
            calls=("fold",), ordered=True, options={**{k: v for k, v in _OPTIONS.items() if k not in ("axis", "width")},
                                                    "axis": ("axis", "last but one axis"), "whole": ("size", "size")}, defaults=_DEFAULTS,
            means=lambda e: Meaning(f"{same(e).replace(same(e)[e.attrs[0]], 'y')}z,yz{same(e)[e.attrs[0]]}->{same(e)}", [0],
                                    extra=(window(whole=e.attrs[1], count=e.args[0].shape[e.attrs[0]], width=e.args[0].shape[-1],
                                                  stride=e.attrs[2], dilation=e.attrs[4], padding=e.attrs[3]),)),
+           needs=lambda e: " and ".join(f"{end} is at most {whole}" for whole, end in windows_fit(*_folds(e))[1:] if not whole.at_least(end)),
            text=_fold_text("fold"), latex=_fold_text(r"\operatorname{fold}"), array=_fold_array)  # fmt: skip
 def fold(G: Expr, X: Expr, *, axis: int, whole: Dim, stride: int, padding: Dim, dilation: int) -> Expr:
     """Windows added up where they lie in an axis (col2im); the adjoint takes the windows out again.
