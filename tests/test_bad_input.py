@@ -123,6 +123,7 @@ TEXTS: list[tuple[str, str, str, tuple[int, int], str, list[str]]] = [
     ("declared otherwise", "z : k; W : (m, n); a : n; z = W a", "S007", (1, 27), "z", ["(k)", "(m)", "line 1"]),
     ("gradient of a non-scalar", "W : (m, n)\nz = W a", "S010", (2, 1), "z = W a",
      ["non-scalar", "shape (m)", "given grad z as g", "E = sum(z)"]),
+    ("almost a known function", "z : n; p = softmx(z); E = sum(p)", "P054", (1, 12), "softmx", ["softmax", "softmx : entrywise"]),
     # primes
     ("prime of an unknown", "z = f' x", "P012", (1, 5), "f'", ["two ways", "derivative", "transpose", "declare"]),
     ("prime of a function", "y = f(x) + f'", "P012", (1, 12), "f'", ["f is a function here", "fᵀ"]),
@@ -404,3 +405,9 @@ def test_every_code_is_documented_and_every_documented_code_exists() -> None:
     assert len(used) > 30
     assert used == documented, f"only in src: {sorted(used - documented)}; only documented: {sorted(documented - used)}"
     assert codes_in(page, r"\b([PSUC]0\d\d)\b") == documented
+
+
+def test_a_function_of_ones_own_may_be_called_almost_like_a_known_one() -> None:
+    declared = pb.derive("softmx : entrywise; z : n; E = sum(softmx(z))")
+    assert str(declared["z"]) == "softmx′(z)"
+    assert str(pb.derive("z : n; E = sum(tanh2(z))")["z"]) == "tanh2′(z)"  # a number behind a name makes another name

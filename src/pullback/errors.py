@@ -122,9 +122,10 @@ class CheckFailed(PullbackError):
     exit_code = 1
 
 
-def nearest(word: str, known: Sequence[str]) -> str | None:
-    """The known word at edit distance at most 2 (1 for short words) from `word`, if there is one."""
-    limit = 1 if len(word) <= 4 else 2
+def nearest(word: str, known: Sequence[str], limit: int | None = None) -> str | None:
+    """The known word at edit distance at most `limit`, 2 if not given (1 for short words), from `word`, if there is one."""
+    if limit is None:
+        limit = 1 if len(word) <= 4 else 2
     best: tuple[int, str] | None = None
     for candidate in known:
         if abs(len(candidate) - len(word)) > limit or len(word) > 64:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from ..algebra.op import Op
 from ..algebra.ops import REGISTRY
 from ..algebra.ops.defined import Defined, is_pointwise
-from ..errors import Span, UnsupportedError, nearest
+from ..errors import ParseError, Span, UnsupportedError, nearest
 from .program import FunctionKind
 
 __all__ = [
@@ -22,7 +22,10 @@ __all__ = [
     "partials",
     "places",
     "refuse",
+    "refuse_misspelled",
 ]
+
+_LONG = 5  # letters from which a name is taken for a known one with a letter wrong
 
 
 def _calls() -> dict[str, tuple[Op, ...]]:
@@ -205,6 +208,14 @@ def is_written(name: str) -> bool:
 def is_known(name: str) -> bool:
     """Whether the name has a meaning of its own, so that it is never read as a free function."""
     return name in KNOWN or name in SHAPED or name in BLOCKS or name in _REFUSED or name in _REFUSED_PLAIN
+
+
+def refuse_misspelled(name: str, span: Span | None) -> None:
+    """Refuses `softmx(x)`: nobody declared it, and one letter makes it a known function. Raises ParseError P054."""
+    meant = nearest(name, sorted(KNOWN), 1) if len(name) >= _LONG and not name[-1].isdecimal() else None
+    if meant is not None:
+        raise ParseError("P054", f"{name} is no known function, and is spelled almost like {meant}", span=span,
+                         expected=f"{meant}, or a declaration of {name}", hint=f"if it is a function of your own, declare it: `{name} : entrywise`")  # fmt: skip
 
 
 def refuse(name: str, span: Span | None) -> UnsupportedError:

@@ -9,9 +9,9 @@ from itertools import pairwise
 
 from ..algebra.graph import components, topological
 from ..algebra.indexed import family_of, ref
-from ..errors import ParseError
+from ..errors import ParseError, Span
 from ..step import Note
-from .functions import SCALAR_FUNCTIONS, WORDY, derivative_of, is_known
+from .functions import SCALAR_FUNCTIONS, WORDY, derivative_of, is_known, refuse_misspelled
 from .lines import Definition, Lines
 from .own_functions import in_order, read_function
 from .pratt import Parser
@@ -97,7 +97,7 @@ class Scan:
 
     def _names(self) -> None:
         """One look at every name: where it stands first, whether it is called, and with how many indices."""
-        called: dict[str, None] = {}
+        called: dict[str, Span] = {}
         bare: set[str] = set()
         primed: set[str] = set()
         indexed = self.also_indexed | {id(d.statement) for d in self.lines.definitions if d.indices is not None}
@@ -151,7 +151,7 @@ class Scan:
                     end = t[j].end
                     j += 1
                 if t[j].text == "(" and t[j].start == end:
-                    called.setdefault(name)
+                    called.setdefault(name, statement.span(token))
                 elif j > i + 1:
                     primed.add(name)
                 elif not (t[j].text == "=" and i and t[i - 1].text in (",", "(")):
@@ -161,6 +161,7 @@ class Scan:
         self._prime_without_call(primed - bare - called.keys())
         for name in called:
             if not self._known_name(name) and name not in bare:
+                refuse_misspelled(name, called[name])
                 self.functions[name] = FunctionKind("tensor" if family_of(name) in SCALAR_FUNCTIONS else "entrywise")
                 self.guessed_functions.append(name)
 
