@@ -44,18 +44,27 @@ def _regular(x: Expr, new: Callable[[], Expr], choose: Callable[[int], int]) -> 
 
 
 def _definite(x: Expr, new: Callable[[], Expr], choose: Callable[[int], int]) -> Expr:
-    """Symmetric, its eigenvalues at least 1, and simple for almost all inputs."""
-    y = tanh(x) if choose(2) else new() + _part(x, Fraction(1, 2))
-    return y @ y.T + eye(dim=x.shape[0])
+    """Symmetric, its eigenvalues at least 1."""
+    return _square(tanh(x) if choose(2) else generic(x, new))
+
+
+def _simple(x: Expr, new: Callable[[], Expr], choose: object = None) -> Expr:
+    """Symmetric, its eigenvalues simple for almost all inputs, whatever x is."""
+    return _square(generic(x, new))
+
+
+def _square(y: Expr) -> Expr:
+    return y @ y.T + eye(dim=y.shape[0])
 
 
 _SQUARE: list[tuple[str, Inside]] = [
-    (r"symmetric|definite|simple", _definite),
+    (r"simple", _simple),
+    (r"symmetric|definite", _definite),
     (r"invertible|nonsingular|negative axis|eigenvalue", _regular),
 ]
 _ENTRIES: list[tuple[str, Inside]] = [
     (r"0 or 1", lambda x, new, choose: step(x)),
-    (r"not all equal|full rank|simple|rank", generic),
+    (r"not all equal|rank|simple|distinct", generic),
     (r"whole number|has an entry that is not 0", _positive),
     (r"nonzero|≠ 0", _nonzero),
     (r"nonnegative|≥ 0|> 0|positive", _positive),

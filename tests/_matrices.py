@@ -24,6 +24,9 @@ def _by_eigenvalues(f: Callable[[Array], Array]) -> Callable[[Array], Array]:
     """f of a matrix that can be diagonalised."""
 
     def run(X: Array) -> Array:
+        if np.allclose(X, X.T, rtol=0, atol=0):  # eigenvectors that are orthogonal, whatever the multiplicities
+            values, vectors = np.linalg.eigh(X)
+            return np.real(vectors @ np.diag(f(values.astype(complex))) @ vectors.T)
         values, vectors = np.linalg.eig(X)
         return np.real(vectors @ np.diag(f(values.astype(complex))) @ np.linalg.inv(vectors))
 

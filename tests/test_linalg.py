@@ -105,6 +105,32 @@ def test_a_power_that_does_not_move_has_the_gradient_zero() -> None:
     assert str(d["X"]) == "1_n 1_nᵀ"
 
 
+def test_what_is_found_of_a_name_holds_as_long_as_what_is_said_of_the_inputs() -> None:
+    """K = S⁻¹ is symmetric at a symmetric S; a Hessian is taken for any S near it, and K is not symmetric there."""
+    text = "S : (n, n); assume symmetric(S); x : n; K = S⁻¹; E = xᵀ K x"
+    assert str(pb.derive(text)["x"]) == "2 K x"
+    assert str(pb.hessian(text, "x")) == "2 K"
+    assert pb.hessian(text, ("x", "S")).shape == (*pb.derive(text)["x"].shape, *pb.derive(text)["S"].shape)
+
+
+def test_a_derivative_of_a_matrix_function_has_gradients() -> None:
+    """Found by fuzzing: the sentence about a move asked for a third derivative, which has no name."""
+    d = pb.derive("X : (n, n); assume posdef(X); D : (n, n); E = sum(frechet_sqrtm(X, D))")
+    assert str(d["D"]) == "frechet_sqrtm(Xᵀ, 1_(n, n))" and str(d["X"]) == "second_sqrtm(Xᵀ, Dᵀ, 1_(n, n))"
+    rng = np.random.default_rng(0)
+    A, D = rng.normal(size=(3, 3)), rng.normal(size=(3, 3))
+    X = A @ A.T + np.eye(3)
+    _, small = d.evaluate(X=X, D=D)
+    _, large = d.evaluate(X=X, D=1e12 * D)
+    np.testing.assert_allclose(large["X"], 1e12 * small["X"], rtol=1e-9)
+
+
+def test_a_matrix_without_an_inverse_is_refused_when_it_is_run() -> None:
+    with pytest.raises(pb.UnsupportedError, match="inv has no value") as why:
+        pb.derive("A : (n, n); E = sum(A⁻¹)").evaluate(A=np.zeros((2, 2)))
+    assert why.value.code == "U022"
+
+
 def test_t_may_be_a_number() -> None:
     assert "T" in str(pb.derive("x : scalar; T : scalar; E = x^-T")["x"])
 

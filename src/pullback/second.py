@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from .algebra.canonical import named
 from .algebra.dims import Shape
 from .algebra.expr import Expr, postorder, substitute
 from .algebra.network import TooLarge
@@ -285,14 +286,17 @@ def _without_facts(program: Program) -> tuple[Program, dict[Expr, Expr]]:
     bare = {v: var(v.attrs[0], v.shape) for v in program.inputs if facts_of(v) and RESTRICTED not in facts_of(v)}
     if not bare:
         return program, {}
-    equations = tuple(
-        replace(
-            q, rhs=substitute(q.rhs, bare), index_form=None if q.index_form is None else substitute(q.index_form, bare)
-        )
-        for q in program.equations
-    )
     inputs = tuple(bare.get(v, v) for v in program.inputs)
-    return replace(program, inputs=inputs, equations=equations), {b: v for v, b in bare.items()}
+    equations = []
+    for q in program.equations:
+        rhs = substitute(q.rhs, bare)
+        v = named(q.name, rhs)  # S⁻¹ is symmetric where S is, and no longer where nothing is said of S
+        equations.append(
+            replace(q, var=v, rhs=rhs, index_form=None if q.index_form is None else substitute(q.index_form, bare))
+        )
+        if v is not q.var:
+            bare[q.var] = v
+    return replace(program, inputs=inputs, equations=tuple(equations)), {b: v for v, b in bare.items()}
 
 
 def _proved(program: Program, goal: Expr, wrt: tuple[Expr, ...], found: Opened, source: Again | None,

@@ -34,6 +34,16 @@ def _lemma_reason(e: Expr, slot: int) -> Reason:
     )
 
 
+def _slope(e: Expr, slot: int) -> Expr | str:
+    """What the increment of the argument is multiplied by, if that is one factor."""
+    x = e.args[slot]
+    if x.args:
+        return "its slope"
+    terms = differentiate(e, [increment(x) if k == slot else None for k in range(len(e.args))])
+    factors = [a for a in terms[0].args if a is not increment(x)] if len(terms) == 1 and len(terms[0].args) == 2 else []
+    return factors[0] if factors else "its slope"
+
+
 def instantiate(template: str, e: Expr, slot: int, bind: dict[str, Any], **more: Any) -> str:
     """The template with its names made unique, and `bind` extended by what they stand for.
 
@@ -53,14 +63,7 @@ def instantiate(template: str, e: Expr, slot: int, bind: dict[str, Any], **more:
     if e.op.linear is None:
         first = e.op.slots[0][0]
         values[f"d{first}"] = Increment(e.args[slot]) if len(e.op.slots) < len(e.args) else values[f"d{first}"]
-        term = differentiate(e, [increment(e.args[slot]) if k == slot else None for k in range(len(e.args))]
-                                  ) if not e.args[slot].args else []  # fmt: skip
-        factors = (
-            [a for a in term[0].args if a is not increment(e.args[slot])]
-            if len(term) == 1 and len(term[0].args) == 2
-            else []
-        )
-        values["slope"] = factors[0] if factors else "its slope"
+        values["slope"] = _slope(e, slot) if "$slope" in template else ""  # there may be a move and no differential
     else:
         values.setdefault("dX", e.args[slot])
     tag = f"q{len(bind)}"

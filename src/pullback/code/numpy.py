@@ -12,6 +12,7 @@ from importlib import import_module
 from itertools import product
 from typing import Any
 
+from ..algebra.dense import Singular
 from ..algebra.dims import Dim, sized
 from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import gradient, is_free_function, is_free_map, is_name
@@ -59,8 +60,12 @@ class _Run:
     def node(self, e: Expr) -> Any:
         np = self.np
         args = [self.values[a] for a in e.args]
-        if e.op.array is not None:
-            return e.op.array(np, *args, **sized(e.op.attributes(e), self.sizes))
+        if e.op.array is not None or (e.op.floats is not None and e.op.define is None):
+            try:
+                return self.algorithm(e, args)
+            except (Singular, np.linalg.LinAlgError) as why:
+                raise UnsupportedError("U022", f"{e.op.name} has no value at these numbers",
+                                       hint="the conditions of the derivation say where it has one") from why  # fmt: skip
         if (
             e.op.define is not None and e.op.real is None
         ):  # else the function itself, which does not overflow on the way
@@ -84,6 +89,14 @@ class _Run:
                 scale /= d.value(self.sizes)
             total = total + scale * (self.contract(m.inputs, m.output, parts, e) if parts else 1.0)
         return total
+
+    def algorithm(self, e: Expr, args: list[Any]) -> Any:
+        """In NumPy where the op has such a form, else its own algorithm on lists of floats."""
+        data = sized(e.op.attributes(e), self.sizes)
+        if e.op.array is not None:
+            return e.op.array(self.np, *args, **data)
+        assert e.op.floats is not None
+        return self.np.array(e.op.floats(*(self.np.asarray(a, dtype=float).tolist() for a in args), **data))
 
     def contract(self, inputs: tuple[str, ...], output: str, parts: list[Any], e: Expr) -> Any:
         """einsum, with a repeated open leg placed on a diagonal, which NumPy's einsum cannot write."""

@@ -258,8 +258,8 @@ def _matrix_function(
     """f(X) by a power series in X, and its derivative, which is linear in the direction."""
 
     def block(np: Any, X: Any, E: Any) -> Any:
-        n = X.shape[0]
-        return array(np, np.block([[X, E], [np.zeros((n, n)), X]]))[:n, n:]
+        n, size = X.shape[0], float(np.max(np.abs(E), initial=0.0)) or 1.0  # linear in E, however large that is
+        return size * array(np, np.block([[X, E / size], [np.zeros((n, n)), X]]))[:n, n:]
 
     @op("X[n,n], E[n,n] -> [n,n]", name=f"frechet_{name}", floats=lambda X, E: dense.frechet(f, X, E), calls=(f"frechet_{name}",),
         series=name, text=f"frechet_{name}($X:0, $E:0)", latex=rf"L_{{\operatorname{{{name}}}}}($X:0, $E:0)", needs=needs,
