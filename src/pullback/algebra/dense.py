@@ -6,14 +6,14 @@ A matrix is a list of rows. The tangent of an algorithm is the same algorithm ru
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import mul
+from operator import add, mul
 from typing import Any
 
 from .series import Series
 
 __all__ = [
-    "Dual", "Matrix", "Residue", "Singular", "analytic", "determinant", "flat", "frechet", "identity", "inverse",
-    "lyapunov", "nested", "product", "pseudoinverse", "solved", "sylvester", "transposed",
+    "Dual", "Matrix", "Residue", "Singular", "determinant", "flat", "frechet", "identity", "inverse", "lyapunov",
+    "nested", "power_series", "product", "pseudoinverse", "solved", "sylvester", "transposed",
 ]  # fmt: skip
 
 Matrix = list[list[Any]]
@@ -239,14 +239,41 @@ def sylvester(A: Matrix, B: Matrix, C: Matrix) -> Matrix:
 # ---- functions of a matrix -------------------------------------------------------------------------------
 
 
-def analytic(coefficients: Sequence[Any], X: Matrix) -> Matrix:
-    """Σ cₖ Xᵏ, of two or more coefficients."""
+def power_series(coefficients: Sequence[int], p: int, X: Matrix, *directions: Matrix) -> Matrix:
+    """Σ cₖ Xᵏ modulo p, or its derivative along the directions, for residues or dual numbers of residues.
+
+    The derivative is the coefficient of ε₁ε₂… in the series of X + ε₁E₁ + ε₂E₂ + …, where every εᵢ² = 0; the ε of dual
+    numbers is one more. A matrix is kept for each set of ε, a bit for each: integers, reduced once per product.
+    """
+    n, all_of = len(X), 2 ** len(directions) - 1
+    parts = {0: X} | {2**k: E for k, E in enumerate(directions)}
+    dual = any(isinstance(x, Dual) for M in parts.values() for row in M for x in row)
+    given = {
+        2 * s: [[_plain(x.value if isinstance(x, Dual) else x) for x in row] for row in M] for s, M in parts.items()
+    }
+    if dual:
+        given |= {2 * s + 1: [[_plain(x.slope) if isinstance(x, Dual) else 0 for x in row] for row in M]
+                  for s, M in parts.items()}  # fmt: skip
+    columns = {s: list(zip(*M, strict=True)) for s, M in given.items()}
     *lower, last = coefficients
-    found: Matrix = [[last * (i == j) for j in range(len(X))] for i in range(len(X))]
+    found: dict[int, list[list[int]]] = {0: [[last * (i == j) for j in range(n)] for i in range(n)]}
     for c in reversed(lower):
-        found = product(found, X)
-        found = [[x + c * (i == j) for j, x in enumerate(row)] for i, row in enumerate(found)]
-    return found
+        new: dict[int, list[list[int]]] = {}
+        for s, A in found.items():
+            for t, B in columns.items():
+                if not s & t:
+                    M = [[sum(map(mul, row, column)) for column in B] for row in A]
+                    new[s | t] = (
+                        [list(map(add, a, b)) for a, b in zip(new[s | t], M, strict=True)] if s | t in new else M
+                    )
+        for i in range(n):
+            new[0][i][i] += c
+        found = {s: [[x % p for x in row] for row in M] for s, M in new.items()}
+    value = [[Residue(x, p) for x in row] for row in found[2 * all_of]]
+    if not dual:
+        return value
+    slope = found[2 * all_of + 1]
+    return [[Dual(x, Residue(y, p)) for x, y in zip(*rows, strict=True)] for rows in zip(value, slope, strict=True)]
 
 
 def _block(X: Matrix, E: Matrix | None) -> Matrix:

@@ -115,10 +115,7 @@ class _Closing:
 
     def chain(self, b: Backward) -> _Chain | None:
         """What the equation needs of other equations. None if that is too long."""
-        printed = _reached(
-            b.closed, {x: c.value if c.auxiliary else c.closed for x, c in self.backward.items()} | self.own
-        )
-        needed = _reached(b.value, self.plain | self.own)
+        printed, needed = _reached(self.printed, b.closed), _reached(self.plain | self.own, b.value)
         if printed is None or needed is None:
             return None
         values = {x: value for x, value in needed.items() if x in self.plain}
@@ -132,25 +129,32 @@ class _Closing:
             return None
         try:
             terms = collected(network(whole).terms)
-            shown, left = min(self.forms(terms, whole.shape), key=lambda found: self.length(found[0]))
+            found = list(self.forms(terms, whole.shape, chain.length))
         except TooLarge:
             return None
+        if not found:
+            return None
+        shown, left = min(found, key=lambda form: self.length(form[0]))
         most = cost(self.shown(whole))
         if cost(shown)[-1] >= most[-1] or cost(shown)[_DIAGS] > most[_DIAGS] + 1 or rank(shown)[0] > rank(whole)[0]:
             return None
         closed = self.renamed(shown, b, chain.values)
-        needed = _reached(closed, self.printed)
+        needed = _reached(self.printed, closed)
         if needed is None:
             return None
         gain = chain.length - sum(cost(e)[-1] for e in (closed, *needed.values()))
         dropped, shorter = _weight(left) < _weight(terms), gain > 0 and cost(closed)[-1] < cost(b.closed)[-1]
         return closed if gain >= (0 if dropped or shorter else _WORTH) else None
 
-    def forms(self, terms: Sequence[Term], shape: Shape) -> Iterator[tuple[Expr, Sequence[Term]]]:
-        """The sum of the terms with the names that fit: as it is, with what divides out gone, without our own names."""
+    def forms(self, terms: Sequence[Term], shape: Shape, most: int) -> Iterator[tuple[Expr, Sequence[Term]]]:
+        """The sum of the terms with the names that fit: as it is, with what divides out gone, without our own names.
+
+        Those are left out that are longer than `most` even if everything in them could be written once."""
         fewer = cancelled(terms, self.values)
         for found in (terms,) if fewer is terms else (terms, fewer):
             folded = self.known.reduced(found)
+            if self.least(folded) > most:
+                continue
             ours = tidy(written(folded, shape))[0]
             e = self.shown(ours)
             yield e, folded
@@ -160,16 +164,26 @@ class _Closing:
                 continue
             if any(f.atom in self.own for t in folded for f in t.factors):
                 folded = collected(network(e).terms)
+                if self.least(folded) > most:
+                    continue
                 yield tidy(written(folded, shape))[0], folded
             sums = sums_of(self.values.values(), folded).reduced(folded)
             if len(sums) < len(folded):
                 yield self.shown(tidy(written(sums, shape))[0]), sums
 
+    def least(self, terms: Sequence[Term]) -> int:
+        """No form of the sum is shorter than this with what our names in it stand for: each factor is written once."""
+        atoms = {f.atom for t in terms for f in t.factors}
+        return sum(cost(x)[-1] + 1 for x in atoms) - 1 + self.needed(*atoms)
+
+    def needed(self, *roots: Expr) -> int:
+        """How long the values of our names in these expressions are, together."""
+        found = _reached(self.own, *roots)
+        return _LONGEST if found is None else sum(cost(x)[-1] for x in found.values())
+
     def length(self, e: Expr) -> tuple[int, ...]:
         """How long the equation is with what our names in it stand for."""
-        needed = _reached(e, self.own)
-        more = _LONGEST if needed is None else sum(cost(x)[-1] for x in needed.values())
-        return (rank(e)[0], cost(e)[-1] + more, *rank(e))
+        return (rank(e)[0], cost(e)[-1] + self.needed(e), *rank(e))
 
     def shown(self, e: Expr) -> Expr:
         """Our own names written out: a formula of the user's names."""
@@ -215,10 +229,10 @@ def _price(b: Backward) -> int:
     return 0 if is_free_function(b.closed) else length if length > _SHORT else length // 2
 
 
-def _reached(e: Expr, known: dict[Expr, Expr]) -> dict[Expr, Expr] | None:
-    """Of the known names those that `e` is made of, directly or through others. None if that is too long."""
+def _reached(known: dict[Expr, Expr], *roots: Expr) -> dict[Expr, Expr] | None:
+    """Of the known names those that the roots are made of, directly or through others. None if that is too long."""
     found: dict[Expr, Expr] = {}
-    waiting, length = [e], 0
+    waiting, length = [*roots], 0
     while waiting:
         e = waiting.pop()
         length += cost(e)[-1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from math import inf, isfinite
 from typing import Any
 
@@ -29,6 +30,7 @@ __all__ = ["confirm_by_differences", "functions_in", "slope_error"]
 _TRIES = 32
 _SEARCH = 160  # tries after which a program without one real point is held to be defined nowhere
 _LIMIT = 400  # equations above which only the slopes of functions are checked
+_VAIN = 4  # points that test nothing after which other sizes are tried
 _STEPS = (2e-3, 2e-4, 2e-5, 2e-6, 2e-2)  # a steep function needs a short step, a flat one a long step
 _TOLERANCE = 1e-6
 _USEFUL = 1e-5  # relative error of a difference that tests something
@@ -40,7 +42,7 @@ def confirm_by_differences(problem: Problem) -> list[Evidence]:
     said: list[str] = []
     data: dict[str, Any] = {}
     if len(problem.forward) <= _LIMIT:
-        error = _central(problem, _defined(problem, sizes_of(problem.expressions(), 0, dict(problem.definitions()))))
+        error = _central(problem)
         if error is not None:
             said.append(f"central difference of the program in float64 agrees to {error:.1e}")
             data["error"] = error
@@ -119,33 +121,48 @@ def _relative(at: Any, noise: float, claimed: float, size: float) -> tuple[float
 # ---- the program -------------------------------------------------------------------------------------------
 
 
-def _defined(problem: Problem, sizes: Mapping[str, int]) -> Mapping[str, int]:
-    """Sizes at which the exact test found a point: the first ones if there are none."""
-    for other in alternatives(dict(sizes), problem.expressions(), dict(problem.definitions())):
-        for attempt in range(_TRIES):
-            point = Point(Modular("sizes", attempt), other)
-            try:
-                start(problem, point)
-                for v, value in problem.forward:
-                    point.bind(v, point.value(value))
-                return other
-            except Degenerate:
-                if attempt:
-                    break
-            except OutOfDomain:
-                continue
-    return sizes
+def _defined(problem: Problem) -> Iterator[Mapping[str, int]]:
+    """Sizes at which the exact test finds a point, and if there are none, those that would come first."""
+    exprs, known = problem.expressions(), dict(problem.definitions())
+    planned = [sizes_of(exprs, k, known) for k in range(3)]
+    found = False
+    for sizes in (*planned, *islice(alternatives(planned[0], exprs, known), 1, None)):
+        if _has_point(problem, sizes):
+            found = True
+            yield sizes
+    if not found:
+        yield planned[0]
 
 
-def _central(problem: Problem, sizes: Mapping[str, int]) -> float | None:
+def _has_point(problem: Problem, sizes: Mapping[str, int]) -> bool:
+    for attempt in range(_TRIES):
+        point = Point(Modular("sizes", attempt), sizes)
+        try:
+            start(problem, point)
+            for v, value in problem.forward:
+                point.bind(v, point.value(value))
+            return True
+        except Degenerate:
+            if attempt:
+                return False
+        except OutOfDomain:
+            continue
+    return False
+
+
+def _central(problem: Problem) -> float | None:
     """The relative difference between Σ⟨∇x, dx⟩ and a central difference, None if no point tests it.
 
-    Raises CheckFailed; UnsupportedError U012 if at no point the program and its gradients are real numbers.
+    At some sizes none does: where a projection is the identity, nothing depends on it. Raises CheckFailed; UnsupportedError
+    U012 if at no point the program and its gradients are real numbers.
     """
-    defined = False
+    defined, vain, others = False, 0, _defined(problem)
+    sizes = next(others)
     for attempt in range(_SEARCH):
         if defined and attempt >= _TRIES:
             break
+        if vain == _VAIN:
+            sizes, vain = next(others, sizes), 0
         field = Real(f"float{attempt}", positive=attempt % 4 == 3)
         point = Point(field, sizes)
         try:
@@ -164,6 +181,7 @@ def _central(problem: Problem, sizes: Mapping[str, int]) -> float | None:
                 base.bind(problem.seed, seed)
             claimed, size = claimed_change(problem, base, pushes)
             defined = True
+            vain += 1
         except TooLarge:
             defined = True  # as far as floats can tell
             continue

@@ -13,7 +13,7 @@ from functools import lru_cache, partial
 from random import Random
 from typing import Any, Protocol
 
-from ..algebra.dense import Residue, analytic, flat, frechet
+from ..algebra.dense import Residue, flat, power_series
 from ..algebra.expr import Expr
 
 __all__ = ["Degenerate", "Field", "Modular", "OutOfDomain", "P", "Plain", "Q", "Real", "TooLarge"]
@@ -96,12 +96,8 @@ class Modular:
         """What can be run on dual numbers; a matrix function is a power series with random coefficients."""
         if not e.op.series:
             return None if e.op.exactly is None else partial(e.op.exactly, **e.op.attributes(e))
-        coefficients = [self.element(self.opaque("series", e.op.series, k)) for k in range(_TERMS)]
-
-        def run(X: Any, *directions: Any) -> Any:
-            return frechet(partial(analytic, coefficients), X, *directions)
-
-        return run
+        coefficients = [self.opaque("series", e.op.series, k) for k in range(_TERMS)]
+        return partial(power_series, coefficients, self.prime)
 
     def array(self, e: Expr, args: Sequence[Any], count: int) -> list[int]:
         """The entries of a tensor function without exact arithmetic: random values, the same for the same arguments."""
