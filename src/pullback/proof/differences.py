@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from math import inf, isfinite
 from typing import Any
@@ -19,7 +20,7 @@ from ..algebra.ops.free import var
 from ..errors import CheckFailed
 from ..step import Evidence
 from .claim import nowhere
-from .field import Degenerate, Field, Modular, OutOfDomain, Real, TooLarge, dot
+from .field import Degenerate, Modular, OutOfDomain, Real, TooLarge, dot
 from .jets import Point
 from .problem import Problem, claimed_change, start
 from .rounding import RUNS, ULP, Shaken
@@ -190,10 +191,7 @@ def _central(problem: Problem) -> float | None:
         if not isfinite(claimed):
             continue
 
-        def at(h: float, begin: Any = begin, pushes: Any = pushes, seed: Any = seed, field: Field = field) -> float:
-            return float(dot(seed, _run(problem, Point(field, sizes), begin, pushes, h).values[problem.target], None))
-
-        found = _relative(at, noise, claimed, size)
+        found = _relative(partial(_objective, problem, Point(field, sizes), begin, pushes, seed), noise, claimed, size)
         if found is not None:
             error, agrees = found
             if not agrees:
@@ -202,6 +200,14 @@ def _central(problem: Problem) -> float | None:
     if not defined:
         raise nowhere(_SEARCH)
     return None
+
+
+def _objective(problem: Problem, fresh: Point, begin: Mapping[Expr, list[Any]], pushes: Mapping[Expr, list[Any]],
+               seed: Sequence[float], h: float) -> float:  # fmt: skip
+    """The objective h pushes away, at the sizes and in the field of the point."""
+    return float(
+        dot(seed, _run(problem, Point(fresh.field, fresh.sizes), begin, pushes, h).values[problem.target], None)
+    )
 
 
 def _run(
