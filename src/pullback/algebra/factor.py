@@ -26,7 +26,7 @@ from .ops.structure import zeros
 __all__ = ["apart", "rank", "written"]
 
 _MOST = 24  # terms among which common factors are looked for
-_EFFORT = 500  # factors of the sums that are looked at for one result
+_EFFORT = 650  # factors of the sums that are looked at for one result
 _TRIED = 3  # factors that are tried, those first that save most
 
 _Signature = tuple[

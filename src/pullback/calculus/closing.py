@@ -149,7 +149,8 @@ class _Closing:
     def forms(self, terms: Sequence[Term], shape: Shape, most: int) -> Iterator[tuple[Expr, Sequence[Term]]]:
         """The sum of the terms with the names that fit: as it is, with what divides out gone, without our own names.
 
-        Those are left out that are longer than `most` even if everything in them could be written once."""
+        Those are left out that are far longer than `most` even if everything in them could be written once."""
+        most += max(_WORTH * 2, most // 4)  # what laws still make of them: softmax(u) of exp(u) / sum(exp(u))
         fewer = cancelled(terms, self.values)
         for found in (terms,) if fewer is terms else (terms, fewer):
             folded = self.known.reduced(found)
@@ -172,7 +173,7 @@ class _Closing:
                 yield self.shown(tidy(written(sums, shape))[0]), sums
 
     def least(self, terms: Sequence[Term]) -> int:
-        """No form of the sum is shorter than this with what our names in it stand for: each factor is written once."""
+        """How long the sum is at least, before laws, with what our names in it stand for: each factor is written once."""
         atoms = {f.atom for t in terms for f in t.factors}
         return sum(cost(x)[-1] + 1 for x in atoms) - 1 + self.needed(*atoms)
 
