@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy import linalg
 
 from pullback.algebra.expr import Expr
 
@@ -20,25 +21,44 @@ def _half(S: Array) -> Array:
     return (S + S.T) / 2
 
 
-def _by_eigenvalues(f: Callable[[Array], Array]) -> Callable[[Array], Array]:
-    """f of a matrix that can be diagonalised."""
+def _function(f: Callable[[Array], Array], general: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """f of a matrix: by its eigenvalues where it has eigenvectors enough, else as SciPy calculates it."""
 
     def run(X: Array) -> Array:
-        if np.allclose(X, X.T, rtol=0, atol=0):  # eigenvectors that are orthogonal, whatever the multiplicities
+        if not np.all(np.isfinite(X)):
+            return np.full_like(X, np.nan)
+        if np.array_equal(X, X.T):  # eigenvectors that are orthogonal, whatever the multiplicities
             values, vectors = np.linalg.eigh(X)
             return np.real(vectors @ np.diag(f(values.astype(complex))) @ vectors.T)
         values, vectors = np.linalg.eig(X)
-        return np.real(vectors @ np.diag(f(values.astype(complex))) @ np.linalg.inv(vectors))
+        if np.linalg.cond(vectors) < 1e6:
+            return np.real(vectors @ np.diag(f(values.astype(complex))) @ np.linalg.inv(vectors))
+        return np.real(general(X))
 
     return run
 
 
 def _along(f: Callable[..., Array], X: Array, E: Array, h: float = _H) -> Array:
-    """The derivative of f at X along E, by differences of sixth order."""
+    """The derivative of f at X along E, by differences of sixth order: shorter steps as long as two of them come closer.
+
+    Where singular values lie close together, f bends within a step that is right elsewhere."""
     scale = float(np.max(np.abs(E), initial=0.0)) or 1.0
     D = E / scale
-    at = {k: f(X + k * h * D) for k in (-3, -2, -1, 1, 2, 3)}
-    return scale * (45 * (at[1] - at[-1]) - 9 * (at[2] - at[-2]) + (at[3] - at[-3])) / (60 * h)
+
+    def difference(h: float) -> Array:
+        at = {k: f(X + k * h * D) for k in (-3, -2, -1, 1, 2, 3)}
+        return (45 * (at[1] - at[-1]) - 9 * (at[2] - at[-2]) + (at[3] - at[-3])) / (60 * h)
+
+    found, apart = difference(h), np.inf
+    for k in range(1, 5):
+        finer = difference(h / 4**k)
+        change = float(np.max(np.abs(finer - found), initial=0.0))
+        if change >= apart:
+            break
+        found, apart = finer, change
+        if apart <= 1e-9 * max(1.0, float(np.max(np.abs(found), initial=0.0))):
+            break
+    return scale * found
 
 
 def _svd(X: Array) -> tuple[Array, Array, Array]:
@@ -56,8 +76,8 @@ def _positive(Q: Array, R: Array) -> tuple[Array, Array]:
 
 
 _FUNCTIONS: dict[str, Callable[[Array], Array]] = {
-    "expm": _by_eigenvalues(np.exp), "logm": _by_eigenvalues(np.log), "sqrtm": _by_eigenvalues(np.sqrt),
-    "sinm": _by_eigenvalues(np.sin), "cosm": _by_eigenvalues(np.cos),
+    "expm": _function(np.exp, linalg.expm), "logm": _function(np.log, linalg.logm), "sqrtm": _function(np.sqrt, linalg.sqrtm),
+    "sinm": _function(np.sin, linalg.sinm), "cosm": _function(np.cos, linalg.cosm),
 }  # fmt: skip
 _REAL: dict[str, Callable[..., Array]] = {
     **_FUNCTIONS,

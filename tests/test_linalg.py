@@ -153,6 +153,7 @@ def test_the_gradient_in_a_subspace_is_the_projection(kind: str, project: Any) -
     V = VALUES["P"] if kind == "positive_definite" else project(VALUES["A"])
     G = jax.grad(lambda V: jnp.trace(VALUES["B"] @ V @ V @ VALUES["B"] @ V))(V)
     assert np.allclose(d.evaluate(V=V, B=VALUES["B"])[1]["V"], project(np.asarray(G)))
+    assert "V-PROJ" in d.text(level=4) and d.record["steps"]  # numbers and mistakes leave such a variable out
     with pytest.raises(pb.UnsupportedError):
         d.text(style="index")
 

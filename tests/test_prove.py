@@ -299,3 +299,36 @@ def test_equations_for_every_value_of_an_index_are_refused(text: str) -> None:
     with pytest.raises(pb.UnsupportedError) as caught:
         pb.prove(text)
     assert caught.value.code == "U036"
+
+
+DECLARED = {
+    "positive": lambda w: np.all(w > 0), "unit": lambda w: np.all((w > 0) & (w < 1)), "simplex": lambda w: np.all(w > 0) and abs(np.sum(w) - 1) < 1e-12,
+    "sums_to_one": lambda w: abs(np.sum(w) - 1) < 1e-12, "symmetric": lambda S: np.allclose(S, S.T), "skew": lambda S: np.allclose(S, -S.T),
+    "lower": lambda S: np.allclose(S, np.tril(S)), "upper": lambda S: np.allclose(S, np.triu(S)), "diagonal": lambda S: np.allclose(S, np.diag(np.diag(S))),
+    "posdef": lambda S: np.allclose(S, S.T) and np.all(np.linalg.eigvalsh(S) > 0), "orthogonal": lambda S: np.allclose(S @ S.T, np.eye(len(S))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fact", DECLARED)
+def test_what_is_declared_holds_for_a_counterexample_and_a_mistake(fact: str) -> None:
+    """And so for the numbers of every example: w = −1 refutes nothing of a positive w."""
+    matrix = fact in ("symmetric", "skew", "lower", "upper", "diagonal", "posdef", "orthogonal")
+    shape = "(n, n)" if matrix else "n"
+    left, right = ("tr(V V)", "3 + 4 tr(V)") if matrix else ("sum(V ⊙ V ⊙ V)", "2 + 3 sum(V)")
+    proof = pb.prove(f"V : {shape} where {fact}; {left} = {right}")
+    assert proof.holds is False
+    assert proof.counterexample is not None
+    [entries] = proof.counterexample.values.values()
+    V = np.array([float(x) for x in entries])
+    assert DECLARED[fact](V.reshape((round(len(V) ** 0.5), -1)) if matrix else V)
+    d = pb.derive(
+        f"V : {shape} where {fact}; B : {shape}; x : n; " + ("E = xᵀ V B V x" if matrix else "E = (V ⊙ B)ᵀ x sum(V)")
+    )
+    assert d.record["steps"] and d.text(level=4)
+
+
+def test_an_equation_that_is_true_of_what_is_declared_is_not_refuted() -> None:
+    assert pb.prove("w : n where positive; sum(abs(w)) = sum(w)").holds is not False
+    assert pb.prove("w : n; sum(abs(w)) = sum(w)").holds is False
+    assert pb.prove("Q : (n, n) where orthogonal; x : n; ‖Q x‖² = ‖x‖²").holds
+    assert pb.prove("p : n where simplex; sum(p)² = sum(p)").holds

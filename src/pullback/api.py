@@ -251,7 +251,8 @@ def derive(
     if any(d.ranges or series_ranges(d.value) for d in definitions):
         return _recurrence(program, definitions, goal, seed, wrt, progress)
     sampled(program.facts, program.inputs)
-    derivation = sweep(definitions, program.inputs, goal, _wanted(program, wrt), seed=seed, facts=program.facts)
+    derivation = sweep(definitions, program.inputs, goal, _wanted(program, wrt), seed=seed, facts=program.facts,
+                       known=program.known)  # fmt: skip
     derivation.functions = functions_of(derivation)
     derivation.steps = list(_checked(derivation.steps, progress))
     printed = read_back(derivation, program)

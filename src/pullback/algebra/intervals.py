@@ -13,6 +13,7 @@ from math import inf
 
 from .expr import Expr
 from .op import Meaning
+from .ops.arithmetic import number
 from .ops.free import facts_of, is_name
 
 __all__ = ["ALL", "Interval", "intervals", "of_facts"]
@@ -41,9 +42,25 @@ class Interval:
         return Interval(max(self.low, other.low), min(self.high, other.high, key=lambda c: (c[0], not c[1])))
 
     @property
+    def avoids_zero(self) -> bool:
+        return self.low >= (Fraction(0), True) or self.high < (Fraction(0), False) or self.high == (Fraction(0), True)
+
+    def within(self, other: Interval) -> bool:
+        return self.meet(other) == self
+
+    @property
     def empty(self) -> bool:
         (a, x), (b, y) = self.low, self.high
         return a > b or (a == b and (x or y))
+
+    def __str__(self) -> str:
+        (a, p), (b, q) = self.low, self.high
+        low, high = ("" if isinstance(x, float) else number(x).strip("()") for x in (a, b))
+        if a == b:
+            return low
+        low = low and f"{'greater than' if p else 'at least'} {low}"
+        high = high and f"{'less than' if q else 'at most'} {high}"
+        return " and ".join(w for w in (low, high) if w) or "any number"
 
     def signs(self) -> Interval:
         """What is left when the value is multiplied by an unknown positive number."""
@@ -125,11 +142,29 @@ def _node(e: Expr, done: Mapping[Expr, Interval], known: Mapping[Expr, Interval]
         return of_facts(e.op.gives)
     meanings = e.op.meaning(e)
     if not meanings:
-        return Interval((Fraction(0), False)) if e.op.root else ALL
+        found = Interval((Fraction(0), False)) if e.op.root else ALL
+        return found.meet(_increasing(e, done[e.args[0]])) if "order" in e.op.keeps else found
     total = Interval((Fraction(0), False), (Fraction(0), False))
     for m in meanings:
         total = total + _term(m, e, done)
     return total
+
+
+def _increasing(e: Expr, x: Interval) -> Interval:
+    """What is certain of an increasing function by its exact values: log(1) = 0, so that log(x) > 0 for x > 1."""
+    low, high = ALL.low, ALL.high
+    for t in (Fraction(0), Fraction(1)):
+        try:
+            value = Fraction(e.op.real(float(t))) if e.op.real is not None else None
+        except ValueError:
+            continue
+        if value not in (0, 1):
+            continue
+        if x.low >= (t, False):
+            low = max(low, (value, x.low > (t, False)))
+        if x.high[0] < t or x.high in ((t, False), (t, True)):
+            high = min(high, (value, x.high != (t, False)), key=lambda c: (c[0], not c[1]))
+    return Interval(low, high)
 
 
 def _term(m: Meaning, e: Expr, done: Mapping[Expr, Interval]) -> Interval:

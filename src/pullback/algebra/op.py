@@ -163,7 +163,7 @@ class Op:
         self.series: str = data.get("series", "")  # the power series of a matrix function: any one will do modulo p
         self.gives: tuple[str, ...] = data.get("gives", ())  # facts of its value, whatever the argument is
         self.moves: Mapping[int, Callable[..., Expr]] = data.get("moves", {})  # adjoints of the slots it is linear in
-        self.keeps: tuple[str, ...] = data.get("keeps", ())  # facts (facts.py) that its value has when its argument has
+        self.keeps: tuple[str, ...] = data.get("keeps", ())  # facts (facts.py) its argument passes on, or "order"
         self.delta: bool = data.get("delta", False)  # 1 where both indices are equal, else 0
         # a 0/1 block: its first place, width
         self.places: Callable[[Expr], tuple[Dim, Dim]] | None = data.get("places")

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..algebra.expr import Expr, postorder
 from ..algebra.facts import restricted
+from ..algebra.intervals import Interval
 from ..algebra.ops.arithmetic import rational
 from ..algebra.ops.free import gradient, increment
 from ..algebra.ops.matrix import inner
@@ -47,6 +48,7 @@ class Derivation:
     recurrences: list[Backward] = field(default_factory=list)  # with the names between the steps eliminated
     diagrams: list[Diagram] = field(default_factory=list)  # style `diagram`, made when asked for
     functions: list[Any] = field(default_factory=list)  # those that the program defines (own_functions.py)
+    known: Mapping[Expr, Interval] = field(default_factory=dict)  # between which numbers names lie, as is assumed
     readings: dict[str, Any] = field(default_factory=dict)  # other readings, made when asked for (readings.py)
 
     def names(self) -> list[Expr]:

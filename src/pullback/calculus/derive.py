@@ -6,11 +6,12 @@ computed earlier; when only inputs are left, uniqueness of the gradient reads th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from ..algebra.expr import Expr, postorder, substitute
+from ..algebra.intervals import Interval
 from ..algebra.lift import cost
 from ..algebra.ops.arithmetic import added, rational
 from ..algebra.ops.free import gradient, increment, is_var
@@ -19,12 +20,12 @@ from ..algebra.ops.structure import zeros
 from ..step import Claim, Said, Step, Why
 from .axes import axes_notes
 from .closing import close
-from .conditions import conditions, conventions
+from .conditions import Conditions, conventions
 from .conventions import other_axes
 from .core import Core, Definition, Equation, elaborate
 from .derivation import Backward, Derivation
 from .differential import DTerm, differential, reasons
-from .inline import inline, own_names
+from .inline import inline
 from .projection import projected
 from .simplify import simplify
 from .transpose import bare, move_all, pairing
@@ -48,7 +49,7 @@ class Sweep:
         self.d = d
         self.add = appender(d)
         self.facts = facts
-        self.own = own_names(d.core.equations)
+        self.conditions = Conditions(d.core.equations, d.known)
         self.pending: dict[Expr, list[tuple[Expr, str]]] = {}  # name -> contributions and the steps they came from
         self.assumed = {left: right for left, right, _ in facts}
         self.together = False  # whether what is read off now stands beside other increments
@@ -117,7 +118,7 @@ class Sweep:
         rules, why = reasons(q.value, moving, self.told)
         first = self.add(Step(
             id="", kind="differential", about=name, left=increment(v), relation="=", right=whole, rules=rules, why=why,
-            claim=Claim("DIFF", q, q.spelled_out(whole), {v: v for v in postorder(q.value) if v in moving}), conditions=tuple(conditions(q.value, self.own))))  # fmt: skip
+            claim=Claim("DIFF", q, q.spelled_out(whole), {v: v for v in postorder(q.value) if v in moving}), conditions=self.conditions.of(q.value)))  # fmt: skip
         paired = added([pairing(G, t.expr) for t in terms])
         second = self.add(Step(
             id="", kind="substitute", about=name, left=pairing(G, increment(v)), relation="=", right=paired,
@@ -164,15 +165,16 @@ def derive(
     *,
     seed: Expr | None = None,
     facts: Sequence[tuple[Expr, Expr, str]] = (),
+    known: Mapping[Expr, Interval] | None = None,
     plain: bool = False,
 ) -> Derivation:
     """The backward equations of the program, every step with its claim, none of them checked yet (see proof.claim).
 
-    `target` is a scalar name, or any name whose gradient `seed` is given. If `plain`, the equations stay as the sweep leaves
+    `target` is a scalar name, or any name whose gradient `seed` is given. `known` are the intervals of names. If `plain`, the equations stay as the sweep leaves
     them: nobody reads them as results.
     """
     core = elaborate(definitions, {v.attrs[0] for v in (*inputs, *([seed] if seed is not None else []))})
-    d = Derivation(core, tuple(inputs), target, seed, tuple(wrt))
+    d = Derivation(core, tuple(inputs), target, seed, tuple(wrt), known=known or {})
     sweep = Sweep(d, facts)
     for s in core.steps:
         sweep.add(s)

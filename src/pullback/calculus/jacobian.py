@@ -18,12 +18,11 @@ from ..algebra.ops.free import gradient, increment, var
 from ..algebra.ops.matrix import inner
 from ..algebra.ops.structure import einsum
 from ..step import Claim, Said, Step, Why
-from .conditions import conditions
+from .conditions import Conditions
 from .core import Equation
 from .derivation import Backward, Derivation, assumed_of, cotangents, finished, unassumed, users_of
 from .differential import differential
 from .indexed import jacobian_of
-from .inline import own_names
 from .kronecker import NoMatrix, matrix_of
 from .matrix_reasons import chain_why, has_kron, letters_of, reason, turn_why, value_reason
 from .products import Letters
@@ -139,7 +138,7 @@ class _Writer:
         self.d, self.rows = d, layout == "numerator"
         self.out = Jacobians(layout, letters=letters_of(d))
         self.links = found
-        self.own = own_names(d.core.equations)
+        self.conditions = Conditions(d.core.equations, d.known)
         self.cotangent = cotangents(d)
         self.plain, self.assumed = unassumed(d), assumed_of(d)
         self.users = users_of(d)
@@ -166,7 +165,7 @@ class _Writer:
 
     def map(self, k: Link) -> None:
         v, x, home = k.equation.var, k.of, k.equation.var.attrs[0]
-        needs = tuple(conditions(k.equation.value, self.own))
+        needs = self.conditions.of(k.equation.value)
         whole = added(k.terms)
         if k.tensor is None:
             return

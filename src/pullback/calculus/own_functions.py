@@ -14,7 +14,7 @@ from ..algebra.ops.arithmetic import added, rational
 from ..algebra.ops.defined import Defined, defined_map, definition_of, unfolded
 from ..algebra.ops.free import increment, var
 from ..step import Claim, Increment, Step, Why
-from .conditions import conditions, conventions
+from .conditions import Conditions, conventions
 from .core import Equation
 from .differential import reasons
 from .lemma import differentiate
@@ -125,7 +125,7 @@ def _derived(
         rules, why, whole = ("ZERO",), Why(f"{x.attrs[0]} does not occur: nothing changes"), rational(0) * dx
     made.steps.append(Step(
         id="", kind="differential", about=f.name, left=Increment(before), relation="=", right=whole, rules=rules, why=why,
-        claim=Claim("DIFF", Equation(name, base), whole, {x: x}), conditions=tuple(conditions(base, {}))))  # fmt: skip
+        claim=Claim("DIFF", Equation(name, base), whole, {x: x}), conditions=Conditions(()).of(base)))  # fmt: skip
     outside = plain * dx
     if outside is not whole and plain is not rational(1):
         made.steps.append(Step(

@@ -52,7 +52,7 @@ def consistent(program: Program, relations: Sequence[Relation] = ()) -> Program:
         _inside(q, found)
         known[q.var] = _assumed(q.var, found[q.rhs], compared, f"{q.name} = {q.surface.partition('=')[2].strip()}")
     facts = tuple(f for f in program.facts if not _decided(f, program, known, places.get(f[2])))
-    return program if len(facts) == len(program.facts) else replace(program, facts=facts)
+    return replace(program, facts=facts, known={v: x for v, x in known.items() if x != ALL})
 
 
 # ---- assumptions
@@ -87,18 +87,9 @@ def _met(found: Interval, side: Interval, text: str, span: Span | None, why: str
     both = found.meet(side)
     if both.empty:
         raise ParseError("P053", f"the assumption {text} contradicts {why}", span=span,
-                         expected=f"a number that is {_shown(found)}",
+                         expected=f"a number that is {found}",
                          hint=_LEAVE)  # fmt: skip
     return both
-
-
-def _shown(x: Interval) -> str:
-    (a, p), (b, q) = x.low, x.high
-    if a == b:
-        return str(a)
-    low = "" if a == -inf else f"{'greater than' if p else 'at least'} {a}"
-    high = "" if b == inf else f"{'less than' if q else 'at most'} {b}"
-    return " and ".join(w for w in (low, high) if w) or "any number"
 
 
 def _decided(fact: tuple[Expr, Expr, str], program: Program, ends: Mapping[Expr, Interval], span: Span | None) -> bool:
@@ -108,7 +99,7 @@ def _decided(fact: tuple[Expr, Expr, str], program: Program, ends: Mapping[Expr,
     here = intervals(difference, ends)
     apart = here[left].meet(here[right])
     if apart.empty:
-        raise ParseError("P053", f"the assumption {text} cannot hold: one side is {_shown(here[left])}, the other {_shown(here[right])}",
+        raise ParseError("P053", f"the assumption {text} cannot hold: one side is {here[left]}, the other {here[right]}",
                          span=span, hint=_LEAVE)  # fmt: skip
     whole = difference
     for q in reversed(program.equations):
@@ -166,7 +157,7 @@ def refuse_outside(e: Expr, found: Mapping[Expr, Interval], q: Equation | None =
         except (ValueError, ZeroDivisionError, OverflowError) as why:
             if isinstance(why, OverflowError):
                 return
-    said = ", ".join(_shown(x) for x in ends)
+    said = ", ".join(map(str, ends))
     alone = len(ends) == 1 and ends[0].low[0] == ends[0].high[0]
     message = (
         f"{e.op.name} has no real value at {ends[0].low[0]}"

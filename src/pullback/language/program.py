@@ -10,6 +10,7 @@ from types import MappingProxyType
 from ..algebra.dims import Shape, show_shape
 from ..algebra.expr import Expr
 from ..algebra.indexed import at_name, ref
+from ..algebra.intervals import Interval
 from ..algebra.ops.defined import Defined
 from ..algebra.ops.free import is_free_map
 from ..algebra.ranges import Range
@@ -67,6 +68,8 @@ class Program:
     given: tuple[str, Expr] | None = None
     assumptions: tuple[str, ...] = ()
     facts: tuple[tuple[Expr, Expr, str], ...] = ()
+    # between which numbers names lie
+    known: Mapping[Expr, Interval] = field(default_factory=lambda: MappingProxyType({}))
     wrt: tuple[str, ...] = ()
     functions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     constants: frozenset[str] = frozenset()

@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 from ..algebra.expr import Expr, postorder
+from ..algebra.facts import restricted
 from ..algebra.network import expanded
 from ..algebra.ops.defined import unfolded
 from ..algebra.ops.free import gradient, is_free_function, is_free_map
@@ -255,6 +256,9 @@ def _score(d: Derivation, point: Point) -> Fraction:
 
 def work_out(d: Derivation, sizes: Mapping[str, int]) -> Numbers:
     """The example at these sizes. Raises NoNumbers, and CheckFailed if a change contradicts a gradient."""
+    tied = [v.attrs[0] for v in d.inputs if restricted(v)]
+    if tied:
+        raise NoNumbers(f"{tied[0]} ranges over a subspace, in which no entry changes alone")
     names, said = _functions(d, sizes)
     made = Numbers(dict(sizes), said)
     entries = sum(Point(_Standins(names, 0), sizes).count(q.var) for q in d.core.equations)

@@ -16,9 +16,11 @@ from typing import Any
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr
-from .field import OutOfDomain, P
+from ..algebra.ops.free import facts_of
+from .field import Field, OutOfDomain, P
 from .jets import Point
 from .rounding import surely
+from .samples import having
 from .small import RANKS, Residues, Rounded, Small, Unknown, Unseen, neat
 
 __all__ = ["Counterexample", "Search", "sizes_in_order"]
@@ -135,18 +137,19 @@ class _Here:
         self.light = 3 * self.total * cost <= _WORK  # so that every entry can be tried to be left out
         self.complete = True  # all places were looked at for the number of entries that is tried
 
-    def point(self, values: Sequence[Any]) -> Point:
-        point = Point(self.field, self.sizes)
+    def point(self, values: Sequence[Any], field: Field | None = None) -> Point:
+        """The names with these entries, changed so that what is declared of them holds. Raises OutOfDomain."""
+        point = Point(field or self.field, self.sizes)
         start = 0
         for v, n in zip(self.s.names, self.counts, strict=True):
-            point.bind(v, list(values[start : start + n]))
+            point.bind(v, _as_declared(v, list(values[start : start + n]), point))
             start += n
         return point
 
     def differ(self, values: Sequence[Any]) -> tuple[Array, Array] | None:
         """Both sides at the point if they differ there."""
-        point = self.point(values)
         try:
+            point = self.point(values)
             if self.s.admits is not None and not self.s.admits(point):
                 return None
             left, right = self.s.sides(point)
@@ -167,14 +170,10 @@ class _Here:
 
         False means that they are equal there whatever the numbers: a polynomial that vanishes at a random point is zero.
         """
-        point = Point(self.residues, self.sizes)
         chosen = set(support)
-        at = 0
-        for v, n in zip(self.s.names, self.counts, strict=True):
-            point.bind(v, [self.random.randrange(1, P) if at + k in chosen else 0 for k in range(n)])
-            at += n
+        values = [self.random.randrange(1, P) if k in chosen else 0 for k in range(self.total)]
         try:
-            left, right = self.s.sides(point)
+            left, right = self.s.sides(self.point(values, self.residues))
         except OutOfDomain:
             return False
         except Unseen:
@@ -189,9 +188,8 @@ class _Here:
             return found or bool(self.wild(everything))
         for k in range(12):
             some = self.s.values if k < 8 else (0, *self.s.values[:1])
-            point = self.point([self.random.choice(some) for _ in everything])
             try:
-                left, right = self.s.sides(point)
+                left, right = self.s.sides(self.point([self.random.choice(some) for _ in everything]))
             except OutOfDomain:
                 return True
             if any(map(_unlike, left, right)):
@@ -253,6 +251,14 @@ class _Here:
         return Counterexample(
             self.sizes, {v: point.values[v] for v in self.s.names}, told, tidy[0], tidy[1], first, exact, self.rank
         )
+
+
+def _as_declared(v: Expr, values: Array, point: Point) -> Array:
+    """Entries of which 0 stands for the simplest that there is; a place in an axis is read by the op that it is for."""
+    facts = tuple(f for f in facts_of(v) if f != "index")
+    if "positive" in facts:
+        values = [x or 1 for x in values]
+    return having(facts, values, point.extent(v), point.field)
 
 
 def _unlike(a: Any, b: Any) -> bool:

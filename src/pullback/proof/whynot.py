@@ -16,6 +16,7 @@ from typing import Any
 from ..algebra.canonical import equal
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
+from ..algebra.facts import restricted
 from ..algebra.network import expanded
 from ..algebra.ops.free import gradient, is_name, is_var, var
 from ..errors import CheckFailed
@@ -189,6 +190,8 @@ def why_not(problem: Problem, wanted: Sequence[Expr]) -> dict[str, WhyNot | str]
             continue
         if len(answered) >= _SHOWN:
             continue
+        if restricted(v):
+            continue  # the numbers of an answer change one entry alone
         try:
             answer = _answer(program, v, values, wanted)
         except _Exhausted:

@@ -61,7 +61,7 @@ def exp(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return Y * dX
 
 
-@mapped("expm1", math.expm1, define=lambda e, X: exp(X) - 1, code="xp.expm1($X)")
+@mapped("expm1", math.expm1, define=lambda e, X: exp(X) - 1, code="xp.expm1($X)", keeps=("order",))
 def expm1(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """expm1(t) = eᵗ − 1, and the derivative of a constant is 0.
 
@@ -82,7 +82,15 @@ def exp2(Y: Expr, X: Expr, dX: Expr) -> Expr:
 # ---- logarithms --------------------------------------------------------------------------------------------
 
 
-@mapped("log", math.log, latex=r"\log", names=("ln",), needs="every entry of $X is positive", code="xp.log($X)")
+@mapped(
+    "log",
+    math.log,
+    latex=r"\log",
+    names=("ln",),
+    needs="every entry of $X is positive",
+    code="xp.log($X)",
+    keeps=("order",),
+)
 def log(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """Differentiate exp(log t) = t: t d(log t) = dt.
 
@@ -92,7 +100,7 @@ def log(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 
 @mapped("log1p", math.log1p, define=lambda e, X: log(1 + X), needs="every entry of $X is greater than −1",
-        code="xp.log1p($X)")  # fmt: skip
+        code="xp.log1p($X)", keeps=("order",))  # fmt: skip
 def log1p(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """log1p(t) = log(1 + t), and 1 + t changes as t does.
 
@@ -102,7 +110,7 @@ def log1p(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 
 @mapped("log2", math.log2, latex=r"\log_{2}", define=lambda e, X: log(X) / log(rational(2)),
-        needs="every entry of $X is positive", code="xp.log2($X)")  # fmt: skip
+        needs="every entry of $X is positive", code="xp.log2($X)", keeps=("order",))  # fmt: skip
 def log2(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """log₂ t = log t / log 2: a constant multiple of the natural logarithm.
 
@@ -112,7 +120,7 @@ def log2(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 
 @mapped("log10", math.log10, latex=r"\log_{10}", define=lambda e, X: log(X) / log(rational(10)),
-        needs="every entry of $X is positive", code="xp.log10($X)")  # fmt: skip
+        needs="every entry of $X is positive", code="xp.log10($X)", keeps=("order",))  # fmt: skip
 def log10(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """log₁₀ t = log t / log 10: a constant multiple of the natural logarithm.
 
@@ -162,7 +170,15 @@ def sigmoid(Y: Expr, X: Expr, dX: Expr) -> Expr:
 # ---- roots and powers --------------------------------------------------------------------------------------
 
 
-@mapped("sqrt", math.sqrt, latex=r"\sqrt", root=True, needs="every entry of $X is positive", code="xp.sqrt($X)")
+@mapped(
+    "sqrt",
+    math.sqrt,
+    latex=r"\sqrt",
+    root=True,
+    needs="every entry of $X is positive",
+    code="xp.sqrt($X)",
+    keeps=("order",),
+)
 def sqrt(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """Differentiate Y ⊙ Y = X: 2 Y ⊙ dY = dX.
 
@@ -182,7 +198,7 @@ def rsqrt(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 
 @mapped("cbrt", lambda t: math.copysign(abs(t) ** (1 / 3), t), latex=r"\sqrt[3]{$X:0}",
-        needs="every entry of $X is nonzero", code="xp.cbrt($X)")  # fmt: skip
+        needs="every entry of $X is nonzero", code="xp.cbrt($X)", keeps=("order",))  # fmt: skip
 def cbrt(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """Differentiate y³ = t: 3 y² dy = dt.
 

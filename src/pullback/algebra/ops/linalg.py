@@ -17,6 +17,7 @@ from .matrix import dot, eye, inner
 from .triangles import tril, triu
 
 _SYMMETRIC = ("symmetric",)
+_DEFINITE = ("symmetric", "posdef")
 
 
 def unnamed(what: str) -> UnsupportedError:
@@ -24,7 +25,7 @@ def unnamed(what: str) -> UnsupportedError:
     return UnsupportedError("U041", f"the differential of {what} is not supported in this version")
 
 
-@op("X[n,n] -> [n,n]", exactly=dense.inverse, keeps=("symmetric", "diagonal"), text="$X:30⁻¹", latex="$X:30^{-1}", fix=POSTFIX, token="inv", products="reversed", turned=("$X:30⁻ᵀ", r"$X:30^{-\top}"),
+@op("X[n,n] -> [n,n]", exactly=dense.inverse, keeps=(*_DEFINITE, "diagonal"), text="$X:30⁻¹", latex="$X:30^{-1}", fix=POSTFIX, token="inv", products="reversed", turned=("$X:30⁻ᵀ", r"$X:30^{-\top}"),
     calls=("inv",), regular=True, needs="$X is invertible", cancels=lambda Y, X: [(eye(dim=X.shape[0]), X @ Y), (eye(dim=X.shape[0]), Y @ X)], array=lambda np, X: np.linalg.inv(X), cite="giles2008:2.2.3")  # fmt: skip
 def inv(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """Differentiate X X⁻¹ = I: dX X⁻¹ + X d(X⁻¹) = 0, and solve for d(X⁻¹).
@@ -253,7 +254,12 @@ def matrix_power(X: Expr, *, exponent: int) -> Expr:
 
 
 def _matrix_function(
-    name: str, f: Callable[[dense.Matrix], dense.Matrix], says: str, array: Callable[..., Any], needs: str = ""
+    name: str,
+    f: Callable[[dense.Matrix], dense.Matrix],
+    says: str,
+    array: Callable[..., Any],
+    needs: str = "",
+    keeps: tuple[str, ...] = _SYMMETRIC,
 ) -> Op:
     """f(X) by a power series in X, and its derivative, which is linear in the direction."""
 
@@ -285,7 +291,7 @@ def _matrix_function(
         raise unnamed(f"the second derivative of {name}")
 
     @op("X[n,n] -> [n,n]", name=name, floats=f, series=name, calls=(name,), text=f"{name}($X:0)", latex=rf"\operatorname{{{name}}}($X:0)",
-        keeps=_SYMMETRIC, regular=bool(needs), needs=needs, array=array)  # fmt: skip
+        keeps=keeps, regular=bool(needs), needs=needs, array=array)  # fmt: skip
     def function(Y: Expr, X: Expr, dX: Expr) -> Expr:
         """A function of a matrix is the sum of a power series in it.
 
@@ -301,17 +307,17 @@ def _by_series(f: Callable[[dense.Matrix], dense.Matrix]) -> Callable[..., Any]:
     return lambda np, X: np.array(f([[float(x) for x in row] for row in X]))
 
 
-expm = _matrix_function("expm", spectral.expm, "expm(X) = I + X + X²/2 + …", _by_series(spectral.expm))
+expm = _matrix_function("expm", spectral.expm, "expm(X) = I + X + X²/2 + …", _by_series(spectral.expm), keeps=_DEFINITE)
 logm = _matrix_function("logm", spectral.logm, "logm is the inverse of expm", _by_series(spectral.logm),
                         "$X has no eigenvalue on the negative axis")  # fmt: skip
 sqrtm = _matrix_function("sqrtm", spectral.root, "sqrtm(X) sqrtm(X) = X", _by_series(spectral.root),
-                         "$X has no eigenvalue on the negative axis")  # fmt: skip
+                         "$X has no eigenvalue on the negative axis", keeps=_DEFINITE)  # fmt: skip
 sinm = _matrix_function("sinm", spectral.sinm, "sinm(X) = X − X³/6 + …", _by_series(spectral.sinm))
 cosm = _matrix_function("cosm", spectral.cosm, "cosm(X) = I − X²/2 + …", _by_series(spectral.cosm))
 
 
 @op("X[n,n] -> [n,n]", define=lambda e, X: inv(sqrtm(X)), text="invsqrtm($X:0)", latex="$X:30^{-1/2}", calls=("invsqrtm",),
-    keeps=_SYMMETRIC, regular=True, needs="$X has no eigenvalue on the negative axis")  # fmt: skip
+    keeps=_DEFINITE, regular=True, needs="$X has no eigenvalue on the negative axis")  # fmt: skip
 def invsqrtm(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """The inverse of the square root: d(S⁻¹) = −S⁻¹ dS S⁻¹ with S = sqrtm(X).
 

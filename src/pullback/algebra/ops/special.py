@@ -19,7 +19,7 @@ _FAR = 20.0  # from where the asymptotic series has all digits
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
 
 
-@mapped("erf", math.erf, code="_erf($X)")
+@mapped("erf", math.erf, code="_erf($X)", keeps=("order",))
 def erf(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """erf(t) = (2/√π) ∫₀ᵗ e^(−s²) ds, so erf′(t) = (2/√π) e^(−t²).
 

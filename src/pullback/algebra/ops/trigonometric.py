@@ -56,7 +56,7 @@ def acos(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return -(reciprocal_of(sqrt(1 - X**2)) * dX)
 
 
-@mapped("atan", math.atan, latex=r"\arctan", names=("arctan",), code="xp.arctan($X)")
+@mapped("atan", math.atan, latex=r"\arctan", names=("arctan",), code="xp.arctan($X)", keeps=("order",))
 def atan(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """Differentiate tan(atan t) = t: (1 + tan² y) dy = dt, and tan y = t.
 
@@ -78,7 +78,7 @@ def atan2(A: Expr, Y: Expr, X: Expr, dY: Expr, dX: Expr) -> tuple[Expr, Expr]:
     return (X / square) * dY, -((Y / square) * dX)
 
 
-@mapped("sinh", math.sinh, latex=r"\sinh", code="xp.sinh($X)")
+@mapped("sinh", math.sinh, latex=r"\sinh", code="xp.sinh($X)", keeps=("order",))
 def sinh(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """sinh t = (eᵗ − e⁻ᵗ)/2, so sinh′ = cosh.
 
@@ -96,7 +96,7 @@ def cosh(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return sinh(X) * dX
 
 
-@mapped("tanh", math.tanh, latex=r"\tanh", code="xp.tanh($X)")
+@mapped("tanh", math.tanh, latex=r"\tanh", code="xp.tanh($X)", keeps=("order",))
 def tanh(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """tanh = sinh/cosh, so tanh′ = (cosh² − sinh²)/cosh² = 1 − tanh².
 
@@ -105,7 +105,14 @@ def tanh(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return (1 - Y**2) * dX
 
 
-@mapped("asinh", math.asinh, latex=r"\operatorname{arsinh}", names=("arcsinh", "arsinh"), code="xp.arcsinh($X)")
+@mapped(
+    "asinh",
+    math.asinh,
+    latex=r"\operatorname{arsinh}",
+    names=("arcsinh", "arsinh"),
+    code="xp.arcsinh($X)",
+    keeps=("order",),
+)
 def asinh(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """Differentiate sinh(asinh t) = t: cosh(y) dy = dt, and cosh y = √(1 + t²).
 
