@@ -33,6 +33,7 @@ class _Walk:
     matrices: list[tuple[Expr, bool]] = field(default_factory=list)  # each with whether it is walked from column to row
     weights: list[Counter[_Weight]] = field(default_factory=list)  # at each index on the way, the ends included
     numbers: list[Counter[_Weight]] = field(default_factory=list)  # each a product, or the sum of one over an index
+    negative: bool = False
     broken: bool = False  # between two halves of the same length, as v wᵀ is
 
     def pairs(self) -> list[tuple[tuple[Expr, bool], tuple[Expr, bool]]]:
@@ -47,56 +48,68 @@ class Definite:
     def __init__(self, known: Mapping[Expr, Interval], values: Mapping[Expr, Expr]) -> None:
         self.known, self.values = known, values
         self.signs: dict[Expr, int] = {}
+        self.regular: dict[Expr, bool] = {}
+        self.walks: dict[Expr, list[_Walk | None]] = {}
 
     def positive(self, e: Expr) -> bool:
         """Whether the matrix is symmetric and positive definite."""
-        return self._sign(e) == _PROPER
+        self._settle(e)
+        return self.signs[e] == _PROPER
 
     def invertible(self, e: Expr) -> bool:
-        if e.order != 2 or e.shape[0] != e.shape[1]:
-            return False
-        if self.positive(e) or holds("orthogonal", e) or "invertible" in e.op.gives:
-            return True
-        if e in self.values:
-            return self.invertible(self.values[e])
-        if e.op.meaning(e) is None:
-            return False
-        walk = self._single(e)
-        return walk is not None and not walk.broken and all(x is not e and self.invertible(x) for x, _ in walk.matrices) and all(
-            self._of(at).avoids_zero for at in (*walk.numbers, *walk.weights))  # fmt: skip
+        self._settle(e)
+        return self.regular[e]
 
-    def _single(self, e: Expr) -> _Walk | None:
-        """The walk that a product is."""
-        try:
-            terms = collected(network(e).terms)
-        except TooLarge:
-            return None
-        return _walked(terms[0]) if len(terms) == 1 else None
+    def _settle(self, root: Expr) -> None:
+        """Find out about `root`, what it is made of first."""
+        stack, open_ = [root], {root}
+        while stack:
+            e = stack[-1]
+            needed = [x for x in self._inside(e) if x not in self.signs and x not in open_]
+            if needed:
+                stack += needed
+                open_.update(needed)
+                continue
+            self.signs[e] = self._sign(e)
+            self.regular[e] = self.signs[e] == _PROPER or self._regular(e)
+            stack.pop()
+
+    def _inside(self, e: Expr) -> list[Expr]:
+        if e in self.signs or e.order != 2 or e.shape[0] != e.shape[1]:
+            return []
+        if e in self.values:
+            return [self.values[e]]
+        if e.args and e.op.meaning(e) is None:
+            return [e.args[0]] if "posdef" in e.op.keeps else []
+        if e not in self.walks:
+            try:
+                self.walks[e] = [_walked(t) for t in collected(network(e).terms)]
+            except TooLarge:
+                self.walks[e] = [None]
+        return [x for walk in self.walks[e] if walk is not None for x, _ in walk.matrices if x is not e]
 
     def _sign(self, e: Expr) -> int:
-        if e.order != 2 or e.shape[0] != e.shape[1]:
-            return 0
-        if e not in self.signs:
-            self.signs[e] = 0  # while it is looked for
-            self.signs[e] = self._found(e)
-        return self.signs[e]
-
-    def _found(self, e: Expr) -> int:
         if holds("posdef", e) or "posdef" in e.op.gives:
             return _PROPER
         if e in self.values:
-            return self._sign(self.values[e])
-        if e.args and e.op.meaning(e) is None:
-            return _PROPER if "posdef" in e.op.keeps and self.positive(e.args[0]) else 0
-        try:
-            found = [self._term(t) for t in collected(network(e).terms)]
-        except TooLarge:
-            return 0
+            return self.signs.get(self.values[e], 0)
+        if e not in self.walks:
+            kept = "posdef" in e.op.keeps and self.signs.get(e.args[0], 0) == _PROPER
+            return _PROPER if kept else 0
+        found = [0 if walk is None else self._of_walk(walk) for walk in self.walks[e]]
         return max(found, default=0) if all(found) else 0
 
-    def _term(self, t: Term) -> int:
-        walk = _walked(t) if t.coef > 0 else None
-        if walk is None or walk.weights != walk.weights[::-1]:
+    def _regular(self, e: Expr) -> bool:
+        if holds("orthogonal", e):
+            return True
+        if e in self.values:
+            return self.regular.get(self.values[e], False)
+        [walk] = self.walks.get(e, []) if len(self.walks.get(e, [])) == 1 else [None]
+        return walk is not None and not walk.broken and all(self.regular.get(x, False) for x, _ in walk.matrices) and all(
+            self._of(at).avoids_zero for at in (*walk.numbers, *walk.weights))  # fmt: skip
+
+    def _of_walk(self, walk: _Walk) -> int:
+        if walk.negative or walk.weights != walk.weights[::-1]:
             return 0
         if any(not equal(x, y) or (back == forth and not symmetric(x)) for (x, back), (y, forth) in walk.pairs()):
             return 0
@@ -105,7 +118,7 @@ class Definite:
         middle = [self._of(at) for at in (*walk.numbers, *inside)]
         if any(w.low[0] < 0 for w in middle):
             return 0
-        found = _SEMI if walk.broken else self._sign(walk.matrices[half][0]) if odd else _PROPER
+        found = _SEMI if walk.broken else self.signs.get(walk.matrices[half][0], 0) if odd else _PROPER
         outside = half or (odd and any(walk.weights)) or not all(w.avoids_zero for w in middle)
         return min(found, _SEMI) if outside else found
 
@@ -151,7 +164,7 @@ def _walked(t: Term) -> _Walk | None:
 
     end = name(t.outs[1])
     indices, matrices = onward(name(t.outs[0]))
-    walk = _Walk(matrices, broken=indices[-1] != end)
+    walk = _Walk(matrices, negative=t.coef < 0, broken=indices[-1] != end)
     if walk.broken:
         others, more = onward(end)
         if len(others) != len(indices):
