@@ -38,10 +38,11 @@ def _function(f: Callable[[Array], Array], general: Callable[[Array], Array]) ->
     return run
 
 
-def _along(f: Callable[..., Array], X: Array, E: Array, h: float = _H) -> Array:
-    """The derivative of f at X along E, by differences of sixth order: shorter steps as long as two of them come closer.
+def _along(f: Callable[..., Array], X: Array, E: Array, h: float = _H, finer: int = 0) -> Array:
+    """The derivative of f at X along E, by differences of sixth order, of `finer` shorter steps too as long as two of them come closer.
 
-    Where singular values lie close together, f bends within a step that is right elsewhere."""
+    Where singular values lie close together, f bends within a step that is right elsewhere. An f that is a difference itself
+    has no digits for shorter steps."""
     scale = float(np.max(np.abs(E), initial=0.0)) or 1.0
     D = E / scale
 
@@ -50,12 +51,12 @@ def _along(f: Callable[..., Array], X: Array, E: Array, h: float = _H) -> Array:
         return (45 * (at[1] - at[-1]) - 9 * (at[2] - at[-2]) + (at[3] - at[-3])) / (60 * h)
 
     found, apart = difference(h), np.inf
-    for k in range(1, 5):
-        finer = difference(h / 4**k)
-        change = float(np.max(np.abs(finer - found), initial=0.0))
+    for k in range(1, finer + 1):
+        nearer = difference(h / 4**k)
+        change = float(np.max(np.abs(nearer - found), initial=0.0))
         if change >= apart:
             break
-        found, apart = finer, change
+        found, apart = nearer, change
         if apart <= 1e-9 * max(1.0, float(np.max(np.abs(found), initial=0.0))):
             break
     return scale * found
@@ -139,17 +140,18 @@ class Matrices:
         name = e.op.name
         if name in _COMPLEX:
             return lambda _, *args: _COMPLEX[name](*args)
-        return (lambda _, *args: _moved(_REAL[name], args)) if name in _REAL else None
+        finer = 0 if name.startswith(("frechet_", "second_")) else 4
+        return (lambda _, *args: _moved(_REAL[name], args, finer)) if name in _REAL else None
 
 
-def _moved(f: Callable[..., Array], args: tuple[Array, ...]) -> Array:
+def _moved(f: Callable[..., Array], args: tuple[Array, ...], finer: int) -> Array:
     """f of real arrays; of complex ones, its value with its derivative along the imaginary parts."""
     real = [np.real(a) for a in args]
     value = f(*real)
     if not any(np.iscomplexobj(a) for a in args):
         return value
     slope = sum(
-        _along(lambda x, k=k: f(*real[:k], x, *real[k + 1 :]), real[k], np.imag(a))
+        _along(lambda x, k=k: f(*real[:k], x, *real[k + 1 :]), real[k], np.imag(a), finer=finer)
         for k, a in enumerate(args)
         if np.iscomplexobj(a)
     )

@@ -65,15 +65,19 @@ def along_entries(e: Expr, args: list[Array]) -> Array:
         return float(e.op.real(*t, **e.op.attributes(e)))
 
     def slope(k: int, t: tuple[float, ...]) -> float:
-        room = max(abs(t[k]), 0.1)
-
         def at(h: float) -> float:
             return real(*t[:k], t[k] + h, *t[k + 1 :])
 
-        rows = [(at(s * room) - at(-s * room)) / (2 * s * room) for s in _STEPS]
-        for power in range(1, len(rows)):
-            rows = [b + (b - a) / (4**power - 1) for a, b in pairwise(rows)]
-        return rows[0]
+        best = (math.inf, math.nan)
+        for room in (max(abs(t[k]), 0.1) / 32**j for j in range(3)):  # shorter where there is a jump near by
+            rows = [(at(s * room) - at(-s * room)) / (2 * s * room) for s in _STEPS]
+            for power in range(1, len(rows) - 1):
+                rows = [b + (b - a) / (4**power - 1) for a, b in pairwise(rows)]
+            last, other = rows[1] + (rows[1] - rows[0]) / (4 ** (len(_STEPS) - 1) - 1), rows[1]
+            best = min(best, (abs(last - other), last))
+            if best[0] <= 1e-10 * max(1.0, abs(last)):
+                break
+        return best[1]
 
     shape = np.broadcast_shapes(*(a.shape for a in args))
     wide = [np.broadcast_to(a, shape) for a in args]

@@ -26,11 +26,13 @@ from .simplify import tidy, turned
 __all__ = ["close"]
 
 _WORTH = 4  # what a chain loses at least where nothing drops out and its last equation does not become shorter
+_FEW = 6  # terms of a sum that is put together even if nothing drops out
 _MANY = 12  # terms among which nobody looks for sums
 _WIDE = 150  # atoms and operators above which no other form is tried
 _READABLE = 60  # where our own names are not written out in every place
 _SHORT = 6  # of a gradient that a reader has in mind
 _DIAGS = 2  # where `cost` counts diagonal matrices: ⊙ is given up for one of them at most
+_Weight = tuple[int, int]
 _LONGEST = 400  # atoms and operators of a chain that is put together
 
 
@@ -128,8 +130,9 @@ class _Closing:
         if cost(whole)[-1] > _LONGEST:
             return None
         try:
-            terms = collected(network(whole).terms)
-            found = list(self.forms(terms, whole.shape, chain.length))
+            raw = network(whole).terms
+            weight, terms = _weight(raw), collected(raw)
+            found = list(self.forms(terms, whole.shape, chain.length, weight))
         except TooLarge:
             return None
         if not found:
@@ -146,15 +149,18 @@ class _Closing:
         dropped, shorter = _weight(left) < _weight(terms), gain > 0 and cost(closed)[-1] < cost(b.closed)[-1]
         return closed if gain >= (0 if dropped or shorter else _WORTH) else None
 
-    def forms(self, terms: Sequence[Term], shape: Shape, most: int) -> Iterator[tuple[Expr, Sequence[Term]]]:
+    def forms(
+        self, terms: Sequence[Term], shape: Shape, most: int, weight: _Weight
+    ) -> Iterator[tuple[Expr, Sequence[Term]]]:
         """The sum of the terms with the names that fit: as it is, with what divides out gone, without our own names.
 
-        Those are left out that are far longer than `most` even if everything in them could be written once."""
+        Those are left out that are far longer than `most` even if everything in them could be written once, and sums of many terms
+        of whose `weight`, before equal terms are collected, nothing dropped out."""
         most += max(_WORTH * 2, most // 4)  # what laws still make of them: softmax(u) of exp(u) / sum(exp(u))
         fewer = cancelled(terms, self.values)
         for found in (terms,) if fewer is terms else (terms, fewer):
             folded = self.known.reduced(found)
-            if self.least(folded) > most:
+            if self.least(folded) > most or (len(folded) > _FEW and _weight(folded) >= weight):
                 continue
             ours = tidy(written(folded, shape))[0]
             e = self.shown(ours)
@@ -164,8 +170,9 @@ class _Closing:
             if len(folded) > _MANY or cost(ours)[-1] > _WIDE:
                 continue
             if any(f.atom in self.own for t in folded for f in t.factors):
-                folded = collected(network(e).terms)
-                if self.least(folded) > most:
+                raw = network(e).terms
+                before, folded = _weight(raw), collected(raw)
+                if self.least(folded) > most or (len(folded) > _FEW and _weight(folded) >= before):
                     continue
                 yield tidy(written(folded, shape))[0], folded
             sums = sums_of(self.values.values(), folded).reduced(folded)
@@ -219,7 +226,7 @@ class _Closing:
         return e
 
 
-def _weight(terms: Sequence[Term]) -> tuple[int, int]:
+def _weight(terms: Sequence[Term]) -> _Weight:
     """How much is added up, and divided: what a fold that is worth having makes less."""
     return sum(1 + len(t.inner()) for t in terms), sum(f.power < 0 for t in terms for f in t.factors)
 
