@@ -59,6 +59,14 @@ def test_what_holds_anyway_is_said_with_the_reason(text: str, expected: set[str]
     assert said(text) == expected
 
 
+def test_a_member_that_is_given_is_not_what_the_others_are() -> None:
+    text = "x[0] : n\nx[k] = exp(x[k-1]) for k = 1..L\nE = sum_{k=0}^{L} sum(log(x[k]))"
+    assert said(text) == {"every entry of x[k] is positive, k = 0..L"}
+    assert said("x[0] : n\nx[k] = log(1 + exp(x[k-1])) for k = 1..L\nE = sum(x[L])") == {
+        "every entry of 1 + exp(x[k-1]) is positive, as each is greater than 1, k = 1..L"
+    }
+
+
 def test_what_is_said_to_hold_does() -> None:
     """In random programs, at random points: every condition that is given a reason."""
     np = pytest.importorskip("numpy")

@@ -32,6 +32,7 @@ class Conditions:
     def __init__(self, equations: Iterable[Equation], known: Mapping[Expr, Interval] | None = None) -> None:
         equations = list(equations)
         self.own = own_names(equations)
+        equations = [q for q in equations if q.auxiliary or not q.ranges]  # x[k] may be a given x[0] elsewhere
         self.computed = {q.var for q in equations}
         self.known = dict(known or {})
         for q in equations:
