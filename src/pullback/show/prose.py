@@ -207,6 +207,9 @@ def _article(after: str, taken: Collection[str]) -> bool:
     return _VERB.fullmatch(found[1]) is None
 
 
+_NUMBERED = re.compile("[A-Za-z][₀-₉]+")  # names as ours
+
+
 def _word(word: str, after: str, taken: Collection[str]) -> str | None:
     """The LaTeX of a word that is mathematics, None if it is English."""
     base, tail = _split_name(word)
@@ -216,6 +219,14 @@ def _word(word: str, after: str, taken: Collection[str]) -> str | None:
     if entry is not None and base not in taken:
         name = r"\sum" if entry[1] == "Σ" else latex_name(entry[1])
         return f"{name}_{{{entry[2]}}}{_scripts(tail)} "
+    owner, _, letters = base.rpartition("_")
+    if (
+        owner
+        and re.fullmatch("[a-z]{1,2}", letters)
+        and (owner in taken or _NUMBERED.fullmatch(owner))
+        and base not in taken
+    ):
+        return f"{{{latex_name(owner)}}}_{{{letters}}}{_scripts(tail)} "
     if base in ("a", "A", "I") and not tail and _article(after, taken):
         return None
     if base in taken:
