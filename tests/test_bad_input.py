@@ -181,6 +181,8 @@ TEXTS: list[tuple[str, str, str, tuple[int, int], str, list[str]]] = [
     ("a letter in brackets", "y = W[k] a; E = loss(y)", "U003", (1, 5), "W[k]", ["nothing says", "W1, W2"]),
     ("a member that nothing gives", "h[t] = f(h[t-1]) for t = 1..T; E = loss(h[T])", "P044", (1, 1), "h[t] = f(h[t-1])", ["h[0]"]),
     ("an empty range", "h[0] : n; h[t] = f(h[t-1]) for t = T..1; E = loss(h[T])", "P041", (1, 32), "t", ["T..1"]),
+    ("a misspelled attribute", "w : n where positve; E = sum(w)", "U004", (1, 13), "positve", ["did you mean positive?"]),
+    ("a domain by a declaration", "p : n where simplex; E = sum(log(p - 2))", "P052", (1, 30), "log(p - 2)", ["greater than -2 and at most -1"]),
     ("two structures", "A : (n, n) where symmetric, lower; E = tr(A)", "U004", (1, 29), "lower", ["both symmetric and lower"]),
     ("members with a structure", "A[k] : (n, n) where symmetric; h[k] = A[k] h[k-1] for k = 1..L; E = loss(h[L])", "U004", (1, 1), "A[k]",
      ["projection"]),

@@ -168,3 +168,13 @@ def test_a_gradient_that_is_right_modulo_the_prime_only_is_refused() -> None:
     with pytest.raises(pb.CheckFailed) as why:
         confirm(Problem([(E, x @ x)], [], [(x, rational(2**61 + 1) * x)], E, None, [x], [x]))
     assert why.value.code == "C002"
+
+
+def test_sizes_at_which_nothing_depends_on_the_point_are_not_the_last() -> None:
+    """A square G makes G (GᵀG)⁻¹ Gᵀ the identity: E is 0 whatever G is, and no difference tests its gradient."""
+    d = pb.derive("G : (q, k); w : q; E = ‖w − G inv(Gᵀ G) Gᵀ w‖²; derive grad G")
+    assert any("central difference" in e.detail for e in d.evidence)
+    A = pb.derive(
+        "A : (n, n); B : (n, k); v : (q, n); w : q; G = A B; E = ‖w − v G inv(Gᵀ vᵀ v G) Gᵀ vᵀ w‖²; derive grad A"
+    )
+    assert any("central difference" in e.detail for e in A.evidence)

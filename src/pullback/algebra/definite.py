@@ -104,7 +104,8 @@ class Definite:
             return True
         if e in self.values:
             return self.regular.get(self.values[e], False)
-        [walk] = self.walks.get(e, []) if len(self.walks.get(e, [])) == 1 else [None]
+        walks = self.walks.get(e, [])
+        walk = walks[0] if len(walks) == 1 else None
         return walk is not None and not walk.broken and all(self.regular.get(x, False) for x, _ in walk.matrices) and all(
             self._of(at).avoids_zero for at in (*walk.numbers, *walk.weights))  # fmt: skip
 

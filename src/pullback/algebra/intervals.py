@@ -99,6 +99,8 @@ def of_facts(facts: tuple[str, ...]) -> Interval:
     found = ALL
     if "positive" in facts:
         found = found.meet(_POSITIVE)
+    if "positive" in facts and "sums_to_one" in facts:
+        found = found.meet(Interval(high=(Fraction(1), False)))
     if "unit" in facts:
         found = found.meet(Interval((Fraction(0), True), (Fraction(1), True)))
     return found

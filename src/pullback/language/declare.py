@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..algebra.dims import Dim, Shape, show_shape
 from ..algebra.facts import FACTS, SQUARE, SUBSPACES
 from ..algebra.ops.free import RESTRICTED
-from ..errors import ParseError, ShapeError, UnsupportedError
+from ..errors import ParseError, ShapeError, UnsupportedError, nearest
 from .program import FunctionKind
 from .sizes import no_shape, read_dim
 from .sorted_lines import Declared, Lines, check_name, name_once
@@ -218,12 +218,9 @@ def _end_of_type(statement: Statement, i: int) -> None:
         if token.text not in _CONSTANT | _HARMLESS | FACTS.keys():
             if token.kind != "name":
                 raise statement.unexpected(token, "an attribute such as const")
-            raise UnsupportedError(
-                "U004",
-                f"the attribute {token.text} is not supported",
-                span=statement.span(token),
-                expected="const, param, " + ", ".join(FACTS),
-            )
+            meant = nearest(token.text, ["const", "param", *FACTS])
+            raise UnsupportedError("U004", f"the attribute {token.text} is not supported", span=statement.span(token),
+                                   expected="const, param, " + ", ".join(FACTS), hint=f"did you mean {meant}?" if meant else "")  # fmt: skip
         i += 1
         if t[i].text != ",":
             break
