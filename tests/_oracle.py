@@ -513,18 +513,16 @@ class Interpreter(Matrices):
     def op_prod_except(self, e: Expr, x: Array) -> Array:
         """Entry by entry: the product of the entries of its line that are not named, 0 if one is named twice."""
         axes, times = e.attrs
+        spans, last = [x.shape[k] for k in axes], range(-len(axes), 0)
+        size = int(np.prod(spans))
+        lines = self.xp.moveaxis(x, axes, last).reshape((*(n for k, n in enumerate(x.shape) if k not in axes), size))
         found = []
-        for at in np.ndindex(*self.extents(e)):
-            named = [tuple(at[k] for k in axes)]
-            named += [at[x.ndim + r * len(axes) : x.ndim + (r + 1) * len(axes)] for r in range(times - 1)]
-            product = 0 * x[at[: x.ndim]] + (len(set(named)) == times)
-            for other in np.ndindex(*(x.shape[k] for k in axes)):
-                if other not in named:
-                    product = (
-                        product * x[tuple(other[axes.index(k)] if k in axes else i for k, i in enumerate(at[: x.ndim]))]
-                    )
-            found.append(product)
-        return self.xp.stack(found).reshape(self.extents(e))
+        for named in np.ndindex(*[size] * times):
+            rest = [k for k in range(size) if k not in named]
+            found.append(self.xp.prod(lines[..., rest], axis=-1) * (len(set(named)) == times))
+        whole = self.xp.stack(found, axis=-1).reshape((*lines.shape[:-1], *spans * times))
+        first = lines.ndim - 1
+        return self.xp.moveaxis(whole, range(first, first + len(axes)), axes)
 
     def op_unfold(self, e: Expr, x: Array) -> Array:
         axis, width, stride, padding, dilation, count = self.numbers(e.attrs)
