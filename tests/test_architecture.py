@@ -220,6 +220,9 @@ def test_no_code_from_strings(name: str) -> None:
 
     words = {"eval", "exec", "compile"}
     bad = [where(name, c) for c in calls(TREES[name]) if last_name(c) in words and is_builtin(c.func)]
+    if name == "pullback.coding":  # runs what it wrote, the text of a derivation, and nothing else (docs/design.md)
+        assert len(bad) == 2
+        return
     assert not bad, "\n".join(bad)
 
 

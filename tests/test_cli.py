@@ -392,7 +392,7 @@ def test_bash_completes() -> None:
     assert completes("pullback derive --style=p") == {"--style=pairing"}
     options = run("completion", "fish").stdout.decode()
     assert options.count("-l help") == len(
-        {"derive", "jacobian", "hessian", "prove", "compare", "explain", "draw", "completion"}
+        {"derive", "jacobian", "hessian", "prove", "compare", "explain", "draw", "code", "plan", "completion"}
     )
     assert len(set(options.splitlines())) == len(options.splitlines())
     assert "-l target -r" in options

@@ -25,6 +25,7 @@ PAGES = [
     "docs/tour.md",
     "docs/language.md",
     "docs/second.md",
+    "docs/code.md",
     "docs/errors.md",
     "docs/corpus.md",
     "docs/explain.md",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import os
 import signal
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
 from types import FrameType
 from typing import Any
 
@@ -35,6 +39,7 @@ from pullback.algebra.expr import Expr
 from pullback.algebra.ops.free import gradient
 from pullback.language.program import Program
 from pullback.show.length import length, length_of, length_with
+from pullback.show.names import ascii_name
 
 __all__ = ["LIMIT", "POINTS", "Answer", "Outcome", "answer", "gap", "gradient_length", "judge", "truth_length"]
 
@@ -43,6 +48,7 @@ Array = Any
 TOLERANCE = 1e-7
 POINTS = 3
 LIMIT = 60.0  # seconds for one derivation
+TARGET = os.environ.get("PULLBACK_TARGET", "")  # the code that is run: numpy, jax or torch; none: the evaluator
 
 
 @dataclass
@@ -79,12 +85,13 @@ class Answer:
 
 
 def answer(problem: Problem, tied: bool = False, restricted: bool = False) -> Answer:
-    """Our derivation of the problem. Raises PullbackError, Refused."""
+    """Our derivation of the problem, evaluated by the code of TARGET if one is set. Raises PullbackError, Refused."""
     wrt, text = asked(problem), source(problem, tied=tied, restricted=restricted)
     if problem["layout"] == "gradient" and problem["order"] == 1:
         derived = pb.derive(text, wrt=wrt, target=fresh(problem), name=problem["id"])
         name = wrt[0]
-        return Answer(lambda given: derived.evaluate(**_inputs(derived.program, given))[1][name],
+        run = generated(derived.compile(TARGET), derived.program, name) if TARGET else None
+        return Answer(run or (lambda given: derived.evaluate(**_inputs(derived.program, given))[1][name]),
                       repr(derived[name]), gradient_length(derived, name))  # fmt: skip
     make = pb.hessian if problem["order"] == 2 else pb.jacobian
     found = make(text, wrt=wrt[0] if len(wrt) == 1 else tuple(wrt), target=fresh(problem), name=problem["id"])
@@ -94,7 +101,24 @@ def answer(problem: Problem, tied: bool = False, restricted: bool = False) -> An
     if problem["layout"].startswith("vec"):
         shown = str(found.vec())
         whole += length_of(shown) - length(found.expr)
-    return Answer(lambda given: found.evaluate(**_inputs(found.program, given)), shown, whole)
+    run = generated(found.compile(TARGET), found.program, "") if TARGET else None
+    return Answer(run or (lambda given: found.evaluate(**_inputs(found.program, given))), shown, whole)
+
+
+def generated(f: Callable[..., Any], program: Program, name: str) -> Callable[[Mapping[str, Array]], Array]:
+    """What generated code gives for arrays by name: the gradient of that name, or the one array that there is."""
+    words = {w: v.attrs[0] for v in program.inputs for w in (ascii_name(v.attrs[0]), ascii_name(v.attrs[0]) + "_")}
+    convert: Callable[..., Any] = np.asarray
+    if TARGET == "torch":
+        torch = import_module("torch")
+        convert = partial(torch.as_tensor, dtype=torch.float64)
+
+    def run(given: Mapping[str, Array]) -> Array:
+        args = [convert(np.asarray(given[words[w]], dtype=float)) for w in inspect.signature(f).parameters]
+        found = f(*args)[1]
+        return np.asarray(found[name] if name else next(iter(found.values())))
+
+    return run
 
 
 def _inputs(program: Program, given: Mapping[str, Array]) -> dict[str, Array]:

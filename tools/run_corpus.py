@@ -1,6 +1,6 @@
 """Derives every problem of a corpus and compares the results with their truth.
 
-Usage: python tools/run_corpus.py FILE.jsonl ... [--ids a,b] [--jobs N] [--points 3] [--verbose] [--json out.json]
+Usage: python tools/run_corpus.py FILE.jsonl ... [--ids a,b] [--jobs N] [--points 3] [--target numpy] [--verbose] [--json out.json]
 
 Each problem is derived from the text of its `expr`, in the MATLAB-like dialect. The result is evaluated in float64 and
 compared with JAX's derivative of the problem's lambda: at the sizes that are given, with every size one larger, and with
@@ -33,6 +33,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import corpus_verdicts
 from corpus_problems import problems
 from corpus_verdicts import Outcome, judge
 
@@ -123,9 +124,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--ids", default="", help="only these problems, with commas between")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--points", type=int, default=3, help="random points for each choice of sizes")
+    parser.add_argument(
+        "--target", default="", help="run the generated code of numpy, jax or torch instead of the evaluator"
+    )
     parser.add_argument("--verbose", action="store_true", help="one line for each problem")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every outcome as JSON")
     asked = parser.parse_args(argv)
+    if asked.target:
+        os.environ["PULLBACK_TARGET"] = corpus_verdicts.TARGET = asked.target  # also of the processes that are started
     files = asked.files or sorted(FOLDER.glob("*.jsonl"))
     if not files:
         print(f"no corpora: {FOLDER} holds no .jsonl file (name files, or set PULLBACK_CORPORA)")

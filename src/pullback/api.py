@@ -22,8 +22,8 @@ from .calculus.induction import induction
 from .calculus.recurrence import Recurrence, derive_recurrence
 from .code.numpy import evaluate
 from .code.unrolled import evaluate_unrolled
+from .coding import compiled, plan_of, plan_text, source
 from .errors import ParseError, PullbackError, UnsupportedError, nearest
-from .language.functions import derivative_of
 from .language.operators import program_of
 from .language.program import Program, choose_target
 from .language.text import parse_program
@@ -32,12 +32,11 @@ from .proof.claim import Memo, check
 from .proof.final import Problem, confirm
 from .proof.problem import sampled
 from .proof.recur import confirm_all, prove_induction, within_reach, write_all
-from .proof.sizes import symbols_of
 from .proof.whynot import WhyNot, why_not
-from .readback import kinds_of, own_of, read_back
+from .readback import kinds_of, own_of, read_back, spelled_apart
 from .readings import PARTS, functions_of, prepare, readable
 from .show import notation
-from .show.names import SCHEMES, ascii_name
+from .show.names import SCHEMES
 from .show.page import LEVELS, render
 from .show.record import ALL, record
 from .step import Evidence, Step
@@ -209,6 +208,24 @@ class Derived:
             return evaluate_unrolled(self.derivation, kinds, sorted(asked), arrays)
         return evaluate(self.derivation, kinds, arrays)
 
+    def code(self, target: str, wrt: str | Sequence[str] | None = None, *, form: str = "function", name: str = "",
+             sizes: Mapping[str, int] | None = None) -> str:  # fmt: skip
+        """Source of a function of the inputs, (value, {name: gradient}), for "numpy", "jax" or "torch" (docs/code.md).
+
+        `sizes` are typical sizes, for the order of products; `name` is that of the function."""
+        plan, seed = plan_of(self.derivation, _names(wrt), sizes)
+        return source(plan, target, form, name, seed)
+
+    def compile(self, target: str, wrt: str | Sequence[str] | None = None, *, form: str = "function",
+                sizes: Mapping[str, int] | None = None) -> Callable[..., Any]:  # fmt: skip
+        """The function of `code`; the package of the target must be installed."""
+        plan, seed = plan_of(self.derivation, _names(wrt), sizes)
+        return compiled(plan, target, form, seed)
+
+    def plan(self, wrt: str | Sequence[str] | None = None, sizes: Mapping[str, int] | None = None) -> str:
+        """What is computed, with operations and memory at these sizes, and what is kept from the forward pass."""
+        return plan_text(self.derivation, _names(wrt), sizes)
+
     def __repr__(self) -> str:
         return "\n".join(repr(self[name]) for name in self)
 
@@ -238,7 +255,7 @@ def derive(
         program = parse_program(source, name=name, dialect=dialect)
     else:
         program = source if isinstance(source, Program) else program_of(source)
-    _spelled_apart(program)
+    spelled_apart(program)
     if program.given is not None and target is None:
         name, seed = program.given
         goal = program.variable(name) or var(name, seed.shape)  # a[L] of a family may occur in no equation
@@ -272,24 +289,6 @@ def _names(wrt: str | Expr | Sequence[str | Expr] | None) -> list[str] | None:
             )
         found.append(name)
     return found
-
-
-def _spelled_apart(program: Program) -> None:
-    """Raises ParseError P019 if two names have one spelling in ASCII (and in LaTeX), so that a page could not be read."""
-    variables = [v.attrs[0] for v in (*program.inputs, *(q.var for q in program.equations))]
-    variables += [program.given[1].attrs[0]] if program.given is not None else []
-    kinds = kinds_of(program) | own_of(program)
-    functions, spelled = {ascii_name(f): f for f in kinds}, {ascii_name(f): k for f, k in kinds.items()}
-    gradients = {f"grad_{ascii_name(v)}": f"the gradient of {v}" for v in variables}
-    seen: dict[str, str] = {}
-    for n in [*variables, *kinds, *sorted(symbols_of([q.rhs for q in program.equations]))]:
-        spelling = ascii_name(n)
-        of = derivative_of(spelling, spelled)
-        other = f"a derivative of {functions[of[0]]}" if of else gradients.get(spelling) or seen.setdefault(spelling, n)
-        if other != n:
-            q = program.equation(n)
-            raise ParseError("P019", f"{n} and {other} have one spelling, {spelling}", span=q.span if q else None,
-                             hint=f"give {n} another name")  # fmt: skip
 
 
 def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr, seed: Expr | None,

@@ -9,11 +9,14 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import NoReturn, TextIO
 
 from ._version import __version__
 from .api import Derived, derive
 from .array_options import array_options
+from .claim_options import claim_options
+from .code.targets import FORMS
+from .code_options import code_options
 from .comparing import Comparison, compare
 from .completion import completion
 from .errors import ParseError, PullbackError, nearest
@@ -45,29 +48,6 @@ examples:
   pullback draw examples/layer.eqn --sizes m=2,n=3 -o layer.svg
 
 exit codes: 0 proved · 1 a check failed · 2 the text or the command cannot be read · 3 shapes · 4 not supported
-"""
-
-
-_PROVE_EXAMPLES = """\
-examples:
-  pullback prove "A : (m, n); B : (n, p); (A B)ᵀ = Bᵀ Aᵀ"
-  pullback prove "tr(A B C) = tr(A C B)"
-  pullback prove "W : (n, m); z = W' a; prove z_j = sum_i W_ij a_i"
-  pullback prove claims.txt --format json
-
-A line `prove left = right` is a claim; without one, every equation whose left side is not a new name.
-
-exit codes: 0 it holds · 1 it is refuted · 2 the text or the command cannot be read · 3 shapes · 4 not decided
-"""
-
-
-_COMPARE_EXAMPLES = """\
-examples:
-  pullback compare examples/layer.eqn examples/layer_index.eqn --where "W = W', b = 0"
-  pullback compare examples/batch_columns.eqn examples/batch_rows.eqn --where "A = A', W = W'"
-  pullback compare examples/layer.eqn examples/bias_folded.eqn
-
-On the left a name of FILE2, on the right names of FILE1; names that are not mentioned are the same in both.
 """
 
 
@@ -141,8 +121,7 @@ def _parser() -> _Parser:
     d.add_argument("--color", choices=("auto", "always", "never"), default="auto")
     d.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")
     array_options(commands, _FORMATS)
-    _prove_options(commands)
-    _compare_options(commands)
+    claim_options(commands, _FORMATS)
     explain_options(commands, _FORMATS)
     p = commands.add_parser("draw", help="draw the network of a program, or its tensor diagrams", epilog=_DRAWN,
                             formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
@@ -152,6 +131,7 @@ def _parser() -> _Parser:
     p.add_argument("--format", choices=FORMATS, help="default: what the name of the output file says, else svg")
     p.add_argument("--sizes", metavar="m=2,n=3", help="small sizes: draw every neuron and every weight")
     p.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")
+    code_options(commands, FORMS)
     c = commands.add_parser(
         "completion", help="print a shell completion script", epilog='bash: eval "$(pullback completion bash)"'
     )
@@ -178,38 +158,6 @@ def _array(args: argparse.Namespace) -> int:
     shown = found.to_json() if args.format == "json" else found.page(args.format, ascii=args.ascii, color=color)
     _write(shown.rstrip("\n"), args.out)
     return 0
-
-
-def _prove_options(commands: Any) -> None:
-    """The options of `pullback prove`."""
-    p = commands.add_parser("prove", help="prove or refute an equation", epilog=_PROVE_EXAMPLES,
-                            formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    p.add_argument(
-        "file", nargs="?", metavar="CLAIM", help="declarations and a claim, a file of them, or - for standard input"
-    )
-    p.add_argument("-e", "--equations", metavar="TEXT", help="the claim itself, whatever files there are")
-    p.add_argument("--format", choices=_FORMATS, default="text")
-    p.add_argument(
-        "--dialect", choices=("matrix", "matlab"), help="how to read *: refuse between tensors, or matrix product"
-    )
-    p.add_argument("--ascii", action="store_true", help="no character outside ASCII in text output")
-    p.add_argument("--color", choices=("auto", "always", "never"), default="auto")
-    p.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")
-
-
-def _compare_options(commands: Any) -> None:
-    """The options of `pullback compare`."""
-    p = commands.add_parser("compare", help="relate two programs that differ in conventions", epilog=_COMPARE_EXAMPLES,
-                            formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    p.add_argument("first", metavar="FILE1", help="a file of equations, or - for standard input")
-    p.add_argument("second", metavar="FILE2", help="the same in another convention")
-    p.add_argument(
-        "--where", metavar="EQUATIONS", default="", help='what the inputs of the second are: "W = W\', b1 = 0"'
-    )
-    p.add_argument("--format", choices=_FORMATS, default="text")
-    p.add_argument("--ascii", action="store_true", help="no character outside ASCII in text output")
-    p.add_argument("--color", choices=("auto", "always", "never"), default="auto")
-    p.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")
 
 
 def _compare(args: argparse.Namespace) -> int:
@@ -348,6 +296,17 @@ def _draw(args: argparse.Namespace) -> int:
     return 0
 
 
+def _code(args: argparse.Namespace) -> int:
+    """Source for a target, or the plan."""
+    args.target, language = args.of, getattr(args, "target", "")
+    sizes = None if args.sizes is None else read_sizes(args.sizes)
+    d = _derived(args, seen=False)
+    code = args.command == "code"
+    shown = d.code(language, form=args.form, name=args.name, sizes=sizes) if code else d.plan(sizes=sizes)
+    _write(shown.rstrip("\n"), args.out)
+    return 0
+
+
 def _names(options: list[str]) -> list[str]:
     """The names of every --wrt, separated by commas outside of brackets."""
     found = [n.strip() for o in options for n in re.split(r",(?![^\[]*\])", o) if n.strip()]
@@ -376,6 +335,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         choice = getattr(args, "color", "auto")
         if args.command == "derive":
             return _derive(args)
+        if args.command in ("code", "plan"):
+            return _code(args)
         if args.command in ("jacobian", "hessian"):
             return _array(args)
         if args.command == "prove":

@@ -14,6 +14,7 @@ from .algebra.ops.free import is_free_function, is_free_map, is_name, var
 from .algebra.ops.structure import zeros
 from .calculus.derivation import Derivation
 from .errors import CheckFailed, ParseError, PullbackError
+from .language.functions import derivative_of
 from .language.program import FunctionKind, Program
 from .language.text import parse_expression
 from .proof.claim import Memo, modular_equal
@@ -22,7 +23,7 @@ from .show import notation
 from .show.names import ascii_name
 from .step import Evidence
 
-__all__ = ["kinds_of", "own_of", "read_back", "read_pairs"]
+__all__ = ["kinds_of", "own_of", "read_back", "read_pairs", "spelled_apart"]
 
 
 def read_back(d: Derivation, program: Program) -> Evidence:
@@ -113,3 +114,21 @@ def kinds_of(program: Program) -> dict[str, FunctionKind]:
                 else:
                     found[e.attrs[0]] = FunctionKind("tensor", e.attrs[2], shapes)
     return found
+
+
+def spelled_apart(program: Program) -> None:
+    """Raises ParseError P019 if two names have one spelling in ASCII (and in LaTeX), so that a page could not be read."""
+    variables = [v.attrs[0] for v in (*program.inputs, *(q.var for q in program.equations))]
+    variables += [program.given[1].attrs[0]] if program.given is not None else []
+    kinds = kinds_of(program) | own_of(program)
+    functions, spelled = {ascii_name(f): f for f in kinds}, {ascii_name(f): k for f, k in kinds.items()}
+    gradients = {f"grad_{ascii_name(v)}": f"the gradient of {v}" for v in variables}
+    seen: dict[str, str] = {}
+    for n in [*variables, *kinds, *sorted(symbols_of([q.rhs for q in program.equations]))]:
+        spelling = ascii_name(n)
+        of = derivative_of(spelling, spelled)
+        other = f"a derivative of {functions[of[0]]}" if of else gradients.get(spelling) or seen.setdefault(spelling, n)
+        if other != n:
+            q = program.equation(n)
+            raise ParseError("P019", f"{n} and {other} have one spelling, {spelling}", span=q.span if q else None,
+                             hint=f"give {n} another name")  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ from .algebra.expr import Expr, postorder, substitute
 from .algebra.network import TooLarge
 from .algebra.ops.free import RESTRICTED, facts_of, gradient, is_name, is_var, var
 from .algebra.ops.series import series_ranges
-from .api import _names, _spelled_apart, _wanted, derive
+from .api import _names, _wanted, derive
 from .calculus.core import Core, Definition, Equation
 from .calculus.derivation import Backward, Derivation
 from .calculus.kronecker import NoMatrix
@@ -22,6 +22,8 @@ from .calculus.second import Again, Opened, again, open_up, use_facts, written_o
 from .calculus.stacked import Form
 from .calculus.vectorized import stacked_matrix
 from .code.numpy import evaluate
+from .code.plan import Plan, arranged
+from .coding import compiled, source
 from .errors import CheckFailed, ParseError, UnsupportedError
 from .language.operators import program_of
 from .language.program import Equation as Written
@@ -30,7 +32,7 @@ from .language.text import parse_program
 from .proof.claim import Memo, check
 from .proof.problem import sampled
 from .proof.second import array_problem, confirm_array, confirm_matrix
-from .readback import kinds_of, read_pairs
+from .readback import kinds_of, read_pairs, spelled_apart
 from .readings import functions_in
 from .show import notation
 from .show.notation import Printed
@@ -202,12 +204,36 @@ class Jacobian(Shown):
     def evaluate(self, **arrays: Any) -> Any:
         """The array on NumPy arrays; unknown functions are passed as f=(f, f′, f″). Raises what `Derived.evaluate` raises."""
         result = var("the result", self.shape)
-        value = self.expr if self.source is None else self.source.named(self.expr)
         q = [Equation(v, e) for v, e in _forward(self.program, self.target, self.source)]
-        d = Derivation(
-            Core(q), tuple(self.program.inputs), self.target, None, (result,), [Backward(result, value, value)]
-        )
+        d = Derivation(Core(q), tuple(self.program.inputs), self.target, None, (result,),
+                       [Backward(result, self._named, self._named)])  # fmt: skip
         return evaluate(d, set(kinds_of(self.program)), arrays)[1]["the result"]
+
+    @property
+    def _named(self) -> Expr:
+        """The array in the names of the program and of its gradients."""
+        return self.expr if self.source is None else self.source.named(self.expr)
+
+    def _plan(self) -> Plan:
+        """The plan for the target and the array, which is called "jacobian" or "hessian"."""
+        word = "jacobian" if self.source is None else "hessian"
+        result = var(f" {word}", self.shape)  # no name of the program begins with a space
+        equations = [(v, e, False, False) for v, e in _forward(self.program, self.target, self.source)]
+        return arranged(
+            [*equations, (result, self._named, False, True)],
+            self.program.inputs,
+            self.target,
+            {word: result},
+            kind=word,
+        )
+
+    def code(self, target: str, *, form: str = "function", name: str = "") -> str:
+        """Source of a function of the inputs: (value of the target, {"jacobian" or "hessian": array}) (docs/code.md)."""
+        return source(self._plan(), target, form, name)
+
+    def compile(self, target: str, *, form: str = "function") -> Callable[..., Any]:
+        """The function of `code`; the package of the target must be installed."""
+        return compiled(self._plan(), target, form)
 
 
 # ---- the two questions -------------------------------------------------------------------------------------
@@ -333,7 +359,7 @@ def _read(source: Source, name: str, dialect: str | None) -> Program:
         program = parse_program(source, name=name, dialect=dialect)
     else:
         program = source if isinstance(source, Program) else program_of(source)
-    _spelled_apart(program)
+    spelled_apart(program)
     if program.ranges or any(series_ranges(q.rhs) for q in program.equations):
         raise UnsupportedError("U050", "the Jacobian of equations for every value of an index is not supported",
                                hint="number the layers: z2 = W1 a1")  # fmt: skip

@@ -12,13 +12,13 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from functools import lru_cache
 from numbers import Rational
 from typing import Any, Protocol
 
 from ..errors import ParseError, ShapeError
 from .dims import Dim, Shape, show_shape
 from .expr import OPERATORS, Attrs, Expr
+from .meaning import Graph, Meaning, Reason, plain
 
 __all__ = [
     "ATOM",
@@ -55,60 +55,6 @@ class Ordered(Protocol):
 
     @property
     def order(self) -> int: ...
-
-
-class Graph:
-    """A 0/1 tensor that is the graph of a map: 1 where the indices at the `target` axes are the image of those at `source`.
-
-    A total map has an image everywhere; an injective one takes no value twice; an onto one takes every value.
-    """
-
-    __slots__ = ("injective", "onto", "source", "target", "total")
-
-    def __init__(self, source: Sequence[int], target: Sequence[int], *, total: bool = True, injective: bool = False,
-                 onto: bool = False) -> None:  # fmt: skip
-        self.source, self.target = tuple(source), tuple(target)
-        self.total, self.injective, self.onto = total, injective, onto
-
-
-class Meaning:
-    """One index sum: `spec` over the `slots` of the node then over the constants `extra`, scaled.
-
-    `spec` is an einsum string, e.g. "ik,kj->ij"; letters are arbitrary and may repeat in one slot (theory.md §5.1).
-    The scale is `scale * Π times / Π over`, sizes of axes. `power` raises every entry of the one argument.
-    """
-
-    __slots__ = ("extra", "inputs", "output", "over", "power", "scale", "slots", "times")
-
-    def __init__(
-        self,
-        spec: str,
-        slots: Sequence[int],
-        *,
-        extra: tuple[Expr, ...] = (),
-        scale: Fraction | int = 1,
-        times: tuple[Dim, ...] = (),
-        over: tuple[Dim, ...] = (),
-        power: int = 1,
-    ) -> None:
-        left, self.output = spec.split("->")
-        self.slots, self.extra = tuple(slots), extra
-        self.inputs = tuple(left.split(",")) if self.slots or extra else ()
-        self.scale, self.times, self.over, self.power = Fraction(scale), times, over, power
-
-
-@lru_cache(maxsize=256)
-def _plain(spec: str, slots: int) -> Meaning:
-    return Meaning(spec, range(slots))
-
-
-class Reason:
-    """Why a factor may be moved, or a differential taken: rule name, statement, proof (templates)."""
-
-    __slots__ = ("proof", "rule", "statement")
-
-    def __init__(self, rule: str, statement: str, proof: str = "") -> None:
-        self.rule, self.statement, self.proof = rule, statement, proof
 
 
 def _patterns(signature: str) -> tuple[list[tuple[str, _Pattern]], _Pattern]:
@@ -185,9 +131,12 @@ class Op:
         # all entries at once, for an op that is neither entrywise nor an index sum: (field, extents of the arguments, arguments, **data)
         self.whole: Callable[..., list[Any]] | None = data.get("whole")
         self.array: Callable[..., Any] | None = data.get("array")  # a fast form in NumPy: (np, *arrays, **data)
+        self.source: Callable[..., Any] | None = data.get("source", self.array)  # in functions that every target has
+        self.stable: Callable[..., Expr] | None = data.get("stable")  # equal, and does not overflow on the way
         self.fixed: tuple[str, ...] = data.get("fixed", ())  # slots of whole numbers, which do not move
-        # sizes that must be equal, besides those that the signature says: (attrs, *shapes) -> pairs
-        self.ties: Callable[..., Sequence[tuple[Dim, Dim]]] | None = data.get("ties")
+        self.ties: Callable[..., Sequence[tuple[Dim, Dim]]] | None = data.get(
+            "ties"
+        )  # more equal sizes: (attrs, *shapes) -> pairs
         # how attributes are written in a call: attribute -> (keyword, kind), see language/options.py
         self.options: Mapping[str, tuple[str, str]] = data.get("options", {})
         # what a call may leave to the sizes, and how it follows from them: (attributes, *shapes) -> attributes
@@ -308,7 +257,7 @@ class Op:
         if self._means is None:
             return None
         if isinstance(self._means, str):
-            return [_plain(self._means, len(e.args))]
+            return [plain(self._means, len(e.args))]
         found = self._means(e)
         return found if isinstance(found, list) or found is None else [found]
 

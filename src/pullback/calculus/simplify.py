@@ -10,7 +10,7 @@ from ..algebra.factor import rank, written
 from ..algebra.fold import Known
 from ..algebra.lift import collected, cost
 from ..algebra.network import TooLarge, network
-from ..algebra.ops.arithmetic import numbers_in_front
+from ..algebra.numbers import numbers_in_front
 from ..algebra.ops.free import var
 from ..algebra.ops.structure import joined
 from ..algebra.quotient import cancelled

@@ -34,7 +34,7 @@ def softplus(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return sigmoid(X) * dX
 
 
-@mapped("logsigmoid", lambda t: -_softplus(-t), names=("log_sigmoid",), latex=r"\log\sigma",
+@mapped("logsigmoid", lambda t: -_softplus(-t), code="-xp.logaddexp(0, -$X)", names=("log_sigmoid",), latex=r"\log\sigma",
         define=lambda e, X: -softplus(-X))  # fmt: skip
 def logsigmoid(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """log σ(t) = −softplus(−t), so its derivative is σ(−t) = 1 − σ(t).

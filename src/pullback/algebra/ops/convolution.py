@@ -12,6 +12,7 @@ from ..op import Meaning, Op, linear_op
 from .arithmetic import same
 from .maps import flat, integer, window, window_end, windows_fit
 from .reshaping import axis_in, reshape
+from .sliding import fold_array, fold_source, unfold_array
 from .structure import einsum
 
 __all__ = ["conv1d", "conv2d", "fold", "outputs", "unfold"]
@@ -110,14 +111,6 @@ def _unfolded(attrs: Any, shape: Shape) -> Shape:
     return (*shape[:axis], count, *shape[axis + 1 :], width)
 
 
-def _unfold_array(np: Any, X: Any, axis: int, width: int, stride: int, padding: int, dilation: int, count: int) -> Any:
-    widths = [(0, 0)] * X.ndim
-    widths[axis] = (padding, padding)
-    places = stride * np.arange(count)[:, None] + dilation * np.arange(width)
-    taken = np.take(np.pad(X, widths), places, axis=axis)
-    return np.moveaxis(taken, axis + 1, -1)
-
-
 def _window_text(name: str, latex: bool = False) -> Any:
     def write(e: Expr) -> str:
         axis, width, stride, padding, dilation, count = e.attrs
@@ -137,7 +130,7 @@ def _window_text(name: str, latex: bool = False) -> Any:
                                    f"{same(e)[e.attrs[0]]}{same(e)[-1]}z->{same(e)}", [0],
                                    extra=(window(whole=e.args[0].shape[e.attrs[0]], count=e.attrs[5], width=e.attrs[1], stride=e.attrs[2],
                                                  dilation=e.attrs[4], padding=e.attrs[3]),)),
-           text=_window_text("unfold"), latex=_window_text("unfold", True), array=_unfold_array)  # fmt: skip
+           text=_window_text("unfold"), latex=_window_text("unfold", True), array=unfold_array)  # fmt: skip
 def unfold(G: Expr, X: Expr, *, axis: int, width: Dim, stride: int, padding: Dim, dilation: int, count: Dim) -> Expr:
     """The windows of an axis, their entries along a new last axis (im2col); the adjoint adds every window back where it was taken.
 
@@ -158,15 +151,6 @@ def _folded(attrs: Any, shape: Shape) -> Shape:
     if outputs(whole, shape[-1], stride, padding, dilation) is not None:
         _checked(whole, shape[axis], shape[-1], stride, padding, dilation)
     return (*shape[:axis], whole, *shape[axis + 1 : -1])
-
-
-def _fold_array(np: Any, X: Any, axis: int, whole: int, stride: int, padding: int, dilation: int) -> Any:
-    moved = np.moveaxis(X, axis, -2)  # (…, windows, entries)
-    count, width = moved.shape[-2:]
-    found = np.zeros((*moved.shape[:-2], max(whole + 2 * padding, stride * (count - 1) + dilation * (width - 1) + 1)))
-    for k in range(width):
-        found[..., dilation * k + stride * np.arange(count)] += moved[..., k]
-    return np.moveaxis(found[..., padding : padding + whole], -1, axis)
 
 
 def _fold_text(name: str) -> Any:
@@ -191,7 +175,7 @@ def _folds(e: Expr) -> tuple[Any, ...]:
                                    extra=(window(whole=e.attrs[1], count=e.args[0].shape[e.attrs[0]], width=e.args[0].shape[-1],
                                                  stride=e.attrs[2], dilation=e.attrs[4], padding=e.attrs[3]),)),
            needs=lambda e: " and ".join(f"{end} is at most {whole}" for whole, end in windows_fit(*_folds(e))[1:] if not whole.at_least(end)),
-           text=_fold_text("fold"), latex=_fold_text(r"\operatorname{fold}"), array=_fold_array)  # fmt: skip
+           text=_fold_text("fold"), latex=_fold_text(r"\operatorname{fold}"), array=fold_array, source=fold_source)  # fmt: skip
 def fold(G: Expr, X: Expr, *, axis: int, whole: Dim, stride: int, padding: Dim, dilation: int) -> Expr:
     """Windows added up where they lie in an axis (col2im); the adjoint takes the windows out again.
 
@@ -324,15 +308,16 @@ def _conv_array(
 ) -> Any:
     n = len(stride)
     for k in range(n):
-        x = _unfold_array(np, x, x.ndim - n, w.shape[2 + k], stride[k], padding[k], dilation[k], count[k])
+        x = unfold_array(np, x, x.ndim - n, w.shape[2 + k], stride[k], padding[k], dilation[k], count[k])
     lead = x.ndim - 2 * n - 1
-    x = x.reshape((*x.shape[:lead], groups, -1, *x.shape[lead + 1 :]))
+    front = x.shape[:lead]
+    x = x.reshape((*front, groups, -1, *x.shape[lead + 1 :]))
     out, inside, _ = _conv_letters(n)
     b = "b" * lead
     found = np.einsum(
         f"{b}gd{out}{inside},ged{inside}->{b}ge{out}", x, w.reshape((groups, -1, *w.shape[1:])), optimize=True
     )
-    return found.reshape((*found.shape[:lead], w.shape[0], *count))
+    return found.reshape((*front, w.shape[0], *count))
 
 
 def _plain(values: Any, default: Any) -> bool:

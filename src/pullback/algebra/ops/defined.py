@@ -14,8 +14,9 @@ from weakref import WeakValueDictionary
 from ...errors import ShapeError, UnsupportedError
 from ..dims import Dim, Shape, show_shape
 from ..expr import OPERATORS, Expr, dims_in, postorder, rebuild, substitute
+from ..numbers import numbers_in_front
 from ..op import REGISTRY, Op, op
-from .arithmetic import added, numbers_in_front, rational, sdiv, smul
+from .arithmetic import added, rational, sdiv, smul
 from .free import is_free_map, primes
 
 __all__ = ["Defined", "defined", "defined_map", "definition_of", "is_pointwise", "map_of", "unfolded"]

@@ -129,7 +129,8 @@ def log10(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return (reciprocal_of(X) / log(rational(10))) * dX
 
 
-@mapped("logabs", lambda t: math.log(abs(t)), latex=r"\log\left|$X:0\right|", needs="every entry of $X is nonzero")
+@mapped("logabs", lambda t: math.log(abs(t)), latex=r"\log\left|$X:0\right|", needs="every entry of $X is nonzero",
+        code="xp.log(xp.abs($X))")  # fmt: skip
 def logabs(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """log|t| is log t for t > 0 and log(−t) for t < 0: on both sides the derivative is 1/t.
 
@@ -158,7 +159,7 @@ def _sigmoid(t: float) -> float:
 
 
 @mapped("sigmoid", _sigmoid, latex=r"\sigma", names=("logistic", "expit"),
-        code="xp.where($X >= 0, 1 / (1 + xp.exp(-abs($X))), xp.exp(-abs($X)) / (1 + xp.exp(-abs($X))))", gives=("positive", "unit"))  # fmt: skip
+        code="xp.special.expit($X)", gives=("positive", "unit"))  # fmt: skip
 def sigmoid(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """σ(t) = 1/(1 + e⁻ᵗ), so σ′ = e⁻ᵗ/(1 + e⁻ᵗ)² = σ (1 − σ).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..expr import Expr
-from ..op import composite_op
+from ..op import REGISTRY, composite_op
 from .entrywise import exp, log
 from .matrix import dot
 from .piecewise import abs_
@@ -28,8 +28,32 @@ def _axis_latex(name: str) -> object:
     return lambda e: rf"\operatorname{{{name}}}" + text(e).removeprefix(name)  # type: ignore[operator]
 
 
+def _largest(X: Expr, *, axes: tuple[int, ...]) -> Expr:
+    """The largest entry along axes; that op is declared later than these."""
+    return REGISTRY["max_over"](X, axes=axes)
+
+
+def _shifted(X: Expr, axis: int) -> Expr:
+    """X minus its largest entry along an axis: no exponential of it overflows, and no sum of them is 0."""
+    return X - along(_largest(X, axes=(axis,)), X, axis)
+
+
+def _softmax_stable(node: Expr, X: Expr) -> Expr:
+    e = exp(_shifted(X, node.attrs[0]))
+    return e / along(sum_over(e, axes=node.attrs), X, node.attrs[0])
+
+
+def _logsumexp_stable(node: Expr, X: Expr) -> Expr:
+    return _largest(X, axes=node.attrs) + log(sum_over(exp(_shifted(X, node.attrs[0])), axes=node.attrs))
+
+
+def _logsoftmax_stable(node: Expr, X: Expr) -> Expr:
+    s = _shifted(X, node.attrs[0])
+    return s - along(log(sum_over(exp(s), axes=node.attrs)), X, node.attrs[0])
+
+
 @composite_op("X[*s] -> [*s]", attrs=("axis",), defaults={"axis": -1}, text=_axis_text("softmax"), latex=_axis_latex("softmax"),
-              calls=("softmax",))  # fmt: skip
+              calls=("softmax",), stable=_softmax_stable)  # fmt: skip
 def softmax(X: Expr, *, axis: int) -> Expr:
     """Softmax is exp divided by its sum along an axis: positive, and its entries add up to 1."""
     e = exp(X)
@@ -37,14 +61,14 @@ def softmax(X: Expr, *, axis: int) -> Expr:
 
 
 @composite_op("X[*s] -> [*t]", attrs=("axis",), defaults={"axis": -1}, text=_axis_text("logsumexp"), latex=_axis_latex("logsumexp"),
-              calls=("logsumexp",), through=lambda X, axis: (softmax(X, axis=axis),))  # fmt: skip
+              calls=("logsumexp",), stable=_logsumexp_stable, through=lambda X, axis: (softmax(X, axis=axis),))  # fmt: skip
 def logsumexp(X: Expr, *, axis: int) -> Expr:
     """The logarithm of the sum of the exponentials along an axis: a smooth maximum."""
     return log(sum_over(exp(X), axes=(axis,)))
 
 
 @composite_op("X[*s] -> [*s]", attrs=("axis",), defaults={"axis": -1}, text=_axis_text("logsoftmax"), latex=_axis_latex("logsoftmax"),
-              calls=("logsoftmax", "log_softmax"), through=lambda X, axis: (softmax(X, axis=axis),))  # fmt: skip
+              calls=("logsoftmax", "log_softmax"), stable=_logsoftmax_stable, through=lambda X, axis: (softmax(X, axis=axis),))  # fmt: skip
 def logsoftmax(X: Expr, *, axis: int) -> Expr:
     """The logarithm of softmax, without its underflow."""
     return X - along(log(sum_over(exp(X), axes=(axis,))), X, axis)

@@ -176,8 +176,9 @@ def _sylvester_back(G: Expr, A: Expr, B: Expr) -> Expr:
 
 
 def _sylvester_array(np: Any, A: Any, B: Any, C: Any) -> Any:
-    whole = np.kron(A, np.eye(len(B))) + np.kron(np.eye(len(A)), B.T)
-    return np.linalg.solve(whole, np.ravel(C)).reshape(C.shape)
+    m, n = C.shape
+    whole = np.kron(A, np.eye(n)) + np.kron(np.eye(m), B.T)
+    return np.linalg.solve(whole, np.reshape(C, (m * n,))).reshape(C.shape)
 
 
 @composite_op(
@@ -267,9 +268,23 @@ def _matrix_function(
         n, size = X.shape[0], float(np.max(np.abs(E), initial=0.0)) or 1.0  # linear in E, however large that is
         return size * array(np, np.block([[X, E / size], [np.zeros((n, n)), X]]))[:n, n:]
 
+    def called(np: Any, X: Any) -> Any:
+        return getattr(np.linalg, name)(X)
+
+    def first(np: Any, X: Any, E: Any) -> Any:
+        n, size = X.shape[0], np.maximum(np.max(np.abs(E)), 1e-30)
+        zero = np.zeros((n, n))
+        return size * called(np, np.block([[X, E / size], [zero, X]]))[:n, n:]
+
+    def second(np: Any, X: Any, E: Any, F: Any) -> Any:
+        n, e, f = X.shape[0], np.maximum(np.max(np.abs(E)), 1e-30), np.maximum(np.max(np.abs(F)), 1e-30)
+        O, E, F = np.zeros((n, n)), E / e, F / f
+        whole = np.block([[X, E, F, O], [O, X, O, F], [O, O, X, E], [O, O, O, X]])
+        return e * f * called(np, whole)[:n, 3 * n :]
+
     @op("X[n,n], E[n,n] -> [n,n]", name=f"frechet_{name}", floats=lambda X, E: dense.frechet(f, X, E), calls=(f"frechet_{name}",),
         series=name, text=f"frechet_{name}($X:0, $E:0)", latex=rf"L_{{\operatorname{{{name}}}}}($X:0, $E:0)", needs=needs,
-        moves={1: lambda G, X, E: derivative(X.T, G)}, array=block)  # fmt: skip
+        moves={1: lambda G, X, E: derivative(X.T, G)}, array=block, source=first)  # fmt: skip
     def derivative(Y: Expr, X: Expr, E: Expr, dX: Expr, dE: Expr) -> tuple[Expr, Expr]:
         """The derivative of a matrix function along E: the upper right block of the function of [X E; 0 X].
 
@@ -280,7 +295,7 @@ def _matrix_function(
 
     @op("X[n,n], E[n,n], F[n,n] -> [n,n]", name=f"second_{name}", floats=lambda X, E, F: dense.frechet(f, X, E, F),
         series=name, text=f"second_{name}($X:0, $E:0, $F:0)", latex=rf"L^2_{{\operatorname{{{name}}}}}($X:0, $E:0, $F:0)", needs=needs,
-        calls=(f"second_{name}",), moves={1: lambda G, X, E, F: mixed(X.T, G, F.T), 2: lambda G, X, E, F: mixed(X.T, E.T, G)})  # fmt: skip
+        calls=(f"second_{name}",), source=second, moves={1: lambda G, X, E, F: mixed(X.T, G, F.T), 2: lambda G, X, E, F: mixed(X.T, E.T, G)})  # fmt: skip
     def mixed(Y: Expr, X: Expr, E: Expr, F: Expr, dX: Expr, dE: Expr, dF: Expr) -> tuple[Expr, Expr, Expr]:
         """The mixed second derivative of a matrix function along E and F, symmetric in these.
 
@@ -291,7 +306,7 @@ def _matrix_function(
         raise unnamed(f"the second derivative of {name}")
 
     @op("X[n,n] -> [n,n]", name=name, floats=f, series=name, calls=(name,), text=f"{name}($X:0)", latex=rf"\operatorname{{{name}}}($X:0)",
-        keeps=keeps, regular=bool(needs), needs=needs, array=array)  # fmt: skip
+        keeps=keeps, regular=bool(needs), needs=needs, array=array, source=called)  # fmt: skip
     def function(Y: Expr, X: Expr, dX: Expr) -> Expr:
         """A function of a matrix is the sum of a power series in it.
 

@@ -40,7 +40,7 @@ def integer(value: Any) -> int:
 
 @leaf_op(attrs=("dim",), shape=lambda attrs: (attrs[0], attrs[0]), gives=("symmetric",), ordered=True,
          entry=lambda attrs, index, sizes: index[0] + index[1] == attrs[0].value(sizes) - 1,
-         graph=lambda e: Graph((1,), (0,), **_BIJECTION), array=lambda np, dim: np.eye(dim)[::-1], **_call("exchange"))  # fmt: skip
+         graph=lambda e: Graph((1,), (0,), **_BIJECTION), array=lambda np, dim: np.flip(np.eye(dim), 0), **_call("exchange"))  # fmt: skip
 def exchange() -> None:
     """The identity matrix in reverse order: 1 where the indices are opposite, i + j = n − 1 counted from 0."""
 
@@ -123,7 +123,12 @@ def _window_entry(attrs: Any, index: tuple[int, ...], sizes: dict[str, int]) -> 
     return bool(s == t * integer(stride) + k * integer(dilation) - padding.value(sizes))
 
 
-@leaf_op(attrs=("whole", "count", "width", "stride", "dilation", "padding"), shape=_window_shape, ordered=True, entry=_window_entry,
+def _window_array(np: Any, whole: int, count: int, width: int, stride: int, dilation: int, padding: int) -> Any:
+    places = stride * np.arange(count)[:, None] + dilation * np.arange(width) - padding
+    return (places[..., None] == np.arange(whole)) * 1.0
+
+
+@leaf_op(array=_window_array, attrs=("whole", "count", "width", "stride", "dilation", "padding"), shape=_window_shape, ordered=True, entry=_window_entry,
          graph=lambda e: Graph((0, 1), (2,), total=e.attrs[5] == Dim({})),
          span=lambda e: windows_fit(e.attrs[0], e.attrs[1], e.attrs[2], e.attrs[3], e.attrs[5], e.attrs[4]), **_call("windows"))  # fmt: skip
 def window() -> None:

@@ -15,14 +15,13 @@ from .arithmetic import same
     delta=True,
     text=lambda e: f"I_{e.attrs[0]}" if "[" not in (e.attrs[0].name or "[") else f"I_({e.attrs[0]})",
     latex=lambda e: f"I_{{{e.attrs[0]}}}",
-    code="xp.eye($rows)",
 )
 def eye() -> None:
     """The identity matrix: 1 where both indices are equal, else 0."""
 
 
 @linear_op("A[m,k], B[k,n] -> [m,n]", linear="each", means="ik,kj->ij", text="$A $B", latex=r"$A\, $B",
-           fix=PRODUCT, token="@", code="$A @ $B", cite="giles2008:2.1")  # fmt: skip
+           fix=PRODUCT, token="@", cite="giles2008:2.1")  # fmt: skip
 def matmul(G: Expr, A: Expr, B: Expr) -> tuple[Expr, Expr]:
     """⟨G, A B⟩ = tr(Gᵀ A B): the trace may be rotated.
 
@@ -33,7 +32,7 @@ def matmul(G: Expr, A: Expr, B: Expr) -> tuple[Expr, Expr]:
 
 
 @linear_op("A[m,n], x[n] -> [m]", linear="each", means="ij,j->i", text="$A $x", latex=r"$A\, $x",
-           fix=PRODUCT, token="@", code="$A @ $x", cite="giles2008:2.1")  # fmt: skip
+           fix=PRODUCT, token="@", cite="giles2008:2.1")  # fmt: skip
 def matvec(G: Expr, A: Expr, x: Expr) -> tuple[Expr, Expr]:
     """⟨G, A x⟩ = Gᵀ A x: one number, which may be bracketed either way.
 
@@ -44,7 +43,7 @@ def matvec(G: Expr, A: Expr, x: Expr) -> tuple[Expr, Expr]:
 
 
 @linear_op("x[n], y[n] -> []", linear="each", means="i,i->", text="$x:30ᵀ $y:20", latex=r"$x:30^{\top} $y:20",
-           fix=PRODUCT, token="@", code="$x @ $y")  # fmt: skip
+           fix=PRODUCT, token="@")  # fmt: skip
 def dot(G: Expr, x: Expr, y: Expr) -> tuple[Expr, Expr]:
     """xᵀ y = yᵀ x = Σᵢ xᵢ yᵢ is one number, linear in each vector.
 
@@ -55,7 +54,7 @@ def dot(G: Expr, x: Expr, y: Expr) -> tuple[Expr, Expr]:
 
 
 @linear_op("X[*s], Y[*s] -> []", linear="each", means=lambda e: Meaning(f"{same(e.args[0])},{same(e.args[0])}->", [0, 1]),
-           text="⟨$X:0, $Y:0⟩", latex=r"\langle $X:0, $Y:0\rangle", calls=("inner",), pairing=True, code="xp.vdot($X, $Y)")  # fmt: skip
+           text="⟨$X:0, $Y:0⟩", latex=r"\langle $X:0, $Y:0\rangle", calls=("inner",), pairing=True)  # fmt: skip
 def inner(G: Expr, X: Expr, Y: Expr) -> tuple[Expr, Expr]:
     """⟨X, Y⟩ is the sum over all entries of X ⊙ Y.
 
@@ -66,7 +65,7 @@ def inner(G: Expr, X: Expr, Y: Expr) -> tuple[Expr, Expr]:
 
 
 @linear_op("u[m], v[n] -> [m,n]", linear="each", means="i,j->ij", text="$u $v:30ᵀ", latex=r"$u\, $v:30^{\top}",
-           fix=PRODUCT, calls=("outer",), code="xp.outer($u, $v)")  # fmt: skip
+           fix=PRODUCT, calls=("outer",))  # fmt: skip
 def outer(G: Expr, u: Expr, v: Expr) -> tuple[Expr, Expr]:
     """⟨G, u vᵀ⟩ = uᵀ G v: every pair (i, j) contributes uᵢ Gᵢⱼ vⱼ.
 
@@ -77,7 +76,7 @@ def outer(G: Expr, u: Expr, v: Expr) -> tuple[Expr, Expr]:
 
 
 @linear_op("A[m,n] -> [n,m]", linear="joint", means="ij->ji", text="$A:30ᵀ", latex=r"$A:30^{\top}", fix=POSTFIX,
-           token="T", code="$A:30.T")  # fmt: skip
+           token="T")  # fmt: skip
 def transpose(G: Expr, A: Expr) -> Expr:
     """⟨G, Aᵀ⟩ = ⟨Gᵀ, A⟩: the same products of entries, read in the other order.
 
@@ -87,7 +86,7 @@ def transpose(G: Expr, A: Expr) -> Expr:
 
 
 @linear_op("A[n,n] -> []", linear="joint", means="ii->", text="tr($A:0)", latex=r"\operatorname{tr}($A:0)",
-           calls=("tr", "trace"), code="xp.trace($A)")  # fmt: skip
+           calls=("tr", "trace"))  # fmt: skip
 def trace(G: Expr, A: Expr) -> Expr:
     """tr A = ⟨I, A⟩: the sum of the diagonal entries.
 
@@ -97,7 +96,7 @@ def trace(G: Expr, A: Expr) -> Expr:
 
 
 @linear_op("x[n] -> [n,n]", linear="joint", means="i->ii", text="diag($x:0)", latex=r"\operatorname{diag}($x:0)",
-           calls=("diag",), code="xp.diag($x)")  # fmt: skip
+           calls=("diag",))  # fmt: skip
 def diag(G: Expr, x: Expr) -> Expr:
     """diag(x) has x on its diagonal and zeros elsewhere.
 
@@ -107,7 +106,7 @@ def diag(G: Expr, x: Expr) -> Expr:
 
 
 @linear_op("A[n,n] -> [n]", linear="joint", means="ii->i", text="diagvec($A:0)", latex=r"\operatorname{diagvec}($A:0)",
-           calls=("diagvec", "diag"), code="xp.diagonal($A)")  # fmt: skip
+           calls=("diagvec", "diag"))  # fmt: skip
 def diagvec(G: Expr, A: Expr) -> Expr:
     """diagvec(A) is the diagonal of A as a vector.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import product
+from math import prod
 from typing import Any
 
 from ..dims import Dim, Shape, entries_of
@@ -139,6 +140,19 @@ def _others_array(np: Any, X: Any, axes: tuple[int, ...], times: int) -> Any:
     return np.moveaxis(out, range(first, first + len(axes)), axes)
 
 
+def _others_source(np: Any, X: Any, axes: tuple[int, ...], times: int) -> Any:
+    """The products before and after every entry of its line: nothing is divided by."""
+    if times > 1:
+        raise TypeError("only products of all but one are written")
+    rest, spans = [n for k, n in enumerate(X.shape) if k not in axes], [X.shape[k] for k in axes]
+    last = tuple(range(-len(axes), 0))
+    flat = np.moveaxis(X, axes, last).reshape((*rest, prod(spans)))
+    one = np.ones((*rest, 1))
+    before = np.cumprod(np.concatenate([one, flat[..., :-1]], axis=-1), -1)
+    after = np.flip(np.cumprod(np.concatenate([one, np.flip(flat, -1)[..., :-1]], axis=-1), -1), -1)
+    return np.moveaxis((before * after).reshape((*rest, *spans)), last, axes)
+
+
 def _except_text(name: str) -> Any:
     def write(e: Expr) -> str:
         axes, times = e.attrs
@@ -149,7 +163,7 @@ def _except_text(name: str) -> Any:
 
 
 @op("X[*s] -> [*t]", name="prod_except", attrs=("axes", "times"), shape=_except_shape, whole=_others, ordered=True, calls=("prod_except",),
-    options={"axes": ("axis", "axes"), "times": ("times", "whole")}, defaults={"times": 1}, array=_others_array,
+    options={"axes": ("axis", "axes"), "times": ("times", "whole")}, defaults={"times": 1}, array=_others_array, source=_others_source,
     text=_except_text("prod_except"), latex=_except_text(r"\operatorname{prod\_except}"))  # fmt: skip
 def prod_except(Y: Expr, X: Expr, dX: Expr, *, axes: tuple[int, ...], times: int) -> Expr:
     """Beside every entry the product of all others, a polynomial: prod(X) / X where no entry is 0. With times=2, of all but two.

@@ -140,6 +140,11 @@ def _spread(attrs: tuple[int, Dim, Dim, int], shape: Shape) -> Shape:
     return (*shape[:axis], total, *shape[axis + 1 :])
 
 
+def _spaced_source(np: Any, X: Any, axis: int, start: int, total: int, step: int) -> Any:
+    places = start + step * np.arange(X.shape[axis])
+    return np.moveaxis(np.add_at(total, places, np.moveaxis(X, axis, -1)), -1, axis)
+
+
 def _spaced_array(np: Any, X: Any, axis: int, start: int, total: int, step: int) -> Any:
     shape = list(X.shape)
     shape[axis] = total
@@ -154,7 +159,7 @@ def _spaced_array(np: Any, X: Any, axis: int, start: int, total: int, step: int)
            means=lambda e: _along(e, step_place(total=e.attrs[2], start=e.attrs[1], dim=_size(e), step=e.attrs[3])),
            text=lambda e: f"spaced($X:0, axis={e.attrs[0]}, start={e.attrs[1]}, size={e.attrs[2]}, step={e.attrs[3]})",
            latex=lambda e: rf"\operatorname{{spaced}}($X:0, {e.attrs[0]}, {e.attrs[1]}, {e.attrs[2]}, {e.attrs[3]})",
-           array=_spaced_array)  # fmt: skip
+           array=_spaced_array, source=_spaced_source)  # fmt: skip
 def spaced(G: Expr, X: Expr, *, axis: int, start: Dim, total: Dim, step: int) -> Expr:
     """The entries of X `step` apart along an axis, zeros between and around them; the adjoint takes them out again.
 

@@ -20,7 +20,6 @@ from .convolution import (
     _spatial,
     _spatial_defaults,
     _unfold_all,
-    _unfold_array,
     _written,
     counted,
     told,
@@ -29,6 +28,7 @@ from .maps import integer, window, windows_fit
 from .reduction import sum_over
 from .reshaping import broadcast
 from .selection import TIES, hardmax, max_over
+from .sliding import unfold_array
 
 _ONE, _ZERO = Dim.number(1), Dim({})
 _Ints = tuple[int, ...]
@@ -135,7 +135,7 @@ def _avgpool_adjoint(G: Expr, X: Expr, *, width: Shape, stride: _Ints, padding: 
 def _avgpool_array(np: Any, X: Any, width: _Ints, stride: _Ints, padding: _Ints, count: _Ints) -> Any:
     n = len(width)
     for k in range(n):
-        X = np.mean(_unfold_array(np, X, X.ndim - n + k, width[k], stride[k], padding[k], 1, count[k]), axis=-1)
+        X = np.mean(unfold_array(np, X, X.ndim - n + k, width[k], stride[k], padding[k], 1, count[k]), axis=-1)
     return X
 
 
@@ -183,7 +183,7 @@ def _largest_moved(X: Expr, dX: Expr, *data: Any) -> Expr:
 def _maxpool_array(np: Any, X: Any, width: _Ints, stride: _Ints, dilation: _Ints, count: _Ints) -> Any:
     n = len(width)
     for k in range(n):
-        X = np.max(_unfold_array(np, X, X.ndim - n + k, width[k], stride[k], 0, dilation[k], count[k]), axis=-1)
+        X = np.max(unfold_array(np, X, X.ndim - n + k, width[k], stride[k], 0, dilation[k], count[k]), axis=-1)
     return X
 
 

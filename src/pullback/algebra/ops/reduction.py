@@ -55,7 +55,7 @@ _mean_text, _mean_latex = axes_text("mean")
 
 @linear_op("X[*s] -> [*t]", linear="joint", attrs=("axes",), shape=drop,
            means=lambda e: Meaning(f"{same(e.args[0])}->{kept(e.args[0], e.attrs[0])}", [0]),
-           text=_sum_text, latex=_sum_latex, calls=("sum",), code="xp.sum($X, axis=$axes)")  # fmt: skip
+           text=_sum_text, latex=_sum_latex, calls=("sum",))  # fmt: skip
 def sum_over(G: Expr, X: Expr, *, axes: tuple[int, ...]) -> Expr:
     """A sum pairs every entry with 1: its adjoint repeats G along the summed axes.
 
@@ -67,7 +67,7 @@ def sum_over(G: Expr, X: Expr, *, axes: tuple[int, ...]) -> Expr:
 @linear_op("X[*s] -> [*t]", linear="joint", attrs=("axes",), shape=drop,
            means=lambda e: Meaning(f"{same(e.args[0])}->{kept(e.args[0], e.attrs[0])}", [0],
                                    over=tuple(e.args[0].shape[i] for i in e.attrs[0])),
-           text=_mean_text, latex=_mean_latex, calls=("mean",), code="xp.mean($X, axis=$axes)")  # fmt: skip
+           text=_mean_text, latex=_mean_latex, calls=("mean",))  # fmt: skip
 def mean_over(G: Expr, X: Expr, *, axes: tuple[int, ...]) -> Expr:
     """A mean is a sum divided by the number of entries.
 
@@ -79,7 +79,7 @@ def mean_over(G: Expr, X: Expr, *, axes: tuple[int, ...]) -> Expr:
     return spread(count ** Fraction(-1) * G, X, axes)
 
 
-@op("X[*s] -> []", define=lambda e, X: pair(X, X), text="‖$X:0‖²", latex=r"\lVert $X:0\rVert^2", code="xp.sum($X ** 2)",
+@op("X[*s] -> []", define=lambda e, X: pair(X, X), text="‖$X:0‖²", latex=r"\lVert $X:0\rVert^2",
     calls=("sumsq",))  # fmt: skip
 def norm_sq(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """‖X + dX‖² = ‖X‖² + 2⟨X, dX⟩ + ‖dX‖²; the last term is second order.
@@ -90,7 +90,7 @@ def norm_sq(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 
 @op("X[*s] -> []", define=lambda e, X: sqrt(pair(X, X)), text="‖$X:0‖", latex=r"\lVert $X:0\rVert",
-    squared=lambda e: norm_sq(e.args[0]), calls=("norm", "norm2"), needs="$X ≠ 0", code="xp.sqrt(xp.sum($X ** 2))")  # fmt: skip
+    squared=lambda e: norm_sq(e.args[0]), calls=("norm", "norm2"), needs="$X ≠ 0")  # fmt: skip
 def norm(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """Differentiate ‖X‖ ‖X‖ = ⟨X, X⟩: 2 ‖X‖ d‖X‖ = 2 ⟨X, dX⟩, and solve.
 

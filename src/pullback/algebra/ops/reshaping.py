@@ -107,7 +107,7 @@ def _column(attrs: tuple[()], shape: Shape) -> Shape:
 
 @linear_op("A[m,n] -> [q]", linear="joint", shape=_column, calls=("vec",), ordered=True,
            means=lambda e: Meaning("ij,kji->k", [0], extra=(flat(dims=e.args[0].shape[::-1]),)),
-           text="vec($A:0)", latex=r"\operatorname{vec}($A:0)", array=lambda np, A: np.reshape(A.T, -1))  # fmt: skip
+           text="vec($A:0)", latex=r"\operatorname{vec}($A:0)", array=lambda np, A: np.reshape(A.T, (-1,)))  # fmt: skip
 def vec(G: Expr, A: Expr) -> Expr:
     """The columns of A below each other: entry (i, j) of an (m, n) matrix is number j m + i.
 

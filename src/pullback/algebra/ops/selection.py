@@ -48,10 +48,11 @@ def _selected(
 
 
 def _hardmax_array(np: Any, X: Any, axes: tuple[int, ...]) -> Any:
-    moved = np.moveaxis(X, axes, range(-len(axes), 0))
-    flat = moved.reshape((*moved.shape[: moved.ndim - len(axes)], -1))
-    one = (np.arange(flat.shape[-1]) == np.argmax(flat, axis=-1)[..., None]) * 1.0
-    return np.moveaxis(one.reshape(moved.shape), range(-len(axes), 0), axes)
+    rest, spans = [n for k, n in enumerate(X.shape) if k not in axes], [X.shape[k] for k in axes]
+    size, last = prod(spans), tuple(range(-len(axes), 0))
+    flat = np.moveaxis(X, axes, last).reshape((*rest, size))
+    one = (np.arange(size) == np.argmax(flat, axis=-1)[..., None]) * 1.0
+    return np.moveaxis(one.reshape((*rest, *spans)), last, axes)
 
 
 def _whole_shape(attrs: tuple[Any, ...], shape: Shape) -> Shape:
@@ -137,7 +138,7 @@ def checked_index(np: Any, idx: Any, size: int) -> Any:
 @op("y[*s] -> [*t]", attrs=("classes",), shape=lambda attrs, y: (*y, attrs[0]), fixed=("y",), calls=("one_hot", "onehot"), whole=_one_hot,
     options={"classes": ("classes", "size")}, tail="classes", text=lambda e: f"one_hot($y:0, {e.attrs[0]})",
     latex=lambda e: rf"\operatorname{{onehot}}($y:0, {e.attrs[0]})", graph=lambda e: Graph(range(e.order - 1), (e.order - 1,)),
-    array=_one_hot_array)  # fmt: skip
+    array=_one_hot_array, source=lambda np, idx, classes: (np.arange(classes) == np.as_index(idx, classes)[..., None]) * 1.0)  # fmt: skip
 def one_hot(Y: Expr, y: Expr, dy: Expr, *, classes: Dim) -> Expr:
     """one_hot(y, c) has a new last axis of size c, with 1 at place y, counted from 0, and 0 elsewhere.
 
@@ -167,7 +168,8 @@ def _gather_means(e: Expr) -> Meaning:
 
 @linear_op("E[*s], idx[*t] -> [*u]", linear="each", fixed=("idx",), shape=_gathered, means=_gather_means, calls=("gather", "embedding"),
            text="gather($E:0, $idx:0)", latex=r"\operatorname{gather}($E:0, $idx:0)",
-           array=lambda np, E, idx: np.take(E, checked_index(np, idx, E.shape[0]), axis=0))  # fmt: skip
+           array=lambda np, E, idx: np.take(E, checked_index(np, idx, E.shape[0]), axis=0),
+           source=lambda np, E, idx: np.take(E, np.as_index(idx, E.shape[0]), axis=0))  # fmt: skip
 def gather(G: Expr, E: Expr, idx: Expr) -> tuple[Expr, Expr]:
     """The rows of E that idx names, counted from 0; the adjoint adds every row of G to the row that it was taken from.
 
@@ -189,6 +191,11 @@ def _scatter_means(e: Expr) -> Meaning:
     return Meaning(f"{t}{rest},{t}{m}->{m}{rest}", [0], extra=(_hits(e.args[1], e.attrs[0]),))
 
 
+def _scatter_source(np: Any, G: Any, idx: Any, total: int) -> Any:
+    last = tuple(range(-idx.ndim, 0))
+    return np.moveaxis(np.add_at(total, np.as_index(idx, total), np.moveaxis(G, tuple(range(idx.ndim)), last)), -1, 0)
+
+
 def _scatter_array(np: Any, G: Any, idx: Any, total: int) -> Any:
     found = np.zeros((total, *G.shape[idx.ndim :]))
     np.add.at(found, checked_index(np, idx, total), G)
@@ -198,7 +205,7 @@ def _scatter_array(np: Any, G: Any, idx: Any, total: int) -> Any:
 @linear_op("G[*s], idx[*t] -> [*u]", linear="each", attrs=("total",), fixed=("idx",), shape=_scattered, means=_scatter_means,
            options={"total": ("size", "size")}, tail="total", calls=("scatter",), text=lambda e: f"scatter($G:0, $idx:0, {e.attrs[0]})",
            ties=lambda attrs, G, idx: list(zip(G, idx, strict=False)),
-           latex=lambda e: rf"\operatorname{{scatter}}($G:0, $idx:0, {e.attrs[0]})", array=_scatter_array)  # fmt: skip
+           latex=lambda e: rf"\operatorname{{scatter}}($G:0, $idx:0, {e.attrs[0]})", array=_scatter_array, source=_scatter_source)  # fmt: skip
 def scatter(H: Expr, G: Expr, idx: Expr, *, total: Dim) -> tuple[Expr, Expr]:
     """Zeros, with every row of G added at the place that idx names, counted from 0; the adjoint looks the rows up.
 

@@ -19,7 +19,7 @@ _FAR = 20.0  # from where the asymptotic series has all digits
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
 
 
-@mapped("erf", math.erf, code="_erf($X)", keeps=("order",))
+@mapped("erf", math.erf, code="xp.special.erf($X)", keeps=("order",))
 def erf(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """erf(t) = (2/√π) ∫₀ᵗ e^(−s²) ds, so erf′(t) = (2/√π) e^(−t²).
 
@@ -28,7 +28,7 @@ def erf(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return ((2 * reciprocal_of(sqrt(pi()))) * exp(-(X**2))) * dX
 
 
-@mapped("erfc", math.erfc, define=lambda e, X: 1 - erf(X))
+@mapped("erfc", math.erfc, define=lambda e, X: 1 - erf(X), code="xp.special.erfc($X)")
 def erfc(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """erfc = 1 − erf, so erfc′(t) = −(2/√π) e^(−t²).
 
@@ -42,6 +42,7 @@ def erfc(Y: Expr, X: Expr, dX: Expr) -> Expr:
     lambda t: 0.5 * math.erfc(-t / math.sqrt(2)),
     latex=r"\Phi",
     names=("norm_cdf", "ndtr"),
+    code="xp.special.ndtr($X)",
     gives=("positive",),
 )
 def normcdf(Y: Expr, X: Expr, dX: Expr) -> Expr:
@@ -57,6 +58,7 @@ def normcdf(Y: Expr, X: Expr, dX: Expr) -> Expr:
     lambda t: math.exp(-t * t / 2) / math.sqrt(2 * math.pi),
     latex=r"\varphi",
     names=("norm_pdf",),
+    code="xp.exp(-$X * $X / 2) / xp.sqrt(2 * xp.pi)",
     gives=("positive",),
 )
 def normpdf(Y: Expr, X: Expr, dX: Expr) -> Expr:
@@ -90,7 +92,14 @@ def _polygamma(t: float, n: int) -> float:
     return math.fsum(terms)
 
 
-@mapped("lgamma", math.lgamma, latex=r"\log\Gamma", names=("gammaln", "loggamma"), needs=_POLES)
+@mapped(
+    "lgamma",
+    math.lgamma,
+    code="xp.special.gammaln($X)",
+    latex=r"\log\Gamma",
+    names=("gammaln", "loggamma"),
+    needs=_POLES,
+)
 def lgamma(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """log|Γ| has the derivative Γ′/Γ = ψ, the digamma function.
 
@@ -99,7 +108,9 @@ def lgamma(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return digamma(X) * dX
 
 
-@mapped("digamma", lambda t: _polygamma(t, 0), latex=r"\psi", names=("psi",), needs=_POLES)
+@mapped(
+    "digamma", lambda t: _polygamma(t, 0), code="xp.special.digamma($X)", latex=r"\psi", names=("psi",), needs=_POLES
+)
 def digamma(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """ψ′ is called the trigamma function.
 
@@ -108,7 +119,7 @@ def digamma(Y: Expr, X: Expr, dX: Expr) -> Expr:
     return trigamma(X) * dX
 
 
-@mapped("trigamma", lambda t: _polygamma(t, 1), latex=r"\psi'", needs=_POLES)
+@mapped("trigamma", lambda t: _polygamma(t, 1), code="xp.special.polygamma(1, $X)", latex=r"\psi'", needs=_POLES)
 def trigamma(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """The trigamma function is ψ′, and its derivative ψ″.
 
@@ -125,7 +136,7 @@ def _ordered(attrs: tuple[Any], shape: Shape) -> Shape:
 
 
 @op("X[*s] -> [*s]", name="polygamma", attrs=("n",), shape=_ordered, text=lambda e: f"polygamma({e.attrs[0]}, $X:0)",
-    latex=lambda e: rf"\psi^{{({e.attrs[0]})}}($X:0)", calls=("polygamma",), entrywise=True, real=_polygamma, needs=_POLES)  # fmt: skip
+    latex=lambda e: rf"\psi^{{({e.attrs[0]})}}($X:0)", calls=("polygamma",), entrywise=True, real=_polygamma, code="xp.special.polygamma($n, $X)", needs=_POLES)  # fmt: skip
 def polygamma(Y: Expr, X: Expr, dX: Expr, *, n: Any) -> Expr:
     """ψ⁽ⁿ⁾ is the n-th derivative of ψ = Γ′/Γ.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...errors import ShapeError
 from ..dims import Dim, Shape, show_shape
 from ..expr import OPERATORS, Expr
@@ -19,7 +21,7 @@ def _ones_text(e: Expr) -> str:
 
 
 @leaf_op(name="ones", attrs=("dims",), shape=lambda attrs: attrs[0], entry=lambda attrs, index, sizes: 1, uniform=1, text=_ones_text,
-         latex=lambda e: r"\mathbf{1}_{" + r"\times ".join(str(d) for d in e.shape) + "}", code="xp.ones($dims)")  # fmt: skip
+         latex=lambda e: r"\mathbf{1}_{" + r"\times ".join(str(d) for d in e.shape) + "}")  # fmt: skip
 def _ones() -> None:
     """Every entry is 1."""
 
@@ -33,7 +35,7 @@ OPERATORS["ones"] = ones
 
 @leaf_op(name="zeros", attrs=("dims",), shape=lambda attrs: attrs[0], entry=lambda attrs, index, sizes: 0, uniform=0,
          text=lambda e: f"zeros({', '.join(map(str, e.shape))})" if e.order else "0",
-         latex=lambda e: r"\mathbf{0}_{" + r"\times ".join(map(str, e.shape)) + "}" if e.order else "0", code="xp.zeros($dims)")  # fmt: skip
+         latex=lambda e: r"\mathbf{0}_{" + r"\times ".join(map(str, e.shape)) + "}" if e.order else "0")  # fmt: skip
 def _zeros() -> None:
     """Every entry is 0."""
 
@@ -68,14 +70,16 @@ def _placed(attrs: tuple[Dim, ...]) -> Shape:
     return (total, *dim)
 
 
-@leaf_op(attrs=("total", "start", "dim"), shape=_placed, places=lambda e: (e.attrs[1], e.attrs[2]), needs=lambda e: _there(*e.attrs),
+@leaf_op(attrs=("total", "start", "dim"), shape=_placed, array=lambda np, total, start, dim: np.eye(total)[:, start : start + dim],
+         places=lambda e: (e.attrs[1], e.attrs[2]), needs=lambda e: _there(*e.attrs),
          entry=lambda attrs, index, sizes: _offset(index[0], index[1], attrs[1], sizes),
          text=lambda e: f"E_({', '.join(map(str, e.attrs))})", latex=lambda e: f"E_{{{', '.join(map(str, e.attrs))}}}")  # fmt: skip
 def place() -> None:
     """The 0/1 matrix that puts `dim` entries at positions start, start+1, … of `total`."""
 
 
-@leaf_op(attrs=("total", "start"), shape=_placed, places=lambda e: (e.attrs[1], _ONE), needs=lambda e: _there(e.attrs[0], e.attrs[1], _ONE),
+@leaf_op(attrs=("total", "start"), shape=_placed, array=lambda np, total, start: np.eye(total)[start],
+         places=lambda e: (e.attrs[1], _ONE), needs=lambda e: _there(e.attrs[0], e.attrs[1], _ONE),
          entry=lambda attrs, index, sizes: _offset(index[0], 0, attrs[1], sizes),
          text=lambda e: f"e_({', '.join(map(str, e.attrs))})", latex=lambda e: f"e_{{{', '.join(map(str, e.attrs))}}}")  # fmt: skip
 def unit() -> None:
@@ -162,7 +166,7 @@ def _hole(spec: str, k: int, e: Expr, G: Expr) -> Expr:
 
 @linear_op("X[*s] -> [*t]", linear="each", attrs=("spec",), shape=_einsum_shape, name="einsum",
            means=lambda e: Meaning(e.attrs[0], range(len(e.args))), text=_einsum_text, latex=_einsum_latex,
-           code='xp.einsum("$spec", $args)', calls=("ein", "einsum"), cite="laue2020", sums=True)  # fmt: skip
+           calls=("ein", "einsum"), cite="laue2020", sums=True)  # fmt: skip
 def _einsum(G: Expr, *factors: Expr, spec: str) -> tuple[Expr, ...]:
     """A finite sum of products may be regrouped by any factor: remove the node, keep the rest.
 
@@ -242,8 +246,13 @@ def _concat_latex(e: Expr) -> str:
     return r"\begin{bmatrix} " + join.join(f"${i}:0" for i in range(len(e.args))) + r" \end{bmatrix}"
 
 
+def _concat_array(np: Any, *blocks: Any, axis: int) -> Any:
+    order = max(max(b.ndim for b in blocks), axis + 1)
+    return np.concatenate([b if b.ndim == order else np.expand_dims(b, axis) for b in blocks], axis=axis)
+
+
 @linear_op("X[*s] -> [*t]", linear="joint", attrs=("axis",), shape=_concat_shape, means=_concat_means, name="concat", calls=("concat",),
-           text=_concat_text, latex=_concat_latex, code="xp.concatenate([$args], axis=$axis)")  # fmt: skip
+           text=_concat_text, latex=_concat_latex, array=_concat_array)  # fmt: skip
 def _concat(G: Expr, *blocks: Expr, axis: int) -> tuple[Expr, ...]:
     """A sum over all entries of a block matrix is the sum over its blocks.
 
@@ -269,7 +278,19 @@ def _slice_text(e: Expr, colon: str, dots: str) -> str:
     return f"$X[{', '.join(inside)}]"
 
 
+def _at(axis: int, part: Any) -> tuple[Any, ...]:
+    """An index that takes a part of one axis and all of those before it."""
+    return (*(slice(None),) * axis, part)
+
+
+def _pad_array(np: Any, X: Any, axis: int, start: int, total: int) -> Any:
+    widths = [(0, 0)] * X.ndim
+    widths[axis] = (start, total - start - X.shape[axis])
+    return np.pad(X, widths)
+
+
 @linear_op("X[*s] -> [*t]", linear="joint", attrs=("axis", "start", "dim"), name="slice",
+           array=lambda np, X, axis, start, dim: X[_at(axis, slice(start, start + dim))],
            shape=_sliced, needs=lambda e: _there(e.args[0].shape[e.attrs[0]], *e.attrs[1:]),
            means=lambda e: Meaning(f"{same(e)},{same(e)[e.attrs[0]]}z->{same(e).replace(same(e)[e.attrs[0]], 'z')}", [0],
                                    extra=(place(total=e.args[0].shape[e.attrs[0]], start=e.attrs[1], dim=e.attrs[2]),)),
@@ -283,6 +304,7 @@ def _slice(G: Expr, X: Expr, *, axis: int, start: Dim, dim: Dim) -> Expr:
 
 
 @linear_op("X[*s] -> [*t]", linear="joint", attrs=("axis", "start"), shape=_taken,
+           array=lambda np, X, axis, start: X[_at(axis, start)],
            needs=lambda e: _there(e.args[0].shape[e.attrs[0]], e.attrs[1], _ONE),
            means=lambda e: Meaning(
                f"{same(e.args[0])},{same(e.args[0])[e.attrs[0]]}->{same(e.args[0]).replace(same(e.args[0])[e.attrs[0]], '')}",
@@ -299,7 +321,7 @@ def take(G: Expr, X: Expr, *, axis: int, start: Dim) -> Expr:
 
 
 @linear_op("X[*s] -> [*t]", linear="joint", attrs=("axis", "start", "total"),
-           shape=_padded, needs=lambda e: _there(e.attrs[2], e.attrs[1], e.args[0].shape[e.attrs[0]]),
+           shape=_padded, array=_pad_array, needs=lambda e: _there(e.attrs[2], e.attrs[1], e.args[0].shape[e.attrs[0]]),
            means=lambda e: Meaning(
                f"{same(e).replace(same(e)[e.attrs[0]], 'z')},{same(e)[e.attrs[0]]}z->{same(e)}", [0],
                extra=(place(total=e.attrs[2], start=e.attrs[1], dim=e.args[0].shape[e.attrs[0]]),)),

@@ -1,0 +1,161 @@
+"""NumPy without allocation: a function that computes into arrays which are made once.
+
+Two arrays of one shape share memory where the first is not needed any more when the second is computed. What may be a view of
+another array (a slice, what a given function returns) keeps the memory of what it was made of.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ..algebra.dims import Shape
+from .door import blamed, expected
+from .frame import Text, Words, dims_text, named
+from .inplace import Memory, out_of, read_once, statements, tree
+from .instructions import Chain, Contraction, Given, Legs, Value, arguments
+from .plan import Plan
+from .syntax import expression, unparsed
+from .targets import NUMPY_OUT
+from .writer import arguments_of, comments, fitted, module, returned
+
+__all__ = ["write_buffered"]
+
+_NEVER = 1 << 60
+
+
+def _is_diagonal(v: Value) -> bool:
+    by = v.by
+    return isinstance(by, Contraction) and by.right is None and set(by.left.legs) == set(by.legs)
+
+
+class _Layout:
+    """Which memory an array has, and how long that is needed."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.of: dict[Value, str] = {}
+        self.shapes: dict[str, Shape] = {}
+        self.free: dict[Shape, list[str]] = {}
+        self.last: dict[Value, int] = {}
+        self.shared: list[tuple[str, str]] = []  # (name, the memory that it has)
+        self.constants: list[str] = []
+        place = {v: k for k, v in enumerate(plan.values)}
+        for v in (plan.value, *plan.gradients.values()):
+            self.last[v] = _NEVER
+        for v in reversed(plan.values):
+            mine = self.last.setdefault(v, place[v])
+            view = not isinstance(v.by, (Chain, Contraction)) or _is_diagonal(v)
+            for a in arguments(v.by):
+                self.last[a] = max(self.last.get(a, 0), mine if view else place[v])
+
+    def take(self, shape: Shape, name: str) -> str:
+        """Memory of this shape, one that is free or a new one called `name`."""
+        found = self.free.get(shape)
+        if found:
+            return found.pop()
+        self.shapes[name] = shape
+        return name
+
+    def name(self, name: str, where: str) -> None:
+        if name != where:
+            self.shared.append((name, where))
+
+    def give(self, name: str) -> None:
+        self.free.setdefault(self.shapes[name], []).append(name)
+
+    def done(self, k: int) -> None:
+        """Frees what is not needed after the k-th array."""
+        for v in [v for v in self.of if self.last[v] <= k]:
+            self.give(self.of.pop(v))
+
+    def held(self, v: Value, k: int, once: set[Value]) -> Value | None:
+        """An operand of a chain in whose memory the result may lie: it is read for the last time, in one place, entry by entry."""
+        assert isinstance(v.by, Chain)
+        for _, o in v.by.operands:
+            a = o.value
+            if a in once and a in self.of and self.last[a] <= k and a.shape == v.shape and o.legs == v.by.legs:
+                return a
+        return None
+
+
+def write_buffered(plan: Plan, words: Words, name: str = "value_and_grad") -> str:
+    """A module with `make_<name>(sizes, dtype)`, which makes the arrays and gives the function of them. Raises what `write` raises."""
+    target = NUMPY_OUT
+    t = named(plan, target, words, sizes=True)
+    t.deeper = 4
+    layout = _Layout(plan)
+    body: list[str] = []
+    begun = False
+    for k, v in enumerate(plan.values):
+        if isinstance(v.by, Given):
+            continue
+        if k >= plan.backward and not begun:
+            begun = True
+            body += ["", "    # backward"]
+        body += comments(t, v)
+        body += (f"    {line}" for line in _computed(t, layout, v, k))
+        layout.done(k)
+    sizes = list(t.sizes.values())
+    made = [f"    {n} = np.empty({dims_text(s, t)}, dtype)" for n, s in layout.shapes.items()]
+    made += [f"    {n} = {where}" for n, where in layout.shared] + [f"    {line}" for line in layout.constants]
+    checks = expected(t, plan.inputs, ", dtype")
+    inputs = [v for v in plan.inputs if v.shape]  # other arrays may have lost their memory to later ones
+    function = [
+        *t.listed(f"def {name}(", arguments_of(t), "):"),
+        *checks,
+        *body,
+        *blamed(t, [*inputs, plan.value]),
+        *returned(t),
+    ]
+    outer = [*t.listed(f"def make_{name}(", [*sizes, "dtype=np.float64"], "):"),
+             '    """A function of arrays of these sizes: the value, and {name: gradient}, in memory that its next call overwrites."""',
+             *made, "", *(f"    {line}" if line else "" for line in function), "", f"    return {name}"]  # fmt: skip
+    return module(target, outer)
+
+
+def _computed(t: Text, layout: _Layout, v: Value, k: int) -> Iterator[str]:
+    """The statements for one array."""
+    name = t.names[v]
+
+    def read(a: Value) -> ast.expr:
+        return ast.Name(t.names[a], ast.Load())
+
+    spelling = t.target.spelling
+    if v.shape and isinstance(v.by, Chain) and v.by.operands:
+        root = tree(v.by, read, t.size)
+        held = layout.held(v, k, read_once(root))
+        legs = v.by.legs
+        if held is not None:
+            where = layout.of.pop(held)
+        else:
+            where = layout.take(v.shape, name)
+        layout.of[v] = where
+        dims = dict(zip(legs, v.shape, strict=True))
+
+        def take(some: Legs) -> str:
+            return layout.take(tuple(dims[i] for i in some), t.temporary())
+
+        layout.name(name, where)
+        yield from statements(
+            root,
+            legs,
+            name,
+            held,
+            Memory(take, lambda n, _: layout.give(n), lambda x: spelling.applied(x, t.numbers())),
+        )
+        return
+    node = expression(v, read, t.size, lambda e: t.functions[e])
+    if v.shape and isinstance(v.by, Contraction):
+        into = out_of(node, name)
+        if into is not None:
+            where = layout.take(v.shape, name)
+            layout.of[v] = where
+            layout.name(name, where)
+            yield unparsed(spelling.applied(into, t.numbers()))
+            return
+    lines = fitted(t, name, spelling.applied(node, t.numbers()))
+    if v in t.static or (isinstance(v.by, Chain) and not v.by.operands):
+        layout.constants += lines
+    else:
+        yield from lines

@@ -1,0 +1,127 @@
+"""The door of a generated function: arrays checked once, sizes read off them; and what is said of a value that is no number."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+
+from ..algebra.dims import Dim, Shape
+from ..algebra.expr import Expr, postorder
+from .frame import Text, dims_text, untold
+from .instructions import Value
+from .syntax import dim_node, unparsed
+
+__all__ = ["blamed", "door", "expected", "told", "words_of"]
+
+
+def door(t: Text, body: Sequence[str]) -> Iterator[str]:
+    """Every argument an array with the right number of axes, every size told by one of them and checked at all others."""
+    arrays = [(t.names[v], v.shape) for v in t.plan.inputs]
+    for name, shape in arrays:
+        yield f'    {name} = _array("{name}", {name}, {len(shape)})'
+    tell = _tell([shape for _, shape in arrays])
+    checks = expected(t, [v for v, tells in zip(t.plan.inputs, tell, strict=True) if not tells])
+    yield from told(t, arrays, [*checks, *body])
+    yield from checks
+    word = t.target.like[0].partition(" ")[0]
+    if word in words_of(body):
+        names = [n for n, _ in arrays]
+        yield "    " + t.target.like[not arrays].format(arrays=", ".join(names), first=(names or [""])[0])
+
+
+def words_of(lines: Sequence[str]) -> set[str]:
+    """The identifiers in these lines of code."""
+    return set(re.findall(r"\w+", "\n".join(x for x in lines if not x.lstrip().startswith("#"))))
+
+
+def told(t: Text, arrays: Sequence[tuple[str, Shape]], body: Sequence[str]) -> Iterator[str]:
+    """Lines that read the sizes off the arrays, those that the body needs. Raises UnsupportedError U044."""
+    known: set[str] = set()
+    used = words_of(body)
+    derived = {s for _, shape in arrays for d in shape if d.name is None for s in d.symbols()}
+    used |= {t.sizes[s] for s in derived}
+    for (name, shape), tells in zip(arrays, _tell([shape for _, shape in arrays]), strict=True):
+        if tells:
+            known.update(s for d in shape for s in d.symbols())
+            names = [w if (w := t.sizes[d.name or ""]) in used else "_" for d in shape]
+            if set(names) != {"_"}:
+                yield f"    {', '.join(names) if len(names) > 1 else f'({names[0]},)'} = {name}.shape"
+            continue
+        for axis, d in enumerate(shape):
+            if d.name is not None and d.name not in known:
+                known.add(d.name)
+                if t.sizes[d.name] in used:
+                    yield f"    {t.sizes[d.name]} = {name}.shape[{axis}]"
+    yield from _solved(t, arrays, known)
+    for symbol, word in t.sizes.items():
+        if word in used and symbol not in known:
+            raise untold(symbol)
+
+
+def expected(t: Text, inputs: Sequence[Value], more: str = "") -> list[str]:
+    """The lines that check the shapes of inputs, each with the first equation that it stands in."""
+    first: dict[Expr, tuple[Expr, Expr]] = {}
+    for q in dict.fromkeys(q for group in t.plan.groups.values() for q in group):
+        for x in postorder(q[1]):
+            first.setdefault(x, q)
+    return [_check(t, v, first.get(v.about) if v.about is not None else None, more) for v in inputs if v.shape]
+
+
+def _check(t: Text, v: Value, equation: tuple[Expr, Expr] | None, more: str) -> str:
+    name, shape = t.names[v], dims_text(v.shape, t)
+    where = (
+        []
+        if equation is None
+        else [f"{t.words.text(equation[0])} = {t.words.text(equation[1])}", t.words.text(equation[0])]
+    )
+    line = ""
+    for text in (*where, "the equations"):
+        line = f'    _expect("{name}", {name}, {shape}, "{text}"{more})'
+        if len(line) <= t.width and '"' not in text and "\\" not in text:
+            break
+    return line
+
+
+def blamed(t: Text, seen: Sequence[Value]) -> Iterator[str]:
+    """Where the value is no number: which of these arrays is the first that has such an entry."""
+    p = t.plan
+    if not t.target.blames or p.value.shape or p.value not in t.names:
+        return
+    yield f"    if {t.target.blames.replace('$X', t.names[p.value])}:"
+    yield from t.listed("        _blame(", [f"{t.names[v]}={t.names[v]}" for v in seen], ")")
+
+
+def _tell(shapes: Sequence[Shape]) -> list[bool]:
+    """For every shape whether all its sizes are read off it, so that there is nothing to check."""
+    seen: set[str | None] = {None}
+    found = []
+    for shape in shapes:
+        names = {d.name for d in shape}
+        found.append(bool(shape) and not names & seen and len(names) == len(shape))
+        seen |= names
+    return found
+
+
+def _solved(t: Text, arrays: Sequence[tuple[str, Shape]], told: set[str]) -> Iterator[str]:
+    """Sizes that stand in an axis of size n + 1 or h*d only."""
+    axes = [(name, k, d) for name, shape in arrays for k, d in enumerate(shape)]
+    changed = True
+    while changed:
+        changed = False
+        for name, k, d in axes:
+            unknown = sorted(d.symbols() - told)
+            rest = [(m, c) for m, c in d.terms if not unknown or unknown[0] not in m]
+            with_it = [(m, c) for m, c in d.terms if unknown and unknown[0] in m]
+            if len(unknown) != 1 or len(with_it) != 1 or with_it[0][0].count(unknown[0]) != 1:
+                continue
+            ((m, c),) = with_it
+            others = list(m)
+            others.remove(unknown[0])
+            factor, offset = Dim({tuple(others): c}), Dim(dict(rest))
+            text = f"{name}.shape[{k}]"
+            text = text if not offset.terms else f"({text} - ({unparsed(dim_node(offset, t.size))}))"
+            text = text if factor.constant == 1 else f"{text} // ({unparsed(dim_node(factor, t.size))})"
+            told.add(unknown[0])
+            changed = True
+            yield f"    {t.sizes[unknown[0]]} = {unparsed(ast.parse(text, mode='eval').body)}"

@@ -1,0 +1,170 @@
+"""What a target is, and the names that everything has while its text is written."""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ..algebra.dims import Shape
+from ..algebra.expr import Expr
+from ..algebra.ops.free import is_free_function, is_free_map
+from ..errors import UnsupportedError
+from .instructions import Applied, Value
+from .plan import Plan
+from .syntax import Spelling, dim_node, unparsed
+
+__all__ = ["WIDTH", "Target", "Text", "Words", "begun", "dims_text", "named", "untold", "word_of"]
+
+WIDTH = 88  # as ruff format has it
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How names and equations are written: the printer stands above this floor."""
+
+    name: Callable[[str], str]  # of a variable or a function, in ASCII
+    text: Callable[[Expr], str]  # of an expression, in Unicode
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a target writes in its own way."""
+
+    name: str
+    imports: tuple[str, ...]
+    spelling: Spelling
+    door: str  # the helper that makes an array of an argument and checks its number of axes
+    reserved: frozenset[str]
+    like: tuple[
+        str, str
+    ]  # the line that says of which type new arrays are, made of {arrays} or {first}; and without inputs
+    copies: str = "$X"  # an array that must not be the same as another one
+    blames: str = ""  # whether a number is NaN, where code can ask
+    # what a function needs whose code has these characters: (characters, import, helper)
+    extras: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(slots=True)
+class Text:
+    plan: Plan
+    target: Target
+    words: Words
+    taken: set[str] = field(default_factory=set)
+    names: dict[Value, str] = field(default_factory=dict)
+    sizes: dict[str, str] = field(default_factory=dict)
+    functions: dict[Expr, str] = field(default_factory=dict)  # a call -> the name of what is called
+    inline: dict[Value, ast.expr] = field(default_factory=dict)
+    static: set[Value] = field(default_factory=set)
+    kept: set[Value] = field(default_factory=set)  # what must have a name although it is used once
+    said: set[Expr] = field(default_factory=set)  # the names whose equations stand above a line already
+    temporaries: int = 0
+    deeper: int = 0  # how far to the right of the margin all of it will stand
+
+    def fresh(self, wanted: str) -> str:
+        """An identifier that nobody has yet."""
+        word = re.sub(r"\W", "_", wanted)
+        word = f"v{word}" if not word or word[0].isdigit() else word
+        while word in self.taken or keyword.iskeyword(word) or word in self.target.reserved:
+            word += "_"
+        self.taken.add(word)
+        return word
+
+    def size(self, symbol: str) -> str:
+        """The identifier of a size. Raises UnsupportedError U044."""
+        if symbol not in self.sizes:
+            raise untold(symbol)
+        return self.sizes[symbol]
+
+    @property
+    def width(self) -> int:
+        return WIDTH - self.deeper
+
+    def listed(self, head: str, words: Sequence[str], tail: str) -> Iterator[str]:
+        """`head` a, b, c `tail`, with one word a line where that is too long."""
+        whole = f"{head}{', '.join(words)}{tail}"
+        if len(whole) <= self.width:
+            yield whole
+            return
+        indent = " " * (len(head) - len(head.lstrip()))
+        yield head
+        yield from (f"{indent}    {w}," for w in words)
+        yield f"{indent}{tail}"
+
+    def numbers(self) -> set[str]:
+        """The identifiers that stand for numbers of Python."""
+        return {*self.sizes.values(), *(self.names[v] for v in self.static if v in self.names)}
+
+    def temporary(self) -> str:
+        self.temporaries += 1
+        return self.fresh(f"t{self.temporaries}")
+
+
+def begun(plan: Plan, target: Target, words: Words) -> Text:
+    """Names for the inputs, the functions and the sizes."""
+    t = Text(plan, target, words, static=plan.static())
+    for v in plan.inputs:
+        t.names[v] = t.fresh(words.name(v.name))
+    _name_functions(t)
+    for d in (d for v in plan.inputs for d in v.shape):
+        for s in sorted(d.symbols() - t.sizes.keys()):
+            t.sizes[s] = t.fresh(words.name(s))
+    return t
+
+
+def named(plan: Plan, target: Target, words: Words, sizes: bool = False) -> Text:
+    """A name for every array; and for every size that occurs, if `sizes` are arguments."""
+    t = begun(plan, target, words)
+    if sizes:
+        for d in (d for v in plan.values for d in v.shape):
+            for s in sorted(d.symbols() - t.sizes.keys()):
+                t.sizes[s] = t.fresh(words.name(s))
+    for v in plan.lines:
+        t.names[v] = word_of(t, v)
+    return t
+
+
+def word_of(t: Text, v: Value) -> str:
+    return t.fresh(t.words.name(t.words.text(v.about))) if v.about is not None else t.temporary()
+
+
+def _name_functions(t: Text) -> None:
+    known: dict[str, str] = {}
+    for v in t.plan.lines:
+        if isinstance(v.by, Applied):
+            node = v.by.node
+            key = _called(node, t.words)
+            if key not in known:
+                known[key] = t.fresh(key)
+            t.functions[node] = known[key]
+
+
+def _called(e: Expr, words: Words) -> str:
+    """f, df, d2f for an entrywise function and its derivatives; loss, grad_loss, jac_g for others."""
+    name = words.name(e.attrs[0])
+    if is_free_map(e):
+        orders: tuple[int, ...] = e.attrs[1]
+        if not any(orders):
+            return name
+        which = "" if len(orders) == 1 else "_" + "".join(str(i + 1) * k for i, k in enumerate(orders))
+        total = sum(orders)
+        return f"d{total if total > 1 else ''}{name}{which}"
+    assert is_free_function(e)
+    slots = e.attrs[1]
+    if not slots:
+        return name
+    word = ("jac" if e.attrs[2] else "grad") if len(slots) == 1 else "hess" if len(slots) == 2 else f"d{len(slots)}"
+    which = "".join(f"_{k + 1}" for k in slots) if len(e.args) > 1 else ""
+    return f"{word}_{name}{which}"
+
+
+def dims_text(shape: Shape, t: Text) -> str:
+    dims = [unparsed(dim_node(d, t.size)) for d in shape]
+    return "(" + ", ".join(dims) + ("," if len(dims) == 1 else "") + ")"
+
+
+def untold(symbol: str) -> UnsupportedError:
+    return UnsupportedError("U044", f"the size {symbol} cannot be told from the arrays",
+                            hint="every size must occur in an input's shape")  # fmt: skip

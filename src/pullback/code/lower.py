@@ -1,0 +1,400 @@
+"""From equations to instructions: index sums merged and cut in the cheapest order, entrywise work fused.
+
+Every expression has a form, Σ coef · Π factors over named legs, where a factor is an entrywise expression of arrays. Products
+merge forms, so that a transposition, a 1 or a δ costs nothing; whatever else needs the value makes an array of it. An
+expression with several users is computed once; equal instructions are one array, wherever they come from.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import count
+from typing import Any
+
+from ..algebra.dims import Dim, Shape
+from ..algebra.expr import Expr, postorder, substitute
+from ..algebra.op import Meaning
+from ..algebra.ops.free import is_free_function, is_free_map, is_name, var
+from ..errors import UnsupportedError
+from .contraction import Path, cost_of, path
+from .forms import Form, below, definition, is_entrywise, scaled, sum_of, times
+from .instructions import (
+    Algorithm,
+    Applied,
+    Chain,
+    Contraction,
+    Given,
+    Instruction,
+    Legs,
+    Operand,
+    Scale,
+    Spread,
+    Value,
+    leaves,
+)
+
+__all__ = ["Lowering"]
+
+_LONGEST = 40  # nodes of an entrywise expression, after which it is cut
+
+
+class Lowering:
+    """Instructions for equations that are added in order of computation; `sizes` says how large an axis typically is."""
+
+    def __init__(self, sizes: Callable[[Dim], int]) -> None:
+        self.sizes = sizes
+        self.operands: dict[Expr, Operand] = {}  # leaf of an entrywise expression -> what it stands for
+        self.dims: dict[int, Dim] = {}
+        self.forms: dict[Expr, Form] = {}
+        self.uses: Counter[Expr] = Counter()
+        self.values: list[Value] = []  # in order of computation
+        self.orders: list[tuple[str, int, int]] = []  # (index sum, multiplications, of the order as written)
+        self._fresh = count()
+        self._known: dict[Any, Value] = {}
+        self._leaves: dict[Operand, Expr] = {}
+
+    # ---- what is given and asked for -----------------------------------------------------------------------
+
+    def give(self, v: Expr) -> Value:
+        """An input."""
+        value = self._value(v.shape, Given(v))
+        value.name, value.about = v.attrs[0], v
+        self._bind(v, value)
+        return value
+
+    def define(self, v: Expr, e: Expr) -> Value:
+        """The name `v` is the value of `e`, as an array of its own."""
+        value = self.array(self.form(e))
+        if value.about is not None:  # two names of one array
+            value = self._value(value.shape, self._copy(value))
+        value.name, value.about = v.attrs[0], v
+        self._bind(v, value)
+        return value
+
+    def alias(self, v: Expr, e: Expr) -> None:
+        """The name `v` stands for `e`, which is computed where it is used."""
+        self.forms[v] = self.form(e)
+
+    def value_of(self, v: Expr) -> Value:
+        """The array that the name `v` stands for."""
+        return self.array(self.forms[v])
+
+    def count(self, roots: Iterable[Expr]) -> None:
+        """Counts the users of everything under the roots, each of which is used once more."""
+        seen: set[Expr] = set()
+        stack = list(roots)
+        self.uses.update(stack)
+        while stack:
+            e = stack.pop()
+            if e not in seen:
+                seen.add(e)
+                parts = below(e)
+                self.uses.update(parts)
+                stack += parts
+
+    def _bind(self, v: Expr, value: Value) -> None:
+        legs = self._legs(v.shape)
+        self.forms[v] = Form(Scale(), (self._leaf(value, legs),), legs)
+
+    def _copy(self, value: Value) -> Chain:
+        legs = tuple(range(value.order))
+        leaf = self._leaf(value, legs)
+        return Chain(leaf, ((leaf, Operand(value, legs)),), legs)
+
+    # ---- forms -----------------------------------------------------------------------------------------------
+
+    def form(self, root: Expr) -> Form:
+        """The form of an expression; that of every part with several users is an array."""
+        stack = [root]
+        while stack:
+            e = stack[-1]
+            if e in self.forms:
+                stack.pop()
+                continue
+            waiting = [a for a in below(e) if a not in self.forms]
+            if waiting:
+                stack += reversed(waiting)
+                continue
+            stack.pop()
+            found = self._form(e)
+            if self.uses[e] > 1 and not found.is_plain:
+                found = self._whole(self.array(found))
+            self.forms[e] = found
+        return self.forms[root]
+
+    def _form(self, e: Expr) -> Form:
+        instead = definition(e)
+        if instead is not None:
+            return self.forms[instead]
+        if is_name(e):
+            raise AssertionError(f"{e!r} has no value yet")
+        one = sum_of(e)
+        if one is not None:
+            return self._product(e, one)
+        if e.op.uniform is not None:
+            legs = self._legs(e.shape)
+            return Form(Scale(Fraction(e.op.uniform)), (), legs)
+        if e.op.delta:
+            leg = self._legs(e.shape[:1])
+            return Form(Scale(), (), leg * 2)
+        if is_free_map(e) or is_free_function(e):
+            return self._whole(self._made(e.shape, Applied(e, self._arrays(e.args))))
+        meanings = e.op.meaning(e)
+        if e.op.entrywise and meanings is not None and len(meanings) > 1:
+            return self._sum(e, meanings)
+        if is_entrywise(e):
+            return self._map(e)
+        if e.op.source is not None:
+            return self._whole(self._made(e.shape, Algorithm(e, self._arrays(e.args))))
+        if e.op.code and not e.args and not e.order:
+            return Form(Scale(), (e,), ())
+        raise UnsupportedError("U042", f"there is no code for {e.op.name} in this version",
+                               hint="`evaluate` computes it in Python")  # fmt: skip
+
+    def _whole(self, value: Value) -> Form:
+        legs = self._legs(value.shape)
+        return Form(Scale(), (self._leaf(value, legs),), legs)
+
+    def _arrays(self, args: Sequence[Expr]) -> tuple[Value, ...]:
+        return tuple(self.array(self.forms[a]) for a in args)
+
+    def _product(self, e: Expr, m: Meaning) -> Form:
+        """The forms of the arguments side by side, legs with one letter being one leg."""
+        letters: dict[str, int] = {}
+        root: dict[int, int] = {}
+
+        def find(i: int) -> int:
+            while root.get(i, i) != i:
+                i = root[i]
+            return i
+
+        scale = Scale().times(m.scale, *((d, 1) for d in m.times), *((d, -1) for d in m.over))
+        factors: list[Expr] = []
+        legs: list[int] = []
+        parts = [self._instance(self.forms[e.args[k]]) for k in m.slots]
+        parts += [self._instance(self._form(x)) for x in m.extra]
+        for word, part in zip(m.inputs, parts, strict=True):
+            scale = scale.times(part.scale.coef, *part.scale.sizes)
+            factors += part.factors
+            legs += part.outs
+            for c, i in zip(word, part.outs, strict=True):
+                j = letters.setdefault(c, i)
+                if find(i) != find(j):
+                    root[find(i)] = find(j)
+        same = {i: find(i) for i in root}
+        factors = [self._renamed(f, same) for f in factors]
+        outs = tuple(find(letters[c]) for c in m.output)
+        used = {i for f in factors for i in self.legs(f)}
+        idle = dict.fromkeys(i for i in map(find, legs) if i not in used and i not in outs)
+        return Form(scale.times(Fraction(1), *((self.dims[i], 1) for i in idle)), tuple(factors), outs)
+
+    def _map(self, e: Expr) -> Form:
+        legs = self._legs(e.shape)
+        bodies = tuple(self._body(self.forms[a], legs if a.order else ()) for a in e.args)
+        return self._cut(Form(Scale(), (Expr.make(e.op, bodies, e.attrs, ()),), legs))
+
+    def _sum(self, e: Expr, meanings: Sequence[Meaning]) -> Form:
+        legs = self._legs(e.shape)
+        total: Expr | None = None
+        for m in meanings:
+            f = self.forms[e.args[m.slots[0]]]
+            c = f.scale.coef * m.scale
+            part = self._body(replace(f, scale=replace(f.scale, coef=abs(c))), legs)
+            if total is None:
+                total = -part if c < 0 else part
+            else:
+                total = total - part if c < 0 else total + part
+        assert total is not None
+        return self._cut(Form(Scale(), (total,), legs))
+
+    def _cut(self, f: Form) -> Form:
+        """The form itself, or an array for it where it has become long."""
+        if sum(1 for _ in postorder(f.factors[0])) <= _LONGEST:
+            return f
+        return self._whole(self.array(f))
+
+    # ---- arrays ----------------------------------------------------------------------------------------------
+
+    def array(self, f: Form) -> Value:
+        """The form as an array, its axes in the order of `outs`."""
+        distinct = tuple(dict.fromkeys(f.outs))
+        shape = tuple(self.dims[i] for i in distinct)
+        body = self._closed(replace(f, outs=distinct))
+        operand = self.operands.get(body)
+        if operand is not None and operand.legs == distinct:
+            value = operand.value
+        else:
+            value = self._chain(body, distinct, shape)
+        if distinct == f.outs:
+            return value
+        legs = tuple(distinct.index(i) for i in f.outs)
+        return self._made(tuple(self.dims[i] for i in f.outs), Spread(value, legs))
+
+    def _body(self, f: Form, legs: Legs) -> Expr:
+        """The form as one entrywise expression over these legs."""
+        if len(set(f.outs)) < len(f.outs):
+            f = self._whole(self.array(f))
+        return self._renamed(self._closed(f), dict(zip(f.outs, legs, strict=True)))
+
+    def _closed(self, f: Form) -> Expr:
+        """scale · Π factors, every sum carried out."""
+        factors = [self._diagonal(x) for x in f.factors]
+        outs = frozenset(f.outs)
+        sets = [frozenset(self.legs(x)) for x in factors]
+        if any(s - outs for s in sets):
+            factors = self._contracted(factors, outs, f.outs)
+        factors.sort(key=lambda x: len(self.legs(x)))
+        return scaled(f.scale, factors)
+
+    def _contracted(self, factors: list[Expr], outs: frozenset[int], want: Legs) -> list[Expr]:
+        """The factors with no leg but `outs`, multiplied in the cheapest order."""
+        have = dict(enumerate(factors))
+        for k, x in have.items():  # what only one factor has is summed at once
+            others = outs.union(*(self.legs(y) for j, y in have.items() if j != k))
+            have[k] = self._summed(x, others)
+        sets = [frozenset(self.legs(x)) for x in have.values()]
+        sizes = {i: self.sizes(self.dims[i]) for s in sets for i in s}
+        order = path(sets, outs, sizes)
+        if len(sets) > 2:
+            self._compare(sets, outs, want, sizes, order)
+        for step, (a, b) in enumerate(order):
+            left, right = have.pop(a), have.pop(b)
+            rest = outs.union(*(self.legs(y) for y in have.values()))
+            have[len(factors) + step] = self._pair(left, right, rest, want)
+        return list(have.values())
+
+    def _compare(
+        self, sets: Sequence[frozenset[int]], outs: frozenset[int], want: Legs, sizes: Mapping[int, int], order: Path
+    ) -> None:
+        """Notes what the order costs, and the order from left to right."""
+        n = len(sets)
+        plain = [(0, 1), *((n + k, k + 2) for k in range(n - 2))]
+        letters = {
+            i: chr(ord("a") + k) for k, i in enumerate(dict.fromkeys(i for s in (*sets, want) for i in s)) if k < 26
+        }
+        text = (
+            ",".join("".join(letters.get(i, "?") for i in s) for s in sets)
+            + "->"
+            + "".join(letters.get(i, "?") for i in want)
+        )
+        found = (text, cost_of(sets, outs, sizes, order), cost_of(sets, outs, sizes, plain))
+        if found not in self.orders:
+            self.orders.append(found)
+
+    def _summed(self, x: Expr, kept: frozenset[int]) -> Expr:
+        mine = self.legs(x)
+        legs = tuple(i for i in mine if i in kept)
+        if legs == mine:
+            return x
+        operand = self._operand(x)
+        return self._contraction(operand, None, legs)
+
+    def _pair(self, left: Expr, right: Expr, kept: frozenset[int], want: Legs) -> Expr:
+        """The product of two factors, summed over what nobody else needs."""
+        a, b = self.legs(left), self.legs(right)
+        if all(i in kept for i in (*a, *b)):  # nothing is summed: it may be part of an entrywise expression
+            first, second = (left, right) if len(a) <= len(b) else (right, left)
+            return times(first, second)
+        both = [i for i in a if i in b and i in kept]
+        only_a = [i for i in a if i not in b]
+        only_b = [i for i in b if i not in a]
+        place = {i: k for k, i in enumerate(want)}
+        if only_a and only_b and max(place.get(i, -1) for i in only_b) < min(place.get(i, len(want)) for i in only_a):
+            left, right, only_a, only_b = right, left, only_b, only_a  # the result comes out as it is wanted
+        for group in (both, only_a, only_b):
+            group.sort(key=lambda i: place.get(i, len(want)))
+        return self._contraction(self._operand(left), self._operand(right), (*both, *only_a, *only_b))
+
+    def _operand(self, x: Expr) -> Operand:
+        """An entrywise expression as an array."""
+        found = self.operands.get(x)
+        if found is not None:
+            return found
+        legs = self.legs(x)
+        return Operand(self._chain(x, legs, tuple(self.dims[i] for i in legs)), legs)
+
+    def _diagonal(self, x: Expr) -> Expr:
+        """The expression with diagonals for arrays that have a leg twice."""
+        bind: dict[Expr, Expr] = {}
+        for leaf in leaves(x):
+            o = self.operands.get(leaf)
+            if o is not None and len(set(o.legs)) < len(o.legs):
+                bind[leaf] = self._contraction(o, None, tuple(dict.fromkeys(o.legs)))
+        return substitute(x, bind)
+
+    # ---- instructions, equal ones once -------------------------------------------------------------------------
+
+    def _value(self, shape: Shape, by: Instruction) -> Value:
+        value = Value(shape, by)
+        self.values.append(value)
+        return value
+
+    def _made(self, shape: Shape, by: Instruction) -> Value:
+        if isinstance(by, Chain) and not by.operands:  # a constant is not worth keeping
+            return self._value(shape, by)
+        found = self._known.get(by)
+        if found is None:
+            found = self._known[by] = self._value(shape, by)
+        return found
+
+    def _contraction(self, left: Operand, right: Operand | None, legs: Legs) -> Expr:
+        names: dict[int, int] = {}
+
+        def short(word: Legs) -> Legs:
+            return tuple(names.setdefault(i, len(names)) for i in word)
+
+        a = Operand(left.value, short(left.legs))
+        b = None if right is None else Operand(right.value, short(right.legs))
+        value = self._made(tuple(self.dims[i] for i in legs), Contraction(a, b, short(legs)))
+        return self._leaf(value, legs)
+
+    def _chain(self, body: Expr, legs: Legs, shape: Shape) -> Value:
+        names = {i: k for k, i in enumerate(legs)}
+        bind: dict[Expr, Expr] = {}
+        operands: dict[Expr, Operand] = {}
+        for leaf in leaves(body):
+            o = self.operands.get(leaf)
+            if o is not None:
+                short = Operand(o.value, tuple(names[i] for i in o.legs))
+                bind[leaf] = self._leaf(short.value, short.legs)
+                operands[bind[leaf]] = short
+        return self._made(shape, Chain(substitute(body, bind), tuple(operands.items()), tuple(names.values())))
+
+    # ---- legs --------------------------------------------------------------------------------------------------
+
+    def _legs(self, shape: Shape) -> Legs:
+        found = tuple(next(self._fresh) + 1000 for _ in shape)  # below 1000: the legs of one instruction
+        self.dims.update(zip(found, shape, strict=True))
+        return found
+
+    def _leaf(self, value: Value, legs: Legs) -> Expr:
+        operand = Operand(value, legs)
+        found = self._leaves.get(operand)
+        if found is None:
+            found = self._leaves[operand] = var(f"#{len(self._leaves)}", ())
+            self.operands[found] = operand
+        return found
+
+    def legs(self, body: Expr) -> Legs:
+        """The legs of an entrywise expression, in order of appearance."""
+        found = (i for leaf in leaves(body) if leaf in self.operands for i in self.operands[leaf].legs)
+        return tuple(dict.fromkeys(found))
+
+    def _renamed(self, body: Expr, names: Mapping[int, int]) -> Expr:
+        if not names:
+            return body
+        bind: dict[Expr, Expr] = {}
+        for leaf in leaves(body):
+            o = self.operands.get(leaf)
+            if o is not None and any(i in names for i in o.legs):
+                bind[leaf] = self._leaf(o.value, tuple(names.get(i, i) for i in o.legs))
+        return substitute(body, bind)
+
+    def _instance(self, f: Form) -> Form:
+        """The form with legs of its own."""
+        old = dict.fromkeys((*f.outs, *(i for x in f.factors for i in self.legs(x))))
+        names = dict(zip(old, self._legs(tuple(self.dims[i] for i in old)), strict=True))
+        return Form(f.scale, tuple(self._renamed(x, names) for x in f.factors), tuple(names[i] for i in f.outs))

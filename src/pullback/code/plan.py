@@ -1,0 +1,172 @@
+"""What is computed, in which order, and what is kept from the forward pass: one plan, from which every target is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+from ..algebra.dims import Dim
+from ..algebra.expr import Expr, postorder
+from ..algebra.indexed import ref
+from ..algebra.ops.free import gradient, is_name
+from ..calculus.derivation import Derivation
+from ..errors import ParseError, UnsupportedError, nearest
+from .forms import below
+from .instructions import Chain, Contraction, Given, Value, arguments, reads
+from .lower import Lowering
+
+__all__ = ["TYPICAL", "Plan", "arranged", "operations", "plan"]
+
+TYPICAL = 64  # the size of an axis of which nothing is known, for comparing orders of evaluation
+
+
+Group = tuple[tuple[Expr, Expr], ...]  # equations (name, value) that are computed together, the last named
+
+
+@dataclass(slots=True)
+class Plan:
+    """Arrays in order of computation, the inputs first; `backward` says where the backward pass begins."""
+
+    values: list[Value]
+    backward: int
+    value: Value
+    gradients: dict[str, Value]
+    inputs: list[Value]
+    groups: dict[Value, Group] = field(default_factory=dict)  # the equations that an array is computed for
+    uses: dict[Value, int] = field(default_factory=dict)
+    kind: str = "gradient"  # what the results are
+    orders: list[tuple[str, int, int]] = field(
+        default_factory=list
+    )  # (index sum, multiplications, of the order as written)
+
+    def static(self) -> set[Value]:
+        """What depends on sizes alone."""
+        found: set[Value] = set()
+        for v in self.values:
+            if not v.shape and isinstance(v.by, Chain) and all(o.value in found for _, o in v.by.operands):
+                found.add(v)
+        return found
+
+    @property
+    def lines(self) -> list[Value]:
+        return [v for v in self.values if not isinstance(v.by, Given)]
+
+    def kept(self) -> list[Value]:
+        """What the backward pass reads of the forward pass, inputs among it."""
+        before = set(self.values[: self.backward])
+        read = dict.fromkeys(a for v in self.values[self.backward :] for a in arguments(v.by))
+        read |= dict.fromkeys(self.gradients.values())
+        return [a for a in read if a in before]
+
+
+def operations(v: Value, sizes: Callable[[Dim], int]) -> int:
+    """The multiplications (with an addition each) of a product; one operation for every function in every entry of a chain."""
+    entries = prod((sizes(d) for d in v.shape), start=1)
+    match v.by:
+        case Contraction(left, right, _):
+            dims = {i: d for o in (left, right) if o is not None for i, d in zip(o.legs, o.value.shape, strict=True)}
+            return prod((sizes(d) for d in dims.values()), start=1)
+        case Chain(body, _, _):
+            return entries * sum(1 for x in postorder(body) if x.args)
+    return entries
+
+
+Equation = tuple[Expr, Expr, bool, bool]  # (name, value, whether the name is ours, whether it is of the backward pass)
+
+
+def plan(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, int] | None = None) -> Plan:
+    """The plan for the value and the gradients of these names (default: all that were derived).
+
+    `sizes` are what the symbols typically are. Raises ParseError P003 for a gradient that was not derived, UnsupportedError
+    U042 for what there is no code for, U043 for a program with an index.
+    """
+    if any(q.ranges for q in d.core.equations) or any(ref(str(v.attrs[0])) for v in d.inputs):
+        raise UnsupportedError("U043", "code for a program with an index is not written in this version",
+                               hint="`evaluate` computes it in Python")  # fmt: skip
+    wanted = _wanted(d, wrt)
+    equations: list[Equation] = [(q.var, q.value, q.auxiliary, False) for q in d.core.equations]
+    equations += [(gradient(b.of), b.value, b.auxiliary, True) for b in d.backward]
+    inputs = [*d.inputs, *([d.seed] if d.seed is not None else [])]
+    return arranged(equations, inputs, d.target, {v.attrs[0]: gradient(v) for v in wanted}, wanted, sizes)
+
+
+def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr, results: Mapping[str, Expr],
+             always: Sequence[Expr] = (), sizes: Mapping[str, int] | None = None, kind: str = "gradient") -> Plan:  # fmt: skip
+    """The plan for `target` and the named results. Inputs that nothing uses are left out, but for those that are `always` there."""
+    ends = [target, *results.values()]
+    live = _live({v: e for v, e, _, _ in equations}, ends)
+    equations = [q for q in equations if q[0] in live]
+    typical = dict(sizes or {})
+    low = Lowering(lambda dim: dim.value({s: typical.get(s, TYPICAL) for s in dim.symbols()}))
+    low.count([e for _, e, _, _ in equations])
+    used = {x for _, e, _, _ in equations for x in postorder(e) if is_name(x)}
+    given = [low.give(v) for v in inputs if v in used or v in always]
+    turn = None
+    pending: list[tuple[Expr, Expr]] = []
+    groups: dict[Value, Group] = {}
+    start = len(low.values)
+    for v, e, ours, back in equations:
+        if back and turn is None:
+            turn = len(low.values)
+        pending.append((v, e))
+        once = low.uses[v] == 1 and v not in ends
+        if (once and ours) or (v not in ends and not e.args):
+            low.alias(v, e)
+            continue
+        last = low.define(v, e)
+        groups.update(dict.fromkeys([*low.values[start:], last], tuple(pending)))
+        start, pending = len(low.values), []
+    turn = len(low.values) if turn is None else turn
+    made = {n: low.value_of(v) for n, v in results.items()}
+    found = Plan(low.values, turn, low.value_of(target), made, given, groups=groups, orders=low.orders, kind=kind)
+    _swept(found)
+    return found
+
+
+def _swept(p: Plan) -> None:
+    """Takes out what nothing uses, and counts the users of the rest."""
+    uses: dict[Value, int] = {}
+    ends = [p.value, *p.gradients.values()]
+    needed = set(ends)
+    for v in reversed(p.values):
+        if v in needed:
+            for a in reads(v.by):
+                needed.add(a)
+                uses[a] = uses.get(a, 0) + 1
+    before = [v for v in p.values[: p.backward] if v in needed or isinstance(v.by, Given)]
+    after = [v for v in p.values[p.backward :] if v in needed]
+    p.values, p.backward, p.uses = before + after, len(before), uses
+
+
+def _live(values: Mapping[Expr, Expr], ends: Iterable[Expr]) -> set[Expr]:
+    """The names that the ends depend on, and the ends."""
+    live: set[Expr] = set()
+    stack = list(ends)
+    while stack:
+        v = stack.pop()
+        if v in live:
+            continue
+        live.add(v)
+        if v in values:
+            seen: set[Expr] = set()
+            inside = [values[v]]
+            while inside:
+                e = inside.pop()
+                if e not in seen:
+                    seen.add(e)
+                    inside += below(e)
+            stack += [x for x in seen if is_name(x)]
+    return live
+
+
+def _wanted(d: Derivation, wrt: Sequence[str] | None) -> list[Expr]:
+    if wrt is None:
+        return list(d.wrt)
+    known = {b.of.attrs[0]: b.of for b in d.backward if not b.auxiliary}
+    for n in wrt:
+        if n not in known:
+            close = nearest(n, sorted(known))
+            raise ParseError("P003", f"no gradient of {n} was derived",
+                             hint=f"did you mean {close}?" if close else f"there are gradients of {', '.join(known)}")  # fmt: skip
+    return [known[n] for n in dict.fromkeys(wrt)]

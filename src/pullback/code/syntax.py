@@ -1,0 +1,362 @@
+"""Lines of Python out of instructions: every expression is a syntax tree, so that no bracket is ever missing.
+
+`Spelling` is what targets differ in: how an array function is called. Everything else is the same for all of them.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+from ..algebra.dims import Dim
+from ..algebra.expr import Expr, postorder
+from ..errors import UnsupportedError
+from .instructions import Algorithm, Applied, Chain, Contraction, Legs, Operand, Spread, Value
+from .traced import Namespace, Traced, Untraceable, node_of, parsed
+
+__all__ = ["Rewrite", "Spelling", "call", "expression", "filled", "unparsed"]
+
+Rewrite = Callable[..., ast.expr]
+_SLOT = re.compile(r"\$(\w+)(?::\d+)?")
+_LETTERS = "ijklmnopqrstuvwxyzabcdefgh"
+# functions of a number that `math` does not have
+_ENTRYWISE = {"special.expit", "special.ndtr", "special.digamma", "special.polygamma", "logaddexp", "heaviside", "sign"}
+_POWER = re.compile(r"(?<![\w.)\]])(-?[A-Za-z_][\w.]*|\d[\w.]*) \*\* (-?[\w.]+)(?![\w.(\[])")
+
+
+class Spelling:
+    """How a target calls the functions of arrays. `functions` maps a name of NumPy to another, or to a rewriting of the call, or to None
+    where the target has no such function; `number` makes an array of a number, where functions ask for arrays."""
+
+    def __init__(self, module: str, functions: Mapping[str, str | Rewrite | None], number: str = "") -> None:
+        self.module, self.functions, self.number = module, functions, number
+
+    def called(self, name: str, args: Sequence[ast.expr], options: Mapping[str, ast.expr]) -> ast.expr:
+        axis = options.get("axis")
+        if isinstance(axis, ast.Tuple) and len(axis.elts) == 1:
+            options = {**options, "axis": axis.elts[0]}
+        found = self.functions.get(name, f"{self.module}.{name}")
+        if found is None:
+            raise UnsupportedError("U042", f"there is no {name} in {self.module}", hint="--target numpy")
+        if callable(found):
+            return found(*args, **options)
+        return ast.Call(parsed(found), list(args), [ast.keyword(k, v) for k, v in options.items()])
+
+    def applied(self, node: ast.expr, numbers: Collection[str] = ()) -> ast.expr:
+        """The expression with every `xp.name(…)` as this target calls it; what is made of `numbers` (names) alone, by Python's `math`."""
+        return _Speller(self, numbers).visit(_Signs().visit(copy.deepcopy(node)))  # type: ignore[no-any-return]
+
+
+_MATH = {"abs": "abs", "maximum": "max", "minimum": "min", "arcsin": "math.asin", "arccos": "math.acos", "arctan": "math.atan",
+         "arctan2": "math.atan2", "arcsinh": "math.asinh", "arccosh": "math.acosh", "arctanh": "math.atanh",
+         "special.erf": "math.erf", "special.erfc": "math.erfc", "special.gammaln": "math.lgamma",
+         **{n: f"math.{n}" for n in ("sqrt", "exp", "expm1", "exp2", "log", "log1p", "log2", "log10", "sin", "cos", "tan",
+                                     "sinh", "cosh", "tanh", "cbrt")}}  # fmt: skip
+
+
+class _Speller(ast.NodeTransformer):
+    def __init__(self, spelling: Spelling, numbers: Collection[str]) -> None:
+        self.spelling, self.numbers = spelling, {*numbers, "math", "max", "min", "abs"}
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        name = _function(node.func)
+        if name is None:
+            self.generic_visit(node)
+            return node
+        args = [self.visit(a) for a in node.args]
+        options = {k.arg: self.visit(k.value) for k in node.keywords if k.arg}
+        if args and not options and all(isinstance(x, ast.expr) and self.is_number(x) for x in args):
+            if name in _MATH:
+                return ast.Call(parsed(_MATH[name]), args, [])
+            if self.spelling.number and name in _ENTRYWISE:
+                args = [filled(self.spelling.number, {"0": x}) for x in args]
+        return self.spelling.called(name, args, options)
+
+    def is_number(self, node: ast.expr) -> bool:
+        if isinstance(node, (ast.Tuple, ast.List)):
+            return False
+        return all(x.id in self.numbers for x in ast.walk(node) if isinstance(x, ast.Name))
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        floats = (
+            isinstance(node.left, ast.Compare)
+            and isinstance(node.op, ast.Mult)
+            and isinstance(node.right, ast.Constant)
+        )
+        return self.spelling.called("as_float", [node.left], {}) if floats else node  # (a == b) * 1.0
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        if _function(node) == "pi":
+            return parsed("math.pi")
+        self.generic_visit(node)
+        return node
+
+
+def _function(node: ast.expr) -> str | None:
+    """ "linalg.inv" for xp.linalg.inv."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join(reversed(parts)) if isinstance(node, ast.Name) and node.id == "xp" else None
+
+
+def call(name: str, *args: Any, **options: Any) -> ast.expr:
+    """xp.name(args), to be spelled by the target."""
+    return ast.Call(
+        parsed(f"xp.{name}"), [node_of(a) for a in args], [ast.keyword(k, node_of(v)) for k, v in options.items()]
+    )
+
+
+def unparsed(node: ast.AST) -> str:
+    """The text, as `ruff format` leaves it."""
+    slices = _Slices()
+    text = ast.unparse(slices.visit(copy.deepcopy(node))).replace("'", '"')
+    for k, part in reversed(list(enumerate(slices.found))):
+        text = text.replace(f"_slice_{k}_", part)
+    return _POWER.sub(r"\1**\2", text)
+
+
+class _Slices(ast.NodeTransformer):
+    """Takes slices out, to write them with spaces about the colon where a bound is more than a name or a number."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def visit_Slice(self, node: ast.Slice) -> ast.expr:
+        self.generic_visit(node)
+        bounds = [node.lower, node.upper, *([node.step] if node.step else [])]
+        plain = all(b is None or isinstance(b, (ast.Name, ast.Constant)) for b in bounds)
+        texts = ["" if b is None else ast.unparse(b) for b in bounds]
+        space = "" if plain else " "
+        text = texts[0]
+        for t in texts[1:]:
+            text += (space if text else "") + ":" + (space + t if t else "")
+        self.found.append(text)
+        return ast.Name(f"_slice_{len(self.found) - 1}_", ast.Load())
+
+
+# ---- entrywise code -----------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1024)
+def _template(text: str) -> ast.expr:
+    return parsed(_SLOT.sub(r"_slot_\1", text))
+
+
+class _Signs(ast.NodeTransformer):
+    """−(−x) = x, a + (−b) = a − b, a − (−b) = a + b."""
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        self.generic_visit(node)
+        inner = node.operand
+        return inner.operand if _negative(node) and _negative(inner) else node  # type: ignore[attr-defined]
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.op, (ast.Add, ast.Sub)) and _negative(node.right):
+            swapped = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
+            return ast.BinOp(node.left, swapped, node.right.operand)  # type: ignore[attr-defined]
+        return node
+
+
+def _negative(node: ast.expr) -> bool:
+    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
+
+
+class _Filler(ast.NodeTransformer):
+    def __init__(self, values: Mapping[str, ast.expr]) -> None:
+        self.values = values
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.values.get(node.id, node)
+
+
+def filled(text: str, values: Mapping[str, ast.expr]) -> ast.expr:
+    """A template of Python's syntax with an expression for every $name."""
+    found = _Filler({f"_slot_{k}": v for k, v in values.items()}).visit(copy.deepcopy(_template(text)))
+    return found  # type: ignore[no-any-return]
+
+
+def dim_node(d: Dim, size: Callable[[str], str]) -> ast.expr:
+    """A size as an expression of the names of its symbols."""
+    text = str(d)
+    for s in sorted(d.symbols(), key=len, reverse=True):
+        text = re.sub(rf"(?<![\w\[]){re.escape(s)}(?![\w\]])", size(s), text)
+    return parsed(text)
+
+
+def number_node(x: Fraction, whole: bool = True) -> ast.expr:
+    """A rational as a literal, an integer where it is one if it may be `whole`. Raises UnsupportedError U040."""
+    try:
+        value = x.numerator if whole and x.denominator == 1 else float(x)
+        float(value)
+    except OverflowError:
+        raise UnsupportedError("U040", "a number of the program is too large for float64",
+                               expected="numbers below 1.8e308") from None  # fmt: skip
+    return node_of(value)
+
+
+def template_of(e: Expr, size: Callable[[str], str]) -> ast.expr:
+    """The code of an entrywise op with its data put in; the slot X is the name _slot_X."""
+    code = e.op.code if isinstance(e.op.code, str) else e.op.code(e)
+    return filled(code, {k: node_of(_sized(v, size)) for k, v in e.op.attributes(e).items() if f"${k}" in code})
+
+
+def body_node(body: Expr, operands: Mapping[Expr, ast.expr], size: Callable[[str], str]) -> ast.expr:
+    """The entrywise expression of a chain, its operands put in."""
+    done: dict[Expr, ast.expr] = {}
+    for e in postorder(body):
+        if e in operands:
+            done[e] = operands[e]
+        elif e.op.number:
+            done[e] = number_node(e.attrs[0], whole=bool(operands))
+        elif not e.args and e.attrs and isinstance(e.attrs[0], Dim):
+            done[e] = dim_node(e.attrs[0], size)
+        else:
+            values = {f"_slot_{n}": done[a] for (n, _), a in zip(e.op.slots, e.args, strict=True)}
+            done[e] = _Filler(values).visit(template_of(e, size))
+    return done[body]
+
+
+def _sized(x: Any, size: Callable[[str], str]) -> Any:
+    """Data of a node with names for its sizes."""
+    if isinstance(x, Dim):
+        return x.constant if x.constant is not None else Traced(dim_node(x, size), ())
+    if isinstance(x, Fraction):
+        return Traced(number_node(x), ())
+    return tuple(_sized(i, size) for i in x) if isinstance(x, tuple) else x
+
+
+# ---- one expression for one instruction ------------------------------------------------------------------------
+
+
+def expression(v: Value, read: Callable[[Value], ast.expr], size: Callable[[str], str],
+               function: Callable[[Expr], str]) -> ast.expr:  # fmt: skip
+    """What computes the array, `read` saying how each argument is written. Raises UnsupportedError U042."""
+    match v.by:
+        case Chain(body, operands, legs):
+            nodes = {leaf: aligned(read(o.value), o.legs, legs) for leaf, o in operands}
+            found = body_node(body, nodes, size)
+            if len({i for _, o in operands for i in o.legs}) < len(legs):
+                dims = tuple(_sized(d, size) for d in v.shape)
+                return call(
+                    "broadcast_to" if any(o.legs for _, o in operands) else "full",
+                    *((found, dims) if any(o.legs for _, o in operands) else (dims, found)),
+                )
+            return found
+        case Contraction(left, None, legs):
+            return _reduced(read(left.value), left.legs, legs)
+        case Contraction(left, Operand() as right, legs):
+            return _contracted(left, right, legs, read)
+        case Spread(value, legs):
+            return _spread(read(value), value.order, legs, v, size)
+        case Applied(node, args):
+            return ast.Call(ast.Name(function(node), ast.Load()), [read(a) for a in args], [])
+        case Algorithm(node, args):
+            return _algorithm(node, args, read, size)
+    raise AssertionError("an input is not computed")
+
+
+def _algorithm(
+    node: Expr, args: Sequence[Value], read: Callable[[Value], ast.expr], size: Callable[[str], str]
+) -> ast.expr:
+    data = {k: _sized(x, size) for k, x in node.op.attributes(node).items()}
+    arrays = [Traced(read(a), tuple(_sized(d, size) for d in a.shape)) for a in args]
+    try:
+        return node_of(node.op.source(Namespace(), *arrays, **data))
+    except (Untraceable, TypeError, AttributeError) as why:
+        raise UnsupportedError("U042", f"there is no code for {node.op.name} in this version",
+                               hint="`evaluate` computes it in Python") from why  # fmt: skip
+
+
+def _transposed(x: ast.expr, order: Sequence[int]) -> ast.expr:
+    """The axes of `x` in another order."""
+    if list(order) == sorted(order):
+        return x
+    return ast.Attribute(x, "T", ast.Load()) if list(order) == [1, 0] else call("transpose", x, tuple(order))
+
+
+def aligned(x: ast.expr, mine: Legs, legs: Legs) -> ast.expr:
+    """An operand beside others over `legs`: its axes in their order, an axis of length 1 for each that it lacks."""
+    wanted = [i for i in legs if i in mine]
+    x = _transposed(x, [mine.index(i) for i in wanted])
+    first = next((k for k, i in enumerate(legs) if i in mine), len(legs))
+    index = [slice(None) if i in mine else None for i in legs[first:]]
+    return ast.Subscript(x, node_of(tuple(index)), ast.Load()) if None in index else x
+
+
+def _reduced(x: ast.expr, mine: Legs, legs: Legs) -> ast.expr:
+    """A sum over axes, or a diagonal."""
+    if len(set(mine)) < len(mine):
+        if mine == (0, 0):
+            return call("trace", x) if not legs else call("diagonal", x)
+        return _einsum([mine], legs, [x])
+    kept = [i for i in mine if i in legs]
+    axes = tuple(k for k, i in enumerate(mine) if i not in legs)
+    if not axes:
+        summed = x
+    elif not kept:
+        summed = call("sum", x)
+    else:
+        summed = call("sum", x, axis=axes[0] if len(axes) == 1 else axes)
+    return _transposed(summed, [kept.index(i) for i in legs])
+
+
+def _einsum(words: Sequence[Legs], legs: Legs, args: Sequence[ast.expr]) -> ast.expr:
+    def spelled(word: Legs) -> str:
+        return "".join(_LETTERS[i] for i in word)
+
+    return call("einsum", ",".join(map(spelled, words)) + "->" + spelled(legs), *args)
+
+
+def _contracted(left: Operand, right: Operand, legs: Legs, read: Callable[[Value], ast.expr]) -> ast.expr:
+    """A product of two arrays: a matrix product where it is one, never an einsum where a product serves."""
+    x, y = read(left.value), read(right.value)
+    a, b = left.legs, right.legs
+    both = [i for i in a if i in b and i in legs]
+    inner = [i for i in a if i in b and i not in legs]
+    mine, yours = [i for i in a if i not in b], [i for i in b if i not in a]
+    alone = [i for i in (*mine, *yours) if i not in legs]
+    if alone or len(both) > 2 or (both and (len(inner), len(mine), len(yours)) != (1, 1, 1)):
+        return _einsum([a, b], legs, [x, y])
+    if both:
+        x = _transposed(x, [a.index(i) for i in (*both, *mine, *inner)])
+        y = _transposed(y, [b.index(i) for i in (*both, *inner, *yours)])
+        return _transposed(_matmul(x, y), [(*both, *mine, *yours).index(i) for i in legs])
+    if not mine and not yours and len(inner) > 1:
+        return call("vdot", x, _transposed(y, [b.index(i) for i in a]))
+    if len(inner) == 1 and len(mine) < 2 and len(yours) < 2:
+        x = _transposed(x, [a.index(i) for i in (*mine, *inner)])
+        y = _transposed(y, [b.index(i) for i in (*inner, *yours)])
+        return _transposed(_matmul(x, y), [(*mine, *yours).index(i) for i in legs])
+    axes = (tuple(a.index(i) for i in inner), tuple(b.index(i) for i in inner))
+    return _transposed(call("tensordot", x, y, axes=axes), [(*mine, *yours).index(i) for i in legs])
+
+
+def _matmul(x: ast.expr, y: ast.expr) -> ast.expr:
+    return ast.BinOp(x, ast.MatMult(), y)
+
+
+def _spread(x: ast.expr, order: int, legs: Legs, v: Value, size: Callable[[str], str]) -> ast.expr:
+    """diag(x); with more axes, x beside identity matrices."""
+    if legs == (0, 0):
+        return call("diag", x)
+    words: list[Legs] = [tuple(range(order))]
+    args = [x]
+    out: list[int] = []
+    for i, d in zip(legs, v.shape, strict=True):
+        if i in out:
+            twin = order + len(words)
+            words.append((i, twin))
+            args.append(call("eye", _sized(d, size)))
+            out.append(twin)
+        else:
+            out.append(i)
+    return _einsum(words, tuple(out), args)

@@ -1,0 +1,253 @@
+"""What generated code looks like and how it behaves at its door: format, names, types, memory, wrong input, the plan."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _layers import LAYERS
+
+import pullback as pb
+from pullback.cli import main
+from pullback.code.contraction import cost_of, path
+from pullback.errors import ParseError, UnsupportedError
+
+np = pytest.importorskip("numpy")
+
+LAYER = "z = W a + b; y = f(z); E = loss(y)"
+MLP = """X : (n, B)
+Z1 = W1 X + outer(b1, ones(B)); A1 = relu(Z1); Z2 = W2 A1 + outer(b2, ones(B)); A2 = tanh(Z2)
+E = -sum(Y .* logsoftmax(A2, axis=0)) / B"""
+PROGRAMS = {
+    **{name: (text, wrt) for name, (text, _, wrt) in LAYERS.items()},
+    "layer": (LAYER, ["W", "a", "b"]),
+    "deep": (MLP, ["W1", "b1", "W2", "b2"]),
+    "convolution": ("x : (b, c, n)\nw : (o, c, 3)\ny = conv1d(x, w)\nE = sum(relu(y))", ["w", "x"]),
+    "lookup": ("T : (v, d)\ni : (n) where index\ny = gather(T, i)\nE = sum(tanh(y))", ["T"]),
+    "long sum": ("E = " + " + ".join(f"sum(x{k} .* tanh(x{k}))" for k in range(24)), [f"x{k}" for k in range(24)]),
+}
+FORMS = [
+    ("numpy", "function"),
+    ("numpy", "buffers"),
+    ("jax", "function"),
+    ("jax", "autodiff"),
+    ("torch", "function"),
+    ("torch", "autodiff"),
+]
+
+
+def derived(name: str) -> pb.Derived:
+    text, wrt = PROGRAMS[name]
+    return pb.derive(text, wrt=wrt)
+
+
+def test_ruff_has_nothing_to_say(tmp_path: Path) -> None:
+    """Formatted as `ruff format` does it, and without a complaint of its default rules."""
+    pytest.importorskip("ruff")
+    for name in PROGRAMS:
+        d = derived(name)
+        for target, form in FORMS:
+            stem = f"{name.replace(' ', '_').replace('-', '_')}_{target}_{form}"
+            (tmp_path / f"{stem}.py").write_text(d.code(target, form=form), encoding="utf-8")
+    for command in (["format", "--check", "--diff"], ["check"]):
+        done = subprocess.run([sys.executable, "-m", "ruff", *command, "--isolated", "--no-cache", str(tmp_path)],
+                              capture_output=True, text=True)  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_name_of_the_user_is_never_a_word_of_python() -> None:
+    """λ is written lambda, which is a keyword; np is the module; t1 would be one of ours."""
+    d = pb.derive("E = sum(λ .* tanh(np)) + sum(t1 .* np) + sum(dtype .* np)\nλ : (n)\nt1 : (n)\nnp : (n)\ndtype : (n)")
+    f = d.compile("numpy")
+    assert list(inspect.signature(f).parameters) == ["lambda_", "np_", "t1", "dtype_"]
+    x = np.linspace(1, 2, 3)
+    value, grad = f(x, x, x, x)
+    assert np.isclose(value, x @ np.tanh(x) + 2 * x @ x)
+    assert set(grad) == {"λ", "np", "t1", "dtype"}
+
+
+def test_the_source_of_what_was_compiled_can_be_read() -> None:
+    f = pb.derive(LAYER).compile("numpy")
+    assert "# z = W a + b" in inspect.getsource(f)
+
+
+def test_unknown_functions_are_arguments() -> None:
+    f = pb.derive(LAYER).compile("numpy")
+    kinds = inspect.signature(f).parameters.values()
+    assert [p.name for p in kinds if p.kind is p.KEYWORD_ONLY] == ["f", "loss", "grad_loss", "df"]
+    with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'df'"):
+        f(np.eye(2), np.ones(2), np.ones(2), f=np.tanh, loss=np.sum, grad_loss=np.ones_like)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("form", ["function", "buffers"])
+@pytest.mark.parametrize(
+    "name", ["deep", "softmax and cross-entropy", "layer norm", "rms norm", "attention", "logistic regression", "gelu"]
+)
+def test_the_type_of_the_arrays_is_kept(name: str, form: str, dtype: str) -> None:
+    if name == "deep":
+        shapes: dict[str, tuple[int, ...]] = {
+            "X": (4, 5),
+            "W1": (3, 4),
+            "b1": (3,),
+            "W2": (2, 3),
+            "b2": (2,),
+            "Y": (2, 5),
+        }
+    else:
+        shapes = LAYERS[name][1]
+    rng = np.random.default_rng(0)
+    _, grad = call(derived(name), form, {n: rng.normal(size=s).astype(dtype) for n, s in shapes.items()})
+    assert {np.asarray(g).dtype.name for g in grad.values()} == {dtype}
+
+
+def call(d: pb.Derived, form: str, arrays: dict[str, Any]) -> Any:
+    """The function of that form, for these arrays."""
+    f = d.compile("numpy", form=form)
+    if form == "buffers":
+        sizes = {s: n for v in d.derivation.inputs for axis, n in zip(v.shape, arrays.get(v.attrs[0], np.zeros(())).shape, strict=False)
+                 for s in [axis.name] if s}  # fmt: skip
+        words = [w for w in inspect.signature(f).parameters if w != "dtype"]
+        f = f(*[sizes[w.rstrip("_")] for w in words], dtype=next(iter(arrays.values())).dtype)
+    return f(**{w: arrays[w] for w in inspect.signature(f).parameters})
+
+
+def test_the_steady_state_allocates_nothing_of_the_size_of_an_array() -> None:
+    d = derived("deep")
+    B, n, m, p = 500, 250, 270, 230
+    rng = np.random.default_rng(0)
+    arrays = {"X": (n, B), "W1": (m, n), "b1": (m,), "W2": (p, m), "b2": (p,), "Y": (p, B)}
+    given = {k: rng.normal(size=s) for k, s in arrays.items()}
+    sizes = {"n": n, "B": B, "m": m, "p": p}
+    make = d.compile("numpy", form="buffers")
+    f = make(*[sizes[w] for w in inspect.signature(make).parameters if w != "dtype"])
+    args = [given[w] for w in inspect.signature(f).parameters]
+    first, _ = f(*args)
+    tracemalloc.start()
+    second, _ = f(*args)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert first == second
+    assert peak < 0.2 * 8 * p * B, f"{peak} bytes"  # ufuncs have a buffer of 64 KiB of their own
+
+
+@pytest.mark.parametrize("form", ["function", "buffers"])
+def test_large_logits_overflow_nowhere(form: str) -> None:
+    d = pb.derive("p = softmax(z); E = logsumexp(z) + t' p", wrt=["z"])
+    z = np.array([1e4, -1e4, 9.999e3])
+    with np.errstate(all="raise", under="ignore"):
+        value, grad = call(d, form, {"z": z, "t": np.zeros(3)})
+    assert np.isfinite(value) and np.isclose(value, 1e4 + np.log1p(np.exp(-1)), rtol=1e-14)
+    np.testing.assert_allclose(grad["z"], [1 / (1 + np.exp(-1)), 0, 1 / (1 + np.exp(1))], atol=1e-12)
+
+
+# ---- the door ------------------------------------------------------------------------------------------------------
+
+W, a, b, t = np.ones((2, 3)), np.ones(3), np.zeros(2), np.zeros(2)
+WRONG = {
+    "shape": ((W, np.ones(4), b, t), ValueError, r"a has the shape \(4,\), not \(3,\), in z = W a \+ b"),
+    "axes": ((W, np.ones((3, 1)), b, t), ValueError, "a has 2 axes, not 1"),
+    "complex": ((W, 1j * a, b, t), TypeError, "a has the type complex128, not real numbers"),
+    "text": ((W, np.array(["x", "y", "z"]), b, t), TypeError, "a has the type <U1, not real numbers"),
+    "NaN": ((W, np.array([1, np.nan, 1]), b, t), FloatingPointError, r"an entry of a is no number \(NaN\)"),
+    "NaN on the way": ((np.array([[np.inf, -np.inf, 0.0], [0, 0, 0]]), a, b, t), FloatingPointError, "an entry of z is no number"),
+    "missing": ((W, a, b), TypeError, "missing 1 required positional argument: 't'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_wrong_arrays_are_named(case: str) -> None:
+    args, error, says = WRONG[case]
+    with pytest.raises(error, match=says):
+        pb.derive("z = W a + b; y = tanh(z); E = ½ ‖y − t‖²").compile("numpy")(*args)
+
+
+def test_whole_numbers_are_taken_for_real_ones() -> None:
+    value, _ = pb.derive("E = x' x").compile("numpy")([1, 2, 3])
+    assert value == 14.0
+
+
+def test_wrong_arrays_for_buffers_are_named() -> None:
+    f = pb.derive("z = W a + b; E = z' z").compile("numpy", form="buffers")(2, 3)
+    with pytest.raises(TypeError, match="a has the type float32, not float64"):
+        f(W, a.astype("float32"), b)
+    with pytest.raises(TypeError, match="a is no array of NumPy"):
+        f(W, [1, 2, 3], b)
+    with pytest.raises(ValueError, match=r"b has the shape \(3,\), not \(2,\), in z = W a \+ b"):
+        f(W, a, a)
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        (["code", "-e", LAYER, "--target", "numpi"], "P030"), (["code", "-e", LAYER, "--target", "numpy", "--form", "autodiff"], "P030"),
+        (["code", "-e", LAYER, "--name", "two words"], "P030"), (["code", "-e", LAYER, "--name", "class"], "P030"),
+        (["code", "-e", LAYER, "--wrt", "V"], "P003"), (["code", "-e", "z = W a +", "--target", "jax"], "P002"),
+        (["plan", "-e", LAYER, "--sizes", "q=3"], "P032"), (["plan", "-e", LAYER, "--sizes", "m=x"], "P032"), (["code"], "P030"),
+    ],
+)  # fmt: skip
+def test_wrong_commands(args: list[str], code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(args) == 2
+    answer = capsys.readouterr()
+    assert f"error[{code}]" in answer.err and not answer.out
+
+
+def test_a_gradient_that_was_not_derived() -> None:
+    with pytest.raises(ParseError, match="no gradient of Wz was derived"):
+        pb.derive(LAYER).code("numpy", wrt="Wz")
+
+
+def test_what_cannot_be_written_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="code for a program with an index"):
+        pb.derive("z[k] = W[k] z[k-1] for k = 1..L; z[0] : n[0]; E = loss(z[L])").code("numpy")
+    with pytest.raises(UnsupportedError, match="the size k cannot be told"):
+        pb.derive("x : n*k; E = k sum(x)").code("numpy")
+    d = pb.derive("x : n*k; E = k sum(x)")
+    assert d.compile("numpy", form="buffers")(n=2, k=3)(np.ones(6))[0] == 18
+
+
+# ---- the plan ---------------------------------------------------------------------------------------------------------
+
+
+def test_products_are_taken_in_the_cheapest_order() -> None:
+    f = frozenset
+    chain = [f({0, 1}), f({1, 2}), f({2, 3})]
+    sizes = {0: 100, 1: 50, 2: 70, 3: 1}
+    order = path(chain, f({0, 3}), sizes)
+    assert order == [(1, 2), (0, 3)] and cost_of(chain, f({0, 3}), sizes, order) == 50 * 70 + 100 * 50
+    long = [f({k, k + 1}) for k in range(30)]
+    sizes = {k: 2 + (7 * k) % 11 for k in range(31)}
+    left = [(0, 1), *((30 + k, k + 2) for k in range(28))]
+    ends = f({0, 30})
+    assert cost_of(long, ends, sizes, path(long, ends, sizes)) <= cost_of(long, ends, sizes, left)
+
+
+def test_the_order_follows_the_sizes() -> None:
+    text = "A : (m, n); B : (n, p); C : (p, q); G : (m, q); E = sum(G .* (A B C))"
+    wide, narrow = ({"m": 2, "n": 300, "p": 300, "q": 300}, {"m": 300, "n": 300, "p": 300, "q": 2})
+    first, second = (pb.derive(text, wrt=["A"]).code("numpy", sizes=s) for s in (wide, narrow))
+    assert first != second
+
+
+def test_work_that_two_gradients_share_is_done_once() -> None:
+    text = pb.derive("u = X w; E = sum(exp(u) .* t) + ‖u‖²", wrt=["w", "X"]).code("numpy")
+    assert text.count("np.exp(") == 1 and text.count("X @ w") == 1
+
+
+def test_the_plan_says_what_is_kept() -> None:
+    shown = pb.derive("z = W a + b; y = tanh(z); E = c' y\nc : (m)", wrt=["W", "b"]).plan(sizes={"m": 10, "n": 20})
+    assert "kept from the forward pass: y (80 B)" in shown
+    assert "inputs that the backward pass reads: c, a" in shown
+    assert "sizes: m = 10, n = 20" in shown
+
+
+def test_no_einsum_where_a_product_serves() -> None:
+    for name in ("deep", "attention", "dense", "low rank", "Gaussian process", "recurrent cell"):
+        text = derived(name).code("numpy")
+        assert text.count("einsum") <= (name == "attention"), text  # a row by row inner product has no other form
