@@ -84,6 +84,7 @@ def run(
 
 
 def assert_close(a: Any, b: Any, tolerance: float = TOLERANCE) -> None:
+    assert not np.iscomplexobj(np.asarray(a))
     a, b = np.asarray(a, float), np.asarray(b, float)
     assert a.shape == b.shape
     scale = max(1.0, float(np.max(np.abs(b), initial=0.0)))

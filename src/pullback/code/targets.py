@@ -136,7 +136,8 @@ _JAX = Target(
         "special.expit": "jax.nn.sigmoid", "as_index": "_index", "add_at": "_add_at", "larger": "max",
         "as_float": _as("($0).astype(dtype)"),
         **{f"special.{n}": f"jax.scipy.special.{n}" for n in _SPECIAL},
-        **{f"linalg.{n}": f"jax.scipy.linalg.{n}" for n in ("expm", "sqrtm")},
+        **{f"linalg.{n}": f"jax.scipy.linalg.{n}" for n in ("expm",)},
+        "linalg.sqrtm": _as("jnp.real(jax.scipy.linalg.sqrtm($0))"),  # complex by its type alone: no eigenvalue is negative
         **dict.fromkeys(("linalg.logm", "linalg.sinm", "linalg.cosm"), None),
         **_made("jnp", "eye", "full", "zeros", "ones", "tri"),
     }),
