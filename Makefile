@@ -10,10 +10,10 @@ CODE   := src tests tools $(wildcard benchmarks docs)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint format slow frameworks corpus katex answer docs check-all bench clean
+.PHONY: help demo test lint format slow frameworks corpus corpus-code katex answer docs check-all bench clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: .venv/.stamp-demo  ## derive backpropagation for one layer, in a bare environment
 	@$(BIN)/pullback derive examples/layer.eqn
@@ -35,9 +35,15 @@ slow: .venv/.stamp-test  ## only the tests marked slow
 
 frameworks: .venv-frameworks/.stamp  ## the same layers in PyTorch and TensorFlow (an environment of their own: large)
 	.venv-frameworks/bin/python -m pytest -q -m slow tests/test_frameworks.py
+	.venv-frameworks/bin/python -m pytest -q tests/code -k torch
 
 corpus: .venv/.stamp-test  ## derive every problem of ../shared/corpora (or PULLBACK_CORPORA), compare with JAX
 	$(BIN)/python tools/run_corpus.py --jobs $(JOBS)
+
+corpus-code: .venv/.stamp-test .venv-frameworks/.stamp  ## the same through the generated code of every target
+	$(BIN)/python tools/run_corpus.py --jobs $(JOBS) --points 1 --target numpy
+	JAX_ENABLE_X64=1 $(BIN)/python tools/run_corpus.py --jobs $(JOBS) --points 1 --target jax
+	.venv-frameworks/bin/python tools/run_corpus.py --jobs $(JOBS) --points 1 --target torch
 
 katex: .venv/.stamp-test  ## typeset every golden .tex (KaTeX; and LaTeX where there is one)
 	$(BIN)/python tools/katex_check.py
@@ -50,7 +56,7 @@ docs: .venv/.stamp-docs  ## the documentation, in build/docs
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs build/docs
 	@echo "documentation: build/docs/index.html"
 
-check-all: lint test slow frameworks katex docs  ## everything above
+check-all: lint test slow frameworks corpus-code katex docs  ## everything above
 
 bench: .venv/.stamp-test  ## the benchmarks
 	$(BIN)/python benchmarks/run.py

@@ -170,14 +170,13 @@ _TORCH_LOGADDEXP = '''def _logaddexp(x, y):
     return torch.logaddexp(x, y)'''
 
 
-def _bounded(side: str, other: str) -> Rewrite:
-    """The larger or smaller of two, one of which may be a number."""
+def _bounded(side: str) -> Rewrite:
+    """The larger or smaller of two, one of which may be a number: clamp takes either."""
 
     def rewritten(a: ast.expr, b: ast.expr) -> ast.expr:
-        if isinstance(a, ast.Constant):
+        if not any(isinstance(x, ast.Name) for x in ast.walk(a)):
             a, b = b, a
-        text = f"torch.clamp($0, {side}=$1)" if isinstance(b, (ast.Constant, ast.UnaryOp)) else f"torch.{other}($0, $1)"
-        return filled(text, {"0": a, "1": b})
+        return filled(f"torch.clamp($0, {side}=$1)", {"0": a, "1": b})
 
     return rewritten
 
@@ -222,7 +221,7 @@ _TORCH = Target(
         "as_float": _as("($0).to(like.dtype)"), "heaviside": _as("($0 > 0).to(like.dtype)"),
         "max": "torch.amax", "min": "torch.amin", "transpose": "torch.permute", "vdot": _as("torch.sum($0 * $1)"),
         "tensordot": _as("torch.tensordot($0, $1, dims=$axes)"), "var": _as("torch.var($0, dim=$axis, correction=$ddof)"),
-        "std": _as("torch.std($0, dim=$axis, correction=$ddof)"), "maximum": _bounded("min", "maximum"), "minimum": _bounded("max", "minimum"),
+        "std": _as("torch.std($0, dim=$axis, correction=$ddof)"), "maximum": _bounded("min"), "minimum": _bounded("max"),
         "logaddexp": "_logaddexp", "cbrt": _as("torch.sign($0) * torch.abs($0) ** (1 / 3)"), "expand_dims": "torch.unsqueeze",
         "flip": _as("torch.flip($0, ($1,))"), "repeat": "torch.repeat_interleave", "concatenate": "torch.cat", "split": "torch.chunk",
         "kron": _as("torch.kron($0.contiguous(), $1.contiguous())"), "prod": _torch_prod, "take": _torch_take, "pad": _torch_pad, "block": _torch_block, "full": _as("like.new_full($0, $1)"),
