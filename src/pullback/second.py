@@ -10,17 +10,12 @@ from typing import Any
 from .algebra.canonical import named
 from .algebra.dims import Shape
 from .algebra.expr import Expr, postorder, substitute
-from .algebra.network import TooLarge
-from .algebra.ops.free import RESTRICTED, facts_of, gradient, is_name, is_var, var
+from .algebra.ops.free import RESTRICTED, facts_of, gradient, is_name, var
 from .algebra.ops.series import series_ranges
 from .api import _names, _wanted, derive
 from .calculus.core import Core, Definition, Equation
 from .calculus.derivation import Backward, Derivation
-from .calculus.kronecker import NoMatrix
-from .calculus.roles import Letters
 from .calculus.second import Again, Opened, again, open_up, use_facts, written_out
-from .calculus.stacked import Form
-from .calculus.vectorized import stacked_matrix
 from .code.numpy import evaluate
 from .code.plan import Plan, arranged
 from .coding import compiled, source
@@ -31,72 +26,20 @@ from .language.program import Program, choose_target
 from .language.text import parse_program
 from .proof.claim import Memo, check
 from .proof.problem import sampled
-from .proof.second import array_problem, confirm_array, confirm_matrix
+from .proof.second import array_problem, confirm_array
 from .readback import kinds_of, read_pairs, spelled_apart
 from .readings import functions_in
 from .show import notation
-from .show.notation import Printed
 from .show.page import page
 from .show.prose import fill
 from .show.second import Array, array_record, conditions_of, document, symbol
-from .show.stacked import written
 from .shown import Shown
 from .step import Evidence, Step
+from .vec import Vec
 
-__all__ = ["Jacobian", "Vec", "hessian", "jacobian"]
+__all__ = ["Jacobian", "hessian", "jacobian"]
 
 Source = str | Program | Expr | Mapping[str, Expr]
-
-
-class Vec:
-    """A Jacobian or Hessian as one matrix, both sides stacked by columns.
-
-    `str()`, `.ascii()` and `.latex()` write it with ⊗, diag and commut; where it has no such form, as the array that it is
-    made of, and `reason` says why.
-    """
-
-    def __init__(self, of: Jacobian) -> None:
-        self.of = of
-        self.form: Form | None = None
-        self.reason = ""
-        try:
-            self.form = stacked_matrix(of.expr, of.wrt[-1])
-        except NoMatrix as why:
-            self.reason = str(why)
-        except TooLarge:
-            self.reason = "its index sums are too many to be read as matrices"
-        rows = of.expr.order - of.wrt[-1].order
-        self.evidence = () if self.form is None else (confirm_matrix(self.form, of.expr, rows),)
-
-    @cached_property
-    def _printed(self) -> Printed:
-        if self.form is None:
-            text, ascii = (f"vec({write(self.of.expr)})" for write in (notation.text, notation.ascii))
-            return Printed(text, ascii, rf"\operatorname{{vec}}({self.of.latex()})")
-        taken = frozenset(x.attrs[0] for x in postorder(self.of.expr) if is_var(x))
-        return written(self.form, taken, Letters([*self.of.program.inputs]))
-
-    def __str__(self) -> str:
-        return self._printed.text
-
-    __repr__ = __str__
-
-    def ascii(self) -> str:
-        return self._printed.ascii
-
-    def latex(self) -> str:
-        return self._printed.latex
-
-    def evaluate(self, **arrays: Any) -> Any:
-        """The matrix on NumPy arrays."""
-        found = self.of.evaluate(**arrays)
-        rows = self.of.expr.order - self.of.wrt[-1].order
-        sides = (found.shape[:rows], found.shape[rows:])
-        counts = [1, 1]
-        for k, side in enumerate(sides):
-            for n in side:
-                counts[k] *= n
-        return found.reshape(counts, order="F")
 
 
 class Jacobian(Shown):
