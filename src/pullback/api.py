@@ -21,8 +21,9 @@ from .calculus.expansion import expansions
 from .calculus.induction import induction
 from .calculus.recurrence import Recurrence, derive_recurrence
 from .code.numpy import evaluate
+from .code.plan import plan
 from .code.unrolled import evaluate_unrolled
-from .coding import compiled, plan_of, plan_text, source
+from .coding import compiled, plan_text, source
 from .errors import ParseError, PullbackError, UnsupportedError, nearest
 from .language.operators import program_of
 from .language.program import Program, choose_target
@@ -210,20 +211,18 @@ class Derived:
 
     def code(self, target: str, wrt: str | Sequence[str] | None = None, *, form: str = "function", name: str = "",
              sizes: Mapping[str, int] | None = None) -> str:  # fmt: skip
-        """Source of a function of the inputs, (value, {name: gradient}), for "numpy", "jax" or "torch" (docs/code.md).
+        """Source of a function of the inputs, (value, {name: gradient}) (docs/code.md); `sizes` decide between orders of products.
 
-        `sizes` are typical sizes, for the order of products; `name` is that of the function."""
-        plan, seed = plan_of(self.derivation, _names(wrt), sizes)
-        return source(plan, target, form, name, seed)
+        Raises ParseError P003, P030 for what there is not, UnsupportedError U042, U043, U044 for what there is no code for."""
+        return source(plan(self.derivation, _names(wrt), sizes, self.program.constants), target, form, name)
 
     def compile(self, target: str, wrt: str | Sequence[str] | None = None, *, form: str = "function",
                 sizes: Mapping[str, int] | None = None) -> Callable[..., Any]:  # fmt: skip
         """The function of `code`; the package of the target must be installed."""
-        plan, seed = plan_of(self.derivation, _names(wrt), sizes)
-        return compiled(plan, target, form, seed)
+        return compiled(plan(self.derivation, _names(wrt), sizes, self.program.constants), target, form)
 
     def plan(self, wrt: str | Sequence[str] | None = None, sizes: Mapping[str, int] | None = None) -> str:
-        """What is computed, with operations and memory at these sizes, and what is kept from the forward pass."""
+        """What is computed, with operations and memory at these sizes, and what is kept."""
         return plan_text(self.derivation, _names(wrt), sizes)
 
     def __repr__(self) -> str:

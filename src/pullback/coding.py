@@ -16,7 +16,6 @@ from .calculus.derivation import Derivation
 from .code.autodiff import write_differentiable
 from .code.buffers import write_buffered
 from .code.frame import Words
-from .code.instructions import Value
 from .code.plan import TYPICAL, Plan, plan
 from .code.table import table
 from .code.targets import target_of
@@ -25,7 +24,7 @@ from .errors import ParseError
 from .show import notation
 from .show.names import ascii_name
 
-__all__ = ["compiled", "plan_of", "plan_text", "source"]
+__all__ = ["compiled", "plan_text", "source"]
 
 _numbers = count(1)
 
@@ -37,15 +36,7 @@ def _text(e: Expr) -> str:
 _WORDS = Words(ascii_name, _text)
 
 
-def plan_of(
-    d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, int] | None = None
-) -> tuple[Plan, Value | None]:
-    """The plan, and in it the gradient of the result that is given. Raises what `plan` raises."""
-    found = plan(d, wrt, sizes)
-    return found, next((v for v in found.inputs if v.about is d.seed), None)
-
-
-def source(found: Plan, target: str, form: str = "function", name: str = "", seed: Value | None = None) -> str:
+def source(found: Plan, target: str, form: str = "function", name: str = "") -> str:
     """A module with one function, which gives (value, {name: gradient}); with another form, what docs/code.md says of it.
 
     Raises ParseError P030 for a target, a form or a name that cannot be, UnsupportedError U042, U044 for what there is no code for.
@@ -57,7 +48,7 @@ def source(found: Plan, target: str, form: str = "function", name: str = "", see
     if form == "buffers":
         return write_buffered(found, _WORDS, name)
     if form == "autodiff":
-        return write_differentiable(found, target, _WORDS, name, seed)
+        return write_differentiable(found, target, _WORDS, name)
     return write(found, chosen, _WORDS, name)
 
 
@@ -65,9 +56,9 @@ def _name(form: str) -> str:
     return "evaluate" if form == "autodiff" else "value_and_grad"
 
 
-def compiled(found: Plan, target: str, form: str = "function", seed: Value | None = None) -> Callable[..., Any]:
+def compiled(found: Plan, target: str, form: str = "function") -> Callable[..., Any]:
     """The function of that source, which `inspect.getsource` shows. Raises what `source` raises."""
-    text = source(found, target, form, "", seed)
+    text = source(found, target, form)
     file = f"<pullback {target} {next(_numbers)}>"
     module = ModuleType("pullback_generated")
     # Our own text: a syntax tree that we wrote, in which every name of the user is an identifier; comments are left out.

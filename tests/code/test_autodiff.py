@@ -21,7 +21,7 @@ each_layer = pytest.mark.parametrize("layer", LAYERS)
 def case(layer: str, target: str) -> tuple[Any, list[str], dict[str, Any], pb.Derived, list[str]]:
     """(the function, its arguments by name, arrays, the derivation, what moves)."""
     text, shapes, moving = LAYERS[layer]
-    d = pb.derive(text, wrt=moving)
+    d = pb.derive(text)
     rng = np.random.default_rng(3)
     arrays = {n: rng.normal(size=s) for n, s in shapes.items()}
     if "K" in arrays and "spd" in text:
@@ -76,6 +76,16 @@ def test_pytorch_differentiates_it_by_our_backward_pass(layer: str) -> None:
     for x, y in zip(args, again, strict=True):
         if x.requires_grad:
             np.testing.assert_allclose(y.grad, x.grad, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("target", ["jax", "torch"])
+def test_an_input_without_a_gradient_is_refused_or_declared(target: str) -> None:
+    """The framework would take a gradient that is not there for 0, without a word."""
+    with pytest.raises(pb.ParseError, match="that of a is not asked for"):
+        pb.derive("z = W a; E = z' z", wrt=["W"]).code(target, form="autodiff")
+    assert "evaluate" in pb.derive("a : n where const; z = W a; E = z' z").code(target, form="autodiff")
+    with pytest.raises(pb.ParseError, match="a hessian has no form autodiff"):
+        pb.hessian("E = ‖A x − y‖²", wrt="x").code(target, form="autodiff")
 
 
 def test_a_gradient_that_is_given_scales_the_backward_pass() -> None:

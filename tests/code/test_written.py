@@ -41,17 +41,18 @@ FORMS = [
 ]
 
 
-def derived(name: str) -> pb.Derived:
+def derived(name: str, form: str = "function") -> pb.Derived:
     text, wrt = PROGRAMS[name]
-    return pb.derive(text, wrt=wrt)
+    return pb.derive(text, wrt=None if form == "autodiff" else wrt)
 
 
 def test_ruff_has_nothing_to_say(tmp_path: Path) -> None:
     """Formatted as `ruff format` does it, and without a complaint of its default rules."""
     pytest.importorskip("ruff")
     for name in PROGRAMS:
-        d = derived(name)
+        ways = {form: derived(name, form) for form in ("function", "autodiff")}
         for target, form in FORMS:
+            d = ways["autodiff" if form == "autodiff" else "function"]
             stem = f"{name.replace(' ', '_').replace('-', '_')}_{target}_{form}"
             (tmp_path / f"{stem}.py").write_text(d.code(target, form=form), encoding="utf-8")
     for command in (["format", "--check", "--diff"], ["check"]):
@@ -69,6 +70,52 @@ def test_a_name_of_the_user_is_never_a_word_of_python() -> None:
     value, grad = f(x, x, x, x)
     assert np.isclose(value, x @ np.tanh(x) + 2 * x @ x)
     assert set(grad) == {"λ", "np", "t1", "dtype"}
+
+
+def test_a_name_of_the_user_is_no_module_or_function_of_the_code() -> None:
+    """special, math and abs stand for what the code calls so; the user's arrays have an underscore."""
+    d = pb.derive("E = sum(erf(special)) + math' math / sqrt(n) + sum(abs(x))\nspecial : (n)\nmath : (n)\nx : (n)")
+    value, _ = d.compile("numpy")(np.ones(4), np.ones(4), np.ones(4))
+    assert np.isclose(value, 4 * 0.8427007929497149 + 2 + 4)
+
+
+# A gradient that is an input turned, repeated, cut or put on a diagonal; or a constant.
+VIEWS = {
+    "turned": "A : (m, n); B : (n, m); E = tr(A B)",
+    "repeated": "X : (m, n); b : n; E = sum(X b)",
+    "cut": "x : 5; y : 3; E = x[2:4]' y",
+    "diagonal": "X : (n, n); y : n; E = diagvec(X)' y",
+    "reshaped": "X : (m, n); Y : (n, m); E = sum(reshape(X, n, m) .* Y)",
+    "constant": "x : n; y : n; E = sum(x) + sum(y)",
+    "the same twice": "x : n; y : n; E = sum(tanh(x + y))",
+    "given": "x : n; E = loss(x)",
+}
+
+
+@pytest.mark.parametrize("form", ["function", "buffers"])
+@pytest.mark.parametrize("case", VIEWS)
+def test_a_gradient_may_be_written_to(case: str, form: str) -> None:
+    """It is no view of an input or of another gradient, and what is written to it is not seen by the next call."""
+    d = pb.derive(VIEWS[case])
+    sizes = {"m": 2, "n": 3}
+    rng = np.random.default_rng(0)
+    arrays = {v.attrs[0]: rng.normal(size=[n.value(sizes) for n in v.shape]) for v in d.derivation.inputs}
+    given = rng.normal(size=3)
+    free = {"loss": lambda x: given @ x, "grad_loss": lambda x: given} if case == "given" else {}
+    f = d.compile("numpy", form=form)
+    if form == "buffers":
+        f = f(**{w: sizes[w] for w in inspect.signature(f).parameters if w != "dtype"})
+    before = {n: a.copy() for n, a in arrays.items()}
+    _, first = f(**arrays, **free)
+    wanted = {n: g.copy() for n, g in first.items()}
+    for n, g in first.items():
+        g *= 0
+        others = [h for k, h in first.items() if k != n]
+        assert not any(np.shares_memory(g, h) for h in [*arrays.values(), given, *others])
+    assert all(np.array_equal(arrays[n], before[n]) for n in arrays)
+    _, second = f(**arrays, **free)
+    for n in wanted:
+        np.testing.assert_array_equal(second[n], wanted[n])
 
 
 def test_the_source_of_what_was_compiled_can_be_read() -> None:
@@ -208,6 +255,8 @@ def test_what_cannot_be_written_is_refused() -> None:
         pb.derive("z[k] = W[k] z[k-1] for k = 1..L; z[0] : n[0]; E = loss(z[L])").code("numpy")
     with pytest.raises(UnsupportedError, match="the size k cannot be told"):
         pb.derive("x : n*k; E = k sum(x)").code("numpy")
+    with pytest.raises(UnsupportedError, match="too large for float64"):
+        pb.derive("x : n; E = (1/3*10^400) * sum(x)").code("numpy")
     d = pb.derive("x : n*k; E = k sum(x)")
     assert d.compile("numpy", form="buffers")(n=2, k=3)(np.ones(6))[0] == 18
 
@@ -226,6 +275,15 @@ def test_products_are_taken_in_the_cheapest_order() -> None:
     left = [(0, 1), *((30 + k, k + 2) for k in range(28))]
     ends = f({0, 30})
     assert cost_of(long, ends, sizes, path(long, ends, sizes)) <= cost_of(long, ends, sizes, left)
+
+
+def test_a_product_of_many_factors_is_planned_in_time() -> None:
+    """Beyond 32 factors those of its parts are multiplied first."""
+    names = [f"A{k}" for k in range(48)]
+    text = "E = x' " + " ".join(names) + " y\n" + "\n".join(f"{n} : (n, n)" for n in names)
+    value, grad = pb.derive(text, wrt=["x"]).compile("numpy")(np.ones(2), *[np.eye(2) * 1.1] * 48, np.array([1.0, 2.0]))
+    assert np.isclose(value, 3 * 1.1**48)
+    np.testing.assert_allclose(grad["x"], np.array([1.0, 2.0]) * 1.1**48)
 
 
 def test_the_order_follows_the_sizes() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ..errors import ParseError
 from .door import door, told, words_of
 from .frame import Text, Words, begun
 from .instructions import Given, Value
@@ -19,11 +20,18 @@ from .writer import described, line, module
 __all__ = ["write_differentiable"]
 
 
-def write_differentiable(plan: Plan, language: str, words: Words, name: str = "loss", seed: Value | None = None) -> str:
+def write_differentiable(plan: Plan, language: str, words: Words, name: str = "evaluate") -> str:
     """A module with the function `name` (with unknown functions: `make_<name>`), for "jax" or "torch".
 
-    `seed` is the given gradient of the result, None where the result is a number. Raises what `write` raises.
+    Raises what `write` raises, and ParseError P030 where an input that may move has no gradient: the framework would take it for 0.
     """
+    seed = plan.seed
+    if plan.kind != "gradient":
+        raise ParseError("P030", f"a {plan.kind} has no form autodiff", expected="function")
+    free = [v.name for v in plan.inputs if v is not seed and v.name not in plan.gradients and v.name not in plan.fixed]
+    if free:
+        raise ParseError("P030", f"the form autodiff needs the gradient of every input, and that of {free[0]} is not asked for",
+                         hint=f"leave wrt out, or declare that it does not move: {free[0]} : … where const")  # fmt: skip
     t = begun(plan, TARGETS[language], words)
     t.deeper = 4 if t.functions else 0
     cotangent, bundle = t.fresh("g"), t.fresh("kept")
@@ -39,14 +47,14 @@ def write_differentiable(plan: Plan, language: str, words: Words, name: str = "l
     again = [n for v in plan.values[: plan.backward] if v in static and (n := t.names.get(v)) in words_of(backward)]
     backward = [*(x for x in forward if any(x.startswith(f"    {n} = ") for n in again)), *backward]
     kept += _tellers(t, inputs, kept, backward)
-    free = list(dict.fromkeys(t.functions.values()))
+    functions = list(dict.fromkeys(t.functions.values()))
     write = _jax if language == "jax" else _torch
     body = list(write(t, name, inputs, kept, _passes(t, (cotangent, bundle), inputs, kept, forward, backward, seed)))
-    if free:
+    if functions:
         single = [x for k, x in enumerate(body) if x or body[k - 1]]  # inside a function one blank line is enough
         inside = [f"    {x}" if x else "" for x in single]
         body = [
-            f"def make_{name}(*, {', '.join(free)}):",
+            f"def make_{name}(*, {', '.join(functions)}):",
             f'    """The function {name} for these functions."""',
             "",
             *inside,

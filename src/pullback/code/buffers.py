@@ -17,7 +17,7 @@ from .instructions import Chain, Contraction, Given, Legs, Value, arguments
 from .plan import Plan
 from .syntax import expression, unparsed
 from .targets import NUMPY_OUT
-from .writer import arguments_of, comments, fitted, module, returned
+from .writer import arguments_of, comments, fitted, module, owned, returned
 
 __all__ = ["write_buffered"]
 
@@ -48,6 +48,9 @@ class _Layout:
             view = not isinstance(v.by, (Chain, Contraction)) or _is_diagonal(v)
             for a in arguments(v.by):
                 self.last[a] = max(self.last.get(a, 0), mine if view else place[v])
+        self.dying: dict[int, list[Value]] = {}
+        for v, k in self.last.items():
+            self.dying.setdefault(k, []).append(v)
 
     def take(self, shape: Shape, name: str) -> str:
         """Memory of this shape, one that is free or a new one called `name`."""
@@ -66,8 +69,9 @@ class _Layout:
 
     def done(self, k: int) -> None:
         """Frees what is not needed after the k-th array."""
-        for v in [v for v in self.of if self.last[v] <= k]:
-            self.give(self.of.pop(v))
+        for v in self.dying.get(k, ()):
+            if v in self.of:
+                self.give(self.of.pop(v))
 
     def held(self, v: Value, k: int, once: set[Value]) -> Value | None:
         """An operand of a chain in whose memory the result may lie: it is read for the last time, in one place, entry by entry."""
@@ -122,7 +126,8 @@ def _computed(t: Text, layout: _Layout, v: Value, k: int) -> Iterator[str]:
         return ast.Name(t.names[a], ast.Load())
 
     spelling = t.target.spelling
-    if v.shape and isinstance(v.by, Chain) and v.by.operands:
+    result = v in t.plan.gradients.values()  # filled anew by every call, since whoever has it may write to it
+    if v.shape and isinstance(v.by, Chain) and (v.by.operands or result):
         root = tree(v.by, read, t.size)
         held = layout.held(v, k, read_once(root))
         legs = v.by.legs
@@ -154,7 +159,7 @@ def _computed(t: Text, layout: _Layout, v: Value, k: int) -> Iterator[str]:
             layout.name(name, where)
             yield unparsed(spelling.applied(into, t.numbers()))
             return
-    lines = fitted(t, name, spelling.applied(node, t.numbers()))
+    lines = fitted(t, name, spelling.applied(owned(t, v, node), t.numbers()))
     if v in t.static or (isinstance(v.by, Chain) and not v.by.operands):
         layout.constants += lines
     else:

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from ..algebra.dims import Dim, Shape
 from ..algebra.expr import Expr, postorder
 from .frame import Text, dims_text, untold
-from .instructions import Value
+from .instructions import Given, Value
 from .syntax import dim_node, unparsed
 
 __all__ = ["blamed", "door", "expected", "told", "words_of"]
+
+_BLAMED = 40  # arrays that are looked through for a NaN; of longer programs only the inputs
 
 
 def door(t: Text, body: Sequence[str]) -> Iterator[str]:
@@ -88,6 +90,8 @@ def blamed(t: Text, seen: Sequence[Value]) -> Iterator[str]:
     p = t.plan
     if not t.target.blames or p.value.shape or p.value not in t.names:
         return
+    if len(seen) > _BLAMED:
+        seen = [v for v in seen if isinstance(v.by, Given) or v is p.value]
     yield f"    if {t.target.blames.replace('$X', t.names[p.value])}:"
     yield from t.listed("        _blame(", [f"{t.names[v]}={t.names[v]}" for v in seen], ")")
 

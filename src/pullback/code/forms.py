@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import reduce
 
 from ..algebra.expr import OPERATORS, Expr
@@ -14,6 +13,8 @@ from ..algebra.ops.free import is_name
 from .instructions import Legs, Scale
 
 __all__ = ["Form", "below", "definition", "is_entrywise", "scaled", "sum_of", "times"]
+
+_HALVES = frozenset(1 << k for k in range(1, 11))  # what a short decimal is a fraction of
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def scaled(scale: Scale, factors: Sequence[Expr]) -> Expr:
     above = [size_of(d) ** p if p > 1 else size_of(d) for d, p in scale.sizes if p > 0]
     under = [size_of(d) ** -p if p < -1 else size_of(d) for d, p in scale.sizes if p < 0]
     top, bottom = coef.numerator, coef.denominator
-    if not under and bottom > 1 and Fraction(float(coef)) == coef and abs(coef.denominator) <= 1024:
+    if not under and bottom in _HALVES and top < 1 << 53:
         above, bottom, top = [rational(coef), *above], 1, 1  # 0.5
     if top != 1:
         above = [rational(top), *above]

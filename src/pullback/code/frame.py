@@ -19,6 +19,9 @@ from .syntax import Spelling, dim_node, unparsed
 __all__ = ["WIDTH", "Target", "Text", "Words", "begun", "dims_text", "named", "untold", "word_of"]
 
 WIDTH = 88  # as ruff format has it
+_RESERVED = frozenset(
+    {"abs", "math", "max", "min", "special", "linalg", "range", "slice"}
+)  # words that generated code may use
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Text:
         """An identifier that nobody has yet."""
         word = re.sub(r"\W", "_", wanted)
         word = f"v{word}" if not word or word[0].isdigit() else word
-        while word in self.taken or keyword.iskeyword(word) or word in self.target.reserved:
+        while word in self.taken or keyword.iskeyword(word) or word in _RESERVED | self.target.reserved:
             word += "_"
         self.taken.add(word)
         return word

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import count
+from string import ascii_letters
 from typing import Any
 
 from ..algebra.dims import Dim, Shape
@@ -38,6 +39,7 @@ from .instructions import (
 
 __all__ = ["Lowering"]
 
+_MOST = 32  # factors of a product, after which those of its parts are multiplied first
 _LONGEST = 40  # nodes of an entrywise expression, after which it is cut
 
 
@@ -51,7 +53,8 @@ class Lowering:
         self.forms: dict[Expr, Form] = {}
         self.uses: Counter[Expr] = Counter()
         self.values: list[Value] = []  # in order of computation
-        self.orders: list[tuple[str, int, int]] = []  # (index sum, multiplications, of the order as written)
+        # (index sum, multiplications, of the order as written), in order
+        self.orders: dict[tuple[str, int, int], None] = {}
         self._fresh = count()
         self._known: dict[Any, Value] = {}
         self._leaves: dict[Operand, Expr] = {}
@@ -176,6 +179,8 @@ class Lowering:
         legs: list[int] = []
         parts = [self._instance(self.forms[e.args[k]]) for k in m.slots]
         parts += [self._instance(self._form(x)) for x in m.extra]
+        if sum(len(p.factors) for p in parts) > _MOST:
+            parts = [self._whole(self.array(p)) if len(p.factors) > 1 else p for p in parts]
         for word, part in zip(m.inputs, parts, strict=True):
             scale = scale.times(part.scale.coef, *part.scale.sizes)
             factors += part.factors
@@ -272,17 +277,10 @@ class Lowering:
         """Notes what the order costs, and the order from left to right."""
         n = len(sets)
         plain = [(0, 1), *((n + k, k + 2) for k in range(n - 2))]
-        letters = {
-            i: chr(ord("a") + k) for k, i in enumerate(dict.fromkeys(i for s in (*sets, want) for i in s)) if k < 26
-        }
-        text = (
-            ",".join("".join(letters.get(i, "?") for i in s) for s in sets)
-            + "->"
-            + "".join(letters.get(i, "?") for i in want)
-        )
-        found = (text, cost_of(sets, outs, sizes, order), cost_of(sets, outs, sizes, plain))
-        if found not in self.orders:
-            self.orders.append(found)
+        letters = dict(zip(dict.fromkeys(i for s in (*sets, want) for i in s), ascii_letters, strict=False))
+        words = ["".join(letters.get(i, "?") for i in s) for s in (*sets, want)]
+        text = ",".join(words[:-1]) + "->" + words[-1]
+        self.orders[text, cost_of(sets, outs, sizes, order), cost_of(sets, outs, sizes, plain)] = None
 
     def _summed(self, x: Expr, kept: frozenset[int]) -> Expr:
         mine = self.legs(x)

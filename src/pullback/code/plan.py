@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
 from ..algebra.indexed import ref
-from ..algebra.ops.free import gradient, is_name
+from ..algebra.ops.free import facts_of, gradient, is_name
 from ..calculus.derivation import Derivation
 from ..errors import ParseError, UnsupportedError, nearest
 from .forms import below
@@ -36,6 +36,8 @@ class Plan:
     groups: dict[Value, Group] = field(default_factory=dict)  # the equations that an array is computed for
     uses: dict[Value, int] = field(default_factory=dict)
     kind: str = "gradient"  # what the results are
+    seed: Value | None = None  # the gradient of the result, where that is given
+    fixed: frozenset[str] = frozenset()  # the inputs that are declared not to move
     orders: list[tuple[str, int, int]] = field(
         default_factory=list
     )  # (index sum, multiplications, of the order as written)
@@ -75,10 +77,11 @@ def operations(v: Value, sizes: Callable[[Dim], int]) -> int:
 Equation = tuple[Expr, Expr, bool, bool]  # (name, value, whether the name is ours, whether it is of the backward pass)
 
 
-def plan(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, int] | None = None) -> Plan:
+def plan(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, int] | None = None,
+         constants: Collection[str] = ()) -> Plan:  # fmt: skip
     """The plan for the value and the gradients of these names (default: all that were derived).
 
-    `sizes` are what the symbols typically are. Raises ParseError P003 for a gradient that was not derived, UnsupportedError
+    `constants` are inputs that are declared not to move; `sizes` are what the symbols typically are. Raises ParseError P003 for a gradient that was not derived, UnsupportedError
     U042 for what there is no code for, U043 for a program with an index.
     """
     if any(q.ranges for q in d.core.equations) or any(ref(str(v.attrs[0])) for v in d.inputs):
@@ -88,7 +91,10 @@ def plan(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, in
     equations: list[Equation] = [(q.var, q.value, q.auxiliary, False) for q in d.core.equations]
     equations += [(gradient(b.of), b.value, b.auxiliary, True) for b in d.backward]
     inputs = [*d.inputs, *([d.seed] if d.seed is not None else [])]
-    return arranged(equations, inputs, d.target, {v.attrs[0]: gradient(v) for v in wanted}, wanted, sizes)
+    found = arranged(equations, inputs, d.target, {v.attrs[0]: gradient(v) for v in wanted}, wanted, sizes)
+    found.seed = next((v for v in found.inputs if v.about is d.seed), None)
+    found.fixed = frozenset(v.attrs[0] for v in d.inputs if v.attrs[0] in constants or "index" in facts_of(v))
+    return found
 
 
 def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr, results: Mapping[str, Expr],
@@ -101,7 +107,8 @@ def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr
     low = Lowering(lambda dim: dim.value({s: typical.get(s, TYPICAL) for s in dim.symbols()}))
     low.count([e for _, e, _, _ in equations])
     used = {x for _, e, _, _ in equations for x in postorder(e) if is_name(x)}
-    given = [low.give(v) for v in inputs if v in used or v in always]
+    used.update(always)
+    given = [low.give(v) for v in inputs if v in used]
     turn = None
     pending: list[tuple[Expr, Expr]] = []
     groups: dict[Value, Group] = {}
@@ -119,7 +126,7 @@ def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr
         start, pending = len(low.values), []
     turn = len(low.values) if turn is None else turn
     made = {n: low.value_of(v) for n, v in results.items()}
-    found = Plan(low.values, turn, low.value_of(target), made, given, groups=groups, orders=low.orders, kind=kind)
+    found = Plan(low.values, turn, low.value_of(target), made, given, groups=groups, orders=list(low.orders), kind=kind)
     _swept(found)
     return found
 

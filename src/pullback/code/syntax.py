@@ -19,7 +19,9 @@ from ..errors import UnsupportedError
 from .instructions import Algorithm, Applied, Chain, Contraction, Legs, Operand, Spread, Value
 from .traced import Namespace, Traced, Untraceable, node_of, parsed
 
-__all__ = ["Rewrite", "Spelling", "call", "expression", "filled", "unparsed"]
+__all__ = [
+    "Rewrite", "Spelling", "aligned", "call", "dim_node", "expression", "filled", "number_node", "template_of", "unparsed",
+]  # fmt: skip
 
 Rewrite = Callable[..., ast.expr]
 _SLOT = re.compile(r"\$(\w+)(?::\d+)?")
@@ -195,8 +197,7 @@ def dim_node(d: Dim, size: Callable[[str], str]) -> ast.expr:
 def number_node(x: Fraction, whole: bool = True) -> ast.expr:
     """A rational as a literal, an integer where it is one if it may be `whole`. Raises UnsupportedError U040."""
     try:
-        value = x.numerator if whole and x.denominator == 1 else float(x)
-        float(value)
+        value = x.numerator if whole and x.denominator == 1 and abs(x.numerator) < 1 << 53 else float(x)
     except OverflowError:
         raise UnsupportedError("U040", "a number of the program is too large for float64",
                                expected="numbers below 1.8e308") from None  # fmt: skip
@@ -324,7 +325,7 @@ def _contracted(left: Operand, right: Operand, legs: Legs, read: Callable[[Value
     inner = [i for i in a if i in b and i not in legs]
     mine, yours = [i for i in a if i not in b], [i for i in b if i not in a]
     alone = [i for i in (*mine, *yours) if i not in legs]
-    if alone or len(both) > 2 or (both and (len(inner), len(mine), len(yours)) != (1, 1, 1)):
+    if alone or (both and (len(inner), len(mine), len(yours)) != (1, 1, 1)):
         return _einsum([a, b], legs, [x, y])
     if both:
         x = _transposed(x, [a.index(i) for i in (*both, *mine, *inner)])

@@ -30,6 +30,7 @@ def _expect(name, x, shape, where):
         found = tuple(x.shape)
         raise ValueError(f"{{name}} has the shape {{found}}, not {{shape}}, in {{where}}")'''
 
+_OURS = {"as_index": "_index", "add_at": "_add_at", "larger": "max"}  # helpers, and the larger of two sizes
 _SPECIAL = ("erf", "erfc", "ndtr", "gammaln", "digamma", "polygamma")
 
 
@@ -92,14 +93,14 @@ _NUMPY = Target(
     "numpy",
     ("import numpy as np",),
     Spelling("np", {
-        "special.expit": "_sigmoid", "as_index": "_index", "add_at": "_add_at", "larger": "max",
+        **_OURS, "special.expit": "_sigmoid",
         "as_float": _as("($0).astype(dtype)"),
         **{f"special.{n}": f"special.{n}" for n in _SPECIAL},
         **{f"linalg.{n}": f"linalg.{n}" for n in ("expm", "logm", "sqrtm", "sinm", "cosm")},
         **_made("np", "eye", "full", "zeros", "ones", "tri"),
     }),
     _DOOR.format(array="np.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)", unreal='x.dtype.kind != "f"'),
-    frozenset({"np", "dtype", "max"}),
+    frozenset({"np", "dtype"}),
     like=("dtype = np.result_type({arrays})", "dtype = np.float64"),
     copies="$X.copy()", blames="np.isnan($X)",
     extras=(("math.", "import math", ""), ("_blame(", "", _NAN), ("_sigmoid(", "", _SIGMOID), ("_index(", "", _INDEX), ("_add_at(", "", _ADD_AT),
@@ -133,7 +134,7 @@ _JAX = Target(
     "jax",
     ("import jax.numpy as jnp",),
     Spelling("jnp", {
-        "special.expit": "jax.nn.sigmoid", "as_index": "_index", "add_at": "_add_at", "larger": "max",
+        **_OURS, "special.expit": "jax.nn.sigmoid",
         "as_float": _as("($0).astype(dtype)"),
         **{f"special.{n}": f"jax.scipy.special.{n}" for n in _SPECIAL},
         **{f"linalg.{n}": f"jax.scipy.linalg.{n}" for n in ("expm",)},
@@ -143,7 +144,7 @@ _JAX = Target(
     }),
     _DOOR.format(array="jnp.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)",
                  unreal="not jnp.issubdtype(x.dtype, jnp.floating)"),
-    frozenset({"jax", "jnp", "dtype", "max"}),
+    frozenset({"jax", "jnp", "dtype"}),
     like=("dtype = jnp.result_type({arrays})", "dtype = float"),
     extras=(("math.", "import math", ""), ("jax.", "import jax", ""), ("_index(", "", _JAX_INDEX), ("_add_at(", "", _JAX_ADD_AT)),
 )  # fmt: skip
@@ -217,7 +218,7 @@ _TORCH = Target(
     "torch",
     ("import torch",),
     Spelling("torch", {
-        "special.expit": "torch.sigmoid", "as_index": "_index", "add_at": "_add_at", "larger": "max",
+        **_OURS, "special.expit": "torch.sigmoid",
         "as_float": _as("($0).to(like.dtype)"), "heaviside": _as("($0 > 0).to(like.dtype)"),
         "max": "torch.amax", "min": "torch.amin", "transpose": "torch.permute", "vdot": _as("torch.sum($0 * $1)"),
         "tensordot": _as("torch.tensordot($0, $1, dims=$axes)"), "var": _as("torch.var($0, dim=$axis, correction=$ddof)"),
@@ -233,7 +234,8 @@ _TORCH = Target(
     }, number="like.new_tensor($0)"),
     _DOOR.format(array="torch.as_tensor(x)", whole="not x.is_floating_point() and not x.is_complex()",
                  floats="x.to(torch.get_default_dtype())", unreal="not x.is_floating_point()"),
-    frozenset({"torch", "like", "max"}),
+    frozenset({"torch", "like"}),
+    copies="$X.clone()",
     like=("like = {first}", "like = torch.empty(())"),
     extras=(("math.", "import math", ""), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_logaddexp(", "", _TORCH_LOGADDEXP)),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any
 
 __all__ = ["Namespace", "Traced", "Untraceable", "node_of", "parsed"]
 
-_RESULTS = {"linalg.svd": 3, "linalg.eigh": 2, "linalg.slogdet": 2, "linalg.qr": 2}  # functions of several results
+_RESULTS = {"linalg.svd": 3, "linalg.eigh": 2, "linalg.slogdet": 2}  # functions of several results
 _BINARY: Mapping[str, type[ast.operator]] = {
     "add": ast.Add, "sub": ast.Sub, "mul": ast.Mult, "truediv": ast.Div, "matmul": ast.MatMult, "pow": ast.Pow,
     "floordiv": ast.FloorDiv, "mod": ast.Mod}  # fmt: skip

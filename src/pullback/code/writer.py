@@ -8,11 +8,14 @@ from collections.abc import Iterator, Sequence
 
 from .door import blamed, door
 from .frame import Target, Text, Words, begun, dims_text, word_of
-from .instructions import Chain, Given, Value, arguments
+from .instructions import Applied, Given, Value, arguments
 from .plan import Plan
-from .syntax import expression, unparsed
+from .syntax import expression, filled, unparsed
 
-__all__ = ["arguments_of", "comments", "described", "fitted", "line", "module", "returned", "write"]
+__all__ = ["arguments_of", "comments", "described", "fitted", "line", "module", "owned", "returned", "write"]
+
+# functions that may give a view of their argument
+_VIEWS = {"broadcast_to", "transpose", "diagonal", "reshape", "moveaxis", "flip", "expand_dims", "real", "split"}
 
 
 def write(plan: Plan, target: Target, words: Words, name: str = "value_and_grad") -> str:
@@ -101,10 +104,7 @@ def line(t: Text, v: Value) -> Iterator[str]:
     def read(a: Value) -> ast.expr:
         return t.inline[a] if a in t.inline else ast.Name(t.names[a], ast.Load())
 
-    node = expression(v, read, t.size, lambda e: t.functions[e])
-    if isinstance(v.by, Chain) and isinstance(node, ast.Name) and v.shape:  # another name for the same array
-        node = ast.parse(t.target.copies.replace("$X", node.id), mode="eval").body
-    node = t.target.spelling.applied(node, t.numbers())
+    node = t.target.spelling.applied(owned(t, v, expression(v, read, t.size, lambda e: t.functions[e])), t.numbers())
     for a in arguments(v.by):
         t.inline.pop(a, None)
     if (
@@ -119,6 +119,15 @@ def line(t: Text, v: Value) -> Iterator[str]:
     yield from comments(t, v)
     t.names[v] = word_of(t, v)
     yield from (f"    {line}" for line in fitted(t, t.names[v], node))
+
+
+def owned(t: Text, v: Value, node: ast.expr) -> ast.expr:
+    """The expression, copied if it is a result that could be a view of an input or of another result: whoever has it may write to it."""
+    if not v.shape or v not in t.plan.gradients.values():
+        return node
+    called = ast.unparse(node.func).removeprefix("xp.") if isinstance(node, ast.Call) else ""
+    view = isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)) or called in _VIEWS or isinstance(v.by, Applied)
+    return filled(t.target.copies, {"X": node}) if view else node
 
 
 def comments(t: Text, v: Value) -> Iterator[str]:
