@@ -183,14 +183,31 @@ def test_the_steady_state_allocates_nothing_of_the_size_of_an_array() -> None:
     assert peak < 0.2 * 8 * p * B, f"{peak} bytes"  # ufuncs have a buffer of 64 KiB of their own
 
 
-@pytest.mark.parametrize("form", ["function", "buffers"])
+@pytest.mark.parametrize("form", ["function", "buffers", "evaluate"])
 def test_large_logits_overflow_nowhere(form: str) -> None:
     d = pb.derive("p = softmax(z); E = logsumexp(z) + t' p", wrt=["z"])
     z = np.array([1e4, -1e4, 9.999e3])
     with np.errstate(all="raise", under="ignore"):
-        value, grad = call(d, form, {"z": z, "t": np.zeros(3)})
+        arrays = {"z": z, "t": np.zeros(3)}
+        value, grad = d.evaluate(**arrays) if form == "evaluate" else call(d, form, arrays)
     assert np.isfinite(value) and np.isclose(value, 1e4 + np.log1p(np.exp(-1)), rtol=1e-14)
     np.testing.assert_allclose(grad["z"], [1 / (1 + np.exp(-1)), 0, 1 / (1 + np.exp(1))], atol=1e-12)
+
+
+@pytest.mark.parametrize("form", ["function", "buffers", "evaluate"])
+def test_what_a_mask_hides_may_be_as_large_as_it_likes(form: str) -> None:
+    """The entries that are seen are near 10⁴, those that are hidden above and below."""
+    d = pb.derive("Z : (m, n); M : (m, n) where const; Y : (m, n) where const; E = sum(Y .* masked_softmax(Z, M))")
+    Z = np.array([[1e4, 9.999e3, 2e4, -3e4], [-1e4, -1.0001e4, 0.0, 5.0]])
+    M = np.array([[1.0, 1.0, 0.0, 0.0], [1.0, 2.0, 0.0, 0.0]])
+    Y = np.array([[1.0, 0.0, 5.0, 5.0], [0.0, 1.0, 5.0, 5.0]])
+    arrays = {"Z": Z, "M": M, "Y": Y}
+    with np.errstate(all="raise", under="ignore"):
+        value, grad = d.evaluate(**arrays) if form == "evaluate" else call(d, form, arrays)
+    p = 1 / (1 + np.exp(-1)), 2 * np.exp(-1) / (1 + 2 * np.exp(-1))
+    assert np.isclose(value, sum(p), rtol=1e-12)
+    s = [x * (1 - x) for x in p]
+    np.testing.assert_allclose(grad["Z"], [[s[0], -s[0], 0, 0], [-s[1], s[1], 0, 0]], atol=1e-12)
 
 
 # ---- the door ------------------------------------------------------------------------------------------------------

@@ -5,17 +5,19 @@ Queries, keys and values are matrices, a row for each; further axes in front, of
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from ...errors import ShapeError
 from ..dims import Dim, Shape, show_shape
 from ..expr import Expr
 from ..op import Meaning, composite_op, linear_op
-from .arithmetic import LETTERS, size_of
+from .arithmetic import LETTERS, rational, size_of
 from .composites import called, fitted
-from .entrywise import exp, sqrt
-from .learning import along, softmax
+from .entrywise import exp, filled, sqrt
+from .learning import along, largest, softmax
 from .maps import lower
+from .piecewise import abs_, minimum, step
 from .reduction import sum_over
 from .reshaping import permute, reshape
 from .structure import einsum, ones, place
@@ -40,7 +42,22 @@ def _average(A: Expr, V: Expr) -> Expr:
 # ---- masks -------------------------------------------------------------------------------------------------
 
 
-@composite_op("X[*s], M[*s] -> [*s]", **called("masked_softmax"), needs="every row of $M has an entry that is not 0")
+def _masked_stable(node: Expr, X: Expr, M: Expr) -> Expr:
+    """Shifted by the largest entry that the mask lets through; what it does not let through is bounded, and may be as large as it likes."""
+    last = X.order - 1
+    seen = step(abs_(M))
+    shown = seen * X - filled(rational(Fraction(10) ** 30), X) * (1 - seen)
+    below = X - along(largest(shown, axes=(last,)), X, last)
+    e = M * exp(minimum(below, 0 * below))
+    return e / along(sum_over(e, axes=(last,)), X, last)
+
+
+@composite_op(
+    "X[*s], M[*s] -> [*s]",
+    **called("masked_softmax"),
+    stable=_masked_stable,
+    needs="every row of $M has an entry that is not 0",
+)
 def masked_softmax(X: Expr, M: Expr) -> Expr:
     """Softmax along the last axis of those entries where the mask M is 1; 0 where it is 0."""
     e = M * exp(X)

@@ -28,14 +28,14 @@ def _axis_latex(name: str) -> object:
     return lambda e: rf"\operatorname{{{name}}}" + text(e).removeprefix(name)  # type: ignore[operator]
 
 
-def _largest(X: Expr, *, axes: tuple[int, ...]) -> Expr:
+def largest(X: Expr, *, axes: tuple[int, ...]) -> Expr:
     """The largest entry along axes; that op is declared later than these."""
     return REGISTRY["max_over"](X, axes=axes)
 
 
 def _shifted(X: Expr, axis: int) -> Expr:
     """X minus its largest entry along an axis: no exponential of it overflows, and no sum of them is 0."""
-    return X - along(_largest(X, axes=(axis,)), X, axis)
+    return X - along(largest(X, axes=(axis,)), X, axis)
 
 
 def _softmax_stable(node: Expr, X: Expr) -> Expr:
@@ -44,7 +44,7 @@ def _softmax_stable(node: Expr, X: Expr) -> Expr:
 
 
 def _logsumexp_stable(node: Expr, X: Expr) -> Expr:
-    return _largest(X, axes=node.attrs) + log(sum_over(exp(_shifted(X, node.attrs[0])), axes=node.attrs))
+    return largest(X, axes=node.attrs) + log(sum_over(exp(_shifted(X, node.attrs[0])), axes=node.attrs))
 
 
 def _logsoftmax_stable(node: Expr, X: Expr) -> Expr:
