@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 __all__ = ["code_options"]
@@ -27,7 +27,7 @@ Operations are multiplications (with an addition each) of products, and function
 """
 
 
-def code_options(commands: Any, forms: Mapping[str, Sequence[str]]) -> None:
+def code_options(commands: Any, forms: Mapping[str, Iterable[str]]) -> None:
     """The options of `pullback code` and `pullback plan`."""
     for command, says, epilog in (
         ("code", "write the value and the gradients as a function", _CODE),

@@ -13,13 +13,10 @@ from typing import Any
 from .algebra.dims import Dim
 from .algebra.expr import Expr
 from .calculus.derivation import Derivation
-from .code.autodiff import write_differentiable
-from .code.buffers import write_buffered
 from .code.frame import Words
 from .code.plan import TYPICAL, Plan, plan
 from .code.table import table
-from .code.targets import target_of
-from .code.writer import write
+from .code.targets import writer_of
 from .errors import ParseError
 from .show import notation
 from .show.names import ascii_name
@@ -44,12 +41,7 @@ def source(found: Plan, target: str, form: str = "function", name: str = "") -> 
     name = name or _name(form)
     if not (name.isidentifier() and name.isascii()) or keyword.iskeyword(name):
         raise ParseError("P030", f"{name!r:.40} is no name of a function", expected="letters, digits and _")
-    chosen = target_of(target, form)
-    if form == "buffers":
-        return write_buffered(found, _WORDS, name)
-    if form == "autodiff":
-        return write_differentiable(found, target, _WORDS, name)
-    return write(found, chosen, _WORDS, name)
+    return writer_of(target, form)(found, _WORDS, name)
 
 
 def _name(form: str) -> str:

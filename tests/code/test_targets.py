@@ -18,11 +18,10 @@ from pullback.algebra.dims import Dim
 from pullback.algebra.expr import Expr, dims_in, postorder
 from pullback.algebra.op import REGISTRY
 from pullback.algebra.ops.free import is_free_function, is_free_map, is_name, var
-from pullback.code.buffers import write_buffered
 from pullback.code.frame import Words, named
 from pullback.code.plan import Plan, arranged, plan
-from pullback.code.targets import NUMPY_OUT, TARGETS
-from pullback.code.writer import write
+from pullback.code.targets import TARGETS, writer_of
+from pullback.code.to_numpy import BUFFERS
 from pullback.errors import UnsupportedError
 from pullback.show import notation
 from pullback.show.names import ascii_name
@@ -57,8 +56,10 @@ def run(
     p: Plan, target: str, given: dict[str, Any], functions: Callable[[Expr, list[Any]], Any], sizes: dict[str, int]
 ) -> Any:
     """(value, gradients) by the code of the target; `functions` computes what only a name is known of."""
-    chosen = NUMPY_OUT if target == "buffers" else TARGETS[target]
-    text = write_buffered(p, WORDS) if target == "buffers" else write(p, chosen, WORDS)
+    chosen = BUFFERS if target == "buffers" else TARGETS[target]
+    text = writer_of(*(("numpy", "buffers") if target == "buffers" else (target, "function")))(
+        p, WORDS, "value_and_grad"
+    )
     module = module_of(text)
     t = named(p, chosen, WORDS)
     convert: Callable[[Any], Any] = np.asarray

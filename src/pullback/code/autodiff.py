@@ -6,22 +6,24 @@ that a backward pass which is to be differentiated again computes them anew from
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ..errors import ParseError
 from .door import door, told, words_of
-from .frame import Text, Words, begun
+from .frame import Target, Text, Words, begun
 from .instructions import Given, Value
 from .plan import Plan
-from .targets import TARGETS
-from .writer import described, line, module
+from .writer import line, module
 
-__all__ = ["write_differentiable"]
+__all__ = ["Shell", "tupled", "write_differentiable"]
 
 
-def write_differentiable(plan: Plan, language: str, words: Words, name: str = "evaluate") -> str:
-    """A module with the function `name` (with unknown functions: `make_<name>`), for "jax" or "torch".
+Shell = Callable[[Text, str, Sequence[Value], Sequence[Value], Iterator[str]], Iterator[str]]
+
+
+def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target, shell: Shell) -> str:
+    """A module with the function `name` (with unknown functions: `make_<name>`); `shell` makes it of the two passes.
 
     Raises what `write` raises, and ParseError P030 where an input that may move has no gradient: the framework would take it for 0.
     """
@@ -32,7 +34,7 @@ def write_differentiable(plan: Plan, language: str, words: Words, name: str = "e
     if free:
         raise ParseError("P030", f"the form autodiff needs the gradient of every input, and that of {free[0]} is not asked for",
                          hint=f"leave wrt out, or declare that it does not move: {free[0]} : … where const")  # fmt: skip
-    t = begun(plan, TARGETS[language], words)
+    t = begun(plan, target, words)
     t.deeper = 4 if t.functions else 0
     cotangent, bundle = t.fresh("g"), t.fresh("kept")
     inputs = [v for v in plan.inputs if v is not seed]
@@ -48,8 +50,7 @@ def write_differentiable(plan: Plan, language: str, words: Words, name: str = "e
     backward = [*(x for x in forward if any(x.startswith(f"    {n} = ") for n in again)), *backward]
     kept += _tellers(t, inputs, kept, backward)
     functions = list(dict.fromkeys(t.functions.values()))
-    write = _jax if language == "jax" else _torch
-    body = list(write(t, name, inputs, kept, _passes(t, (cotangent, bundle), inputs, kept, forward, backward, seed)))
+    body = list(shell(t, name, inputs, kept, _passes(t, (cotangent, bundle), inputs, kept, forward, backward, seed)))
     if functions:
         single = [x for k, x in enumerate(body) if x or body[k - 1]]  # inside a function one blank line is enough
         inside = [f"    {x}" if x else "" for x in single]
@@ -82,7 +83,7 @@ def _tuple(words: Sequence[str]) -> str:
     return f"({', '.join(words)}{',' if len(words) == 1 else ''})"
 
 
-def _tupled(t: Text, head: str, words: Sequence[str]) -> Iterator[str]:
+def tupled(t: Text, head: str, words: Sequence[str]) -> Iterator[str]:
     """`head` (a, b), with one word a line where that is too long."""
     whole = f"{head}{_tuple(words)}"
     yield from [whole] if len(whole) <= t.width else t.listed(f"{head}(", words, ")")
@@ -107,7 +108,7 @@ def _passes(t: Text, own: tuple[str, str], inputs: Sequence[Value], kept: Sequen
     yield from t.listed("def _forward(", names, "):")
     yield from door(t, forward)
     yield from forward
-    yield from _tupled(t, f"    return {t.names[t.plan.value]}, ", [t.names[v] for v in kept])
+    yield from tupled(t, f"    return {t.names[t.plan.value]}, ", [t.names[v] for v in kept])
     yield ""
     yield ""
     yield f"def _backward({bundle}, {cotangent}):"
@@ -124,52 +125,4 @@ def _passes(t: Text, own: tuple[str, str], inputs: Sequence[Value], kept: Sequen
     for v in inputs:
         g = t.plan.gradients.get(v.name)
         results.append("None" if g is None else t.names[g] if seed is not None else f"{cotangent} * {t.names[g]}")
-    yield from _tupled(t, "    return ", results)
-
-
-def _jax(t: Text, name: str, inputs: Sequence[Value], kept: Sequence[Value], passes: Iterator[str]) -> Iterator[str]:
-    yield from passes
-    names = [t.names[v] for v in inputs]
-    yield from ("", "", "@jax.custom_vjp")
-    yield from t.listed(f"def {name}(", names, "):")
-    yield '    """A function that JAX differentiates by the derived backward pass.'
-    yield ""
-    yield from described(t)
-    yield '    """'
-    yield from t.listed("    return _forward(", names, ")[0]")
-    yield from ("", "", f"{name}.defvjp(_forward, _backward)")
-
-
-def _torch(t: Text, name: str, inputs: Sequence[Value], kept: Sequence[Value], passes: Iterator[str]) -> Iterator[str]:
-    yield from passes
-    names = [t.names[v] for v in inputs]
-    given = [v for v in kept if isinstance(v.by, Given)]
-    made = [v for v in kept if not isinstance(v.by, Given) and v is not t.plan.value]
-    saved = {v: f"inputs[{inputs.index(v)}]" for v in given} | {v: f"made[{k}]" for k, v in enumerate(made, 1)}
-    saved[t.plan.value] = "made[0]"
-    order = [kept.index(v) for v in made]
-    count = len(inputs)
-    yield from ("", "", f"class _{name.capitalize()}(torch.autograd.Function):", "    generate_vmap_rule = True", "")
-    yield "    @staticmethod"
-    yield "    def forward(*inputs):"
-    yield "        value, kept = _forward(*inputs)"
-    yield from _tupled(t, "        return ", ["value", *(f"kept[{k}]" for k in order)])
-    yield from ("", "    @staticmethod", "    def setup_context(ctx, inputs, output):")
-    yield "        ctx.mark_non_differentiable(*output[1:])"
-    yield "        ctx.save_for_backward(*inputs, *output)"
-    yield from ("", "    @staticmethod", "    def backward(ctx, g, *_):")
-    yield f"        inputs, made = ctx.saved_tensors[:{count}], ctx.saved_tensors[{count}:]"
-    yield "        if torch.is_grad_enabled():  # a second derivative: through the inputs"
-    yield "            kept = _forward(*inputs)[1]"
-    yield "        else:"
-    yield from _tupled(t, "            kept = ", [saved[v] for v in kept])
-    yield "        found = _backward(kept, g)"
-    yield "        needed = ctx.needs_input_grad"
-    yield "        return tuple(x if need else None for x, need in zip(found, needed))"
-    yield from ("", "")
-    yield from t.listed(f"def {name}(", names, "):")
-    yield '    """A function that autograd differentiates by the derived backward pass.'
-    yield ""
-    yield from described(t)
-    yield '    """'
-    yield from t.listed(f"    return _{name.capitalize()}.apply(", names, ")[0]")
+    yield from tupled(t, "    return ", results)

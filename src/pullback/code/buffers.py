@@ -11,12 +11,11 @@ from collections.abc import Iterator
 
 from ..algebra.dims import Shape
 from .door import blamed, expected
-from .frame import Text, Words, dims_text, named
+from .frame import Target, Text, Words, dims_text, named
 from .inplace import Memory, out_of, read_once, statements, tree
 from .instructions import Chain, Contraction, Given, Legs, Value, arguments
 from .plan import Plan
 from .syntax import expression, unparsed
-from .targets import NUMPY_OUT
 from .writer import arguments_of, comments, fitted, module, owned, returned
 
 __all__ = ["write_buffered"]
@@ -83,9 +82,8 @@ class _Layout:
         return None
 
 
-def write_buffered(plan: Plan, words: Words, name: str = "value_and_grad") -> str:
+def write_buffered(plan: Plan, words: Words, name: str, *, target: Target) -> str:
     """A module with `make_<name>(sizes, dtype)`, which makes the arrays and gives the function of them. Raises what `write` raises."""
-    target = NUMPY_OUT
     t = named(plan, target, words, sizes=True)
     t.deeper = 4
     layout = _Layout(plan)

@@ -16,7 +16,7 @@ from .instructions import Applied, Value
 from .plan import Plan
 from .syntax import Spelling, dim_node, unparsed
 
-__all__ = ["WIDTH", "Target", "Text", "Words", "begun", "dims_text", "named", "untold", "word_of"]
+__all__ = ["WIDTH", "Target", "Text", "Words", "Writer", "begun", "dims_text", "named", "untold", "word_of"]
 
 WIDTH = 88  # as ruff format has it
 _RESERVED = frozenset(
@@ -48,6 +48,9 @@ class Target:
     blames: str = ""  # whether a number is NaN, where code can ask
     # what a function needs whose code has these characters: (characters, import, helper)
     extras: tuple[tuple[str, str, str], ...] = ()
+
+
+Writer = Callable[[Plan, Words, str], str]  # the module for a plan, with a function of this name
 
 
 @dataclass(slots=True)

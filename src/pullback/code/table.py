@@ -11,7 +11,7 @@ from .frame import Words, named
 from .instructions import Given, Value, arguments
 from .plan import Plan, operations
 from .syntax import expression, unparsed
-from .targets import TARGETS
+from .to_numpy import NUMPY
 
 __all__ = ["table"]
 
@@ -20,7 +20,7 @@ _WIDEST = 60  # characters of an expression
 
 def table(plan: Plan, words: Words, sizes: Callable[[Dim], int], entry: int = 8) -> str:
     """The plan at these sizes, with `entry` bytes for an entry."""
-    t = named(plan, TARGETS["numpy"], words)
+    t = named(plan, NUMPY, words)
     alive = dict(_alive(plan, sizes, entry))
     rows: list[tuple[str, ...]] = []
     total = 0
@@ -30,7 +30,7 @@ def table(plan: Plan, words: Words, sizes: Callable[[Dim], int], entry: int = 8)
         if k == plan.backward:
             rows.append(("backward",))
         node = expression(v, lambda a: ast.Name(t.names[a], ast.Load()), t.size, lambda e: t.functions[e])
-        text = unparsed(TARGETS["numpy"].spelling.applied(node, t.numbers()))
+        text = unparsed(NUMPY.spelling.applied(node, t.numbers()))
         cost = operations(v, sizes)
         total += cost
         text = text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"

@@ -18,7 +18,7 @@ __all__ = ["arguments_of", "comments", "described", "fitted", "line", "module", 
 _VIEWS = {"broadcast_to", "transpose", "diagonal", "reshape", "moveaxis", "flip", "expand_dims", "real", "split"}
 
 
-def write(plan: Plan, target: Target, words: Words, name: str = "value_and_grad") -> str:
+def write(plan: Plan, words: Words, name: str, *, target: Target) -> str:
     """A module: imports, helpers, one function. Raises UnsupportedError U042 where an op has no code in this target."""
     t = begun(plan, target, words)
     body = list(_body(t))

@@ -1,0 +1,64 @@
+"""JAX: pure functions, and functions with a `jax.custom_vjp`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from .autodiff import write_differentiable
+from .frame import Target, Text, Writer
+from .instructions import Value
+from .spellings import DOOR, OURS, SPECIAL, as_, made
+from .syntax import Spelling
+from .writer import described, write
+
+__all__ = ["FORMS", "JAX"]
+
+_JAX_INDEX = '''def _index(x, n):
+    """Whole numbers from 0 to n - 1; under jit they cannot be checked."""
+    return jnp.rint(x).astype(int)'''
+
+_JAX_ADD_AT = '''def _add_at(n, places, values):
+    """Zeros of size n along a last axis, to which values are added at these places."""
+    out = jnp.zeros((*values.shape[: values.ndim - places.ndim], n), values.dtype)
+    return out.at[..., places].add(values)'''
+
+JAX = Target(
+    "jax",
+    ("import jax.numpy as jnp",),
+    Spelling("jnp", {
+        **OURS, "special.expit": "jax.nn.sigmoid",
+        "as_float": as_("($0).astype(dtype)"),
+        **{f"special.{n}": f"jax.scipy.special.{n}" for n in SPECIAL},
+        **{f"linalg.{n}": f"jax.scipy.linalg.{n}" for n in ("expm",)},
+        "linalg.sqrtm": as_("jnp.real(jax.scipy.linalg.sqrtm($0))"),  # complex by its type alone: no eigenvalue is negative
+        **dict.fromkeys(("linalg.logm", "linalg.sinm", "linalg.cosm"), None),
+        **made("jnp", "eye", "full", "zeros", "ones", "tri"),
+    }),
+    DOOR.format(array="jnp.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)",
+                 unreal="not jnp.issubdtype(x.dtype, jnp.floating)"),
+    frozenset({"jax", "jnp", "dtype"}),
+    like=("dtype = jnp.result_type({arrays})", "dtype = float"),
+    extras=(("math.", "import math", ""), ("jax.", "import jax", ""), ("_index(", "", _JAX_INDEX), ("_add_at(", "", _JAX_ADD_AT)),
+)  # fmt: skip
+
+
+def _custom_vjp(
+    t: Text, name: str, inputs: Sequence[Value], kept: Sequence[Value], passes: Iterator[str]
+) -> Iterator[str]:
+    yield from passes
+    names = [t.names[v] for v in inputs]
+    yield from ("", "", "@jax.custom_vjp")
+    yield from t.listed(f"def {name}(", names, "):")
+    yield '    """A function that JAX differentiates by the derived backward pass.'
+    yield ""
+    yield from described(t)
+    yield '    """'
+    yield from t.listed("    return _forward(", names, ")[0]")
+    yield from ("", "", f"{name}.defvjp(_forward, _backward)")
+
+
+FORMS: Mapping[str, Writer] = {
+    "function": partial(write, target=JAX),
+    "autodiff": partial(write_differentiable, target=JAX, shell=_custom_vjp),
+}

@@ -1,0 +1,75 @@
+"""NumPy: functions, and functions that compute into memory which is made once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from .buffers import write_buffered
+from .frame import Target, Writer
+from .spellings import DOOR, OURS, SPECIAL, as_, made
+from .syntax import Spelling
+from .writer import write
+
+__all__ = ["BUFFERS", "FORMS", "NUMPY"]
+
+_NAN = '''def _blame(**arrays):
+    """Says which array is the first with an entry that is no number."""
+    for name, x in arrays.items():
+        if np.isnan(x).any():
+            raise FloatingPointError(f"an entry of {name} is no number (NaN)")'''
+
+
+_SIGMOID = '''def _sigmoid(x):
+    """1 / (1 + exp(-x)) without overflow."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)'''
+
+_INDEX = '''def _index(x, n):
+    """Whole numbers from 0 to n - 1."""
+    whole = np.asarray(np.rint(x), dtype=int)
+    if np.any(whole != x) or np.any(whole < 0) or np.any(whole >= n):
+        raise ValueError(f"an index is no whole number from 0 to {n - 1}")
+    return whole'''
+
+_ADD_AT = '''def _add_at(n, places, values):
+    """Zeros of size n along a last axis, to which values are added at these places."""
+    out = np.zeros((*values.shape[: values.ndim - places.ndim], n), values.dtype)
+    np.add.at(out, (..., places), values)
+    return out'''
+
+NUMPY = Target(
+    "numpy",
+    ("import numpy as np",),
+    Spelling("np", {
+        **OURS, "special.expit": "_sigmoid",
+        "as_float": as_("($0).astype(dtype)"),
+        **{f"special.{n}": f"special.{n}" for n in SPECIAL},
+        **{f"linalg.{n}": f"linalg.{n}" for n in ("expm", "logm", "sqrtm", "sinm", "cosm")},
+        **made("np", "eye", "full", "zeros", "ones", "tri"),
+    }),
+    DOOR.format(array="np.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)", unreal='x.dtype.kind != "f"'),
+    frozenset({"np", "dtype"}),
+    like=("dtype = np.result_type({arrays})", "dtype = np.float64"),
+    copies="$X.copy()", blames="np.isnan($X)",
+    extras=(("math.", "import math", ""), ("_blame(", "", _NAN), ("_sigmoid(", "", _SIGMOID), ("_index(", "", _INDEX), ("_add_at(", "", _ADD_AT),
+            ("special.", "from scipy import special", ""), ("linalg.", "from scipy import linalg", "")),
+)  # fmt: skip
+
+BUFFERS = replace(
+    NUMPY,
+    spelling=Spelling("np", {**NUMPY.spelling.functions, "special.expit": "special.expit"}),
+    door="""def _expect(name, x, shape, where, dtype):
+    if not isinstance(x, np.ndarray):
+        raise TypeError(f"{name} is no array of NumPy")
+    if x.dtype != dtype:
+        raise TypeError(f"{name} has the type {x.dtype}, not {np.dtype(dtype)}")
+    if x.shape != shape:
+        raise ValueError(f"{name} has the shape {x.shape}, not {shape}, in {where}")""",
+)
+
+FORMS: Mapping[str, Writer] = {
+    "function": partial(write, target=NUMPY),
+    "buffers": partial(write_buffered, target=BUFFERS),
+}

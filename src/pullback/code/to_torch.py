@@ -1,0 +1,149 @@
+"""PyTorch: plain functions, and a `torch.autograd.Function`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from .autodiff import tupled, write_differentiable
+from .frame import Target, Text, Writer
+from .instructions import Given, Value
+from .spellings import DOOR, OURS, as_
+from .syntax import Rewrite, Spelling, filled
+from .traced import node_of, parsed
+from .writer import described, write
+
+__all__ = ["FORMS", "TORCH"]
+
+_TORCH_INDEX = '''def _index(x, n):
+    """Whole numbers from 0 to n - 1."""
+    whole = torch.round(x).to(torch.int64)
+    if (whole != x).any() or (whole < 0).any() or (whole >= n).any():
+        raise ValueError(f"an index is no whole number from 0 to {n - 1}")
+    return whole'''
+
+_TORCH_ADD_AT = '''def _add_at(n, places, values):
+    """Zeros of size n along a last axis, to which values are added at these places."""
+    lead = values.shape[: values.ndim - places.ndim]
+    out = values.new_zeros((*lead, n))
+    return out.index_add(-1, places.reshape(-1), values.reshape((*lead, -1)))'''
+
+_TORCH_LOGADDEXP = '''def _logaddexp(x, y):
+    """log(exp(x) + exp(y)), one of them may be a number."""
+    x = x if torch.is_tensor(x) else torch.full_like(y, x)
+    y = y if torch.is_tensor(y) else torch.full_like(x, y)
+    return torch.logaddexp(x, y)'''
+
+
+def _bounded(side: str) -> Rewrite:
+    """The larger or smaller of two, one of which may be a number: clamp takes either."""
+
+    def rewritten(a: ast.expr, b: ast.expr) -> ast.expr:
+        if not any(isinstance(x, ast.Name) for x in ast.walk(a)):
+            a, b = b, a
+        return filled(f"torch.clamp($0, {side}=$1)", {"0": a, "1": b})
+
+    return rewritten
+
+
+def _torch_take(x: ast.expr, index: ast.expr, axis: ast.expr) -> ast.expr:
+    at = ast.literal_eval(axis)
+    return ast.Subscript(x, node_of((*(slice(None),) * at, index)), ast.Load())
+
+
+def _torch_prod(x: ast.expr, axis: ast.expr) -> ast.expr:
+    axes = ast.literal_eval(axis)
+    for k in sorted((axes,) if isinstance(axes, int) else axes, reverse=True):
+        x = filled("torch.prod($0, dim=$1)", {"0": x, "1": ast.Constant(k)})
+    return x
+
+
+def _torch_pad(x: ast.expr, widths: ast.expr) -> ast.expr:
+    assert isinstance(widths, ast.List)
+    flat = [n for pair in reversed(widths.elts) if isinstance(pair, ast.Tuple) for n in pair.elts]
+    return filled("torch.nn.functional.pad($0, $1)", {"0": x, "1": ast.Tuple(flat, ast.Load())})
+
+
+def _torch_block(rows: ast.expr) -> ast.expr:
+    assert isinstance(rows, ast.List)
+    return filled(
+        "torch.cat($0, dim=0)",
+        {"0": ast.List([filled("torch.cat($0, dim=1)", {"0": r}) for r in rows.elts], ast.Load())},
+    )
+
+
+def _torch_svd(x: ast.expr, **options: ast.expr) -> ast.expr:
+    return filled(
+        "torch.linalg.svdvals($0)" if "compute_uv" in options else "torch.linalg.svd($0, full_matrices=False)", {"0": x}
+    )
+
+
+TORCH = Target(
+    "torch",
+    ("import torch",),
+    Spelling("torch", {
+        **OURS, "special.expit": "torch.sigmoid",
+        "as_float": as_("($0).to(like.dtype)"), "heaviside": as_("($0 > 0).to(like.dtype)"),
+        "max": "torch.amax", "min": "torch.amin", "transpose": "torch.permute", "vdot": as_("torch.sum($0 * $1)"),
+        "tensordot": as_("torch.tensordot($0, $1, dims=$axes)"), "var": as_("torch.var($0, dim=$axis, correction=$ddof)"),
+        "std": as_("torch.std($0, dim=$axis, correction=$ddof)"), "maximum": _bounded("min"), "minimum": _bounded("max"),
+        "logaddexp": "_logaddexp", "cbrt": as_("torch.sign($0) * torch.abs($0) ** (1 / 3)"), "expand_dims": "torch.unsqueeze",
+        "flip": as_("torch.flip($0, ($1,))"), "repeat": "torch.repeat_interleave", "concatenate": "torch.cat", "split": "torch.chunk",
+        "kron": as_("torch.kron($0.contiguous(), $1.contiguous())"), "prod": _torch_prod, "take": _torch_take, "pad": _torch_pad, "block": _torch_block, "full": as_("like.new_full($0, $1)"),
+        "eye": as_("torch.eye($0, dtype=like.dtype, device=like.device)"), "zeros": as_("like.new_zeros($0)"), "ones": as_("like.new_ones($0)"),
+        "tri": as_("torch.tril(like.new_ones(($0, $1)), $2)"), "arange": as_("torch.arange($0, device=like.device)"),
+        "linalg.svd": _torch_svd, "linalg.norm": "torch.linalg.matrix_norm", "linalg.expm": "torch.linalg.matrix_exp",
+        "einsum": lambda *args, **options: ast.Call(parsed("torch.einsum"), list(args), []),
+        **dict.fromkeys(("linalg.logm", "linalg.sqrtm", "linalg.sinm", "linalg.cosm"), None),
+    }, number="like.new_tensor($0)"),
+    DOOR.format(array="torch.as_tensor(x)", whole="not x.is_floating_point() and not x.is_complex()",
+                 floats="x.to(torch.get_default_dtype())", unreal="not x.is_floating_point()"),
+    frozenset({"torch", "like"}),
+    copies="$X.clone()",
+    like=("like = {first}", "like = torch.empty(())"),
+    extras=(("math.", "import math", ""), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_logaddexp(", "", _TORCH_LOGADDEXP)),
+)  # fmt: skip
+
+
+def _function(
+    t: Text, name: str, inputs: Sequence[Value], kept: Sequence[Value], passes: Iterator[str]
+) -> Iterator[str]:
+    yield from passes
+    names = [t.names[v] for v in inputs]
+    given = [v for v in kept if isinstance(v.by, Given)]
+    made = [v for v in kept if not isinstance(v.by, Given) and v is not t.plan.value]
+    saved = {v: f"inputs[{inputs.index(v)}]" for v in given} | {v: f"made[{k}]" for k, v in enumerate(made, 1)}
+    saved[t.plan.value] = "made[0]"
+    order = [kept.index(v) for v in made]
+    count = len(inputs)
+    yield from ("", "", f"class _{name.capitalize()}(torch.autograd.Function):", "    generate_vmap_rule = True", "")
+    yield "    @staticmethod"
+    yield "    def forward(*inputs):"
+    yield "        value, kept = _forward(*inputs)"
+    yield from tupled(t, "        return ", ["value", *(f"kept[{k}]" for k in order)])
+    yield from ("", "    @staticmethod", "    def setup_context(ctx, inputs, output):")
+    yield "        ctx.mark_non_differentiable(*output[1:])"
+    yield "        ctx.save_for_backward(*inputs, *output)"
+    yield from ("", "    @staticmethod", "    def backward(ctx, g, *_):")
+    yield f"        inputs, made = ctx.saved_tensors[:{count}], ctx.saved_tensors[{count}:]"
+    yield "        if torch.is_grad_enabled():  # a second derivative: through the inputs"
+    yield "            kept = _forward(*inputs)[1]"
+    yield "        else:"
+    yield from tupled(t, "            kept = ", [saved[v] for v in kept])
+    yield "        found = _backward(kept, g)"
+    yield "        needed = ctx.needs_input_grad"
+    yield "        return tuple(x if need else None for x, need in zip(found, needed))"
+    yield from ("", "")
+    yield from t.listed(f"def {name}(", names, "):")
+    yield '    """A function that autograd differentiates by the derived backward pass.'
+    yield ""
+    yield from described(t)
+    yield '    """'
+    yield from t.listed(f"    return _{name.capitalize()}.apply(", names, ")[0]")
+
+
+FORMS: Mapping[str, Writer] = {
+    "function": partial(write, target=TORCH),
+    "autodiff": partial(write_differentiable, target=TORCH, shell=_function),
+}
