@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import keyword
 import linecache
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
 from types import ModuleType
 from typing import Any
@@ -13,15 +13,18 @@ from typing import Any
 from .algebra.dims import Dim
 from .algebra.expr import Expr
 from .calculus.derivation import Derivation
+from .calculus.recurrence import Recurrence
 from .code.frame import Words
+from .code.looped import Looped, looped
+from .code.looping import write_looped
 from .code.plan import TYPICAL, Plan, plan
 from .code.table import table
-from .code.targets import writer_of
-from .errors import ParseError
+from .code.targets import TARGETS, writer_of
+from .errors import ParseError, UnsupportedError
 from .show import notation
 from .show.names import ascii_name
 
-__all__ = ["compiled", "plan_text", "source"]
+__all__ = ["compiled", "plan_text", "planned", "source"]
 
 _numbers = count(1)
 
@@ -33,7 +36,13 @@ def _text(e: Expr) -> str:
 _WORDS = Words(ascii_name, _text)
 
 
-def source(found: Plan, target: str, form: str = "function", name: str = "") -> str:
+def planned(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, int] | None = None,
+            constants: Collection[str] = ()) -> Plan | Looped:  # fmt: skip
+    """What code is written from; a program with an index keeps its loops. Raises what `plan` and `looped` raise."""
+    return looped(d, wrt) if isinstance(d, Recurrence) else plan(d, wrt, sizes, constants)
+
+
+def source(found: Plan | Looped, target: str, form: str = "function", name: str = "") -> str:
     """A module with one function, which gives (value, {name: gradient}); with another form, what docs/code.md says of it.
 
     Raises ParseError P030 for a target, a form or a name that cannot be, UnsupportedError U042, U044 for what there is no code for.
@@ -41,14 +50,21 @@ def source(found: Plan, target: str, form: str = "function", name: str = "") -> 
     name = name or _name(form)
     if not (name.isidentifier() and name.isascii()) or keyword.iskeyword(name):
         raise ParseError("P030", f"{name!r:.40} is no name of a function", expected="letters, digits and _")
-    return writer_of(target, form)(found, _WORDS, name)
+    write = writer_of(target, form)
+    if isinstance(found, Plan):
+        return write(found, _WORDS, name)
+    if form != "function":
+        raise UnsupportedError(
+            "U043", f"a program with an index has no form {form} in this version", hint="--form function"
+        )
+    return write_looped(found, _WORDS, name, target=TARGETS[target])
 
 
 def _name(form: str) -> str:
     return "evaluate" if form == "autodiff" else "value_and_grad"
 
 
-def compiled(found: Plan, target: str, form: str = "function") -> Callable[..., Any]:
+def compiled(found: Plan | Looped, target: str, form: str = "function") -> Callable[..., Any]:
     """The function of that source, which `inspect.getsource` shows. Raises what `source` raises."""
     text = source(found, target, form)
     file = f"<pullback {target} {next(_numbers)}>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from ..algebra.dims import Dim, Shape
 from ..algebra.expr import Expr, postorder
@@ -12,19 +12,21 @@ from .frame import Text, dims_text, untold
 from .instructions import Given, Value
 from .syntax import dim_node, unparsed
 
-__all__ = ["blamed", "door", "expected", "told", "words_of"]
+__all__ = ["blamed", "check", "door", "expected", "first_use", "told", "words_of"]
 
 _BLAMED = 40  # arrays that are looked through for a NaN; of longer programs only the inputs
 
 
-def door(t: Text, body: Sequence[str]) -> Iterator[str]:
-    """Every argument an array with the right number of axes, every size told by one of them and checked at all others."""
+def door(t: Text, body: Sequence[str], given: Collection[str] = ()) -> Iterator[str]:
+    """Every argument an array with the right number of axes, every size told by one of them and checked at all others.
+
+    Sizes that are `given` are arguments themselves."""
     arrays = [(t.names[v], v.shape) for v in t.plan.inputs]
     for name, shape in arrays:
         yield f'    {name} = _array("{name}", {name}, {len(shape)})'
     tell = _tell([shape for _, shape in arrays])
     checks = expected(t, [v for v, tells in zip(t.plan.inputs, tell, strict=True) if not tells])
-    yield from told(t, arrays, [*checks, *body])
+    yield from told(t, arrays, [*checks, *body], given)
     yield from checks
     word = t.target.like[0].partition(" ")[0]
     if word in words_of(body):
@@ -37,9 +39,11 @@ def words_of(lines: Sequence[str]) -> set[str]:
     return set(re.findall(r"\w+", "\n".join(x for x in lines if not x.lstrip().startswith("#"))))
 
 
-def told(t: Text, arrays: Sequence[tuple[str, Shape]], body: Sequence[str]) -> Iterator[str]:
+def told(
+    t: Text, arrays: Sequence[tuple[str, Shape]], body: Sequence[str], given: Collection[str] = ()
+) -> Iterator[str]:
     """Lines that read the sizes off the arrays, those that the body needs. Raises UnsupportedError U044."""
-    known: set[str] = set()
+    known = set(given)
     used = words_of(body)
     derived = {s for _, shape in arrays for d in shape if d.name is None for s in d.symbols()}
     used |= {t.sizes[s] for s in derived}
@@ -63,15 +67,22 @@ def told(t: Text, arrays: Sequence[tuple[str, Shape]], body: Sequence[str]) -> I
 
 def expected(t: Text, inputs: Sequence[Value], more: str = "") -> list[str]:
     """The lines that check the shapes of inputs, each with the first equation that it stands in."""
+    uses = first_use(t)
+    return [check(t, f'"{t.names[v]}"', t.names[v], v.shape, uses.get(v.about) if v.about is not None else None, more)
+            for v in inputs if v.shape]  # fmt: skip
+
+
+def first_use(t: Text) -> dict[Expr, tuple[Expr, Expr]]:
+    """For every expression the first equation (name, value) that it stands in."""
     first: dict[Expr, tuple[Expr, Expr]] = {}
     for q in dict.fromkeys(q for group in t.plan.groups.values() for q in group):
         for x in postorder(q[1]):
             first.setdefault(x, q)
-    return [_check(t, v, first.get(v.about) if v.about is not None else None, more) for v in inputs if v.shape]
+    return first
 
 
-def _check(t: Text, v: Value, equation: tuple[Expr, Expr] | None, more: str) -> str:
-    name, shape = t.names[v], dims_text(v.shape, t)
+def check(t: Text, label: str, word: str, shape: Shape, equation: tuple[Expr, Expr] | None, more: str = "") -> str:
+    """The line that checks the shape of the array `word`, which is called `label` in the message."""
     where = (
         []
         if equation is None
@@ -79,7 +90,7 @@ def _check(t: Text, v: Value, equation: tuple[Expr, Expr] | None, more: str) -> 
     )
     line = ""
     for text in (*where, "the equations"):
-        line = f'    _expect("{name}", {name}, {shape}, "{text}"{more})'
+        line = f'    _expect({label}, {word}, {dims_text(shape, t)}, "{text}"{more})'
         if len(line) <= t.width and '"' not in text and "\\" not in text:
             break
     return line

@@ -16,7 +16,7 @@ from .instructions import Applied, Value
 from .plan import Plan
 from .syntax import Spelling, dim_node, unparsed
 
-__all__ = ["WIDTH", "Target", "Text", "Words", "Writer", "begun", "dims_text", "named", "untold", "word_of"]
+__all__ = ["WIDTH", "Target", "Text", "Words", "Writer", "begun", "called", "dims_text", "named", "untold", "word_of"]
 
 WIDTH = 88  # as ruff format has it
 _RESERVED = frozenset(
@@ -66,12 +66,14 @@ class Text:
     static: set[Value] = field(default_factory=set)
     kept: set[Value] = field(default_factory=set)  # what must have a name although it is used once
     said: set[Expr] = field(default_factory=set)  # the names whose equations stand above a line already
+    places: dict[Expr, str] = field(default_factory=dict)  # where names go that are no identifiers: h[t]
+    added: set[Value] = field(default_factory=set)  # what is added to its place
     temporaries: int = 0
     deeper: int = 0  # how far to the right of the margin all of it will stand
 
     def fresh(self, wanted: str) -> str:
         """An identifier that nobody has yet."""
-        word = re.sub(r"\W", "_", wanted)
+        word = re.sub(r"\W", "_", wanted.rstrip("])"))
         word = f"v{word}" if not word or word[0].isdigit() else word
         while word in self.taken or keyword.iskeyword(word) or word in _RESERVED | self.target.reserved:
             word += "_"
@@ -133,7 +135,9 @@ def named(plan: Plan, target: Target, words: Words, sizes: bool = False) -> Text
 
 
 def word_of(t: Text, v: Value) -> str:
-    return t.fresh(t.words.name(t.words.text(v.about))) if v.about is not None else t.temporary()
+    if v.about is None:
+        return t.temporary()
+    return t.places.get(v.about) or t.fresh(t.words.name(t.words.text(v.about)))
 
 
 def _name_functions(t: Text) -> None:
@@ -141,15 +145,15 @@ def _name_functions(t: Text) -> None:
     for v in t.plan.lines:
         if isinstance(v.by, Applied):
             node = v.by.node
-            key = _called(node, t.words)
+            key = called(node, t.words)
             if key not in known:
                 known[key] = t.fresh(key)
             t.functions[node] = known[key]
 
 
-def _called(e: Expr, words: Words) -> str:
+def called(e: Expr, words: Words, name: str = "") -> str:
     """f, df, d2f for an entrywise function and its derivatives; loss, grad_loss, jac_g for others."""
-    name = words.name(e.attrs[0])
+    name = words.name(name or e.attrs[0])
     if is_free_map(e):
         orders: tuple[int, ...] = e.attrs[1]
         if not any(orders):

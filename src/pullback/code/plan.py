@@ -8,7 +8,6 @@ from math import prod
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
-from ..algebra.indexed import ref
 from ..algebra.ops.free import facts_of, gradient, is_name
 from ..calculus.derivation import Derivation
 from ..errors import ParseError, UnsupportedError, nearest
@@ -84,8 +83,8 @@ def plan(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, in
     `constants` are inputs that are declared not to move; `sizes` are what the symbols typically are. Raises ParseError P003 for a gradient that was not derived, UnsupportedError
     U042 for what there is no code for, U043 for a program with an index.
     """
-    if any(q.ranges for q in d.core.equations) or any(ref(str(v.attrs[0])) for v in d.inputs):
-        raise UnsupportedError("U043", "code for a program with an index is not written in this version",
+    if any(q.ranges for q in d.core.equations):
+        raise UnsupportedError("U043", "a program with an index has no such plan in this version",
                                hint="`evaluate` computes it in Python")  # fmt: skip
     wanted = _wanted(d, wrt)
     equations: list[Equation] = [(q.var, q.value, q.auxiliary, False) for q in d.core.equations]

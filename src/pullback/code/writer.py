@@ -118,7 +118,7 @@ def line(t: Text, v: Value) -> Iterator[str]:
         return
     yield from comments(t, v)
     t.names[v] = word_of(t, v)
-    yield from (f"    {line}" for line in fitted(t, t.names[v], node))
+    yield from (f"    {line}" for line in fitted(t, t.names[v], node, "+=" if v in t.added else "="))
 
 
 def owned(t: Text, v: Value, node: ast.expr) -> ast.expr:
@@ -139,9 +139,9 @@ def comments(t: Text, v: Value) -> Iterator[str]:
             yield f"    # {t.words.text(name)} = {t.words.text(e)}{shape}"
 
 
-def fitted(t: Text, name: str, node: ast.AST) -> Iterator[str]:
+def fitted(t: Text, name: str, node: ast.AST, sign: str = "=") -> Iterator[str]:
     """The line, not indented, parts of it on lines of their own where it would be too long."""
-    while len(f"    {name} = {unparsed(node)}") > t.width:
+    while len(f"    {name} {sign} {unparsed(node)}") > t.width:
         parts = [x for x in ast.walk(node) if isinstance(x, (ast.BinOp, ast.Call)) and x is not node]
         fitting = [(len(unparsed(x)), k) for k, x in enumerate(parts)]
         fitting = [(n, k) for n, k in fitting if n + 16 <= t.width and n > 8]
@@ -151,7 +151,7 @@ def fitted(t: Text, name: str, node: ast.AST) -> Iterator[str]:
         word = t.temporary()
         yield f"{word} = {unparsed(part)}"
         node = _Replace(part, word).visit(node)
-    yield f"{name} = {unparsed(node)}"
+    yield f"{name} {sign} {unparsed(node)}"
 
 
 class _Replace(ast.NodeTransformer):

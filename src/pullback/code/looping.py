@@ -1,0 +1,321 @@
+"""The text of a function with loops: a program with an index, its loops as loops.
+
+Computed members of a family are in a dictionary by their index, so that `h[t - 1]` is written as in the equations; a family that is
+given, or asked for, is one array with the index in front where all members have one shape, else a list.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ..algebra.dims import Dim
+from ..algebra.expr import Expr, dims_in, postorder
+from ..algebra.indexed import family_of, ref
+from ..algebra.ops.free import is_free_function, is_free_map, var
+from ..algebra.ranges import Order, Range
+from ..calculus.loops import box_of
+from .door import blamed
+from .entrance import entrance
+from .frame import Target, Text, Words, called, dims_text
+from .instructions import Applied, Given, Value
+from .looped import Looped, Members
+from .plan import Plan, arranged
+from .schedule import Family, Line, Loop, Statement, family, index_of, meets, read_by
+from .syntax import call, dim_node, unparsed
+from .writer import line, module
+
+__all__ = ["write_looped"]
+
+
+def write_looped(p: Looped, words: Words, name: str, *, target: Target) -> str:
+    """A module with one function of the given arrays. Raises UnsupportedError U042 to U044."""
+    return _Writer(p, words, target).module(name)
+
+
+class _Writer:
+    def __init__(self, p: Looped, words: Words, target: Target) -> None:
+        self.p = p
+        inputs = [_stacked(m) for m in p.inputs]
+        goal = Value(p.target.shape, Given(p.target))
+        said = {goal: tuple((q.var, q.whole or q.value) for q in p.lines)}
+        self.t = Text(Plan(inputs, 0, goal, {}, inputs, groups=said), target, words)
+        self.stores: dict[Family, str] = {}  # where the members of a family are
+        self.single: dict[Expr, str] = {}  # the identifier of a name
+        self.many: dict[Family, Members] = {}  # families that are one argument
+        self.scope: list[Range] = []  # the loops around what is being written
+        self.functions: dict[str, tuple[str, str]] = {}  # (identifier, what it is), by name
+        self.runs = {id(q): number for number, run in enumerate(_runs([*p.forward, *p.backward])) for q in run}
+        for v, m in zip(inputs, p.inputs, strict=True):
+            self.t.names[v] = self.single[m.var] = self.t.fresh(_word(words, m.name))
+        for s in _symbols(p):
+            if "[" not in s:
+                self.t.sizes[s] = self.t.fresh(words.name(s))
+        self.letters = {r.letter for r in _ranges(p)}
+        self.functions_of()
+        self.local = self.locals()
+        self.name_members()
+        for s in _symbols(p):
+            if "[" in s:
+                found = ref(s)
+                assert found is not None
+                f = (found.family, "size")
+                if f not in self.stores:
+                    self.stores[f] = self.t.fresh(words.name(found.family))
+                self.t.sizes[s] = f"{self.stores[f]}[{self.index(found.index)}]"
+        self.t.names[goal] = self.place(p.target)
+
+    # ---- names -------------------------------------------------------------------------------------------------
+
+    def functions_of(self) -> None:
+        for q in self.p.lines:
+            for e in postorder(q.value):
+                if is_free_map(e) or is_free_function(e):
+                    word = called(e, self.t.words, family_of(e.attrs[0]))
+                    if word not in self.functions:
+                        self.functions[word] = (self.t.fresh(word), self.t.words.text(e))
+
+    def locals(self) -> set[Family]:
+        """The families of which every member is used only where it is made."""
+        made: dict[Family, list[Line]] = {}
+        for q in self.p.lines:
+            made.setdefault(family(q.var), []).append(q)
+        kept = {family(m.var) for m in self.p.results.values()} | {family(self.p.target)}
+        for q in self.p.lines:
+            for x in read_by(q.value):
+                here = any(
+                    o.var is x and not o.adds and self.runs[id(o)] == self.runs[id(q)] for o in made.get(family(x), ())
+                )
+                if not here:
+                    kept.add(family(x))
+        return {f for f, lines in made.items() if f not in kept and not any(q.adds for q in lines)}
+
+    def name_members(self) -> None:
+        made = {family(q.var) for q in self.p.lines if index_of(q.var)}
+        read = {family(x) for q in self.p.lines for x in read_by(q.value) if any(d.symbols() for d in index_of(x))}
+        for m in self.p.inputs:
+            f = family(m.var)
+            if m.ranges and f not in made:
+                self.many[f] = m
+            elif index_of(m.var) and (f in made or f in read):
+                self.store(f)
+        for q in self.p.lines:
+            f = family(q.var)
+            if index_of(q.var):
+                self.store(f)
+            elif q.var not in self.single:
+                self.single[q.var] = self.t.fresh(self.t.words.name(self.t.words.text(q.var)))
+
+    def store(self, f: Family) -> None:
+        if f not in self.stores:
+            stem = var(f[0], (), f[1])
+            self.stores[f] = self.t.fresh(self.t.words.name(self.t.words.text(stem)))
+
+    def place(self, v: Expr) -> str:
+        """How the name is written in code."""
+        f = family(v)
+        if f in self.local and index_of(v):
+            return self.stores[f]
+        if f in self.stores:
+            return f"{self.stores[f]}[{self.index(index_of(v))}]"
+        if f in self.many:
+            m = self.many[f]
+            return self.member(self.single[m.var], m, index_of(v))
+        return self.single[v]
+
+    def member(self, word: str, m: Members, index: Sequence[Dim]) -> str:
+        """A member of what is given as one argument, where counting begins at 0."""
+        firsts = [a for a, b in m.box if a != b]
+        some = [self.dim(d - a) for d, (a, b) in zip(index, m.box, strict=True) if a != b]
+        assert len(firsts) == len(some)
+        return f"{word}[{']['.join(some)}]" if m.is_ragged else f"{word}[{', '.join(some)}]"
+
+    def index(self, index: Sequence[Dim]) -> str:
+        return ", ".join(map(self.dim, index))
+
+    def dim(self, d: Dim) -> str:
+        return unparsed(dim_node(d, self.t.size))
+
+    # ---- text --------------------------------------------------------------------------------------------------
+
+    def module(self, name: str) -> str:
+        t, p = self.t, self.p
+        body = [*self.begun(), *self.block(p.forward, 1)]
+        if p.backward:
+            body += ["", "    # backward", *self.block(p.backward, 1)]
+        if t.names[t.plan.value].isidentifier():
+            body += blamed(
+                t, [*(v for v, m in zip(t.plan.inputs, p.inputs, strict=True) if not m.is_ragged), t.plan.value]
+            )
+        body += self.returned()
+        ends, first = entrance(self.p, t, self.letters, body)
+        functions = list(dict.fromkeys(f for f, _ in self.functions.values()))
+        arguments = [*(t.names[v] for v in t.plan.inputs), *(["*", *ends, *functions] if ends or functions else [])]
+        head = [*t.listed(f"def {name}(", arguments, "):"), *self.described(ends)]
+        return module(t.target, [*head, *first, *body])
+
+    def described(self, ends: Sequence[str]) -> Iterator[str]:
+        yield f'    """The value, and {{name: gradient}} for {", ".join(self.p.results)}.'
+        yield ""
+        for v, m in zip(self.t.plan.inputs, self.p.inputs, strict=True):
+            word = self.t.names[v]
+            which = ", ".join(
+                f"{self.dim(Dim.symbol(r.letter))} = {self.dim(r.first)}..{self.dim(r.last)}" for r in m.ranges
+            )
+            shape = dims_text(m.var.shape, self.t)
+            if m.is_ragged:
+                yield f"    {word}: a list of arrays of shape {shape} for {which}"
+            else:
+                shape = f"shape {dims_text(v.shape, self.t)}" if v.shape else "a number"
+                yield f"    {word}: {shape}{', for ' + which if which else ''}"
+        yield from (f"    {e}: a whole number" for e in ends)
+        for word, what in self.functions.values():
+            yield f"    {word}: {what}" + (", by its index" if "[" in what.partition("(")[0] else "")
+        yield '    """'
+
+    def begun(self) -> Iterator[str]:
+        """Dictionaries, with the members that are given."""
+        for f, word in self.stores.items():
+            if f[1] == "size" or f in self.local:
+                continue
+            given = [m for m in self.p.inputs if family(m.var) == f]
+            pairs = [f"{self.key(m)}: {self.single[m.var]}" for m in given if not m.ranges]
+            yield from self.t.listed(f"    {word} = {{", pairs, "}")
+            for m in given:
+                if m.ranges:
+                    loops = " ".join(f"for {self.dim(Dim.symbol(r.letter))} in {self.span(r)}" for r in m.ranges)
+                    yield f"    {word}.update({{{self.key(m)}: {self.member(self.single[m.var], m, index_of(m.var))} {loops}}})"
+
+    def key(self, m: Members) -> str:
+        index = index_of(m.var)
+        return self.index(index) if len(index) == 1 else f"({self.index(index)})"
+
+    def span(self, r: Range, reverse: bool = False) -> str:
+        one = Dim.number(1)
+        if reverse:
+            return f"range({self.dim(r.last)}, {self.dim(r.first - one)}, -1)"
+        return f"range({self.dim(r.first)}, {self.dim(r.last + one)})"
+
+    def block(self, statements: Sequence[Statement], depth: int) -> Iterator[str]:
+        """The statements, every line as far to the right as `depth` says."""
+        indent = "    " * (depth - 1)
+        waiting: list[Line] = []
+        for s in [*statements, None]:
+            if isinstance(s, Line):
+                waiting.append(s)
+                continue
+            if waiting:
+                yield from (indent + x for x in self.run(waiting, depth))
+                waiting = []
+            if isinstance(s, Loop):
+                yield from (indent + x for x in self.zeros(s))
+                letter = self.dim(Dim.symbol(s.range.letter))
+                yield f"{indent}    for {letter} in {self.span(s.range, s.reverse)}:"
+                self.scope.append(s.range)
+                yield from self.block(s.body, depth + 1)
+                self.scope.pop()
+
+    def zeros(self, loop: Loop) -> Iterator[str]:
+        """What is added up in the loop, before its first round."""
+        for q in loop.lines():
+            if q.adds and q.adds[0] == loop.range:
+                dims = ast.Tuple([dim_node(d, self.t.size) for d in q.var.shape], ast.Load())
+                node = call("zeros", dims) if q.var.order else ast.Constant(0)
+                yield f"    {self.place(q.var)} = {unparsed(self.t.target.spelling.applied(node, self.t.numbers()))}"
+
+    def run(self, lines: Sequence[Line], depth: int) -> Iterator[str]:
+        """Lines without a loop between them, as one plan."""
+        parts = {q: var(f"+{n}", q.var.shape) if q.adds else q.var for n, q in enumerate(lines)}
+        made = set(parts.values())
+        given = list(dict.fromkeys(x for q in lines for x in read_by(q.value) if x not in made))
+        ends = [v for q, v in parts.items() if family(q.var) not in self.local]
+        if not ends:
+            return
+        plan = arranged(
+            [(v, q.value, q.ours, False) for q, v in parts.items()],
+            given,
+            ends[-1],
+            {str(n): v for n, v in enumerate(ends)},
+        )
+        plan.gradients = {n: v for n, v in plan.gradients.items() if v.about is not None and self.is_asked(v.about)}
+        added = {v: q for q, v in parts.items() if q.adds}
+        whole = {v: (q.var, q.whole or q.value) for v, q in added.items()}
+        plan.groups = {v: tuple(whole.get(x, (x, e)) for x, e in group) for v, group in plan.groups.items()}
+        t = replace(self.t, plan=plan, names={v: self.place(v.about) for v in plan.inputs if v.about is not None}, inline={},
+                    static=plan.static(), kept=set(), deeper=4 * (depth - 1),
+                    places={v: self.place(q.var) for q, v in parts.items() if q.adds or not q.ours or v in ends},
+                    functions={v.by.node: self.function(v.by.node) for v in plan.values if isinstance(v.by, Applied)},
+                    added={v for v in plan.values if v.about in added})  # fmt: skip
+        for v in plan.lines:
+            yield from line(t, v)
+        self.t.temporaries = t.temporaries
+
+    def is_asked(self, v: Expr) -> bool:
+        """Whether the name is a result, or may be a member of one."""
+        box = box_of(index_of(v), self.scope)
+        return any(family(m.var) == family(v) and meets(m.box, box, Order()) for m in self.p.results.values())
+
+    def function(self, e: Expr) -> str:
+        name = str(e.attrs[0])
+        word, _ = self.functions[called(e, self.t.words, family_of(name))]
+        found = ref(name)
+        return f"{word}[{self.index(found.index)}]" if found else word
+
+    def returned(self) -> Iterator[str]:
+        results = [f'"{n}": {self.gathered(m)}' for n, m in self.p.results.items()]
+        yield from self.t.listed(f"    return {self.place(self.p.target)}, {{", results, "}")
+
+    def gathered(self, m: Members) -> str:
+        text = self.place(m.var)
+        for r in reversed(m.ranges):
+            text = f"[{text} for {self.dim(Dim.symbol(r.letter))} in {self.span(r)}]"
+            if not m.is_ragged:
+                text = unparsed(self.t.target.spelling.applied(call("stack", ast.parse(text, mode="eval").body)))
+        return text
+
+
+def _stacked(m: Members) -> Value:
+    value = Value((*m.counts, *m.var.shape), Given(m.var))
+    value.name, value.about = m.name, m.var
+    return value
+
+
+def _word(words: Words, name: str) -> str:
+    """h_0 for h[0]."""
+    return re.sub(r"\W+", "_", words.name(name.replace("−", "-"))).strip("_")
+
+
+def _runs(statements: Sequence[Statement]) -> Iterator[list[Line]]:
+    run: list[Line] = []
+    for s in statements:
+        if isinstance(s, Line):
+            run.append(s)
+            continue
+        if run:
+            yield run
+            run = []
+        yield from _runs(s.body)
+    if run:
+        yield run
+
+
+def _ranges(p: Looped) -> Iterator[Range]:
+    stack: list[Statement] = [*p.forward, *p.backward]
+    while stack:
+        s = stack.pop()
+        if isinstance(s, Loop):
+            yield s.range
+            stack += s.body
+    for m in (*p.inputs, *p.results.values()):
+        yield from m.ranges
+
+
+def _symbols(p: Looped) -> list[str]:
+    """Every symbol of a size, an end or an index, once."""
+    dims = [d for q in p.lines for e in (q.var, *postorder(q.value)) for d in dims_in(e)]
+    dims += [d for m in (*p.inputs, *p.results.values()) for d in (*m.counts, *m.var.shape)]
+    dims += [d for r in _ranges(p) for d in (Dim.symbol(r.letter), r.first, r.last)]
+    dims += [d for q in p.lines for x in (q.var, *read_by(q.value)) for d in index_of(x)]
+    return list(dict.fromkeys(s for d in dims for s in sorted(d.symbols())))
