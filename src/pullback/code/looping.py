@@ -114,12 +114,10 @@ class LoopWriter:
         kept = {family(m.var) for m in self.p.results.values()} | {family(self.p.target)}
         for q in self.lines:
             for x in read_by(q.value):
-                here = any(
-                    o.var is x and not o.adds and self.runs[id(o)] == self.runs[id(q)] for o in made.get(family(x), ())
-                )
-                if not here:
+                here = any(o.var is x and self.runs[id(o)] == self.runs[id(q)] for o in made.get(family(x), ()))
+                if not here or q.over is not None:
                     kept.add(family(x))
-        return {f for f, lines in made.items() if f not in kept and not any(q.adds for q in lines)}
+        return {f for f, lines in made.items() if f not in kept and not any(q.adds or q.over for q in lines)}
 
     def name_members(self) -> None:
         made = {family(q.var) for q in self.lines if index_of(q.var)}
@@ -255,7 +253,7 @@ class LoopWriter:
     def zeros(self, loop: Loop) -> Iterator[str]:
         """What is added up in the loop, before its first round."""
         for q in loop.lines():
-            if q.adds and not q.at_once and q.adds[0] == loop.range:
+            if q.is_sum and q.adds[0] == loop.range:
                 yield f"    {self.place(q.var)} = {self.nothing(q.var.shape)}"
 
     def nothing(self, shape: Shape) -> str:
@@ -270,11 +268,11 @@ class LoopWriter:
         values: list[Expr] = []
         at: dict[Expr, str] = {}
         for n, q in enumerate(lines):
-            v = var(f"+{n}", q.var.shape) if q.adds else q.var
+            v = self.made(q, n)
             value, arrays = self.value(q)
             parts[v] = q
             values.append(value)
-            at |= {a: self.slices(x, q.adds[0]) for a, x in arrays.items()}
+            at |= {a: self.slices(x, q.over) for a, x in arrays.items() if q.over}
         at |= {x: self.place(x) for e in values for x in read_by(e) if x not in parts and x not in at}
         ends = [v for v, q in parts.items() if family(q.var) not in self.local]
         if not ends:
@@ -296,6 +294,10 @@ class LoopWriter:
         self.t.temporaries = t.temporaries
         self.t.taken &= taken
 
+    def made(self, q: Line, n: int) -> Expr:
+        """The name of what the n-th line of a run computes."""
+        return var(f"term{n + 1}", q.var.shape) if q.adds else q.var
+
     def value(self, q: Line) -> tuple[Expr, Mapping[Expr, Expr]]:
         """What the line computes, and which arrays of members stand in it."""
         return q.value, {}
@@ -312,7 +314,7 @@ class LoopWriter:
         return self.place(q.var) if q.adds or not q.ours or is_end else ""
 
     def is_added(self, q: Line) -> bool:
-        return bool(q.adds) and not q.at_once
+        return q.is_sum
 
     def after(self, q: Line, name: str) -> Iterator[str]:
         """Lines that follow the one that computes `name`."""

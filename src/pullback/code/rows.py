@@ -6,19 +6,19 @@ A sum over an index of products is then one product of arrays.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from itertools import count
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
 from ..algebra.indexed import ref, steps_of
-from ..algebra.ops.free import is_free_function, is_free_map
+from ..algebra.ops.free import is_free_function, is_free_map, var
 from ..algebra.ranges import Box, Order, Range
 from ..calculus.loops import box_of
 from .frame import Target, Words
 from .looped import Looped, Members
 from .looping import LoopWriter
 from .schedule import Family, Line, family, index_of, read_by
-from .stacking import is_product, stacked
+from .stacking import prepared, stacked
 
 __all__ = ["Rows", "is_even"]
 
@@ -38,16 +38,18 @@ class Rows(LoopWriter):
 
     def __init__(self, p: Looped, words: Words, target: Target) -> None:
         self.boxes: dict[Family, Box] = {}
+        self.numbers = count(1)
+        self.whole: set[str] = set()  # arrays that are made in one line
         super().__init__(p, words, target)
 
     def prepared(self, lines: Sequence[Line]) -> list[Line]:
-        ours = {family(q.var) for q in lines if q.ours}
-        return [replace(q, at_once=True) if q.adds and is_product(q, ours) else q for q in lines]
+        taken = {family(x)[0] for q in (*self.p.forward, *self.p.backward) for x in (q.var, *read_by(q.value))}
+        return prepared(lines, (n for k in self.numbers if (n := f"known{k}") not in taken))
 
     def name_members(self) -> None:
         super().name_members()
         some: dict[Family, list[Box]] = {}
-        for q in (*self.p.forward, *self.p.backward):
+        for q in self.lines:
             some.setdefault(family(q.var), []).append(box_of(index_of(q.var), q.ranges))
         for m in self.p.inputs:
             some.setdefault(family(m.var), []).append(m.box)
@@ -91,8 +93,26 @@ class Rows(LoopWriter):
         return f"    {word}[{at}] = {value}"
 
     def value(self, q: Line) -> tuple[Expr, Mapping[Expr, Expr]]:
-        found = stacked(q) if q.at_once else None
+        found = stacked(q) if q.over is not None else None
         return found or super().value(q)
+
+    def made(self, q: Line, n: int) -> Expr:
+        if q.over is None or q.adds:
+            return super().made(q, n)
+        return var(f"term{n + 1}", (q.over.last - q.over.first + Dim.number(1), *q.var.shape))
+
+    def target_of(self, v: Expr, q: Line, is_end: bool) -> str:
+        return self.all_of(q, q.over) if q.over in q.ranges and q.over else super().target_of(v, q, is_end)
+
+    def all_of(self, q: Line, r: Range) -> str:
+        """The rows that a line makes at once; an array which has no others is made by it."""
+        found = self.slices(q.var, r)
+        if found == self.stores[family(q.var)]:
+            self.whole.add(found)
+        return found
+
+    def begun(self) -> Iterator[str]:
+        yield from (x for x in super().begun() if x.partition(" = ")[0].strip() not in self.whole)
 
     def slices(self, x: Expr, r: Range) -> str:
         f = family(x)

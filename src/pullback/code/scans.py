@@ -35,19 +35,18 @@ class Scans(Rows):
     def __init__(self, p: Looped, words: Words, target: Target) -> None:
         self.inside: dict[Expr, str] = {}  # the rows that a round of a map is given
         self.found: list[tuple[Line, str]] | None = None  # what a round of a map gives
-        self.whole: set[str] = set()  # arrays that one map makes
         super().__init__(p, words, target)
 
     def place(self, v: Expr) -> str:
         return self.inside.get(v) or super().place(v)
 
-    def begun(self) -> Iterator[str]:
-        yield from (x for x in super().begun() if x.partition(" = ")[0].strip() not in self.whole)
-
     def written(self, word: str, at: str, value: str) -> str:
         return f"    {word} = {word}.at[{at}].set({value})"
 
     def target_of(self, v: Expr, q: Line, is_end: bool) -> str:
+        if q.over is not None and q.over in q.ranges:
+            found = self.all_of(q, q.over)
+            return found if found in self.whole else ""
         return self.place(q.var) if q.var in self.single and self.found is None else ""
 
     def is_added(self, q: Line) -> bool:
@@ -57,13 +56,17 @@ class Scans(Rows):
         f = family(q.var)
         if self.found is not None:
             self.found.append((q, name))
+        elif q.over is not None and q.over in q.ranges:
+            where = self.slices(q.var, q.over)
+            if where not in self.whole:
+                yield self.written(self.stores[f], where.partition("[")[2].removesuffix("]"), name)
         elif f in self.stores and f not in self.local:
             at = self.index(self.row(f, index_of(q.var)))
             yield f"    {self.stores[f]} = {self.stores[f]}.at[{at}].{'add' if super().is_added(q) else 'set'}({name})"
 
     def zeros(self, loop: Loop) -> Iterator[str]:
         for q in loop.lines():
-            if q.adds and not q.at_once and q.adds[0] == loop.range and q.var in self.single and not self.is_map(loop):
+            if q.is_sum and q.adds[0] == loop.range and q.var in self.single and not self.is_map(loop):
                 yield f"    {self.place(q.var)} = {self.nothing(q.var.shape)}"
 
     def repeated(self, loop: Loop, depth: int) -> Iterator[str]:
@@ -86,10 +89,13 @@ class Scans(Rows):
         yield f"        return {state}, None"
         yield ""
         yield from tupled(self.t, f"    {state} = ", words)
-        steps = f"jnp.arange({self.span(loop.range).removeprefix('range(')}"
-        yield f"    {state}, _ = jax.lax.scan({step}, {state}, {steps}{', reverse=True' if loop.reverse else ''})"
+        how = ", reverse=True" if loop.reverse else ""
+        yield f"    {state}, _ = jax.lax.scan({step}, {state}, {self.steps(loop)}{how})"
         yield from unpacked(self.t, words, state)
         self.t.taken -= {step, state}
+
+    def steps(self, loop: Loop) -> str:
+        return f"jnp.arange({self.span(loop.range).removeprefix('range(')}"
 
     # ---- maps --------------------------------------------------------------------------------------------------
 
@@ -105,7 +111,7 @@ class Scans(Rows):
                 along = [d for d in index_of(x) if letter in d.symbols()]
                 if len(along) > 1 or any((steps_of(d) or (None, 0))[0] != letter for d in along):
                     return False
-        return bool(self.rows_of(loop))
+        return True
 
     def rows_of(self, loop: Loop) -> list[Expr]:
         made = {q.var for q in loop.lines()}
@@ -116,39 +122,46 @@ class Scans(Rows):
         taken = set(self.t.taken)
         step = self.t.fresh("each")
         rows = self.rows_of(loop)
-        arrays = [self.slices(x, loop.range) for x in rows]
+        arrays = [self.slices(x, loop.range) for x in rows] or [self.steps(loop)]
         self.inside = {x: self.t.fresh(self.t.words.name(self.t.words.text(x))) for x in rows}
+        given = list(self.inside.values()) or [self.dim(Dim.symbol(loop.range.letter))]
         self.found = []
         body = [x.removeprefix("    " * (depth - 1)) for x in self.block(loop.body, depth + 1)]
         found = [(q, n) for q, n in self.found if family(q.var) not in self.local]
         yield ""
-        yield from self.t.listed(f"    def {step}(", list(self.inside.values()), "):")
+        yield from self.t.listed(f"    def {step}(", given, "):")
         yield from body
-        yield from (f"    {x}" for x in tupled(self.t, "    return ", [n for _, n in found]))
+        if len(found) > 1:
+            yield from (f"    {x}" for x in tupled(self.t, "    return ", [n for _, n in found]))
+        else:
+            yield f"        return {found[0][1]}"
         yield ""
         self.inside, self.found = {}, None
-        words = [self.t.fresh(f"{n}_rows") for _, n in found]
-        yield from self.t.listed(f"    rows = jax.vmap({step})(", arrays, ")")
-        yield from unpacked(self.t, words, "rows")
+        words = [self.all_of(q, loop.range) if self.fills(q, loop) else self.t.fresh("rows") for q, _ in found]
+        if len(words) > 1:
+            bundle = self.t.fresh("rows")
+            yield from self.t.listed(f"    {bundle} = jax.vmap({step})(", arrays, ")")
+            yield from unpacked(self.t, words, bundle)
+        else:
+            yield from self.t.listed(f"    {words[0]} = jax.vmap({step})(", arrays, ")")
         for (q, _), word in zip(found, words, strict=True):
-            yield from self.taken_over(q, word, loop)
+            if not self.fills(q, loop):
+                yield from self.taken_over(q, word, loop)
         self.t.taken &= taken
+
+    def fills(self, q: Line, loop: Loop) -> bool:
+        """Whether the rows are a whole array."""
+        f = family(q.var)
+        return not q.is_sum and f in self.stores and self.slices(q.var, loop.range) == self.stores[f]
 
     def taken_over(self, q: Line, rows: str, loop: Loop) -> Iterator[str]:
         """The rows that a map gave, where they belong."""
-        f = family(q.var)
-        adds = bool(q.adds) and not q.at_once
-        value = f"jnp.sum({rows}, axis=0)" if adds else rows
+        value = f"jnp.sum({rows}, axis=0)" if q.is_sum else rows
         if q.var in self.single:
             yield f"    {self.single[q.var]} = {value}"
             return
+        f = family(q.var)
         index = zip(index_of(q.var), self.boxes[f], strict=True)
         at = [(d, loop.range if loop.range.letter in d.symbols() else None, a) for d, (a, _) in index]
-        [(low, high)] = self.boxes[f] if len(at) == 1 else [(None, None)]
-        by = Dim.number((steps_of(index_of(q.var)[0]) or (None, 0))[1])
-        if not adds and low == loop.range.first + by and high == loop.range.last + by:
-            self.whole.add(self.stores[f])
-            yield f"    {self.stores[f]} = {rows}"
-        else:
-            where = ", ".join(self.stretch(*e) for e in at)
-            yield f"    {self.stores[f]} = {self.stores[f]}.at[{where}].{'add' if adds else 'set'}({value})"
+        where = ", ".join(self.stretch(*e) for e in at)
+        yield f"    {self.stores[f]} = {self.stores[f]}.at[{where}].{'add' if q.is_sum else 'set'}({value})"

@@ -48,12 +48,17 @@ class Line:
     ranges: tuple[Range, ...] = ()
     adds: tuple[Range, ...] = ()
     whole: Expr | None = None  # the sum that it adds up
-    at_once: bool = False  # whether that sum is one product of arrays
+    over: Range | None = None  # the range whose members are computed at once, as one product of arrays
 
     @property
     def loops(self) -> tuple[Range, ...]:
         """The ranges that need a loop around the line."""
-        return self.ranges if self.at_once else (*self.ranges, *self.adds)
+        return tuple(r for r in (*self.ranges, *self.adds) if r != self.over)
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether it is added up round by round."""
+        return bool(self.adds) and self.over is None
 
 
 @dataclass(eq=False, slots=True)
@@ -168,12 +173,11 @@ def _edges(lines: Sequence[Line], order: Order) -> list[_Edge]:
 
 def _distance(q: Line, x: Expr, maker: Line) -> dict[str, int | None]:
     """For every letter of the maker, how many rounds before that of the user it made what is read."""
-    adds = bool(maker.adds) and not maker.at_once
-    found: dict[str, int | None] = {r.letter: None for r in maker.adds if adds}  # known after the last round
+    found: dict[str, int | None] = {r.letter: None for r in maker.adds if maker.is_sum}  # known after the last round
     mine = {r.letter: _now(r) for r in q.loops}
-    for r in maker.ranges:
+    for r in (r for r in maker.ranges if r != maker.over):
         place, offset = _place(maker.var, r)
-        at_last = adds or r.letter not in mine
+        at_last = maker.is_sum or r.letter not in mine
         found[r.letter] = None if at_last else (mine[r.letter] - index_of(x)[place] + Dim.number(offset)).constant
     return found
 
@@ -226,6 +230,17 @@ class _Work:
         """What is left inside a loop over these ranges."""
         left = [tuple(o for o in some if o != ranges.get(n)) for n, some in enumerate(self.left)]
         return _Work(self.lines, edges, left, self.order, self.apart)
+
+
+def circles(lines: Sequence[Line]) -> list[list[int]]:
+    """The lines by number, those together that need each other."""
+    needs: list[set[int]] = [set() for _ in lines]
+    for e in _edges(lines, Order()):
+        needs[e.user].add(e.maker)
+    found: dict[int, list[int]] = {}
+    for n, circle in enumerate(components(needs)):
+        found.setdefault(circle, []).append(n)
+    return [some for some in found.values() if len(some) > 1 or some[0] in needs[some[0]]]
 
 
 def scheduled(lines: Sequence[Line], order: Order, apart: bool = False) -> list[Statement]:
