@@ -74,8 +74,8 @@ def _ragged(p: Looped, t: Text, plain: dict[str, str], known: set[str], body: Se
         if not m.is_ragged:
             yield f'    {word} = _array("{m.name}", {word}, {len(v.shape)})'
         elif len(m.ranges) == 1:
-            first = m.ranges[0].first.constant or 0  # where counting begins at a symbol, that is not known yet
-            yield f'    {word} = [_array(f"{m.name}[{{i}}]", x, {order}) for i, x in enumerate({word}, {first})]'
+            start = m.ranges[0].first.constant or 0  # where counting begins at a symbol, that is not known yet
+            yield f'    {word} = [_array(f"{m.name}[{{i}}]", x, {order}) for i, x in enumerate({word}, {start})]'
         else:
             yield f'    {word} = [[_array("{m.name}", x, {order}) for x in row] for row in {word}]'
     facts = [(text, d) for m in p.inputs for text, d in _facts(m, one[id(m)])]
