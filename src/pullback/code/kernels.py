@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import UnsupportedError
-from .door import told
+from .door import told, words_of
 from .frame import Text
 from .instructions import Algorithm, Chain, Contraction, Legs, Value, arguments
 from .nests import Leaf, Nest, Statement, statement, statements_of
 from .syntax import Spelling, body_node, dim_node, expression, filled, unparsed
-from .writer import comments
+from .writer import comments, fitted
 
 __all__ = ["Kernel", "loops_of"]
 
@@ -146,46 +146,27 @@ class _Typed(ast.NodeTransformer):
     """Numbers of the type of the arrays: a literal, or a size, would turn float32 into float64."""
 
     def __init__(self, sizes: set[str]) -> None:
-        self.sizes = sizes
+        self.sizes = {*sizes, "math", "np"}
 
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        return ast.Call(ast.Name("real", ast.Load()), [node], [])
-
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
-        if isinstance(node.operand, ast.Constant):
-            return ast.Call(ast.Name("real", ast.Load()), [node], [])
-        self.generic_visit(node)
-        return node
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return ast.Call(ast.Name("real", ast.Load()), [node], []) if node.id in self.sizes else node
+    def visit(self, node: ast.AST) -> Any:
+        if isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Call, ast.Constant, ast.Name, ast.Attribute)):
+            names = [x.id for x in ast.walk(node) if isinstance(x, ast.Name)]
+            if all(n in self.sizes for n in names):
+                return ast.Call(ast.Name("real", ast.Load()), [node], [])
+        return super().visit(node)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         return node
 
-    def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        self.generic_visit(node)
-        return node
-
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        if isinstance(node.func, ast.Attribute) and ast.unparse(node.func).startswith("math.") and all(
-            isinstance(x, ast.Constant) or (isinstance(x, ast.Name) and x.id in self.sizes) for x in node.args
-        ):  # fmt: skip
-            return ast.Call(ast.Name("real", ast.Load()), [node], [])
         node.args = [self.visit(a) for a in node.args]
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        square = isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant) and node.right.value == 2
         self.generic_visit(node)
-        if (
-            isinstance(node.op, ast.Pow)
-            and isinstance(node.right, ast.Call)
-            and isinstance(node.right.args[0], ast.Constant)
-        ):
-            n = node.right.args[0].value
-            simple = isinstance(node.left, (ast.Name, ast.Subscript))
-            if simple and n == 2:
-                return ast.BinOp(node.left, ast.Mult(), node.left)
+        if square and isinstance(node.left, (ast.Name, ast.Subscript)):
+            return ast.BinOp(node.left, ast.Mult(), node.left)
         return node
 
 
@@ -201,16 +182,23 @@ class Kernel:
         self.arrays = [v for v in made if v.shape and v not in local and v not in self.shared]
         self.numbers = [v for v in made if not v.shape and v in kept]
         self.sums: dict[Value, str] = {}
+        self.body = list(self.block(items, []))
+        told = {d.name for v in (*self.inputs, *self.arrays) for d in v.shape}
+        used = words_of(self.body)
+        self.sizes = [s for s, word in t.sizes.items() if word in used and s not in told]  # arguments
+
+    @property
+    def arguments(self) -> list[str]:
+        return [*(self.t.names[v] for v in (*self.inputs, *self.arrays)), *(self.t.sizes[s] for s in self.sizes)]
 
     def function(self) -> Iterator[str]:
         t = self.t
-        body = list(self.block(self.items, []))
         arrays = [(t.names[v], v.shape) for v in (*self.inputs, *self.arrays) if v.shape]
-        yield from t.listed(f"def {self.name}(", [t.names[v] for v in (*self.inputs, *self.arrays)], "):")
+        yield from t.listed(f"def {self.name}(", self.arguments, "):")
         yield from (f"    {t.names[v]} = real({t.names[v]})" for v in self.inputs if not v.shape)
-        yield from told(t, arrays, body)
+        yield from told(t, arrays, self.body, self.sizes)
         yield from (f"    {t.names[v]} = {t.names[where]}" for v, where in self.shared.items())
-        yield from body
+        yield from self.body
         if self.numbers:
             yield f"    return {', '.join(t.names[v] for v in self.numbers)}"
 
@@ -249,15 +237,15 @@ class Kernel:
             return
         legs = dict(zip(s.legs, counters, strict=True))
         at = {a: ast.Name(t.names[a], ast.Load()) for a in arguments(v.by) if a in self.local or not a.shape}
-        text = unparsed(_entry(v, dict(at), t, legs))
-        if s.how == "set":
-            index = ", ".join(legs[i] for i in s.outs)
-            yield f"{t.names[v]} = {text}" if v in self.local or not s.outs else f"{t.names[v]}[{index}] = {text}"
-        elif v in self.sums:
-            yield f"{self.sums[v]} += {text}" if s.how == "add" else f"{self.sums[v]} = {s.how}({self.sums[v]}, {text})"
-        else:
-            place = f"{t.names[v]}[{', '.join(legs[i] for i in s.outs)}]"
-            yield f"{place} += {text}" if s.how == "add" else f"{place} = {s.how}({place}, {text})"
+        node = _entry(v, dict(at), t, legs)
+        place, sign = self.sums.get(v, t.names[v]), "=" if s.how == "set" else "+="
+        if v not in self.sums and v not in self.local and s.outs:
+            place += f"[{', '.join(legs[i] for i in s.outs)}]"
+        if s.how in ("max", "min"):
+            node, sign = ast.Call(ast.Name(s.how, ast.Load()), [ast.Name(place, ast.Load()), node], []), "="
+        deeper, t.deeper = t.deeper, 4 * (len(counters) + 1)
+        yield from fitted(t, place, node, sign)
+        t.deeper = deeper
 
     def begun(self, s: Statement, counters: list[str]) -> str:
         """Nothing added up yet."""

@@ -84,7 +84,7 @@ class _Parts:
             if isinstance(part, Kernel):
                 results = [t.names[v] for v in part.numbers]
                 yield from t.listed(f"    {', '.join(results)} = {part.name}(" if results else f"    {part.name}(",
-                                    [t.names[v] for v in (*part.inputs, *part.arrays)], ")")  # fmt: skip
+                                    part.arguments, ")")  # fmt: skip
                 continue
             node = expression(part, lambda a: ast.Name(t.names[a], ast.Load()), t.size, lambda e: t.functions[e])
             node = t.target.spelling.applied(owned(t, part, node), t.numbers())
