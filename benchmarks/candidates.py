@@ -144,14 +144,14 @@ def floor_of(p: Problem) -> Call:
     d1, d2, d3 = (np.empty_like(w) for w in (w1, w2, w3))
 
     def products() -> None:
-        np.matmul(x, w1, out=h1)
-        np.matmul(h1, w2, out=h2)
-        np.matmul(h2, w3, out=z)
-        np.matmul(z, w3.T, out=g2)
-        np.matmul(g2, w2.T, out=g1)
-        np.matmul(x.T, g1, out=d1)
-        np.matmul(h1.T, g2, out=d2)
-        np.matmul(h2.T, z, out=d3)
+        np.dot(x, w1, out=h1)
+        np.dot(h1, w2, out=h2)
+        np.dot(h2, w3, out=z)
+        np.dot(z, w3.T, out=g2)
+        np.dot(g2, w2.T, out=g1)
+        np.dot(x.T, g1, out=d1)
+        np.dot(h1.T, g2, out=d2)
+        np.dot(h2.T, z, out=d3)
 
     return products
 
