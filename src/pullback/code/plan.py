@@ -13,14 +13,12 @@ from ..calculus.derivation import Derivation
 from ..errors import ParseError, UnsupportedError, nearest
 from .forms import below
 from .instructions import Chain, Contraction, Given, Value, arguments, reads
+from .keeping import Equation, Group, smaller
 from .lower import Lowering
 
 __all__ = ["TYPICAL", "Plan", "arranged", "operations", "plan"]
 
 TYPICAL = 64  # the size of an axis of which nothing is known, for comparing orders of evaluation
-
-
-Group = tuple[tuple[Expr, Expr], ...]  # equations (name, value) that are computed together, the last named
 
 
 @dataclass(slots=True)
@@ -73,9 +71,6 @@ def operations(v: Value, sizes: Callable[[Dim], int]) -> int:
     return entries
 
 
-Equation = tuple[Expr, Expr, bool, bool]  # (name, value, whether the name is ours, whether it is of the backward pass)
-
-
 def plan(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, int] | None = None,
          constants: Collection[str] = ()) -> Plan:  # fmt: skip
     """The plan for the value and the gradients of these names (default: all that were derived).
@@ -104,6 +99,7 @@ def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr
     equations = [q for q in equations if q[0] in live]
     typical = dict(sizes or {})
     low = Lowering(lambda dim: dim.value({s: typical.get(s, TYPICAL) for s in dim.symbols()}))
+    equations, said = smaller(equations, low.sizes)
     low.count([e for _, e, _, _ in equations])
     used = {x for _, e, _, _ in equations for x in postorder(e) if is_name(x)}
     used.update(always)
@@ -115,7 +111,7 @@ def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr
     for v, e, ours, back in equations:
         if back and turn is None:
             turn = len(low.values)
-        pending.append((v, e))
+        pending += said.get(v, ((v, e),))
         once = low.uses[v] == 1 and v not in ends
         if (once and ours) or (v not in ends and not e.args):
             low.alias(v, e)
