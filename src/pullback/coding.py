@@ -16,8 +16,8 @@ from .calculus.derivation import Derivation
 from .calculus.recurrence import Recurrence
 from .code.frame import Words
 from .code.looped import Looped, looped
-from .code.looping import write_looped
 from .code.plan import TYPICAL, Plan, plan
+from .code.scans import write_looped
 from .code.table import table
 from .code.targets import TARGETS, writer_of
 from .errors import ParseError, UnsupportedError

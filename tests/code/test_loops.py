@@ -69,8 +69,22 @@ BLOCKS = """A[k] : (m, n[k]); x[k] : n[k]
 r = sum_{k=1..K} A[k] x[k]
 E = ‖r‖²"""
 
+
+# What JAX traces instead of NumPy's function of the same values.
+def _jax_functions() -> dict[Any, Any]:
+    if importlib.util.find_spec("jax") is None:
+        return {}
+    import jax.numpy as jnp
+
+    return {np.tanh: jnp.tanh, np.sin: jnp.sin, np.cos: jnp.cos, _slope_of_tanh: lambda z: 1 - jnp.tanh(z) ** 2}
+
+
 # name: (program, arguments as `evaluate` takes them, the same as the code takes them, functions)
-squares = {"loss": lambda x: np.sum(x**2), "grad_loss": lambda x: 2 * x}
+def _slope_of_tanh(z: Any) -> Any:
+    return 1 - np.tanh(z) ** 2
+
+
+squares = {"loss": lambda x: (x**2).sum(), "grad_loss": lambda x: 2 * x}
 
 
 def programs() -> dict[str, tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]]:
@@ -84,7 +98,7 @@ def programs() -> dict[str, tuple[str, dict[str, Any], dict[str, Any], dict[str,
     lstm = {f"{a}{k}": drawn(n, n if a == "W" else p) for a in "WU" for k in "fioc"}
     coder = {"W": drawn(n, n), "U": drawn(n, p), "V": drawn(m, m), "C": drawn(m, n), "O": drawn(q, m)}
     both = {"W": drawn(n, n), "V": drawn(n, n), "U": drawn(n, m), "R": drawn(n, m), "C": drawn(q, n), "D": drawn(q, n)}
-    losses = {t: (lambda v, t=t: t * np.sum(v**2)) for t in range(1, T + 1)}
+    losses = {t: (lambda v, t=t: t * (v**2).sum()) for t in range(1, T + 1)}
     slopes = {t: (lambda v, t=t: 2 * t * v) for t in range(1, T + 1)}
     xs = drawn(T, m)
     D, deepW, deepU = 3, many(3, lambda k: (width(k + 1), width(k + 1))), many(3, lambda k: (width(k + 1), width(k)))
@@ -92,9 +106,9 @@ def programs() -> dict[str, tuple[str, dict[str, Any], dict[str, Any], dict[str,
     h = {(0, t): first[t - 1] for t in range(1, T + 1)} | {(k, 0): ahead[k - 1] for k in range(1, D + 1)}
     yy, c, Ws, X, v, w = drawn(4, q), drawn(m), drawn(L, m, m), drawn(4, m, n), drawn(n), drawn(m)
     A, xk = many(4, lambda k: (m, width(k))), many(4, lambda k: (width(k),))
-    tanh = {"f": np.tanh, "df": lambda z: 1 - np.tanh(z) ** 2}
+    tanh = {"f": np.tanh, "df": _slope_of_tanh}
     each = {"f": {k: (np.tanh, np.sin)[k % 2] for k in range(2, L + 2)},
-            "df": {k: (tanh["df"], np.cos)[k % 2] for k in range(2, L + 2)}}  # fmt: skip
+            "df": {k: (_slope_of_tanh, np.cos)[k % 2] for k in range(2, L + 2)}}  # fmt: skip
     return {
         "feedforward": (example("feedforward"), {"W": W, "b": b, "a": {1: a1}}, {"W": W, "b": b, "a_1": a1}, {**tanh, **squares}),
         "residual": (example("residual"), {"W": V, "b": e, "S": S, "a": {0: a1, 1: b[0]}},
@@ -115,6 +129,7 @@ def programs() -> dict[str, tuple[str, dict[str, Any], dict[str, Any], dict[str,
 
 
 PROGRAMS = programs()
+_IN_JAX = _jax_functions()
 each_program = pytest.mark.parametrize("name", PROGRAMS)
 
 
@@ -172,10 +187,11 @@ def test_numpy(name: str) -> None:
     compare(grad, wanted)
 
 
+@pytest.mark.parametrize("target", ["numpy", "jax", "torch"])
 @each_program
-def test_the_text_keeps_its_loops_and_ruff_leaves_it_as_it_is(name: str, tmp_path: Path) -> None:
-    text = pb.derive(PROGRAMS[name][0]).code("numpy")
-    assert "    for " in text
+def test_the_text_keeps_its_loops_and_ruff_leaves_it_as_it_is(name: str, target: str, tmp_path: Path) -> None:
+    text = pb.derive(PROGRAMS[name][0]).code(target)
+    assert "    for " in text or "jax.lax.scan(" in text or "einsum" in text or "tensordot" in text
     ruff = shutil.which("ruff") or str(Path(sys.executable).with_name("ruff"))
     if not Path(ruff).exists():
         pytest.skip("ruff is not installed")
@@ -208,3 +224,37 @@ def test_torch(name: str) -> None:
     if not np.shape(value):
         assert abs(found - value) <= 1e-12 * max(1.0, abs(value))
     compare(grad, wanted)
+
+
+@each_program
+def test_jax_under_jit(name: str) -> None:
+    jax = pytest.importorskip("jax")
+    jax.config.update("jax_enable_x64", True)
+    d, arrays, functions, value, wanted = case(name)
+    numbers = {k: x for k, x in arrays.items() if isinstance(x, int)}
+    rest = {k: x for k, x in arrays.items() if k not in numbers}
+
+    def lifted(f: Any) -> Any:
+        return {k: lifted(x) for k, x in f.items()} if isinstance(f, dict) else _IN_JAX.get(f, f)
+
+    f = d.compile("jax")
+    given = {k: lifted(x) for k, x in functions.items()}
+    found, grad = jax.jit(lambda some: f(**some, **numbers, **given))(rest)
+    if not np.shape(value):
+        assert abs(found - value) <= 1e-12 * max(1.0, abs(value))
+    compare(grad, wanted)
+
+
+def test_jax_scans() -> None:
+    """Rounds are not written out: the trace of a hundred steps is as long as that of three."""
+    jax = pytest.importorskip("jax")
+    text = pb.derive(CLASSES).code("jax")
+    assert text.count("jax.lax.scan(") == 2 and "for t in" not in text
+    f = pb.derive(CLASSES).compile("jax")
+
+    def equations(steps: int) -> int:
+        shapes = {"W": (n, n), "U": (n, p), "V": (q, n), "x": (steps, p), "y": (steps, q), "h_0": (n,)}
+        given = {k: np.ones(s) for k, s in shapes.items()}
+        return str(jax.make_jaxpr(lambda some: f(**some))(given)).count(" = ")
+
+    assert equations(100) == equations(3)

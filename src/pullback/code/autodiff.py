@@ -16,7 +16,7 @@ from .instructions import Given, Value
 from .plan import Plan
 from .writer import line, module
 
-__all__ = ["Shell", "tupled", "write_differentiable"]
+__all__ = ["Shell", "tupled", "unpacked", "write_differentiable"]
 
 
 Shell = Callable[[Text, str, Sequence[Value], Sequence[Value], Iterator[str]], Iterator[str]]
@@ -89,7 +89,7 @@ def tupled(t: Text, head: str, words: Sequence[str]) -> Iterator[str]:
     yield from [whole] if len(whole) <= t.width else t.listed(f"{head}(", words, ")")
 
 
-def _unpacked(t: Text, words: Sequence[str], bundle: str) -> Iterator[str]:
+def unpacked(t: Text, words: Sequence[str], bundle: str) -> Iterator[str]:
     """The names out of what was kept."""
     whole = f"    {', '.join(words)} = {bundle}"
     if len(words) == 1:
@@ -113,7 +113,7 @@ def _passes(t: Text, own: tuple[str, str], inputs: Sequence[Value], kept: Sequen
     yield ""
     yield f"def _backward({bundle}, {cotangent}):"
     if kept:
-        yield from _unpacked(t, [t.names[v] for v in kept], bundle)
+        yield from unpacked(t, [t.names[v] for v in kept], bundle)
     arrays = [(t.names[v], v.shape) for v in kept]
     yield from told(t, arrays, backward)
     word = t.target.like[0].partition(" ")[0]

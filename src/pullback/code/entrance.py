@@ -28,7 +28,7 @@ def entrance(p: Looped, t: Text, letters: Collection[str], body: Sequence[str]) 
     else:
         lines = list(door(replace(t, sizes=plain), body, ends))
     words = [t.sizes[e] for e in ends]
-    least = [(t.sizes[s], n) for s, n in p.least.items() if s in plain and n > 0]
+    least = [(t.sizes[s], n) for s, n in p.order.least.items() if s in plain and n > 0]
     where = next((k for k, x in enumerate(lines) if x.strip().startswith(("dtype =", "like ="))), len(lines))
     checks = [
         x

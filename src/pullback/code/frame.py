@@ -45,6 +45,7 @@ class Target:
         str, str
     ]  # the line that says of which type new arrays are, made of {arrays} or {first}; and without inputs
     copies: str = "$X"  # an array that must not be the same as another one
+    rows: str = ""  # how one row of an array is written: "assigned", "functional"; "" if not at all
     blames: str = ""  # whether a number is NaN, where code can ask
     # what a function needs whose code has these characters: (characters, import, helper)
     extras: tuple[tuple[str, str, str], ...] = ()

@@ -14,7 +14,7 @@ from ..algebra.ranges import Box, Cells, Order, Range
 from ..calculus.derivation import Derivation
 from ..calculus.loops import box_of
 from ..errors import ParseError, UnsupportedError, nearest
-from .schedule import Family, Line, Loop, Statement, family, index_of, lifted, meets, read_by, scheduled
+from .schedule import Family, Line, family, index_of, lifted, meets, read_by
 
 __all__ = ["Looped", "Members", "looped"]
 
@@ -45,19 +45,14 @@ class Members:
 
 @dataclass(slots=True)
 class Looped:
-    """Statements forward and backward, the arrays that they are given, and those that are asked for, by name."""
+    """Equations forward and backward, the arrays that they are given, and those that are asked for, by name."""
 
     inputs: list[Members]
-    forward: list[Statement]
-    backward: list[Statement]
+    forward: list[Line]
+    backward: list[Line]
     target: Expr
     results: dict[str, Members]
-    least: dict[str, int]  # how large the ends of the ranges must be
-
-    @property
-    def lines(self) -> Iterator[Line]:
-        for s in (*self.forward, *self.backward):
-            yield from s.lines() if isinstance(s, Loop) else (s,)
+    order: Order  # how large the ends of the ranges must be
 
 
 def looped(d: Derivation, wrt: Sequence[str] | None = None) -> Looped:
@@ -79,9 +74,9 @@ def looped(d: Derivation, wrt: Sequence[str] | None = None) -> Looped:
         m for m in given
         if any(m.var is r.var for r in results.values()) or any(f == family(m.var) and meets(b, m.box, order) for f, b in used)
     ]  # fmt: skip
-    ahead = scheduled([q for q in forward if q in live], order)
-    back = scheduled([q for q in backward if q in live], order)
-    return Looped(inputs, ahead, back, d.target, gradients, order.least)
+    return Looped(
+        inputs, [q for q in forward if q in live], [q for q in backward if q in live], d.target, gradients, order
+    )
 
 
 def _given(lines: Sequence[Line], order: Order) -> list[Members]:

@@ -1,17 +1,18 @@
 """The text of a function with loops: a program with an index, its loops as loops.
 
 Computed members of a family are in a dictionary by their index, so that `h[t - 1]` is written as in the equations; a family that is
-given, or asked for, is one array with the index in front where all members have one shape, else a list.
+given, or asked for, is one array with the index in front where all members have one shape, else a list. rows.py: where all members
+have one shape and the target can, what is computed is in one array too.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ..algebra.dims import Dim
+from ..algebra.dims import Dim, Shape
 from ..algebra.expr import Expr, dims_in, postorder
 from ..algebra.indexed import family_of, ref
 from ..algebra.ops.free import is_free_function, is_free_map, var
@@ -23,41 +24,44 @@ from .frame import Target, Text, Words, called, dims_text
 from .instructions import Applied, Given, Value
 from .looped import Looped, Members
 from .plan import Plan, arranged
-from .schedule import Family, Line, Loop, Statement, family, index_of, meets, read_by
+from .schedule import Family, Line, Loop, Statement, family, index_of, lines_of, meets, read_by, scheduled
 from .syntax import call, dim_node, unparsed
 from .writer import line, module
 
-__all__ = ["write_looped"]
+__all__ = ["LoopWriter"]
 
 
-def write_looped(p: Looped, words: Words, name: str, *, target: Target) -> str:
-    """A module with one function of the given arrays. Raises UnsupportedError U042 to U044."""
-    return _Writer(p, words, target).module(name)
+class LoopWriter:
+    """Members in dictionaries, loops of Python."""
 
+    apart = False  # whether what is no recurrence has loops of its own
 
-class _Writer:
     def __init__(self, p: Looped, words: Words, target: Target) -> None:
         self.p = p
+        self.forward, self.backward = (
+            scheduled(self.prepared(some), p.order, self.apart) for some in (p.forward, p.backward)
+        )
+        self.lines = [*lines_of(self.forward), *lines_of(self.backward)]
         inputs = [_stacked(m) for m in p.inputs]
         goal = Value(p.target.shape, Given(p.target))
-        said = {goal: tuple((q.var, q.whole or q.value) for q in p.lines)}
+        said = {goal: tuple((q.var, q.whole or q.value) for q in self.lines)}
         self.t = Text(Plan(inputs, 0, goal, {}, inputs, groups=said), target, words)
         self.stores: dict[Family, str] = {}  # where the members of a family are
         self.single: dict[Expr, str] = {}  # the identifier of a name
         self.many: dict[Family, Members] = {}  # families that are one argument
         self.scope: list[Range] = []  # the loops around what is being written
         self.functions: dict[str, tuple[str, str]] = {}  # (identifier, what it is), by name
-        self.runs = {id(q): number for number, run in enumerate(_runs([*p.forward, *p.backward])) for q in run}
+        self.runs = {id(q): number for number, run in enumerate(_runs([*self.forward, *self.backward])) for q in run}
         for v, m in zip(inputs, p.inputs, strict=True):
             self.t.names[v] = self.single[m.var] = self.t.fresh(_word(words, m.name))
-        for s in _symbols(p):
+        for s in self.symbols():
             if "[" not in s:
                 self.t.sizes[s] = self.t.fresh(words.name(s))
-        self.letters = {r.letter for r in _ranges(p)}
+        self.letters = {r.letter for r in self.all_ranges()}
         self.functions_of()
         self.local = self.locals()
         self.name_members()
-        for s in _symbols(p):
+        for s in self.symbols():
             if "[" in s:
                 found = ref(s)
                 assert found is not None
@@ -67,10 +71,35 @@ class _Writer:
                 self.t.sizes[s] = f"{self.stores[f]}[{self.index(found.index)}]"
         self.t.names[goal] = self.place(p.target)
 
+    def prepared(self, lines: Sequence[Line]) -> list[Line]:
+        """The lines as they are to be scheduled."""
+        return list(lines)
+
+    def all_ranges(self) -> Iterator[Range]:
+        stack: list[Statement] = [*self.forward, *self.backward]
+        while stack:
+            s = stack.pop()
+            if isinstance(s, Loop):
+                yield s.range
+                stack += s.body
+            else:
+                yield from s.adds
+        for m in (*self.p.inputs, *self.p.results.values()):
+            yield from m.ranges
+
+    def symbols(self) -> list[str]:
+        """Every symbol of a size, an end or an index, once."""
+        every = (*self.p.inputs, *self.p.results.values())
+        dims = [d for q in self.lines for e in (q.var, *postorder(q.value)) for d in dims_in(e)]
+        dims += [d for m in every for d in (*m.counts, *m.var.shape)]
+        dims += [d for r in self.all_ranges() for d in (Dim.symbol(r.letter), r.first, r.last)]
+        dims += [d for q in self.lines for x in (q.var, *read_by(q.value)) for d in index_of(x)]
+        return list(dict.fromkeys(s for d in dims for s in sorted(d.symbols())))
+
     # ---- names -------------------------------------------------------------------------------------------------
 
     def functions_of(self) -> None:
-        for q in self.p.lines:
+        for q in self.lines:
             for e in postorder(q.value):
                 if is_free_map(e) or is_free_function(e):
                     word = called(e, self.t.words, family_of(e.attrs[0]))
@@ -80,28 +109,26 @@ class _Writer:
     def locals(self) -> set[Family]:
         """The families of which every member is used only where it is made."""
         made: dict[Family, list[Line]] = {}
-        for q in self.p.lines:
+        for q in self.lines:
             made.setdefault(family(q.var), []).append(q)
         kept = {family(m.var) for m in self.p.results.values()} | {family(self.p.target)}
-        for q in self.p.lines:
+        for q in self.lines:
             for x in read_by(q.value):
-                here = any(
-                    o.var is x and not o.adds and self.runs[id(o)] == self.runs[id(q)] for o in made.get(family(x), ())
-                )
-                if not here:
+                here = any(o.var is x and self.runs[id(o)] == self.runs[id(q)] for o in made.get(family(x), ()))
+                if not here or q.over is not None:
                     kept.add(family(x))
-        return {f for f, lines in made.items() if f not in kept and not any(q.adds for q in lines)}
+        return {f for f, lines in made.items() if f not in kept and not any(q.adds or q.over for q in lines)}
 
     def name_members(self) -> None:
-        made = {family(q.var) for q in self.p.lines if index_of(q.var)}
-        read = {family(x) for q in self.p.lines for x in read_by(q.value) if any(d.symbols() for d in index_of(x))}
+        made = {family(q.var) for q in self.lines if index_of(q.var)}
+        read = {family(x) for q in self.lines for x in read_by(q.value) if any(d.symbols() for d in index_of(x))}
         for m in self.p.inputs:
             f = family(m.var)
             if m.ranges and f not in made:
                 self.many[f] = m
             elif index_of(m.var) and (f in made or f in read):
                 self.store(f)
-        for q in self.p.lines:
+        for q in self.lines:
             f = family(q.var)
             if index_of(q.var):
                 self.store(f)
@@ -142,9 +169,10 @@ class _Writer:
 
     def module(self, name: str) -> str:
         t, p = self.t, self.p
-        body = [*self.begun(), *self.block(p.forward, 1)]
-        if p.backward:
-            body += ["", "    # backward", *self.block(p.backward, 1)]
+        body = list(self.block(self.forward, 1))
+        if self.backward:
+            body += ["", "    # backward", *self.block(self.backward, 1)]
+        body = [*self.begun(), *body]
         if t.names[t.plan.value].isidentifier():
             body += blamed(
                 t, [*(v for v, m in zip(t.plan.inputs, p.inputs, strict=True) if not m.is_ragged), t.plan.value]
@@ -176,17 +204,19 @@ class _Writer:
         yield '    """'
 
     def begun(self) -> Iterator[str]:
-        """Dictionaries, with the members that are given."""
+        """Where members will be, with those that are given."""
         for f, word in self.stores.items():
-            if f[1] == "size" or f in self.local:
-                continue
-            given = [m for m in self.p.inputs if family(m.var) == f]
-            pairs = [f"{self.key(m)}: {self.single[m.var]}" for m in given if not m.ranges]
-            yield from self.t.listed(f"    {word} = {{", pairs, "}")
-            for m in given:
-                if m.ranges:
-                    loops = " ".join(f"for {self.dim(Dim.symbol(r.letter))} in {self.span(r)}" for r in m.ranges)
-                    yield f"    {word}.update({{{self.key(m)}: {self.member(self.single[m.var], m, index_of(m.var))} {loops}}})"
+            if f[1] != "size" and f not in self.local:
+                yield from self.opened(f, word, [m for m in self.p.inputs if family(m.var) == f])
+
+    def opened(self, f: Family, word: str, given: Sequence[Members]) -> Iterator[str]:
+        pairs = [f"{self.key(m)}: {self.single[m.var]}" for m in given if not m.ranges]
+        yield from self.t.listed(f"    {word} = {{", pairs, "}")
+        for m in given:
+            if m.ranges:
+                loops = " ".join(f"for {self.dim(Dim.symbol(r.letter))} in {self.span(r)}" for r in m.ranges)
+                item = self.member(self.single[m.var], m, index_of(m.var))
+                yield f"    {word}.update({{{self.key(m)}: {item} {loops}}})"
 
     def key(self, m: Members) -> str:
         index = index_of(m.var)
@@ -211,46 +241,88 @@ class _Writer:
                 waiting = []
             if isinstance(s, Loop):
                 yield from (indent + x for x in self.zeros(s))
-                letter = self.dim(Dim.symbol(s.range.letter))
-                yield f"{indent}    for {letter} in {self.span(s.range, s.reverse)}:"
                 self.scope.append(s.range)
-                yield from self.block(s.body, depth + 1)
+                yield from self.repeated(s, depth)
                 self.scope.pop()
+
+    def repeated(self, loop: Loop, depth: int) -> Iterator[str]:
+        letter = self.dim(Dim.symbol(loop.range.letter))
+        yield f"{'    ' * depth}for {letter} in {self.span(loop.range, loop.reverse)}:"
+        yield from self.block(loop.body, depth + 1)
 
     def zeros(self, loop: Loop) -> Iterator[str]:
         """What is added up in the loop, before its first round."""
         for q in loop.lines():
-            if q.adds and q.adds[0] == loop.range:
-                dims = ast.Tuple([dim_node(d, self.t.size) for d in q.var.shape], ast.Load())
-                node = call("zeros", dims) if q.var.order else ast.Constant(0)
-                yield f"    {self.place(q.var)} = {unparsed(self.t.target.spelling.applied(node, self.t.numbers()))}"
+            if q.is_sum and q.adds[0] == loop.range:
+                yield f"    {self.place(q.var)} = {self.nothing(q.var.shape)}"
+
+    def nothing(self, shape: Shape) -> str:
+        dims = ast.Tuple([dim_node(d, self.t.size) for d in shape], ast.Load())
+        node = call("zeros", dims) if shape else ast.Constant(0)
+        return unparsed(self.t.target.spelling.applied(node, self.t.numbers()))
 
     def run(self, lines: Sequence[Line], depth: int) -> Iterator[str]:
         """Lines without a loop between them, as one plan."""
-        parts = {q: var(f"+{n}", q.var.shape) if q.adds else q.var for n, q in enumerate(lines)}
-        made = set(parts.values())
-        given = list(dict.fromkeys(x for q in lines for x in read_by(q.value) if x not in made))
-        ends = [v for q, v in parts.items() if family(q.var) not in self.local]
+        taken = set(self.t.taken)
+        parts: dict[Expr, Line] = {}  # what the plan computes -> the line that it is for
+        values: list[Expr] = []
+        at: dict[Expr, str] = {}
+        for n, q in enumerate(lines):
+            v = self.made(q, n)
+            value, arrays = self.value(q)
+            parts[v] = q
+            values.append(value)
+            at |= {a: self.slices(x, q.over) for a, x in arrays.items() if q.over}
+        at |= {x: self.place(x) for e in values for x in read_by(e) if x not in parts and x not in at}
+        ends = [v for v, q in parts.items() if family(q.var) not in self.local]
         if not ends:
             return
-        plan = arranged(
-            [(v, q.value, q.ours, False) for q, v in parts.items()],
-            given,
-            ends[-1],
-            {str(n): v for n, v in enumerate(ends)},
-        )
-        plan.gradients = {n: v for n, v in plan.gradients.items() if v.about is not None and self.is_asked(v.about)}
-        added = {v: q for q, v in parts.items() if q.adds}
-        whole = {v: (q.var, q.whole or q.value) for v, q in added.items()}
-        plan.groups = {v: tuple(whole.get(x, (x, e)) for x, e in group) for v, group in plan.groups.items()}
-        t = replace(self.t, plan=plan, names={v: self.place(v.about) for v in plan.inputs if v.about is not None}, inline={},
-                    static=plan.static(), kept=set(), deeper=4 * (depth - 1),
-                    places={v: self.place(q.var) for q, v in parts.items() if q.adds or not q.ours or v in ends},
+        plan = arranged([(v, e, q.ours, False) for (v, q), e in zip(parts.items(), values, strict=True)], list(at), ends[-1],
+                        {str(n): v for n, v in enumerate(ends)})  # fmt: skip
+        plan.gradients = {n: v for n, v in plan.gradients.items() if v.about is not None and self.is_copied(v.about)}
+        said = {v: (q.var, q.whole or q.value) for v, q in parts.items()}
+        plan.groups = {v: tuple(said[x] for x, _ in group) for v, group in plan.groups.items()}
+        t = replace(self.t, plan=plan, names={v: at[v.about] for v in plan.inputs if v.about is not None}, inline={},
+                    static=plan.static(), kept=set(), deeper=self.deeper(depth),
+                    places={v: p for v, q in parts.items() if (p := self.target_of(v, q, v in ends))},
                     functions={v.by.node: self.function(v.by.node) for v in plan.values if isinstance(v.by, Applied)},
-                    added={v for v in plan.values if v.about in added})  # fmt: skip
-        for v in plan.lines:
-            yield from line(t, v)
+                    added={v for v in plan.values if v.about in parts and self.is_added(parts[v.about])})  # fmt: skip
+        for made in plan.lines:
+            yield from line(t, made)
+            if made.about in parts:
+                yield from self.after(parts[made.about], t.names[made])
         self.t.temporaries = t.temporaries
+        self.t.taken &= taken
+
+    def made(self, q: Line, n: int) -> Expr:
+        """The name of what the n-th line of a run computes."""
+        return var(f"term{n + 1}", q.var.shape) if q.adds else q.var
+
+    def value(self, q: Line) -> tuple[Expr, Mapping[Expr, Expr]]:
+        """What the line computes, and which arrays of members stand in it."""
+        return q.value, {}
+
+    def slices(self, x: Expr, r: Range) -> str:
+        """All members of the range as one array."""
+        raise NotImplementedError
+
+    def deeper(self, depth: int) -> int:
+        return 4 * (depth - 1)
+
+    def target_of(self, v: Expr, q: Line, is_end: bool) -> str:
+        """Where the value goes; "" for a name that is used in this run alone."""
+        return self.place(q.var) if q.adds or not q.ours or is_end else ""
+
+    def is_added(self, q: Line) -> bool:
+        return q.is_sum
+
+    def after(self, q: Line, name: str) -> Iterator[str]:
+        """Lines that follow the one that computes `name`."""
+        yield from ()
+
+    def is_copied(self, v: Expr) -> bool:
+        """Whether the array must be one of its own."""
+        return self.is_asked(v)
 
     def is_asked(self, v: Expr) -> bool:
         """Whether the name is a result, or may be a member of one."""
@@ -299,23 +371,3 @@ def _runs(statements: Sequence[Statement]) -> Iterator[list[Line]]:
         yield from _runs(s.body)
     if run:
         yield run
-
-
-def _ranges(p: Looped) -> Iterator[Range]:
-    stack: list[Statement] = [*p.forward, *p.backward]
-    while stack:
-        s = stack.pop()
-        if isinstance(s, Loop):
-            yield s.range
-            stack += s.body
-    for m in (*p.inputs, *p.results.values()):
-        yield from m.ranges
-
-
-def _symbols(p: Looped) -> list[str]:
-    """Every symbol of a size, an end or an index, once."""
-    dims = [d for q in p.lines for e in (q.var, *postorder(q.value)) for d in dims_in(e)]
-    dims += [d for m in (*p.inputs, *p.results.values()) for d in (*m.counts, *m.var.shape)]
-    dims += [d for r in _ranges(p) for d in (Dim.symbol(r.letter), r.first, r.last)]
-    dims += [d for q in p.lines for x in (q.var, *read_by(q.value)) for d in index_of(x)]
-    return list(dict.fromkeys(s for d in dims for s in sorted(d.symbols())))

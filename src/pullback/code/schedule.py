@@ -21,7 +21,19 @@ from ..algebra.ranges import Box, Cells, Order, Range
 from ..calculus.loops import box_of
 from ..errors import UnsupportedError
 
-__all__ = ["Family", "Line", "Loop", "Statement", "family", "index_of", "lifted", "meets", "read_by", "scheduled"]
+__all__ = [
+    "Family",
+    "Line",
+    "Loop",
+    "Statement",
+    "family",
+    "index_of",
+    "lifted",
+    "lines_of",
+    "meets",
+    "read_by",
+    "scheduled",
+]
 
 Family = tuple[str, str]  # the name, and whether it is a value or a gradient
 
@@ -36,6 +48,17 @@ class Line:
     ranges: tuple[Range, ...] = ()
     adds: tuple[Range, ...] = ()
     whole: Expr | None = None  # the sum that it adds up
+    over: Range | None = None  # the range whose members are computed at once, as one product of arrays
+
+    @property
+    def loops(self) -> tuple[Range, ...]:
+        """The ranges that need a loop around the line."""
+        return tuple(r for r in (*self.ranges, *self.adds) if r != self.over)
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether it is added up round by round."""
+        return bool(self.adds) and self.over is None
 
 
 @dataclass(eq=False, slots=True)
@@ -48,14 +71,19 @@ class Loop:
     is_recurrence: bool = False  # whether a round reads what an earlier one has made
 
     def lines(self) -> Iterator[Line]:
-        for s in self.body:
-            if isinstance(s, Loop):
-                yield from s.lines()
-            else:
-                yield s
+        return lines_of(self.body)
 
 
 Statement = Line | Loop
+
+
+def lines_of(statements: Sequence[Statement]) -> Iterator[Line]:
+    """Every line, in order."""
+    for s in statements:
+        if isinstance(s, Loop):
+            yield from s.lines()
+        else:
+            yield s
 
 
 def family(v: Expr) -> Family:
@@ -145,11 +173,11 @@ def _edges(lines: Sequence[Line], order: Order) -> list[_Edge]:
 
 def _distance(q: Line, x: Expr, maker: Line) -> dict[str, int | None]:
     """For every letter of the maker, how many rounds before that of the user it made what is read."""
-    found: dict[str, int | None] = {r.letter: None for r in maker.adds}  # known after the last round
-    mine = {r.letter: _now(r) for r in (*q.ranges, *q.adds)}
-    for r in maker.ranges:
+    found: dict[str, int | None] = {r.letter: None for r in maker.adds if maker.is_sum}  # known after the last round
+    mine = {r.letter: _now(r) for r in q.loops}
+    for r in (r for r in maker.ranges if r != maker.over):
         place, offset = _place(maker.var, r)
-        at_last = bool(maker.adds) or r.letter not in mine
+        at_last = maker.is_sum or r.letter not in mine
         found[r.letter] = None if at_last else (mine[r.letter] - index_of(x)[place] + Dim.number(offset)).constant
     return found
 
@@ -196,20 +224,32 @@ class _Work:
     edges: list[_Edge]
     left: list[tuple[Range, ...]]
     order: Order
+    apart: bool  # whether what is no recurrence stays out of the loop of one
 
     def within(self, edges: list[_Edge], ranges: dict[int, Range]) -> _Work:
         """What is left inside a loop over these ranges."""
         left = [tuple(o for o in some if o != ranges.get(n)) for n, some in enumerate(self.left)]
-        return _Work(self.lines, edges, left, self.order)
+        return _Work(self.lines, edges, left, self.order, self.apart)
 
 
-def scheduled(lines: Sequence[Line], order: Order) -> list[Statement]:
+def circles(lines: Sequence[Line]) -> list[list[int]]:
+    """The lines by number, those together that need each other."""
+    needs: list[set[int]] = [set() for _ in lines]
+    for e in _edges(lines, Order()):
+        needs[e.user].add(e.maker)
+    found: dict[int, list[int]] = {}
+    for n, circle in enumerate(components(needs)):
+        found.setdefault(circle, []).append(n)
+    return [some for some in found.values() if len(some) > 1 or some[0] in needs[some[0]]]
+
+
+def scheduled(lines: Sequence[Line], order: Order, apart: bool = False) -> list[Statement]:
     """The lines in an order in which each has what it needs; `order` notes how large the ends must be.
 
-    Raises UnsupportedError U043 where no loops do that."""
+    With `apart`, loops in which no round needs another one hold as much as they can. Raises UnsupportedError U043 where no loops do that."""
     lines = _pointed(lines)
-    left = [(*q.ranges, *q.adds) for q in lines]
-    return _statements(_Work(lines, _edges(lines, order), left, order), range(len(lines)))
+    left = [q.loops for q in lines]
+    return _statements(_Work(lines, _edges(lines, order), left, order, apart), range(len(lines)))
 
 
 def _statements(w: _Work, some: Sequence[int]) -> list[Statement]:
@@ -283,9 +323,10 @@ def _joined(found: list[Statement], w: _Work, n: int) -> bool:
     for s in reversed(found):
         lines = {id(q) for q in (s.lines() if isinstance(s, Loop) else [s])}
         needed = [e for e in mine if id(w.lines[e.maker]) in lines]
-        if isinstance(s, Loop) and s.range in outer:
+        if isinstance(s, Loop) and s.range in outer and not (w.apart and s.is_recurrence):
             steps = [e.by.get(s.range.letter) for e in needed]
-            if not any(k is None or (k > 0 if s.reverse else k < 0) for k in steps):
+            if not any(k is None or (k > 0 if s.reverse else k < 0) or (w.apart and k) for k in steps):
+                s.is_recurrence |= any(steps)
                 inner = w.within([e for e in w.edges if not e.by.get(s.range.letter)], {n: s.range})
                 if not inner.left[n]:
                     s.body.append(w.lines[n])

@@ -333,6 +333,9 @@ def _contracted(left: Operand, right: Operand, legs: Legs, read: Callable[[Value
         return _transposed(_matmul(x, y), [(*both, *mine, *yours).index(i) for i in legs])
     if not mine and not yours and len(inner) > 1:
         return call("vdot", x, _transposed(y, [b.index(i) for i in a]))
+    if len(inner) == 1 and len(mine) + len(yours) == 1:  # a matrix and a vector: never a transposed matrix in front
+        matrix, vector, legs_of = (x, y, a) if mine else (y, x, b)
+        return _matmul(vector, matrix) if legs_of[0] in inner else _matmul(matrix, vector)
     if len(inner) == 1 and len(mine) < 2 and len(yours) < 2:
         x = _transposed(x, [a.index(i) for i in (*mine, *inner)])
         y = _transposed(y, [b.index(i) for i in (*inner, *yours)])

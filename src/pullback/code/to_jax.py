@@ -39,6 +39,7 @@ JAX = Target(
                  unreal="not jnp.issubdtype(x.dtype, jnp.floating)"),
     frozenset({"jax", "jnp", "dtype"}),
     like=("dtype = jnp.result_type({arrays})", "dtype = float"),
+    rows="functional",
     extras=(("math.", "import math", ""), ("jax.", "import jax", ""), ("_index(", "", _JAX_INDEX), ("_add_at(", "", _JAX_ADD_AT)),
 )  # fmt: skip
 

@@ -52,7 +52,7 @@ NUMPY = Target(
     DOOR.format(array="np.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)", unreal='x.dtype.kind != "f"'),
     frozenset({"np", "dtype"}),
     like=("dtype = np.result_type({arrays})", "dtype = np.float64"),
-    copies="$X.copy()", blames="np.isnan($X)",
+    copies="$X.copy()", rows="assigned", blames="np.isnan($X)",
     extras=(("math.", "import math", ""), ("_blame(", "", _NAN), ("_sigmoid(", "", _SIGMOID), ("_index(", "", _INDEX), ("_add_at(", "", _ADD_AT),
             ("special.", "from scipy import special", ""), ("linalg.", "from scipy import linalg", "")),
 )  # fmt: skip

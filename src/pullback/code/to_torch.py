@@ -100,7 +100,7 @@ TORCH = Target(
     DOOR.format(array="torch.as_tensor(x)", whole="not x.is_floating_point() and not x.is_complex()",
                  floats="x.to(torch.get_default_dtype())", unreal="not x.is_floating_point()"),
     frozenset({"torch", "like"}),
-    copies="$X.clone()",
+    copies="$X.clone()", rows="assigned",
     like=("like = {first}", "like = torch.empty(())"),
     extras=(("math.", "import math", ""), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_logaddexp(", "", _TORCH_LOGADDEXP)),
 )  # fmt: skip
