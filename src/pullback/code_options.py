@@ -45,6 +45,11 @@ def code_options(commands: Any, forms: Mapping[str, Iterable[str]]) -> None:
         p.add_argument(
             "--sizes", metavar="m=256,n=784", help="what sizes typically are, to choose between orders of products"
         )
+        p.add_argument("--recompute", metavar="NAMES", default="",
+                       help="compute these arrays anew in the backward pass, comma-separated; auto: as --memory needs it")  # fmt: skip
+        p.add_argument(
+            "--memory", metavar="200MB", help="compute so many arrays anew that this suffices at these sizes"
+        )
         if command == "code":
             p.add_argument("--target", choices=tuple(forms), default="numpy")
             p.add_argument("--form", choices=list(dict.fromkeys(f for some in forms.values() for f in some)), default="function",

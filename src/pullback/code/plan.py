@@ -15,8 +15,9 @@ from .forms import below
 from .instructions import Chain, Contraction, Given, Value, arguments, reads
 from .keeping import Equation, Group, smaller
 from .lower import Lowering
+from .ordering import earlier
 
-__all__ = ["TYPICAL", "Plan", "arranged", "operations", "plan"]
+__all__ = ["TYPICAL", "Plan", "arranged", "operations", "plan", "swept"]
 
 TYPICAL = 64  # the size of an axis of which nothing is known, for comparing orders of evaluation
 
@@ -35,6 +36,7 @@ class Plan:
     kind: str = "gradient"  # what the results are
     seed: Value | None = None  # the gradient of the result, where that is given
     fixed: frozenset[str] = frozenset()  # the inputs that are declared not to move
+    again: set[Value] = field(default_factory=set)  # what the backward pass computes once more
     orders: list[tuple[str, int, int]] = field(
         default_factory=list
     )  # (index sum, multiplications, of the order as written)
@@ -122,11 +124,13 @@ def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr
     turn = len(low.values) if turn is None else turn
     made = {n: low.value_of(v) for n, v in results.items()}
     found = Plan(low.values, turn, low.value_of(target), made, given, groups=groups, orders=list(low.orders), kind=kind)
-    _swept(found)
+    swept(found)
+    ends = {found.value, *made.values()}
+    found.values[found.backward :] = earlier(found.values[found.backward :], ends, found.uses, low.sizes)
     return found
 
 
-def _swept(p: Plan) -> None:
+def swept(p: Plan) -> None:
     """Takes out what nothing uses, and counts the users of the rest."""
     uses: dict[Value, int] = {}
     ends = [p.value, *p.gradients.values()]

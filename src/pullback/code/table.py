@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
-from math import prod
+from collections.abc import Iterator, Sequence
 
 from ..algebra.dims import Dim
 from .frame import Words, named
-from .instructions import Given, Value, arguments
+from .instructions import Given, Value
+from .memory import Size, alive, entries, peak
 from .plan import Plan, operations
 from .syntax import expression, unparsed
 from .to_numpy import NUMPY
@@ -18,10 +18,10 @@ __all__ = ["table"]
 _WIDEST = 60  # characters of an expression
 
 
-def table(plan: Plan, words: Words, sizes: Callable[[Dim], int], entry: int = 8) -> str:
-    """The plan at these sizes, with `entry` bytes for an entry."""
+def table(plan: Plan, words: Words, sizes: Size, entry: int = 8, instead: Plan | None = None) -> str:
+    """The plan at these sizes, with `entry` bytes for an entry; beside the plan `instead` of which it is, if that is given."""
     t = named(plan, NUMPY, words)
-    alive = dict(_alive(plan, sizes, entry))
+    memory = [n * entry for n in alive(plan, sizes)]
     rows: list[tuple[str, ...]] = []
     total = 0
     for k, v in enumerate(plan.values):
@@ -34,7 +34,7 @@ def table(plan: Plan, words: Words, sizes: Callable[[Dim], int], entry: int = 8)
         cost = operations(v, sizes)
         total += cost
         text = text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
-        rows.append((t.names[v], text, _shape(v), _number(cost), _bytes(alive[v])))
+        rows.append((t.names[v], text, _shape(v), _number(cost), _bytes(memory[k])))
     head = ("array", "computed by", "shape", "operations", "alive")
     lines = list(_aligned([head, *rows], right=(3, 4)))
     symbols = sorted({s for v in plan.values for d in v.shape for s in d.symbols()})
@@ -42,12 +42,16 @@ def table(plan: Plan, words: Words, sizes: Callable[[Dim], int], entry: int = 8)
     kept = plan.kept()
     given = [v for v in kept if isinstance(v.by, Given)]
     made = [v for v in kept if v not in given]
-    peak = max(alive.values(), default=0)
     lines += ["", f"sizes: {at or 'numbers'}; {entry} bytes an entry",
               f"operations: {_number(total)}",
-              f"peak memory: {_bytes(peak)}, inputs and gradients included",
+              f"peak memory: {_bytes(max(memory, default=0))}, inputs and gradients included",
               "kept from the forward pass: " + (", ".join(t.names[v] for v in made) or "nothing but inputs")
-              + f" ({_bytes(sum(_size(v, sizes, entry) for v in made))})"]  # fmt: skip
+              + f" ({_bytes(sum(entries(v, sizes) * entry for v in made))})"]  # fmt: skip
+    if instead is not None:
+        before = sum(operations(v, sizes) for v in instead.lines)
+        more = f"{_bytes(peak(instead, sizes) * entry)}, {_number(before)} operations"
+        again = [words.name(words.text(v.about)) for v in plan.values if v in plan.again and v.about is not None]
+        lines.append(f"computed again: {', '.join(again)}; without that: {more}")
     if given:
         lines.append("inputs that the backward pass reads: " + ", ".join(t.names[v] for v in given))
     for text, chosen, written in plan.orders:
@@ -69,30 +73,6 @@ def _bytes(n: int) -> str:
             return f"{n:.4g} {unit}"
         n /= 1024  # type: ignore[assignment]
     return f"{n:.4g} GiB"
-
-
-def _size(v: Value, sizes: Callable[[Dim], int], entry: int) -> int:
-    return prod((sizes(d) for d in v.shape), start=entry)
-
-
-def _alive(plan: Plan, sizes: Callable[[Dim], int], entry: int) -> Iterator[tuple[Value, int]]:
-    """The bytes of all arrays that are needed while an array is computed; what is given and what is asked for stays."""
-    last: dict[Value, int] = {}
-    for k, v in enumerate(plan.values):
-        last[v] = k
-        for a in arguments(v.by):
-            last[a] = k
-    stays = {plan.value, *plan.gradients.values(), *(v for v in plan.values if isinstance(v.by, Given))}
-    now = sum(_size(v, sizes, entry) for v in stays if isinstance(v.by, Given))
-    gone: dict[int, list[Value]] = {}
-    for v, k in last.items():
-        if v not in stays:
-            gone.setdefault(k, []).append(v)
-    for k, v in enumerate(plan.values):
-        if not isinstance(v.by, Given):
-            now += _size(v, sizes, entry)
-            yield v, now
-        now -= sum(_size(a, sizes, entry) for a in gone.get(k, ()))
 
 
 def _aligned(rows: Sequence[tuple[str, ...]], right: Sequence[int]) -> Iterator[str]:
