@@ -17,9 +17,7 @@ from .instructions import Given, Value, arguments
 __all__ = ["earlier"]
 
 
-def earlier(
-    after: list[Value], stays: set[Value], uses: dict[Value, int], size: Callable[[Dim], int]
-) -> list[Value]:
+def earlier(after: list[Value], stays: set[Value], uses: dict[Value, int], size: Callable[[Dim], int]) -> list[Value]:
     """The arrays `after` the turn in a better order; what `stays` is never freed."""
     parts = _parts(after, stays, uses)
     of = {v: k for k, part in enumerate(parts) for v in part}
@@ -32,7 +30,9 @@ def earlier(
             waits[k] += a in of
 
     def frees(k: int) -> bool:
-        freed = sum(_entries(a, size) for a in reads[k] if len(left[a]) == 1 and a not in stays and not isinstance(a.by, Given))
+        freed = sum(
+            _entries(a, size) for a in reads[k] if len(left[a]) == 1 and a not in stays and not isinstance(a.by, Given)
+        )
         return freed > 0 and (parts[k][-1] in stays or freed >= _entries(parts[k][-1], size))
 
     found: list[Value] = []
