@@ -225,9 +225,9 @@ class Derived:
         return compiled(found, target, form)
 
     def plan(self, wrt: str | Sequence[str] | None = None, sizes: Mapping[str, int] | None = None, *,
-             recompute: str | Sequence[str] = (), memory: int | str | None = None) -> str:  # fmt: skip
-        """What is computed, with operations and memory at these sizes, and what is kept."""
-        return plan_text(self.derivation, _names(wrt), sizes, recompute, memory)
+             recompute: str | Sequence[str] = (), memory: int | str | None = None, format: str = "text") -> str:  # fmt: skip
+        """What is computed, with operations and memory at these sizes, and what is kept: a table, or a picture (svg, tikz)."""
+        return plan_text(self.derivation, _names(wrt), sizes, recompute, memory, format)
 
     def __repr__(self) -> str:
         return "\n".join(repr(self[name]) for name in self)

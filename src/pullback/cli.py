@@ -305,6 +305,8 @@ def _code(args: argparse.Namespace) -> int:
     less = {"sizes": sizes, "recompute": args.recompute, "memory": args.memory}
     shown = d.code(language, form=args.form, name=args.name, **less) if code else d.plan(**less)
     _write(shown.rstrip("\n"), args.out)
+    if not code and args.picture is not None:
+        _write(d.plan(**less, format=format_of(args.picture, None)).rstrip("\n"), args.picture)
     return 0
 
 

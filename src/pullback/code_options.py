@@ -56,4 +56,6 @@ def code_options(commands: Any, forms: Mapping[str, Iterable[str]]) -> None:
                            help="function: value and gradients; buffers (numpy): into memory that is made once; "
                            "autodiff (jax, torch): a function that the framework differentiates")  # fmt: skip
             p.add_argument("--name", default="", help="the name of the function")
+        else:
+            p.add_argument("--picture", metavar="FILE", help="draw it as well: a file named .svg, or .tex for TikZ")
         p.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")

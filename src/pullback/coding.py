@@ -17,10 +17,10 @@ from .code.frame import Words
 from .code.looped import Looped, looped
 from .code.plan import Plan, plan
 from .code.scans import write_looped
-from .code.table import table
 from .code.targets import TARGETS, writer_of
 from .errors import ParseError, UnsupportedError
 from .lighter import lighter, sized
+from .planning import shown_plan
 from .show import notation
 from .show.names import ascii_name
 
@@ -83,13 +83,6 @@ def compiled(found: Plan | Looped, target: str, form: str = "function") -> Calla
 
 
 def plan_text(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, int] | None = None,
-              recompute: str | Sequence[str] = (), memory: int | str | None = None) -> str:  # fmt: skip
-    """The plan as a table, at these sizes; a size that is not given is taken to be typical. Raises ParseError P030, P032."""
-    known = {s for v in d.names() for n in v.shape for s in n.symbols()}
-    for s in sizes or {}:
-        if s not in known:
-            raise ParseError("P032", f"there is no size {s}", expected=f"the sizes are {', '.join(sorted(known))}")
-    found = plan(d, wrt, sizes)
-    size = sized(sizes)
-    less = lighter(found, recompute, memory, size)
-    return table(less, _WORDS, size, instead=found if less is not found else None)
+              recompute: str | Sequence[str] = (), memory: int | str | None = None, format: str = "text") -> str:  # fmt: skip
+    """The plan as a table or a picture. Raises what `shown_plan` raises."""
+    return shown_plan(d, _WORDS, wrt, sizes, recompute, memory, format)

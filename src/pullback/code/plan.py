@@ -125,8 +125,8 @@ def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr
     made = {n: low.value_of(v) for n, v in results.items()}
     found = Plan(low.values, turn, low.value_of(target), made, given, groups=groups, orders=list(low.orders), kind=kind)
     swept(found)
-    ends = {found.value, *made.values()}
-    found.values[found.backward :] = earlier(found.values[found.backward :], ends, found.uses, low.sizes)
+    stays = {found.value, *made.values()}
+    found.values[found.backward :] = earlier(found.values[found.backward :], stays, found.uses, low.sizes)
     return found
 
 
