@@ -12,18 +12,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _layers import LAYERS
 
 import pullback as pb
 from pullback.cli import main
+from pullback.code.frame import Words
 from pullback.code.instructions import Given, arguments
 from pullback.code.memory import alive, peak
 from pullback.code.ordering import earlier
 from pullback.code.plan import Plan, plan
 from pullback.code.recomputing import recomputed, within
+from pullback.code.targets import writer_of
 from pullback.errors import ParseError, UnsupportedError
 from pullback.lighter import bytes_of, sized
+from pullback.show import notation
+from pullback.show.names import ascii_name
 
 np = pytest.importorskip("numpy")
+WORDS = Words(ascii_name, notation.text)
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 
 HAVE = [(t, f) for t, f in (("numpy", "function"), ("numpy", "buffers"), ("jax", "function"), ("jax", "autodiff"),
@@ -88,6 +94,31 @@ def test_the_gradients_are_the_same(case: str, target: tuple[str, str]) -> None:
         found = {n: x.grad for n, x in given.items()}
     for n, g in wanted.items():
         np.testing.assert_allclose(np.asarray(found[n]), g, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_all_that_may_be_is_computed_again(name: str) -> None:
+    """Every array of the forward pass that has a name and is no result; and every second one."""
+    text, shapes, wrt = LAYERS[name]
+    d = pb.derive(text, wrt=wrt)
+    rng = np.random.default_rng(1)
+    given = {n: rng.uniform(0.1, 0.9, size=s) for n, s in shapes.items()}
+    if name == "Gaussian process":
+        given["K"] = given["K"] @ given["K"].T + np.eye(4)
+    order = [v.attrs[0] for v in d.derivation.inputs]
+    value, wanted = d.evaluate(**given)
+    p = plan(d.derivation, wrt)
+    size = sized({})
+    ends = {p.value, *p.gradients.values()}
+    some = [v for v in p.values[: p.backward] if v.about is not None and not isinstance(v.by, Given) and v not in ends]
+    for marked in (some, some[::2], some[1::2]):
+        less = recomputed(p, marked, size)
+        names: dict[str, Any] = {}
+        exec(writer_of("numpy", "function")(less, WORDS, "both"), names)
+        found = names["both"](*(given[n] for n in order))
+        np.testing.assert_allclose(found[0], value, rtol=1e-12)
+        for n in wrt:
+            np.testing.assert_allclose(found[1][n], wanted[n], rtol=1e-10, atol=1e-12)
 
 
 def made(p: Plan) -> list[Any]:

@@ -124,6 +124,13 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         pb.derive(text).plan(format="mermaid")
 
 
+def test_the_picture_of_the_documentation_is_this_one() -> None:
+    """docs/plan_attention.svg, made by the command in docs/plan.md."""
+    d = pb.derive(PLANS["attention"][0], wrt=["Q", "K", "V"])
+    drawn = d.plan(sizes={"t": 512, "s": 512}, format="svg")
+    assert (EXAMPLES.parent / "docs" / "plan_attention.svg").read_text(encoding="utf-8") == drawn
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 def test_in_a_browser(tmp_path: Path) -> None:
