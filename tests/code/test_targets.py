@@ -38,7 +38,8 @@ from pullback.code.numpy import _Run, evaluate  # noqa: E402
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 
 WORDS = Words(ascii_name, notation.text)
-HAVE = [t for t, module in (("numpy", "numpy"), ("buffers", "numpy"), ("jax", "jax"), ("torch", "torch"))
+# "loops" are those of Numba, run by Python; tests/code/test_numba.py compiles some of them
+HAVE = [t for t, module in (("numpy", "numpy"), ("buffers", "numpy"), ("loops", "numba"), ("jax", "jax"), ("torch", "torch"))
         if importlib.util.find_spec(module)]  # fmt: skip
 TOLERANCE = 1e-10
 
@@ -56,10 +57,13 @@ def run(
     p: Plan, target: str, given: dict[str, Any], functions: Callable[[Expr, list[Any]], Any], sizes: dict[str, int]
 ) -> Any:
     """(value, gradients) by the code of the target; `functions` computes what only a name is known of."""
-    chosen = BUFFERS if target == "buffers" else TARGETS[target]
-    text = writer_of(*(("numpy", "buffers") if target == "buffers" else (target, "function")))(
-        p, WORDS, "value_and_grad"
-    )
+    language, form = {"buffers": ("numpy", "buffers"), "loops": ("numba", "function")}.get(target, (target, "function"))
+    chosen = BUFFERS if target == "buffers" else TARGETS[language]
+    text = writer_of(language, form)(p, WORDS, "value_and_grad")
+    if target == "loops":
+        import numba
+
+        numba.config.DISABLE_JIT = True
     module = module_of(text)
     t = named(p, chosen, WORDS)
     convert: Callable[[Any], Any] = np.asarray
@@ -99,6 +103,7 @@ UNWRITTEN: dict[str, set[str]] = {"numpy": {"prod_except"}, "buffers": {"prod_ex
 UNWRITTEN["jax"] = UNWRITTEN["numpy"] | {
     f"{k}{f}" for k in ("", "frechet_", "second_") for f in ("logm", "sinm", "cosm")
 }
+UNWRITTEN["loops"] = UNWRITTEN["numpy"]
 UNWRITTEN["torch"] = UNWRITTEN["jax"] | {f"{k}sqrtm" for k in ("", "frechet_", "second_")} | {"invsqrtm"}
 """What a target has no function for: refused, and said so."""
 

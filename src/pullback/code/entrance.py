@@ -9,10 +9,12 @@ from dataclasses import replace
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr
 from ..algebra.indexed import ref
+from ..algebra.ops.free import is_name
 from .door import check, door, first_use, words_of
 from .frame import Text
 from .instructions import Value
 from .looped import Looped, Members
+from .schedule import family
 from .syntax import dim_node, unparsed
 
 __all__ = ["entrance"]
@@ -72,7 +74,8 @@ def _ragged(p: Looped, t: Text, plain: dict[str, str], known: set[str], body: Se
         if not m.is_ragged:
             yield f'    {word} = _array("{m.name}", {word}, {len(v.shape)})'
         elif len(m.ranges) == 1:
-            yield f'    {word} = [_array(f"{m.name}[{{i}}]", x, {order}) for i, x in enumerate({word})]'
+            start = m.ranges[0].first.constant or 0  # where counting begins at a symbol, that is not known yet
+            yield f'    {word} = [_array(f"{m.name}[{{i}}]", x, {order}) for i, x in enumerate({word}, {start})]'
         else:
             yield f'    {word} = [[_array("{m.name}", x, {order}) for x in row] for row in {word}]'
     facts = [(text, d) for m in p.inputs for text, d in _facts(m, one[id(m)])]
@@ -165,10 +168,10 @@ def _checked(
         index = ", ".join("{" + unparsed(dim_node(d, t.size)) + "}" for d in ref(str(m.var.attrs[0])).index)  # type: ignore[union-attr]
         label = f'f"{str(m.var.attrs[0]).partition("[")[0]}[{index}]"'
     for k, d in enumerate(shape):
-        found = ref(d.name) if d.name is not None else None
-        if found is not None:
+        if d.name is not None and ref(d.name) is not None:
             store, _, at = t.size(str(d.name)).partition("[")
             yield f"{'    ' * depth}{store}.setdefault({at.removesuffix(']')}, {item}.shape[{k}])"
     if shape:
-        more = check(replace(t, deeper=t.deeper + 4 * (depth - 1)), label, item, shape, uses.get(m.var))
+        found = uses.get(m.var) or next((q for x, q in uses.items() if is_name(x) and family(x) == family(m.var)), None)
+        more = check(replace(t, deeper=t.deeper + 4 * (depth - 1)), label, item, shape, found)
         yield "    " * (depth - 1) + more

@@ -16,7 +16,6 @@ from ..algebra.expr import Expr, postorder, rebuild
 from ..algebra.graph import components, topological
 from ..algebra.indexed import at, family_of, letters_of, ref, spelled, steps_of
 from ..algebra.ops.free import is_name, var
-from ..algebra.ops.series import series
 from ..algebra.ranges import Box, Cells, Order, Range
 from ..calculus.loops import box_of
 from ..errors import UnsupportedError
@@ -113,7 +112,7 @@ def _lifted(q: Line, names: Iterator[str]) -> Iterator[Line]:
     before: list[Line] = []
 
     def change(e: Expr, args: tuple[Expr, ...]) -> Expr:
-        if e.op is not series or e is q.value:
+        if not e.op.binder or e is q.value:
             return e.with_args(args)
         scope = tuple(r for r in (*q.ranges, *q.adds) if r.letter in letters_of(e))
         name = next(names)
@@ -122,7 +121,7 @@ def _lifted(q: Line, names: Iterator[str]) -> Iterator[Line]:
         return v
 
     value = rebuild(q.value, change)
-    if q.value.op is series:
+    if q.value.op.binder:
         letter, first, last = q.value.attrs
         q = replace(q, value=value.args[0], adds=(*q.adds, Range(letter, first, last)), whole=q.value)
     else:

@@ -33,8 +33,9 @@ def module(target: Target, function: Sequence[str]) -> str:
         if any(re.search(rf"(?<![\w.]){re.escape(mark)}", x) for x in function)
     ]
     lines = {*target.imports, *(line for line, _ in found if line)}
-    first = [line for line in lines if line == "import math"]
-    others = sorted(lines.difference(first), key=lambda line: (line.startswith("from"), line))
+    known = sorted(lines, key=lambda line: (line.startswith("from"), line))
+    first = [line for line in known if line.split()[1] in ("functools", "math")]
+    others = [line for line in known if line not in first]
     imports = [*first, *([""] if first else []), *others]
     parts = ["\n".join(imports), target.door, *(h for _, h in found if h), "\n".join(function)]
     return "\n\n\n".join(parts) + "\n"
