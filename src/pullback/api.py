@@ -209,20 +209,25 @@ class Derived:
         return evaluate(self.derivation, kinds, arrays)
 
     def code(self, target: str, wrt: str | Sequence[str] | None = None, *, form: str = "function", name: str = "",
-             sizes: Mapping[str, int] | None = None) -> str:  # fmt: skip
+             sizes: Mapping[str, int] | None = None, recompute: str | Sequence[str] = (), memory: int | str | None = None) -> str:  # fmt: skip
         """Source of a function of the inputs, (value, {name: gradient}) (docs/code.md); `sizes` decide between orders of products.
 
-        Raises ParseError P003, P030 for what there is not, UnsupportedError U042, U043, U044 for what there is no code for."""
-        return source(planned(self.derivation, _names(wrt), sizes, self.program.constants), target, form, name)
+        Arrays named by `recompute` are computed anew in the backward pass, and so many more that `memory` ("200MB") suffices.
+        Raises ParseError P003, P030 for what there is not, UnsupportedError U042, U043, U044, U048 for what there is no code for."""
+        found = planned(self.derivation, _names(wrt), sizes, self.program.constants, recompute, memory)
+        return source(found, target, form, name)
 
     def compile(self, target: str, wrt: str | Sequence[str] | None = None, *, form: str = "function",
-                sizes: Mapping[str, int] | None = None) -> Callable[..., Any]:  # fmt: skip
+                sizes: Mapping[str, int] | None = None, recompute: str | Sequence[str] = (),
+                memory: int | str | None = None) -> Callable[..., Any]:  # fmt: skip
         """The function of `code`; the package of the target must be installed."""
-        return compiled(planned(self.derivation, _names(wrt), sizes, self.program.constants), target, form)
+        found = planned(self.derivation, _names(wrt), sizes, self.program.constants, recompute, memory)
+        return compiled(found, target, form)
 
-    def plan(self, wrt: str | Sequence[str] | None = None, sizes: Mapping[str, int] | None = None) -> str:
-        """What is computed, with operations and memory at these sizes, and what is kept."""
-        return plan_text(self.derivation, _names(wrt), sizes)
+    def plan(self, wrt: str | Sequence[str] | None = None, sizes: Mapping[str, int] | None = None, *,
+             recompute: str | Sequence[str] = (), memory: int | str | None = None, format: str = "text") -> str:  # fmt: skip
+        """What is computed, with operations and memory at these sizes, and what is kept: a table, or a picture (svg, tikz)."""
+        return plan_text(self.derivation, _names(wrt), sizes, recompute, memory, format)
 
     def __repr__(self) -> str:
         return "\n".join(repr(self[name]) for name in self)

@@ -45,10 +45,17 @@ def code_options(commands: Any, forms: Mapping[str, Iterable[str]]) -> None:
         p.add_argument(
             "--sizes", metavar="m=256,n=784", help="what sizes typically are, to choose between orders of products"
         )
+        p.add_argument("--recompute", metavar="NAMES", default="",
+                       help="compute these arrays anew in the backward pass, comma-separated; auto: as --memory needs it")  # fmt: skip
+        p.add_argument(
+            "--memory", metavar="200MB", help="compute so many arrays anew that this suffices at these sizes"
+        )
         if command == "code":
             p.add_argument("--target", choices=tuple(forms), default="numpy")
             p.add_argument("--form", choices=list(dict.fromkeys(f for some in forms.values() for f in some)), default="function",
                            help="function: value and gradients; buffers (numpy): into memory that is made once; "
                            "autodiff (jax, torch): a function that the framework differentiates")  # fmt: skip
             p.add_argument("--name", default="", help="the name of the function")
+        else:
+            p.add_argument("--picture", metavar="FILE", help="draw it as well: a file named .svg, or .tex for TikZ")
         p.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")

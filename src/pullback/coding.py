@@ -10,17 +10,17 @@ from itertools import count
 from types import ModuleType
 from typing import Any
 
-from .algebra.dims import Dim
 from .algebra.expr import Expr
 from .calculus.derivation import Derivation
 from .calculus.recurrence import Recurrence
 from .code.frame import Words
 from .code.looped import Looped, looped
-from .code.plan import TYPICAL, Plan, plan
+from .code.plan import Plan, plan
 from .code.scans import write_looped
-from .code.table import table
 from .code.targets import TARGETS, writer_of
 from .errors import ParseError, UnsupportedError
+from .lighter import lighter, sized
+from .planning import shown_plan
 from .show import notation
 from .show.names import ascii_name
 
@@ -37,9 +37,14 @@ _WORDS = Words(ascii_name, _text)
 
 
 def planned(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, int] | None = None,
-            constants: Collection[str] = ()) -> Plan | Looped:  # fmt: skip
-    """What code is written from; a program with an index keeps its loops. Raises what `plan` and `looped` raise."""
-    return looped(d, wrt) if isinstance(d, Recurrence) else plan(d, wrt, sizes, constants)
+            constants: Collection[str] = (), recompute: str | Sequence[str] = (), memory: int | str | None = None) -> Plan | Looped:  # fmt: skip
+    """What code is written from; a program with an index keeps its loops. Raises what `plan`, `looped` and `lighter` raise."""
+    if isinstance(d, Recurrence):
+        if recompute or memory is not None:
+            raise UnsupportedError("U043", "in a program with an index nothing is computed anew in this version",
+                                   hint="leave recompute and memory out")  # fmt: skip
+        return looped(d, wrt)
+    return lighter(plan(d, wrt, sizes, constants), recompute, memory, sized(sizes))
 
 
 def source(found: Plan | Looped, target: str, form: str = "function", name: str = "") -> str:
@@ -77,15 +82,7 @@ def compiled(found: Plan | Looped, target: str, form: str = "function") -> Calla
     return made
 
 
-def plan_text(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, int] | None = None) -> str:
-    """The plan as a table, at these sizes; a size that is not given is taken to be typical. Raises ParseError P032."""
-    known = {s for v in d.names() for n in v.shape for s in n.symbols()}
-    for s in sizes or {}:
-        if s not in known:
-            raise ParseError("P032", f"there is no size {s}", expected=f"the sizes are {', '.join(sorted(known))}")
-    typical = dict(sizes or {})
-
-    def size(dim: Dim) -> int:
-        return dim.value({s: typical.get(s, TYPICAL) for s in dim.symbols()})
-
-    return table(plan(d, wrt, sizes), _WORDS, size)
+def plan_text(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, int] | None = None,
+              recompute: str | Sequence[str] = (), memory: int | str | None = None, format: str = "text") -> str:  # fmt: skip
+    """The plan as a table or a picture. Raises what `shown_plan` raises."""
+    return shown_plan(d, _WORDS, wrt, sizes, recompute, memory, format)

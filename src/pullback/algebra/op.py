@@ -99,6 +99,8 @@ class Op:
         self.absorbs: tuple[str, ...] = data.get("absorbs", ())
         # where a function of several pieces is one of its arguments: (0/1 factors that say so, that argument), of the arguments
         self.piece: Callable[..., tuple[Expr, Expr]] | None = data.get("piece")
+        # what its value tells of its arguments: pairs (function of them, the same read off the value), of (value, *arguments)
+        self.tells: Callable[..., Sequence[tuple[Expr, Expr]]] | None = data.get("tells")
         self.sums: bool = data.get("sums", False)  # an index sum with letters of its own
         self.pairing: bool = data.get("pairing", False)  # ⟨X, Y⟩, written as such
         self.number: bool = data.get("number", False)  # a rational number, its one attribute

@@ -45,6 +45,7 @@ class Target:
         str, str
     ]  # the line that says of which type new arrays are, made of {arrays} or {first}; and without inputs
     copies: str = "$X"  # an array that must not be the same as another one
+    apart: str = ""  # an array of which the compiler must not know that it was computed with before
     rows: str = ""  # how one row of an array is written: "assigned", "functional"; "" if not at all
     blames: str = ""  # whether a number is NaN, where code can ask
     # what a function needs whose code has these characters: (characters, import, helper)
@@ -138,7 +139,8 @@ def named(plan: Plan, target: Target, words: Words, sizes: bool = False) -> Text
 def word_of(t: Text, v: Value) -> str:
     if v.about is None:
         return t.temporary()
-    return t.places.get(v.about) or t.fresh(t.words.name(t.words.text(v.about)))
+    again = "_again" if v in t.plan.again else ""
+    return t.places.get(v.about) or t.fresh(t.words.name(t.words.text(v.about)) + again)
 
 
 def _name_functions(t: Text) -> None:

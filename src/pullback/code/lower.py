@@ -20,7 +20,7 @@ from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.op import Meaning
 from ..algebra.ops.free import is_free_function, is_free_map, is_name, var
 from ..errors import UnsupportedError
-from .contraction import Path, cost_of, path
+from .contraction import Path, cost_of, left_to_right, path
 from .forms import Form, below, definition, is_entrywise, scaled, sum_of, times
 from .instructions import (
     Algorithm,
@@ -275,12 +275,12 @@ class Lowering:
         self, sets: Sequence[frozenset[int]], outs: frozenset[int], want: Legs, sizes: Mapping[int, int], order: Path
     ) -> None:
         """Notes what the order costs, and the order from left to right."""
-        n = len(sets)
-        plain = [(0, 1), *((n + k, k + 2) for k in range(n - 2))]
         letters = dict(zip(dict.fromkeys(i for s in (*sets, want) for i in s), ascii_letters, strict=False))
         words = ["".join(letters.get(i, "?") for i in s) for s in (*sets, want)]
         text = ",".join(words[:-1]) + "->" + words[-1]
-        self.orders[text, cost_of(sets, outs, sizes, order), cost_of(sets, outs, sizes, plain)] = None
+        self.orders[text, cost_of(sets, outs, sizes, order), cost_of(sets, outs, sizes, left_to_right(len(sets)))] = (
+            None
+        )
 
     def _summed(self, x: Expr, kept: frozenset[int]) -> Expr:
         mine = self.legs(x)

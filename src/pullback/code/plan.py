@@ -13,14 +13,13 @@ from ..calculus.derivation import Derivation
 from ..errors import ParseError, UnsupportedError, nearest
 from .forms import below
 from .instructions import Chain, Contraction, Given, Value, arguments, reads
+from .keeping import Equation, Group, smaller
 from .lower import Lowering
+from .ordering import earlier
 
-__all__ = ["TYPICAL", "Plan", "arranged", "operations", "plan"]
+__all__ = ["TYPICAL", "Plan", "arranged", "operations", "plan", "swept"]
 
 TYPICAL = 64  # the size of an axis of which nothing is known, for comparing orders of evaluation
-
-
-Group = tuple[tuple[Expr, Expr], ...]  # equations (name, value) that are computed together, the last named
 
 
 @dataclass(slots=True)
@@ -37,6 +36,7 @@ class Plan:
     kind: str = "gradient"  # what the results are
     seed: Value | None = None  # the gradient of the result, where that is given
     fixed: frozenset[str] = frozenset()  # the inputs that are declared not to move
+    again: set[Value] = field(default_factory=set)  # what the backward pass computes once more
     orders: list[tuple[str, int, int]] = field(
         default_factory=list
     )  # (index sum, multiplications, of the order as written)
@@ -73,9 +73,6 @@ def operations(v: Value, sizes: Callable[[Dim], int]) -> int:
     return entries
 
 
-Equation = tuple[Expr, Expr, bool, bool]  # (name, value, whether the name is ours, whether it is of the backward pass)
-
-
 def plan(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, int] | None = None,
          constants: Collection[str] = ()) -> Plan:  # fmt: skip
     """The plan for the value and the gradients of these names (default: all that were derived).
@@ -104,6 +101,7 @@ def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr
     equations = [q for q in equations if q[0] in live]
     typical = dict(sizes or {})
     low = Lowering(lambda dim: dim.value({s: typical.get(s, TYPICAL) for s in dim.symbols()}))
+    equations, said = smaller(equations, low.sizes)
     low.count([e for _, e, _, _ in equations])
     used = {x for _, e, _, _ in equations for x in postorder(e) if is_name(x)}
     used.update(always)
@@ -115,7 +113,7 @@ def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr
     for v, e, ours, back in equations:
         if back and turn is None:
             turn = len(low.values)
-        pending.append((v, e))
+        pending += said.get(v, ((v, e),))
         once = low.uses[v] == 1 and v not in ends
         if (once and ours) or (v not in ends and not e.args):
             low.alias(v, e)
@@ -126,11 +124,13 @@ def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr
     turn = len(low.values) if turn is None else turn
     made = {n: low.value_of(v) for n, v in results.items()}
     found = Plan(low.values, turn, low.value_of(target), made, given, groups=groups, orders=list(low.orders), kind=kind)
-    _swept(found)
+    swept(found)
+    stays = {found.value, *made.values()}
+    found.values[found.backward :] = earlier(found.values[found.backward :], stays, found.uses, low.sizes)
     return found
 
 
-def _swept(p: Plan) -> None:
+def swept(p: Plan) -> None:
     """Takes out what nothing uses, and counts the users of the rest."""
     uses: dict[Value, int] = {}
     ends = [p.value, *p.gradients.values()]

@@ -38,6 +38,7 @@ JAX = Target(
     DOOR.format(array="jnp.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)",
                  unreal="not jnp.issubdtype(x.dtype, jnp.floating)"),
     frozenset({"jax", "jnp", "dtype"}),
+    apart="jax.lax.optimization_barrier($X)",
     like=("dtype = jnp.result_type({arrays})", "dtype = float"),
     rows="functional",
     extras=(("math.", "import math", ""), ("jax.", "import jax", ""), ("_index(", "", _JAX_INDEX), ("_add_at(", "", _JAX_ADD_AT)),

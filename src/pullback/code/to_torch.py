@@ -120,13 +120,16 @@ def _function(
     yield from ("", "", f"class _{name.capitalize()}(torch.autograd.Function):", "    generate_vmap_rule = True", "")
     yield "    @staticmethod"
     yield "    def forward(*inputs):"
-    yield "        value, kept = _forward(*inputs)"
+    yield f"        value, {'kept' if order else '_'} = _forward(*inputs)"
     yield from tupled(t, "        return ", ["value", *(f"kept[{k}]" for k in order)])
     yield from ("", "    @staticmethod", "    def setup_context(ctx, inputs, output):")
     yield "        ctx.mark_non_differentiable(*output[1:])"
     yield "        ctx.save_for_backward(*inputs, *output)"
     yield from ("", "    @staticmethod", "    def backward(ctx, g, *_):")
-    yield f"        inputs, made = ctx.saved_tensors[:{count}], ctx.saved_tensors[{count}:]"
+    if any(saved[v].startswith("made") for v in kept):
+        yield f"        inputs, made = ctx.saved_tensors[:{count}], ctx.saved_tensors[{count}:]"
+    else:
+        yield f"        inputs = ctx.saved_tensors[:{count}]"
     yield "        if torch.is_grad_enabled():  # a second derivative: through the inputs"
     yield "            kept = _forward(*inputs)[1]"
     yield "        else:"

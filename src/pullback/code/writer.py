@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from .door import blamed, door
+from .door import blamed, door, words_of
 from .frame import Target, Text, Words, begun, dims_text, word_of
 from .instructions import Applied, Given, Value, arguments
 from .plan import Plan
@@ -69,21 +69,44 @@ def described(t: Text) -> Iterator[str]:
 def _body(t: Text) -> Iterator[str]:
     p = t.plan
     turned = False
+    parts: list[list[str]] = []
     for k, v in enumerate(p.values):
         if isinstance(v.by, Given):
             continue
         if k >= p.backward and not turned and p.kind == "gradient":
             turned = True
-            yield ""
-            yield "    # backward"
-        yield from line(t, v)
+            parts.append(["", "    # backward"])
+        parts.append(list(line(t, v)))
+    gone = _freed(t, parts) if p.again else set()
+    yield from (x for part in parts for x in part)
     seen = [
         v
         for v in t.plan.values[: t.plan.backward]
-        if v in t.names and v.about is not None and v not in t.plan.gradients.values()
+        if v in t.names and v.about is not None and v not in t.plan.gradients.values() and t.names[v] not in gone
     ]
     yield from blamed(t, seen)
     yield from returned(t)
+
+
+def _freed(t: Text, parts: Sequence[list[str]]) -> set[str]:
+    """Puts `del` behind the last line that reads an array; what is given and what is returned stays. Gives the names."""
+    p = t.plan
+    stays = {t.names[v] for v in (*p.inputs, p.value, *p.gradients.values(), *t.static) if v in t.names}
+    last: dict[str, int] = {}
+    for k, part in enumerate(parts):
+        made = {m[1] for x in part if (m := re.match(r" {4}(\w+) = ", x))}
+        for name in (made | last.keys()) & words_of(part):
+            last[name] = k
+    last = {n: k for n, k in last.items() if n not in stays}
+    for k, part in enumerate(parts):
+        line = ""
+        for name in sorted(n for n, at in last.items() if at == k):
+            if line and len(f"{line}, {name}") > t.width:
+                part.append(line)
+                line = ""
+            line = f"{line}, {name}" if line else f"    del {name}"
+        part += [line] if line else []
+    return set(last)
 
 
 def returned(t: Text) -> Iterator[str]:
@@ -103,7 +126,11 @@ def line(t: Text, v: Value) -> Iterator[str]:
     p = t.plan
 
     def read(a: Value) -> ast.expr:
-        return t.inline[a] if a in t.inline else ast.Name(t.names[a], ast.Load())
+        if a in t.inline:
+            return t.inline[a]
+        name = ast.Name(t.names[a], ast.Load())
+        apart = t.target.apart and v in p.again and a not in p.again and a not in t.static
+        return filled(t.target.apart, {"X": name}) if apart else name
 
     node = t.target.spelling.applied(owned(t, v, expression(v, read, t.size, lambda e: t.functions[e])), t.numbers())
     for a in arguments(v.by):
@@ -133,11 +160,12 @@ def owned(t: Text, v: Value, node: ast.expr) -> ast.expr:
 
 def comments(t: Text, v: Value) -> Iterator[str]:
     """The equations that the array is computed for, each above the first line that is for it."""
+    again = v in t.plan.again
     for name, e in t.plan.groups.get(v, ()):
-        if name not in t.said:
+        if name not in t.said or again:
             t.said.add(name)
             shape = f"   {dims_text(name.shape, t)}" if name.order else ""
-            yield f"    # {t.words.text(name)} = {t.words.text(e)}{shape}"
+            yield f"    # {'again: ' if again else ''}{t.words.text(name)} = {t.words.text(e)}{shape}"
 
 
 def fitted(t: Text, name: str, node: ast.AST, sign: str = "=") -> Iterator[str]:
