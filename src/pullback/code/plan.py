@@ -16,7 +16,7 @@ from .forms import below
 from .instructions import Chain, Contraction, Given, Value, arguments, reads
 from .lower import Lowering
 
-__all__ = ["TYPICAL", "Plan", "arranged", "operations", "plan"]
+__all__ = ["TYPICAL", "Plan", "arranged", "operations", "plan", "swept"]
 
 TYPICAL = 64  # the size of an axis of which nothing is known, for comparing orders of evaluation
 
@@ -127,11 +127,11 @@ def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr
     turn = len(low.values) if turn is None else turn
     made = {n: low.value_of(v) for n, v in results.items()}
     found = Plan(low.values, turn, low.value_of(target), made, given, groups=groups, orders=list(low.orders), kind=kind)
-    _swept(found)
+    swept(found)
     return found
 
 
-def _swept(p: Plan) -> None:
+def swept(p: Plan) -> None:
     """Takes out what nothing uses, and counts the users of the rest."""
     uses: dict[Value, int] = {}
     ends = [p.value, *p.gradients.values()]

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from .autodiff import tupled, write_differentiable
+from .autodiff import Passes, write_differentiable
 from .frame import Target, Text, Writer
+from .guards import tupled
 from .instructions import Given, Value
 from .spellings import DOOR, OURS, as_
 from .syntax import Rewrite, Spelling, filled
@@ -106,22 +107,20 @@ TORCH = Target(
 )  # fmt: skip
 
 
-def _function(
-    t: Text, name: str, inputs: Sequence[Value], kept: Sequence[Value], passes: Iterator[str]
-) -> Iterator[str]:
-    yield from passes
+def _function(t: Text, name: str, p: Passes) -> Iterator[str]:
+    yield from p.lines
+    inputs, kept = p.inputs, p.kept
     names = [t.names[v] for v in inputs]
-    given = [v for v in kept if isinstance(v.by, Given)]
-    made = [v for v in kept if not isinstance(v.by, Given) and v is not t.plan.value]
-    saved = {v: f"inputs[{inputs.index(v)}]" for v in given} | {v: f"made[{k}]" for k, v in enumerate(made, 1)}
-    saved[t.plan.value] = "made[0]"
-    order = [kept.index(v) for v in made]
+    given = [f"inputs[{inputs.index(v)}]" for v in kept if v in inputs]
+    start = len(given) + (t.plan.value in kept)  # where in `kept` begins what is given back beside the value
+    more = f", *kept[{start}:]" if start < len(kept) else ","
+    made = ["*made" if t.plan.value in kept else "*made[1:]"] if len(given) < len(kept) else []
     count = len(inputs)
     yield from ("", "", f"class _{name.capitalize()}(torch.autograd.Function):", "    generate_vmap_rule = True", "")
     yield "    @staticmethod"
     yield "    def forward(*inputs):"
     yield "        value, kept = _forward(*inputs)"
-    yield from tupled(t, "        return ", ["value", *(f"kept[{k}]" for k in order)])
+    yield f"        return value{more}"
     yield from ("", "    @staticmethod", "    def setup_context(ctx, inputs, output):")
     yield "        ctx.mark_non_differentiable(*output[1:])"
     yield "        ctx.save_for_backward(*inputs, *output)"
@@ -130,10 +129,8 @@ def _function(
     yield "        if torch.is_grad_enabled():  # a second derivative: through the inputs"
     yield "            kept = _forward(*inputs)[1]"
     yield "        else:"
-    yield from tupled(t, "            kept = ", [saved[v] for v in kept])
-    yield "        found = _backward(kept, g)"
-    yield "        needed = ctx.needs_input_grad"
-    yield "        return tuple(x if need else None for x, need in zip(found, needed))"
+    yield from tupled(t, "            kept = ", [*given, *made])
+    yield f"        return _backward(kept, g{', ctx.needs_input_grad' if p.told else ''})"
     yield from ("", "")
     yield from t.listed(f"def {name}(", names, "):")
     yield '    """A function that autograd differentiates by the derived backward pass.'
@@ -145,5 +142,5 @@ def _function(
 
 FORMS: Mapping[str, Writer] = {
     "function": partial(write, target=TORCH),
-    "autodiff": partial(write_differentiable, target=TORCH, shell=_function),
+    "autodiff": partial(write_differentiable, target=TORCH, shell=_function, guarded=True),
 }
