@@ -223,7 +223,10 @@ def main() -> None:
         if a.memory:
             found = {w: float(subprocess.run([sys.executable, __file__, "--peak", w, n], capture_output=True, text=True, check=True).stdout)
                      for w in ("eager", "function", "autodiff")}  # fmt: skip
-            print(f"{n:14} " + "  ".join(f"{w} {m:8.3f} MB ({m / found['eager']:.2f})" for w, m in found.items()), flush=True)
+            print(
+                f"{n:14} " + "  ".join(f"{w} {m:8.3f} MB ({m / found['eager']:.2f})" for w, m in found.items()),
+                flush=True,
+            )
             continue
         line = f"{n:14} err {checked(case):.0e}"
         for k in map(int, a.threads.split(",")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import keyword
 import linecache
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from types import ModuleType
@@ -45,14 +46,17 @@ def source(found: Plan, target: str, form: str = "function", name: str = "") -> 
 
 
 def _name(form: str) -> str:
-    return "evaluate" if form == "autodiff" else "value_and_grad"
+    return "evaluate" if form in ("autodiff", "op") else "value_and_grad"
 
 
 def compiled(found: Plan, target: str, form: str = "function") -> Callable[..., Any]:
     """The function of that source, which `inspect.getsource` shows. Raises what `source` raises."""
     text = source(found, target, form)
-    file = f"<pullback {target} {next(_numbers)}>"
-    module = ModuleType("pullback_generated")
+    number = next(_numbers)
+    file = f"<pullback {target} {number}>"
+    module = sys.modules[f"pullback_generated_{number}"] = ModuleType(
+        f"pullback_generated_{number}"
+    )  # torch.compile asks for it
     # Our own text: a syntax tree that we wrote, in which every name of the user is an identifier; comments are left out.
     exec(compile(ast.parse(text), file, "exec"), module.__dict__)
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)

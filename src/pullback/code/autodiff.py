@@ -35,7 +35,8 @@ class Passes:
 Shell = Callable[[Text, str, Passes], Iterator[str]]
 
 
-def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target, shell: Shell, guarded: bool = False) -> str:
+def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target, shell: Shell, guarded: bool = False,
+                         owned: bool = False) -> str:  # fmt: skip
     """A module with the function `name` (with unknown functions: `make_<name>`); `shell` makes it of the two passes.
 
     With `guarded` the backward pass is told which gradients are needed, and computes what those depend on.
@@ -62,6 +63,7 @@ def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target,
     static = t.static = plan.static()
     kept = [v for v in plan.kept() if v is not seed and v not in static]
     t.kept = set(kept)
+    t.owned = {v for v in (plan.value, *kept, *plan.gradients.values()) if v not in inputs} if owned else set()
     forward = [s for v in plan.values[: plan.backward] if not isinstance(v.by, Given) for s in line(t, v)]
     backward, wanted = backward_lines(t, inputs, seed, guarded)
     again = [n for v in plan.values[: plan.backward] if v in static and (n := t.names.get(v)) in words_of(backward)]

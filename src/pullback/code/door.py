@@ -12,7 +12,7 @@ from .frame import Text, dims_text, untold
 from .instructions import Given, Value
 from .syntax import dim_node, unparsed
 
-__all__ = ["blamed", "door", "expected", "told", "words_of"]
+__all__ = ["arrays_in", "blamed", "door", "expected", "told", "words_of"]
 
 _BLAMED = 40  # arrays that are looked through for a NaN; of longer programs only the inputs
 
@@ -20,8 +20,7 @@ _BLAMED = 40  # arrays that are looked through for a NaN; of longer programs onl
 def door(t: Text, body: Sequence[str]) -> Iterator[str]:
     """Every argument an array with the right number of axes, every size told by one of them and checked at all others."""
     arrays = [(t.names[v], v.shape) for v in t.plan.inputs]
-    for name, shape in arrays:
-        yield f'    {name} = _array("{name}", {name}, {len(shape)})'
+    yield from arrays_in(t, t.plan.inputs)
     tell = _tell([shape for _, shape in arrays])
     checks = expected(t, [v for v, tells in zip(t.plan.inputs, tell, strict=True) if not tells])
     yield from told(t, arrays, [*checks, *body])
@@ -30,6 +29,13 @@ def door(t: Text, body: Sequence[str]) -> Iterator[str]:
     if word in words_of(body):
         names = [n for n, _ in arrays]
         yield "    " + t.target.like[not arrays].format(arrays=", ".join(names), first=(names or [""])[0])
+
+
+def arrays_in(t: Text, inputs: Sequence[Value]) -> Iterator[str]:
+    """Every argument an array of numbers with the right number of axes."""
+    for v in inputs:
+        name = t.names[v]
+        yield f'    {name} = _array("{name}", {name}, {v.order})'
 
 
 def words_of(lines: Sequence[str]) -> set[str]:

@@ -65,6 +65,7 @@ class Text:
     inline: dict[Value, ast.expr] = field(default_factory=dict)
     static: set[Value] = field(default_factory=set)
     kept: set[Value] = field(default_factory=set)  # what must have a name although it is used once
+    owned: set[Value] = field(default_factory=set)  # what must not be a view of another array
     said: set[Expr] = field(default_factory=set)  # the names whose equations stand above a line already
     temporaries: int = 0
     deeper: int = 0  # how far to the right of the margin all of it will stand

@@ -57,7 +57,11 @@ def backward_lines(t: Text, inputs: Sequence[Value], seed: Value, guarded: bool)
     for v in inputs:
         g = p.gradients.get(v.name)
         word = "None" if g is None else t.names[g]
-        results.append(word if g is None or not guarded or depends.get(g, every) == every else f"{word} if {needs[v.name]} else None")
+        results.append(
+            word
+            if g is None or not guarded or depends.get(g, every) == every
+            else f"{word} if {needs[v.name]} else None"
+        )
     found += tupled(t, "    return ", results)
     return found, wanted
 

@@ -53,7 +53,9 @@ class _Seeding:
         for n, v in p.gradients.items():
             new = self.now.get(v, v)
             results[n] = new if new in self.has else self.times_seed(new)
-        found = replace(p, values=self.values, backward=p.backward, gradients=results, groups=self.groups, seed=self.seed)
+        found = replace(
+            p, values=self.values, backward=p.backward, gradients=results, groups=self.groups, seed=self.seed
+        )
         swept(found)
         return found
 
@@ -73,7 +75,9 @@ class _Seeding:
             return self.made(v, self.chained(v.by.body, v.by), True)
         legs = tuple(range(v.order))
         leaf = var("#scaled", ())
-        plain = self.made(v, Chain(times(_LEAF, leaf), ((_LEAF, Operand(self.seed, ())), (leaf, Operand(v, legs))), legs), True)
+        plain = self.made(
+            v, Chain(times(_LEAF, leaf), ((_LEAF, Operand(self.seed, ())), (leaf, Operand(v, legs))), legs), True
+        )
         if self.values[-2] is v:
             v.name, v.about = "", None
         return plain

@@ -1,4 +1,4 @@
-"""PyTorch: plain functions, and a `torch.autograd.Function`."""
+"""PyTorch: plain functions, a `torch.autograd.Function`, and ops of `torch.library`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from .autodiff import Passes, write_differentiable
+from .door import arrays_in
 from .frame import Target, Text, Writer
 from .guards import tupled
 from .instructions import Given, Value
 from .spellings import DOOR, OURS, as_
 from .syntax import Rewrite, Spelling, filled
+from .torch_op import HELPERS, ops
 from .traced import node_of, parsed
 from .writer import described, write
 
@@ -103,7 +105,7 @@ TORCH = Target(
     frozenset({"torch", "like"}),
     copies="$X.clone()",
     like=("like = {first}", "like = torch.empty(())"),
-    extras=(("math.", "import math", ""), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_logaddexp(", "", _TORCH_LOGADDEXP)),
+    extras=(("math.", "import math", ""), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_logaddexp(", "", _TORCH_LOGADDEXP), *HELPERS),
 )  # fmt: skip
 
 
@@ -137,10 +139,12 @@ def _function(t: Text, name: str, p: Passes) -> Iterator[str]:
     yield ""
     yield from described(t)
     yield '    """'
+    yield from arrays_in(t, inputs)
     yield from t.listed(f"    return _{name.capitalize()}.apply(", names, ")[0]")
 
 
 FORMS: Mapping[str, Writer] = {
     "function": partial(write, target=TORCH),
     "autodiff": partial(write_differentiable, target=TORCH, shell=_function, guarded=True),
+    "op": partial(write_differentiable, target=TORCH, shell=ops, guarded=True, owned=True),
 }

@@ -123,7 +123,7 @@ def line(t: Text, v: Value) -> Iterator[str]:
 
 def owned(t: Text, v: Value, node: ast.expr) -> ast.expr:
     """The expression, copied if it is a result that could be a view of an input or of another result: whoever has it may write to it."""
-    if not v.shape or v not in t.plan.gradients.values():
+    if v not in t.owned and (not v.shape or v not in t.plan.gradients.values()):
         return node
     called = ast.unparse(node.func).removeprefix("xp.") if isinstance(node, ast.Call) else ""
     view = isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)) or called in _VIEWS or isinstance(v.by, Applied)
