@@ -9,6 +9,7 @@ figure is the peak of a process of its own, above what the process has before it
 from __future__ import annotations
 
 import argparse
+import inspect
 import subprocess
 import sys
 import time
@@ -132,7 +133,7 @@ def runs(case: Case, dtype: torch.dtype) -> dict[str, Callable[[], Any]]:
     smart = d.compile("torch", form="autodiff")
 
     def order(f: Callable[..., Any]) -> list[str]:
-        return list(f.__code__.co_varnames[: f.__code__.co_argcount])
+        return list(inspect.signature(f).parameters)
 
     ours = [arrays[n] for n in order(plain)]
     leaves = {n: x.clone().requires_grad_(n in case.moving) for n, x in arrays.items()}
@@ -166,7 +167,7 @@ def checked(case: Case) -> float:
     worst = 0.0
     for v, g in found.values():
         for a, b in zip([v, *g], [value, *grads], strict=True):
-            worst = max(worst, float((a - b).abs().max() / b.abs().max()))
+            worst = max(worst, ((a - b).abs().max() / b.abs().max()).item())
     return worst
 
 

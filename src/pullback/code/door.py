@@ -36,6 +36,14 @@ def arrays_in(t: Text, inputs: Sequence[Value]) -> Iterator[str]:
     for v in inputs:
         name = t.names[v]
         yield f'    {name} = _array("{name}", {name}, {v.order})'
+    if t.target.reuses and len(inputs) > 1:
+        names = [t.names[v] for v in inputs]
+        whole = f"    {', '.join(names)} = _alike({', '.join(names)})"
+        if len(whole) <= t.width:
+            yield whole
+        else:
+            yield from t.listed("    alike = _alike(", names, ")")
+            yield from t.listed("    (", names, ") = alike")
 
 
 def words_of(lines: Sequence[str]) -> set[str]:

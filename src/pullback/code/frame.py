@@ -13,6 +13,7 @@ from ..algebra.expr import Expr
 from ..algebra.ops.free import is_free_function, is_free_map
 from ..errors import UnsupportedError
 from .instructions import Applied, Value
+from .lives import Lives
 from .plan import Plan
 from .syntax import Spelling, dim_node, unparsed
 
@@ -44,8 +45,11 @@ class Target:
     like: tuple[
         str, str
     ]  # the line that says of which type new arrays are, made of {arrays} or {first}; and without inputs
+    kernels: frozenset[str] = frozenset()  # functions that it has whole, by the names that ops give them
     copies: str = "$X"  # an array that must not be the same as another one
     blames: str = ""  # whether a number is NaN, where code can ask
+    reuses: bool = False  # whether lines write to temporaries, and to arrays that die
+    decorators: tuple[str, ...] = ()  # of a plain function
     # what a function needs whose code has these characters: (characters, import, helper)
     extras: tuple[tuple[str, str, str], ...] = ()
 
@@ -67,6 +71,7 @@ class Text:
     kept: set[Value] = field(default_factory=set)  # what must have a name although it is used once
     owned: set[Value] = field(default_factory=set)  # what must not be a view of another array
     said: set[Expr] = field(default_factory=set)  # the names whose equations stand above a line already
+    lives: Lives | None = None
     temporaries: int = 0
     deeper: int = 0  # how far to the right of the margin all of it will stand
 

@@ -40,7 +40,7 @@ def backward_lines(t: Text, inputs: Sequence[Value], seed: Value, guarded: bool)
             blocks[-1][1].extend(lines)
         elif lines:
             blocks.append((of, lines))
-    found = []
+    found: list[str] = []
     conditions: Mapping[Needs, list[str]] = {}
     if guarded:
         words = [needs.get(v.name, "_") for v in inputs]

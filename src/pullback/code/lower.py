@@ -8,7 +8,7 @@ expression with several users is computed once; equal instructions are one array
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import count
@@ -46,8 +46,9 @@ _LONGEST = 40  # nodes of an entrywise expression, after which it is cut
 class Lowering:
     """Instructions for equations that are added in order of computation; `sizes` says how large an axis typically is."""
 
-    def __init__(self, sizes: Callable[[Dim], int]) -> None:
+    def __init__(self, sizes: Callable[[Dim], int], kernels: Collection[str] = ()) -> None:
         self.sizes = sizes
+        self.kernels = kernels
         self.operands: dict[Expr, Operand] = {}  # leaf of an entrywise expression -> what it stands for
         self.dims: dict[int, Dim] = {}
         self.forms: dict[Expr, Form] = {}
@@ -94,7 +95,7 @@ class Lowering:
             e = stack.pop()
             if e not in seen:
                 seen.add(e)
-                parts = below(e)
+                parts = below(e, self.kernels)
                 self.uses.update(parts)
                 stack += parts
 
@@ -117,19 +118,19 @@ class Lowering:
             if e in self.forms:
                 stack.pop()
                 continue
-            waiting = [a for a in below(e) if a not in self.forms]
+            waiting = [a for a in below(e, self.kernels) if a not in self.forms]
             if waiting:
                 stack += reversed(waiting)
                 continue
             stack.pop()
             found = self._form(e)
             if self.uses[e] > 1 and not found.is_plain:
-                found = self._whole(self.array(found))
+                found = self._shared(found)
             self.forms[e] = found
         return self.forms[root]
 
     def _form(self, e: Expr) -> Form:
-        instead = definition(e)
+        instead = definition(e, self.kernels)
         if instead is not None:
             return self.forms[instead]
         if is_name(e):
@@ -150,7 +151,7 @@ class Lowering:
             return self._sum(e, meanings)
         if is_entrywise(e):
             return self._map(e)
-        if e.op.source is not None:
+        if e.op.source is not None or e.op.kernel in self.kernels:
             return self._whole(self._made(e.shape, Algorithm(e, self._arrays(e.args))))
         if e.op.code and not e.args and not e.order:
             return Form(Scale(), (e,), ())
@@ -160,6 +161,13 @@ class Lowering:
     def _whole(self, value: Value) -> Form:
         legs = self._legs(value.shape)
         return Form(Scale(), (self._leaf(value, legs),), legs)
+
+    def _shared(self, f: Form) -> Form:
+        """The form as an array; its axes lie as those of what it is made of, so that nothing is transposed."""
+        legs = self._natural(*f.factors)
+        if set(legs) != set(f.outs) or len(set(f.outs)) < len(f.outs):
+            return self._whole(self.array(f))
+        return Form(Scale(), (self._leaf(self.array(replace(f, outs=legs)), legs),), f.outs)
 
     def _arrays(self, args: Sequence[Expr]) -> tuple[Value, ...]:
         return tuple(self.array(self.forms[a]) for a in args)
@@ -311,7 +319,7 @@ class Lowering:
         found = self.operands.get(x)
         if found is not None:
             return found
-        legs = self.legs(x)
+        legs = self._natural(x)
         return Operand(self._chain(x, legs, tuple(self.dims[i] for i in legs)), legs)
 
     def _diagonal(self, x: Expr) -> Expr:
@@ -344,12 +352,28 @@ class Lowering:
         def short(word: Legs) -> Legs:
             return tuple(names.setdefault(i, len(names)) for i in word)
 
+        if right is not None and set(left.legs) == set(right.legs):
+            there = self._product_of(left, right)
+            if there is not None:  # the product is an array already
+                left, right = there, None
         a = Operand(left.value, short(left.legs))
         b = None if right is None else Operand(right.value, short(right.legs))
         value = self._made(tuple(self.dims[i] for i in legs), Contraction(a, b, short(legs)))
         return self._leaf(value, legs)
 
+    def _product_of(self, left: Operand, right: Operand) -> Operand | None:
+        """The array in which two others are multiplied entry by entry, if there is one."""
+        for a, b in ((left, right), (right, left)):
+            for legs in (a.legs, b.legs):
+                found = self._known.get(self._chained(times(self._leaf(a.value, a.legs), self._leaf(b.value, b.legs)), legs))
+                if found is not None:
+                    return Operand(found, legs)
+        return None
+
     def _chain(self, body: Expr, legs: Legs, shape: Shape) -> Value:
+        return self._made(shape, self._chained(body, legs))
+
+    def _chained(self, body: Expr, legs: Legs) -> Chain:
         names = {i: k for k, i in enumerate(legs)}
         bind: dict[Expr, Expr] = {}
         operands: dict[Expr, Operand] = {}
@@ -359,7 +383,7 @@ class Lowering:
                 short = Operand(o.value, tuple(names[i] for i in o.legs))
                 bind[leaf] = self._leaf(short.value, short.legs)
                 operands[bind[leaf]] = short
-        return self._made(shape, Chain(substitute(body, bind), tuple(operands.items()), tuple(names.values())))
+        return Chain(substitute(body, bind), tuple(operands.items()), tuple(names.values()))
 
     # ---- legs --------------------------------------------------------------------------------------------------
 
@@ -380,6 +404,11 @@ class Lowering:
         """The legs of an entrywise expression, in order of appearance."""
         found = (i for leaf in leaves(body) if leaf in self.operands for i in self.operands[leaf].legs)
         return tuple(dict.fromkeys(found))
+
+    def _natural(self, *bodies: Expr) -> Legs:
+        """The legs of entrywise expressions, in the order that they have in the array with the most axes."""
+        of = [self.operands[leaf].legs for body in bodies for leaf in leaves(body) if leaf in self.operands]
+        return tuple(dict.fromkeys(i for legs in sorted(of, key=len, reverse=True) for i in legs))
 
     def _renamed(self, body: Expr, names: Mapping[int, int]) -> Expr:
         if not names:

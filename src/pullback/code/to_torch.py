@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from .autodiff import Passes, write_differentiable
@@ -32,6 +33,19 @@ _TORCH_ADD_AT = '''def _add_at(n, places, values):
     out = values.new_zeros((*lead, n))
     return out.index_add(-1, places.reshape(-1), values.reshape((*lead, -1)))'''
 
+_TORCH_ALIKE = '''def _alike(*arrays):
+    """The arrays in one type, that with the most digits."""
+    first = arrays[0].dtype
+    if all(x.dtype == first for x in arrays):
+        return arrays
+    for x in arrays:
+        first = torch.promote_types(first, x.dtype)
+    return [x.to(first) for x in arrays]'''
+
+_TORCH_DOT = '''def _dot(x, y):
+    """The sum of the products of all entries."""
+    return torch.dot(x.reshape(-1), y.reshape(-1))'''
+
 _TORCH_LOGADDEXP = '''def _logaddexp(x, y):
     """log(exp(x) + exp(y)), one of them may be a number."""
     x = x if torch.is_tensor(x) else torch.full_like(y, x)
@@ -48,6 +62,30 @@ def _bounded(side: str) -> Rewrite:
         return filled(f"torch.clamp($0, {side}=$1)", {"0": a, "1": b})
 
     return rewritten
+
+
+def _torch_sum(x: ast.expr, **options: ast.expr) -> ast.expr:
+    return filled("torch.sum($0, dim=$axis)" if options else "torch.sum($0)", {"0": x, **options})
+
+
+def _torch_logaddexp(x: ast.expr, y: ast.expr) -> ast.expr:
+    """With 0 it is softplus, which PyTorch has whole; beyond 40 it is y to all digits."""
+    if isinstance(x, ast.Constant) and x.value == 0:
+        return filled("torch.nn.functional.softplus($0, threshold=40)", {"0": y})
+    return filled("_logaddexp($0, $1)", {"0": x, "1": y})
+
+
+def _torch_einsum(words: ast.expr, *args: ast.expr, **_: ast.expr) -> ast.expr:
+    """A product entry by entry that is then summed is written as that: einsum would make many small products of matrices of it."""
+    inputs, _, out = str(ast.literal_eval(words)).partition("->")
+    a, _, b = inputs.partition(",")
+    if len(args) == 2 and set(a) == set(b) and len(set(a)) == len(a) == len(b) and [c for c in a if c in out] == list(out):
+        x, y = args
+        if a != b:
+            y = filled("$0.permute($1)", {"0": y, "1": node_of(tuple(b.index(c) for c in a))})
+        axes = tuple(k for k, c in enumerate(a) if c not in out)
+        return filled("torch.sum($0 * $1, dim=$2)", {"0": x, "1": y, "2": node_of(axes[0] if len(axes) == 1 else axes)})
+    return ast.Call(parsed("torch.einsum"), [words, *args], [])
 
 
 def _torch_take(x: ast.expr, index: ast.expr, axis: ast.expr) -> ast.expr:
@@ -87,26 +125,31 @@ TORCH = Target(
     ("import torch",),
     Spelling("torch", {
         **OURS, "special.expit": "torch.sigmoid",
-        "as_float": as_("($0).to(like.dtype)"), "heaviside": as_("($0 > 0).to(like.dtype)"),
-        "max": "torch.amax", "min": "torch.amin", "transpose": "torch.permute", "vdot": as_("torch.sum($0 * $1)"),
+        "as_float": as_("($0).to(like.dtype)"), "heaviside": as_("torch.sign(torch.relu($0))"),
+        "softmax": as_("torch.softmax($0, dim=$axis)"), "log_softmax": as_("torch.log_softmax($0, dim=$axis)"),
+        "sum": _torch_sum, "max": "torch.amax", "min": "torch.amin", "transpose": "torch.permute", "vdot": "_dot",
         "tensordot": as_("torch.tensordot($0, $1, dims=$axes)"), "var": as_("torch.var($0, dim=$axis, correction=$ddof)"),
         "std": as_("torch.std($0, dim=$axis, correction=$ddof)"), "maximum": _bounded("min"), "minimum": _bounded("max"),
-        "logaddexp": "_logaddexp", "cbrt": as_("torch.sign($0) * torch.abs($0) ** (1 / 3)"), "expand_dims": "torch.unsqueeze",
+        "logaddexp": _torch_logaddexp, "cbrt": as_("torch.sign($0) * torch.abs($0) ** (1 / 3)"), "expand_dims": "torch.unsqueeze",
         "flip": as_("torch.flip($0, ($1,))"), "repeat": "torch.repeat_interleave", "concatenate": "torch.cat", "split": "torch.chunk",
         "kron": as_("torch.kron($0.contiguous(), $1.contiguous())"), "prod": _torch_prod, "take": _torch_take, "pad": _torch_pad, "block": _torch_block, "full": as_("like.new_full($0, $1)"),
         "eye": as_("torch.eye($0, dtype=like.dtype, device=like.device)"), "zeros": as_("like.new_zeros($0)"), "ones": as_("like.new_ones($0)"),
         "tri": as_("torch.tril(like.new_ones(($0, $1)), $2)"), "arange": as_("torch.arange($0, device=like.device)"),
         "linalg.svd": _torch_svd, "linalg.norm": "torch.linalg.matrix_norm", "linalg.expm": "torch.linalg.matrix_exp",
-        "einsum": lambda *args, **options: ast.Call(parsed("torch.einsum"), list(args), []),
+        "einsum": _torch_einsum,
         **dict.fromkeys(("linalg.logm", "linalg.sqrtm", "linalg.sinm", "linalg.cosm"), None),
     }, number="like.new_tensor($0)"),
     DOOR.format(array="torch.as_tensor(x)", whole="not x.is_floating_point() and not x.is_complex()",
                  floats="x.to(torch.get_default_dtype())", unreal="not x.is_floating_point()"),
-    frozenset({"torch", "like"}),
+    frozenset({"torch", "like", "alike"}),
     copies="$X.clone()",
+    kernels=frozenset({"softmax", "log_softmax"}),
     like=("like = {first}", "like = torch.empty(())"),
-    extras=(("math.", "import math", ""), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_logaddexp(", "", _TORCH_LOGADDEXP), *HELPERS),
+    extras=(("math.", "import math", ""), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), *HELPERS),
 )  # fmt: skip
+
+
+REUSING = replace(TORCH, reuses=True)  # of no use where autograd or vmap look on
 
 
 def _function(t: Text, name: str, p: Passes) -> Iterator[str]:
@@ -144,7 +187,7 @@ def _function(t: Text, name: str, p: Passes) -> Iterator[str]:
 
 
 FORMS: Mapping[str, Writer] = {
-    "function": partial(write, target=TORCH),
+    "function": partial(write, target=replace(REUSING, decorators=("@torch.no_grad()",))),
     "autodiff": partial(write_differentiable, target=TORCH, shell=_function, guarded=True),
-    "op": partial(write_differentiable, target=TORCH, shell=ops, guarded=True, owned=True),
+    "op": partial(write_differentiable, target=REUSING, shell=ops, guarded=True, owned=True),
 }

@@ -102,7 +102,6 @@ def _backward_op(t: Text, name: str, p: Passes) -> Iterator[str]:
 def _derivatives(t: Text, name: str, p: Passes) -> Iterator[str]:
     count = len(p.inputs)
     moves = tuple(v.name in t.plan.gradients for v in p.inputs)
-    fixed = not all(moves)
     yield from ("", "", f"def _setup_{name}(ctx, inputs, output):")
     yield "    ctx.mark_non_differentiable(*output[1:])"
     yield "    ctx.save_for_backward(*inputs, *output)"

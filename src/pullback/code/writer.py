@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from .door import blamed, door
 from .frame import Target, Text, Words, begun, dims_text, word_of
 from .instructions import Applied, Given, Value, arguments
+from .lives import Lives, is_inline
 from .plan import Plan
+from .reused import reusing
 from .syntax import expression, filled, unparsed
 
 __all__ = ["arguments_of", "comments", "described", "fitted", "line", "module", "owned", "returned", "write"]
@@ -48,6 +50,7 @@ def arguments_of(t: Text) -> list[str]:
 
 def _signature(t: Text, name: str) -> Iterator[str]:
     p = t.plan
+    yield from t.target.decorators
     yield from t.listed(f"def {name}(", arguments_of(t), "):")
     results = f"its {p.kind}" if p.kind != "gradient" else f"{{name: gradient}} for {', '.join(p.gradients)}"
     yield f'    """The value, and {results}.'
@@ -104,16 +107,16 @@ def line(t: Text, v: Value) -> Iterator[str]:
     def read(a: Value) -> ast.expr:
         return t.inline[a] if a in t.inline else ast.Name(t.names[a], ast.Load())
 
-    node = t.target.spelling.applied(owned(t, v, expression(v, read, t.size, lambda e: t.functions[e])), t.numbers())
+    node = None
+    if t.target.reuses:
+        t.lives = t.lives or Lives(p, t.kept, t.size)
+        node = reusing(t, t.lives, v, read)
+    if node is None:
+        node = expression(v, read, t.size, lambda e: t.functions[e])
+    node = t.target.spelling.applied(owned(t, v, node), t.numbers())
     for a in arguments(v.by):
         t.inline.pop(a, None)
-    if (
-        v.about is None
-        and p.uses.get(v) == 1
-        and v is not p.value
-        and v not in t.kept
-        and v not in p.gradients.values()
-    ):
+    if is_inline(p, t.kept, v):
         t.inline[v] = node
         return
     yield from comments(t, v)
@@ -150,17 +153,17 @@ def fitted(t: Text, name: str, node: ast.AST) -> Iterator[str]:
         part = parts[max(fitting)[1]]
         word = t.temporary()
         yield f"{word} = {unparsed(part)}"
-        node = _Replace(part, word).visit(node)
+        node = _Replace(part, word, t.target.reuses).visit(node)
     yield f"{name} = {unparsed(node)}"
 
 
 class _Replace(ast.NodeTransformer):
-    """Puts a name in the place of every copy of one part."""
+    """Puts a name in the place of every copy of one part; if it may be written to, in that one place."""
 
-    def __init__(self, part: ast.expr, name: str) -> None:
-        self.text, self.name = ast.dump(part), name
+    def __init__(self, part: ast.expr, name: str, once: bool) -> None:
+        self.part, self.text, self.name, self.once = part, ast.dump(part), name, once
 
     def visit(self, node: ast.AST) -> ast.AST:
-        if isinstance(node, ast.expr) and ast.dump(node) == self.text:
+        if node is self.part or (not self.once and isinstance(node, ast.expr) and ast.dump(node) == self.text):
             return ast.Name(self.name, ast.Load())
         return self.generic_visit(node)
