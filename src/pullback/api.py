@@ -215,12 +215,16 @@ class Derived:
         """Source of a function of the inputs, (value, {name: gradient}) (docs/code.md); `sizes` decide between orders of products.
 
         Raises ParseError P003, P030 for what there is not, UnsupportedError U042, U043, U044 for what there is no code for."""
-        return source(plan(self.derivation, _names(wrt), sizes, self.program.constants, kernels_of(target)), target, form, name)
+        return source(
+            plan(self.derivation, _names(wrt), sizes, self.program.constants, kernels_of(target)), target, form, name
+        )
 
     def compile(self, target: str, wrt: str | Sequence[str] | None = None, *, form: str = "function",
                 sizes: Mapping[str, int] | None = None) -> Callable[..., Any]:  # fmt: skip
         """The function of `code`; the package of the target must be installed."""
-        return compiled(plan(self.derivation, _names(wrt), sizes, self.program.constants, kernels_of(target)), target, form)
+        return compiled(
+            plan(self.derivation, _names(wrt), sizes, self.program.constants, kernels_of(target)), target, form
+        )
 
     def plan(self, wrt: str | Sequence[str] | None = None, sizes: Mapping[str, int] | None = None) -> str:
         """What is computed, with operations and memory at these sizes, and what is kept."""

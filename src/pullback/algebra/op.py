@@ -134,6 +134,8 @@ class Op:
         self.source: Callable[..., Any] | None = data.get("source", self.array)  # in functions that every target has
         self.stable: Callable[..., Expr] | None = data.get("stable")  # equal, and does not overflow on the way
         self.kernel: str = data.get("kernel", "")  # what packages call it that have it whole: name(arrays, **data)
+        # equal where the argument is symmetric and positive definite, and cheaper
+        self.definite: Callable[..., Expr] | None = data.get("definite")
         # equal, through a function of the same argument: cheaper where that is computed anyway
         self.beside: Callable[..., Expr] | None = data.get("beside")
         self.fixed: tuple[str, ...] = data.get("fixed", ())  # slots of whole numbers, which do not move

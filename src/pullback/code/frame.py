@@ -48,6 +48,7 @@ class Target:
     kernels: frozenset[str] = frozenset()  # functions that it has whole, by the names that ops give them
     copies: str = "$X"  # an array that must not be the same as another one
     blames: str = ""  # whether a number is NaN, where code can ask
+    fuses: bool = False  # whether x + y z is one call
     reuses: bool = False  # whether lines write to temporaries, and to arrays that die
     decorators: tuple[str, ...] = ()  # of a plain function
     # what a function needs whose code has these characters: (characters, import, helper)

@@ -11,14 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import count
 from string import ascii_letters
 from typing import Any
 
 from ..algebra.dims import Dim, Shape
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.op import Meaning
-from ..algebra.ops.free import is_free_function, is_free_map, is_name, var
+from ..algebra.ops.free import is_free_function, is_free_map, is_name
 from ..errors import UnsupportedError
 from .contraction import Path, cost_of, path
 from .forms import Form, below, definition, is_entrywise, scaled, sum_of, times
@@ -36,6 +35,7 @@ from .instructions import (
     Value,
     leaves,
 )
+from .legs import Legged
 
 __all__ = ["Lowering"]
 
@@ -43,22 +43,19 @@ _MOST = 32  # factors of a product, after which those of its parts are multiplie
 _LONGEST = 40  # nodes of an entrywise expression, after which it is cut
 
 
-class Lowering:
+class Lowering(Legged):
     """Instructions for equations that are added in order of computation; `sizes` says how large an axis typically is."""
 
     def __init__(self, sizes: Callable[[Dim], int], kernels: Collection[str] = ()) -> None:
+        super().__init__()
         self.sizes = sizes
         self.kernels = kernels
-        self.operands: dict[Expr, Operand] = {}  # leaf of an entrywise expression -> what it stands for
-        self.dims: dict[int, Dim] = {}
         self.forms: dict[Expr, Form] = {}
         self.uses: Counter[Expr] = Counter()
         self.values: list[Value] = []  # in order of computation
         # (index sum, multiplications, of the order as written), in order
         self.orders: dict[tuple[str, int, int], None] = {}
-        self._fresh = count()
         self._known: dict[Any, Value] = {}
-        self._leaves: dict[Operand, Expr] = {}
 
     # ---- what is given and asked for -----------------------------------------------------------------------
 
@@ -365,7 +362,9 @@ class Lowering:
         """The array in which two others are multiplied entry by entry, if there is one."""
         for a, b in ((left, right), (right, left)):
             for legs in (a.legs, b.legs):
-                found = self._known.get(self._chained(times(self._leaf(a.value, a.legs), self._leaf(b.value, b.legs)), legs))
+                found = self._known.get(
+                    self._chained(times(self._leaf(a.value, a.legs), self._leaf(b.value, b.legs)), legs)
+                )
                 if found is not None:
                     return Operand(found, legs)
         return None
@@ -384,44 +383,3 @@ class Lowering:
                 bind[leaf] = self._leaf(short.value, short.legs)
                 operands[bind[leaf]] = short
         return Chain(substitute(body, bind), tuple(operands.items()), tuple(names.values()))
-
-    # ---- legs --------------------------------------------------------------------------------------------------
-
-    def _legs(self, shape: Shape) -> Legs:
-        found = tuple(next(self._fresh) + 1000 for _ in shape)  # below 1000: the legs of one instruction
-        self.dims.update(zip(found, shape, strict=True))
-        return found
-
-    def _leaf(self, value: Value, legs: Legs) -> Expr:
-        operand = Operand(value, legs)
-        found = self._leaves.get(operand)
-        if found is None:
-            found = self._leaves[operand] = var(f"#{len(self._leaves)}", ())
-            self.operands[found] = operand
-        return found
-
-    def legs(self, body: Expr) -> Legs:
-        """The legs of an entrywise expression, in order of appearance."""
-        found = (i for leaf in leaves(body) if leaf in self.operands for i in self.operands[leaf].legs)
-        return tuple(dict.fromkeys(found))
-
-    def _natural(self, *bodies: Expr) -> Legs:
-        """The legs of entrywise expressions, in the order that they have in the array with the most axes."""
-        of = [self.operands[leaf].legs for body in bodies for leaf in leaves(body) if leaf in self.operands]
-        return tuple(dict.fromkeys(i for legs in sorted(of, key=len, reverse=True) for i in legs))
-
-    def _renamed(self, body: Expr, names: Mapping[int, int]) -> Expr:
-        if not names:
-            return body
-        bind: dict[Expr, Expr] = {}
-        for leaf in leaves(body):
-            o = self.operands.get(leaf)
-            if o is not None and any(i in names for i in o.legs):
-                bind[leaf] = self._leaf(o.value, tuple(names.get(i, i) for i in o.legs))
-        return substitute(body, bind)
-
-    def _instance(self, f: Form) -> Form:
-        """The form with legs of its own."""
-        old = dict.fromkeys((*f.outs, *(i for x in f.factors for i in self.legs(x))))
-        names = dict(zip(old, self._legs(tuple(self.dims[i] for i in old)), strict=True))
-        return Form(f.scale, tuple(self._renamed(x, names) for x in f.factors), tuple(names[i] for i in f.outs))

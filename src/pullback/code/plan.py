@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
+from ..algebra.definite import Definite
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.indexed import ref
@@ -91,7 +92,9 @@ def plan(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, in
     equations: list[Equation] = [(q.var, q.value, q.auxiliary, False) for q in d.core.equations]
     equations += [(gradient(b.of), b.value, b.auxiliary, True) for b in d.backward]
     inputs = [*d.inputs, *([d.seed] if d.seed is not None else [])]
-    found = arranged(equations, inputs, d.target, {v.attrs[0]: gradient(v) for v in wanted}, wanted, sizes, kernels=kernels)
+    found = arranged(
+        equations, inputs, d.target, {v.attrs[0]: gradient(v) for v in wanted}, wanted, sizes, kernels=kernels
+    )
     found.seed = next((v for v in found.inputs if v.about is d.seed), None)
     found.fixed = frozenset(v.attrs[0] for v in d.inputs if v.attrs[0] in constants or "index" in facts_of(v))
     return found
@@ -106,7 +109,7 @@ def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr
     ends = [target, *results.values()]
     live = _live({v: e for v, e, _, _ in equations}, ends)
     equations = [q for q in equations if q[0] in live]
-    short = _beside([e for _, e, _, _ in equations]) if kernels else {}
+    short = _cheaper({v: e for v, e, _, _ in equations}) if kernels else {}
     typical = dict(sizes or {})
     low = Lowering(lambda dim: dim.value({s: typical.get(s, TYPICAL) for s in dim.symbols()}), kernels)
     low.count([short.get(e, e) for _, e, _, _ in equations])
@@ -150,11 +153,16 @@ def swept(p: Plan) -> None:
     p.values, p.backward, p.uses = before + after, len(before), uses
 
 
-def _beside(roots: Sequence[Expr]) -> dict[Expr, Expr]:
-    """The expressions in which something is had cheaper from what is computed anyway: softmax(x) is exp(logsoftmax(x))."""
+def _cheaper(values: Mapping[Expr, Expr]) -> dict[Expr, Expr]:
+    """The expressions in which something is had cheaper: by Cholesky's factor, where a matrix is known to be positive definite; from
+    what is computed anyway, as softmax(x) is exp(logsoftmax(x))."""
     found: dict[Expr, Expr] = {}
+    roots = list(dict.fromkeys(values.values()))
     there = set(postorder(*roots))
+    definite = Definite({}, values)
     for e in there:
+        if e.op.definite is not None and definite.positive(e.args[0]):
+            found[e] = e.op.definite(e, *e.args)
         if e.op.beside is not None:
             instead = e.op.beside(e, *e.args)
             if all(x in there for x in instead.args):

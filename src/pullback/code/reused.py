@@ -38,7 +38,7 @@ def reusing(t: Text, lives: Lives, v: Value, read: Callable[[Value], ast.expr]) 
 
     def free(u: Ufunc) -> bool:
         """Whether a leaf may be written to: a temporary of this line, or an array that dies here."""
-        if len(u.reads) != 1 or texts.count(ast.unparse(u.leaf)) > 1:  # type: ignore[arg-type]
+        if not t.target.reuses or len(u.reads) != 1 or texts.count(ast.unparse(u.leaf)) > 1:  # type: ignore[arg-type]
             return False
         (a,) = u.reads
         if not isinstance(u.leaf, ast.Name):
@@ -90,12 +90,15 @@ def _tidied(u: Ufunc, free: Callable[[Ufunc], bool], t: Text) -> Ufunc:
     if u.name == "negative" and u.legs:
         (x,) = u.args
         if x.name == "multiply":
-            return _tidied(replace(x, args=(_negated(x.args[0]), x.args[1])), free, t) if _is_number(x.args[0], t) else u
+            return (
+                _tidied(replace(x, args=(_negated(x.args[0]), x.args[1])), free, t) if _is_number(x.args[0], t) else u
+            )
         if x.name == "subtract":
             return replace(x, args=x.args[::-1])
     if u.name == "multiply" and u.legs and _is_number(u.args[0], t):
         factor, x = u.args
-        if x.name == "subtract" and _will_be_free(x.args[1], x.legs, free) and not _will_be_free(x.args[0], x.legs, free):
+        turns = t.target.reuses and x.name == "subtract"
+        if turns and _will_be_free(x.args[1], x.legs, free) and not _will_be_free(x.args[0], x.legs, free):
             factor, x = _negated(factor), replace(x, args=x.args[::-1])
             u = replace(u, args=(factor, x))
         if x.name in ("add", "subtract") and _has_small(x.args[0]):
@@ -105,7 +108,9 @@ def _tidied(u: Ufunc, free: Callable[[Ufunc], bool], t: Text) -> Ufunc:
     if u.name == "divide" and _is_number(u.args[1], t) and _has_small(u.args[0]):
         product, divisor = u.args
         small, large = product.args
-        return replace(product, args=(Ufunc(small.legs, "divide", (small, divisor), reads=small.reads | divisor.reads), large))
+        return replace(
+            product, args=(Ufunc(small.legs, "divide", (small, divisor), reads=small.reads | divisor.reads), large)
+        )
     return u
 
 
@@ -155,34 +160,40 @@ class _Line:
         return aligned(self.written(a), order, legs)
 
     def is_own(self, a: Ufunc, legs: Legs) -> bool:
-        return a.legs == legs if a.name else a.legs == legs and self.free(a)
+        return a.legs == legs and self.t.target.reuses and (bool(a.name) or self.free(a))
 
     def fused(self, u: Ufunc) -> ast.expr | None:
         """x + y z and x - y z in one pass, and where y z is a product of matrices, as part of that product."""
         if u.name not in ("add", "subtract"):
             return None
         x, y = u.args
-        if u.name == "add" and x.name == "multiply" and y.name != "multiply":
-            x, y = y, x
-        elif u.name == "add" and _matrices(x) and not _matrices(y):
+        if (u.name == "add" and x.name == "multiply" and y.name != "multiply") or (
+            u.name == "add" and _matrices(x) and not _matrices(y)
+        ):
             x, y = y, x
         sign = -1 if u.name == "subtract" else 1
-        factor, product = (y.args[0], y.args[1]) if y.name == "multiply" and _is_number(y.args[0], self.t) else (None, y)
+        factor, product = (
+            (y.args[0], y.args[1]) if y.name == "multiply" and _is_number(y.args[0], self.t) else (None, y)
+        )
         pair = _matrices(product)
-        if pair is not None and x.legs and product.legs == u.legs == tuple(sorted(u.legs)) and self.free(product):
+        if pair is not None and x.legs and product.legs == u.legs == tuple(sorted(u.legs)):
             alpha = None if factor is None else self.written(factor)
             return self.call("addmm", x, list(pair), u.legs, "alpha", _signed(alpha, sign))
         if y.name != "multiply" or set(y.legs) != set(u.legs) or not x.legs:
             return None
         if self.is_own(x, u.legs) and factor is not None:
-            return _method(self.beside(x, u.legs), _BINARY[u.name], self.beside(product, u.legs), alpha=self.written(factor))
+            return _method(
+                self.beside(x, u.legs), _BINARY[u.name], self.beside(product, u.legs), alpha=self.written(factor)
+            )
         if factor is not None or any(not a.legs for a in y.args):
             return None
         if not self.is_own(x, u.legs) and any(self.is_own(a, u.legs) for a in y.args):
             return None
         return self.call("addcmul", x, [self.beside(a, u.legs) for a in y.args], u.legs, "value", _signed(None, sign))
 
-    def call(self, name: str, x: Ufunc, args: list[ast.expr], legs: Legs, option: str, value: ast.expr | None) -> ast.expr:
+    def call(
+        self, name: str, x: Ufunc, args: list[ast.expr], legs: Legs, option: str, value: ast.expr | None
+    ) -> ast.expr:
         first = self.beside(x, legs)
         options = [] if value is None else [ast.keyword(option, value)]
         if self.is_own(x, legs):
@@ -195,7 +206,11 @@ def _matrices(u: Ufunc) -> tuple[ast.expr, ast.expr] | None:
     if isinstance(u.leaf, ast.BinOp) and isinstance(u.leaf.op, ast.MatMult) and len(u.reads) == 1:
         (v,) = u.reads
         by = v.by
-        if isinstance(by, Contraction) and by.right is not None and by.left.value.order == by.right.value.order == v.order == 2:
+        if (
+            isinstance(by, Contraction)
+            and by.right is not None
+            and by.left.value.order == by.right.value.order == v.order == 2
+        ):
             return u.leaf.left, u.leaf.right
     return None
 

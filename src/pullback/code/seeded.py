@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..algebra.expr import Expr, postorder, substitute
+from ..algebra.expr import Expr, postorder
 from ..algebra.ops.free import var
 from .forms import times
 from .instructions import Algorithm, Applied, Chain, Contraction, Instruction, Operand, Spread, Value, arguments

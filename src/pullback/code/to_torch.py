@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -11,7 +11,6 @@ from .autodiff import Passes, write_differentiable
 from .door import arrays_in
 from .frame import Target, Text, Writer
 from .guards import tupled
-from .instructions import Given, Value
 from .spellings import DOOR, OURS, as_
 from .syntax import Rewrite, Spelling, filled
 from .torch_op import HELPERS, ops
@@ -79,7 +78,12 @@ def _torch_einsum(words: ast.expr, *args: ast.expr, **_: ast.expr) -> ast.expr:
     """A product entry by entry that is then summed is written as that: einsum would make many small products of matrices of it."""
     inputs, _, out = str(ast.literal_eval(words)).partition("->")
     a, _, b = inputs.partition(",")
-    if len(args) == 2 and set(a) == set(b) and len(set(a)) == len(a) == len(b) and [c for c in a if c in out] == list(out):
+    if (
+        len(args) == 2
+        and set(a) == set(b)
+        and len(set(a)) == len(a) == len(b)
+        and [c for c in a if c in out] == list(out)
+    ):
         x, y = args
         if a != b:
             y = filled("$0.permute($1)", {"0": y, "1": node_of(tuple(b.index(c) for c in a))})
@@ -142,8 +146,8 @@ TORCH = Target(
     DOOR.format(array="torch.as_tensor(x)", whole="not x.is_floating_point() and not x.is_complex()",
                  floats="x.to(torch.get_default_dtype())", unreal="not x.is_floating_point()"),
     frozenset({"torch", "like", "alike"}),
-    copies="$X.clone()",
-    kernels=frozenset({"softmax", "log_softmax"}),
+    copies="$X.clone()", fuses=True,
+    kernels=frozenset({"softmax", "log_softmax", "cholesky_inverse"}),
     like=("like = {first}", "like = torch.empty(())"),
     extras=(("math.", "import math", ""), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), *HELPERS),
 )  # fmt: skip

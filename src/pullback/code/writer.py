@@ -108,7 +108,7 @@ def line(t: Text, v: Value) -> Iterator[str]:
         return t.inline[a] if a in t.inline else ast.Name(t.names[a], ast.Load())
 
     node = None
-    if t.target.reuses:
+    if t.target.fuses:
         t.lives = t.lives or Lives(p, t.kept, t.size)
         node = reusing(t, t.lives, v, read)
     if node is None:
