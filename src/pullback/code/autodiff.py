@@ -36,10 +36,11 @@ Shell = Callable[[Text, str, Passes], Iterator[str]]
 
 
 def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target, shell: Shell, guarded: bool = False,
-                         owned: bool = False) -> str:  # fmt: skip
+                         owned: bool = False, outside: bool = False) -> str:  # fmt: skip
     """A module with the function `name` (with unknown functions: `make_<name>`); `shell` makes it of the two passes.
 
-    With `guarded` the backward pass is told which gradients are needed, and computes what those depend on.
+    With `guarded` the backward pass is told which gradients are needed, and computes what those depend on; with `owned` no result of
+    either pass is a view of another array; with `outside` the shell makes arrays of the arguments.
 
     Raises what `write` raises, and ParseError P030 where an input that may move has no gradient: the framework would take it for 0.
     """
@@ -71,7 +72,7 @@ def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target,
     kept += _tellers(t, inputs, kept, backward)
     kept.sort(key=lambda v: inputs.index(v) if v in inputs else len(inputs) + (v is not plan.value))
     functions = list(dict.fromkeys(t.functions.values()))
-    passes = list(_passes(t, (cotangent, bundle, wanted), inputs, kept, forward, backward))
+    passes = list(_passes(t, (cotangent, bundle, wanted), inputs, kept, forward, backward, not outside))
     body = list(shell(t, name, Passes(passes, inputs, kept, bool(wanted))))
     if functions:
         single = [x for k, x in enumerate(body) if x or body[k - 1]]  # inside a function one blank line is enough
@@ -102,12 +103,12 @@ def _tellers(t: Text, inputs: Sequence[Value], kept: Sequence[Value], backward: 
 
 
 def _passes(t: Text, own: tuple[str, str, str], inputs: Sequence[Value], kept: Sequence[Value], forward: Sequence[str],
-            backward: Sequence[str]) -> Iterator[str]:  # fmt: skip
+            backward: Sequence[str], arrays: bool) -> Iterator[str]:  # fmt: skip
     """The text of both; `own` are names for the cotangent, for what is kept and, if that is told, for what is needed."""
     cotangent, bundle, wanted = own
     names = [t.names[v] for v in inputs]
     yield from t.listed("def _forward(", names, "):")
-    yield from door(t, forward)
+    yield from door(t, forward, arrays)
     yield from forward
     yield from tupled(t, f"    return {t.names[t.plan.value]}, ", [t.names[v] for v in kept])
     yield ""
@@ -115,8 +116,7 @@ def _passes(t: Text, own: tuple[str, str, str], inputs: Sequence[Value], kept: S
     yield f"def _backward({', '.join([bundle, cotangent, *([wanted] if wanted else [])])}):"
     if kept:
         yield from unpacked(t, [t.names[v] for v in kept], bundle)
-    arrays = [(t.names[v], v.shape) for v in kept]
-    yield from told(t, arrays, backward)
+    yield from told(t, [(t.names[v], v.shape) for v in kept], backward)
     word = t.target.like[0].partition(" ")[0]
     if word in words_of(backward):
         first = [t.names[v] for v in kept][:1] or [cotangent]

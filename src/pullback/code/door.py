@@ -17,10 +17,11 @@ __all__ = ["arrays_in", "blamed", "door", "expected", "told", "words_of"]
 _BLAMED = 40  # arrays that are looked through for a NaN; of longer programs only the inputs
 
 
-def door(t: Text, body: Sequence[str]) -> Iterator[str]:
+def door(t: Text, body: Sequence[str], arrays_too: bool = True) -> Iterator[str]:
     """Every argument an array with the right number of axes, every size told by one of them and checked at all others."""
     arrays = [(t.names[v], v.shape) for v in t.plan.inputs]
-    yield from arrays_in(t, t.plan.inputs)
+    if arrays_too:
+        yield from arrays_in(t, t.plan.inputs)
     tell = _tell([shape for _, shape in arrays])
     checks = expected(t, [v for v, tells in zip(t.plan.inputs, tell, strict=True) if not tells])
     yield from told(t, arrays, [*checks, *body])

@@ -50,6 +50,7 @@ class Target:
     blames: str = ""  # whether a number is NaN, where code can ask
     fuses: bool = False  # whether x + y z is one call
     reuses: bool = False  # whether lines write to temporaries, and to arrays that die
+    batches: bool = False  # whether only to those that are batches where what is written is one (vmap)
     decorators: tuple[str, ...] = ()  # of a plain function
     # what a function needs whose code has these characters: (characters, import, helper)
     extras: tuple[tuple[str, str, str], ...] = ()

@@ -26,6 +26,10 @@ class Lives:
     """The lines are those of the plan, each with what it takes up; what is `kept` or given or asked for lives for ever."""
 
     def __init__(self, plan: Plan, kept: Collection[Value], size: Callable[[str], str]) -> None:
+        self.needs: dict[Value, frozenset[Value]] = {}  # the inputs that an array is made of
+        for v in plan.values:
+            mine = [self.needs[a] for a in arguments(v.by)]
+            self.needs[v] = frozenset([v]) if isinstance(v.by, Given) else frozenset[Value]().union(*mine)
         self.new = {v for v in plan.values if _is_new(v, size)}
         self.last: dict[Value, int] = {}
         self.line: dict[Value, int] = {}

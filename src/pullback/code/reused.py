@@ -45,7 +45,7 @@ def reusing(t: Text, lives: Lives, v: Value, read: Callable[[Value], ast.expr]) 
             return lives.is_temporary(a)
         return lives.dies(a, v) and words.count(u.leaf.id) == 1
 
-    return _Line(t, free).written(_tidied(root, free, t))
+    return _Line(t, free, lives).written(_tidied(root, free, t))
 
 
 def _leaves(root: Ufunc) -> list[Ufunc]:
@@ -95,7 +95,7 @@ def _tidied(u: Ufunc, free: Callable[[Ufunc], bool], t: Text) -> Ufunc:
             )
         if x.name == "subtract":
             return replace(x, args=x.args[::-1])
-    if u.name == "multiply" and u.legs and _is_number(u.args[0], t):
+    if u.name == "multiply" and u.legs and not u.args[0].legs:
         factor, x = u.args
         turns = t.target.reuses and x.name == "subtract"
         if turns and _will_be_free(x.args[1], x.legs, free) and not _will_be_free(x.args[0], x.legs, free):
@@ -128,6 +128,7 @@ def _will_be_free(u: Ufunc, legs: Legs, free: Callable[[Ufunc], bool]) -> bool:
 class _Line:
     t: Text
     free: Callable[[Ufunc], bool]
+    lives: Lives
 
     def written(self, u: Ufunc) -> ast.expr:
         """The value of `u` over its legs."""
@@ -140,7 +141,7 @@ class _Line:
         if fused is not None:
             return fused
         args = [self.beside(a, u.legs) for a in u.args]
-        own = [k for k, a in enumerate(u.args) if self.is_own(a, u.legs)]
+        own = [k for k, a in enumerate(u.args) if self.is_own(a, u)]
         if u.name in _UNARY and own:
             return _method(args[0], _UNARY[u.name])
         if u.name in _BINARY and own:
@@ -159,8 +160,14 @@ class _Line:
         order = a.legs if not a.name else tuple(sorted(a.legs))
         return aligned(self.written(a), order, legs)
 
-    def is_own(self, a: Ufunc, legs: Legs) -> bool:
-        return a.legs == legs and self.t.target.reuses and (bool(a.name) or self.free(a))
+    def is_own(self, a: Ufunc, u: Ufunc) -> bool:
+        """Whether `u` may be computed in the memory of its argument `a`."""
+        if not self.t.target.reuses or a.legs != u.legs or not (a.name or self.free(a)):
+            return False
+        return not self.t.target.batches or self.inputs(u) <= self.inputs(a)
+
+    def inputs(self, u: Ufunc) -> set[Value]:
+        return {x for v in u.reads for x in self.lives.needs[v]}
 
     def fused(self, u: Ufunc) -> ast.expr | None:
         """x + y z and x - y z in one pass, and where y z is a product of matrices, as part of that product."""
@@ -178,25 +185,25 @@ class _Line:
         pair = _matrices(product)
         if pair is not None and x.legs and product.legs == u.legs == tuple(sorted(u.legs)):
             alpha = None if factor is None else self.written(factor)
-            return self.call("addmm", x, list(pair), u.legs, "alpha", _signed(alpha, sign))
+            return self.call("addmm", x, list(pair), u, "alpha", _signed(alpha, sign))
         if y.name != "multiply" or set(y.legs) != set(u.legs) or not x.legs:
             return None
-        if self.is_own(x, u.legs) and factor is not None:
+        if self.is_own(x, u) and factor is not None:
             return _method(
                 self.beside(x, u.legs), _BINARY[u.name], self.beside(product, u.legs), alpha=self.written(factor)
             )
-        if factor is not None or any(not a.legs for a in y.args):
+        if factor is not None or any(_is_number(a, self.t) for a in y.args):
             return None
-        if not self.is_own(x, u.legs) and any(self.is_own(a, u.legs) for a in y.args):
+        if not self.is_own(x, u) and any(self.is_own(a, u) for a in y.args):
             return None
-        return self.call("addcmul", x, [self.beside(a, u.legs) for a in y.args], u.legs, "value", _signed(None, sign))
+        return self.call("addcmul", x, [self.beside(a, u.legs) for a in y.args], u, "value", _signed(None, sign))
 
     def call(
-        self, name: str, x: Ufunc, args: list[ast.expr], legs: Legs, option: str, value: ast.expr | None
+        self, name: str, x: Ufunc, args: list[ast.expr], u: Ufunc, option: str, value: ast.expr | None
     ) -> ast.expr:
-        first = self.beside(x, legs)
+        first = self.beside(x, u.legs)
         options = [] if value is None else [ast.keyword(option, value)]
-        if self.is_own(x, legs):
+        if self.is_own(x, u) and not (name == "addmm" and self.t.target.batches):  # vmap has no addmm_
             return ast.Call(ast.Attribute(first, f"{name}_", ast.Load()), args, options)
         return ast.Call(ast.parse(f"torch.{name}", mode="eval").body, [first, *args], options)
 

@@ -165,6 +165,8 @@ def _function(t: Text, name: str, p: Passes) -> Iterator[str]:
     more = f", *kept[{start}:]" if start < len(kept) else ","
     made = ["*made" if t.plan.value in kept else "*made[1:]"] if len(given) < len(kept) else []
     count = len(inputs)
+    needed = ", needed" if p.told else ""
+    yield from ("", "", f"def _again(g{needed}, *inputs):", f"    return _backward(_forward(*inputs)[1], g{needed})")
     yield from ("", "", f"class _{name.capitalize()}(torch.autograd.Function):", "    generate_vmap_rule = True", "")
     yield "    @staticmethod"
     yield "    def forward(*inputs):"
@@ -176,10 +178,10 @@ def _function(t: Text, name: str, p: Passes) -> Iterator[str]:
     yield from ("", "    @staticmethod", "    def backward(ctx, g, *_):")
     yield f"        inputs, made = ctx.saved_tensors[:{count}], ctx.saved_tensors[{count}:]"
     yield "        if torch.is_grad_enabled():  # a second derivative: through the inputs"
-    yield "            kept = _forward(*inputs)[1]"
-    yield "        else:"
-    yield from tupled(t, "            kept = ", [*given, *made])
-    yield f"        return _backward(kept, g{', ctx.needs_input_grad' if p.told else ''})"
+    told = ", ctx.needs_input_grad" if p.told else ""
+    yield f"            return torch.func.functionalize(_again)(g{told}, *inputs)"
+    yield from tupled(t, "        kept = ", [*given, *made])
+    yield f"        return _backward(kept, g{told})"
     yield from ("", "")
     yield from t.listed(f"def {name}(", names, "):")
     yield '    """A function that autograd differentiates by the derived backward pass.'
@@ -192,6 +194,6 @@ def _function(t: Text, name: str, p: Passes) -> Iterator[str]:
 
 FORMS: Mapping[str, Writer] = {
     "function": partial(write, target=replace(REUSING, decorators=("@torch.no_grad()",))),
-    "autodiff": partial(write_differentiable, target=TORCH, shell=_function, guarded=True),
+    "autodiff": partial(write_differentiable, target=replace(REUSING, batches=True), shell=_function, guarded=True, outside=True),
     "op": partial(write_differentiable, target=REUSING, shell=ops, guarded=True, owned=True),
 }
