@@ -13,6 +13,7 @@ from ..algebra.ops.free import var
 from ..errors import ParseError
 from .door import door, told, words_of
 from .frame import Target, Text, Words, begun
+from .frugal import frugal
 from .guards import backward_lines, tupled, unpacked
 from .instructions import Given, Value
 from .plan import Plan
@@ -29,7 +30,8 @@ class Passes:
     lines: Sequence[str]
     inputs: Sequence[Value]
     kept: Sequence[Value]  # the inputs first, then the value, if that is kept
-    told: bool  # whether `_backward` is told which gradients are needed
+    cotangent: str  # names for the last arguments of `_backward`
+    needed: str  # "" if it is not told which gradients are needed
 
 
 Shell = Callable[[Text, str, Passes], Iterator[str]]
@@ -59,6 +61,7 @@ def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target,
     if seed is None:
         seed = Value((), Given(var(cotangent, ())))
         plan = seeded(plan, seed)
+    plan = frugal(plan) if target.fuses else plan
     t.plan = plan
     t.names[seed] = cotangent
     static = t.static = plan.static()
@@ -73,7 +76,7 @@ def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target,
     kept.sort(key=lambda v: inputs.index(v) if v in inputs else len(inputs) + (v is not plan.value))
     functions = list(dict.fromkeys(t.functions.values()))
     passes = list(_passes(t, (cotangent, bundle, wanted), inputs, kept, forward, backward, not outside))
-    body = list(shell(t, name, Passes(passes, inputs, kept, bool(wanted))))
+    body = list(shell(t, name, Passes(passes, inputs, kept, cotangent, wanted)))
     if functions:
         single = [x for k, x in enumerate(body) if x or body[k - 1]]  # inside a function one blank line is enough
         inside = [f"    {x}" if x else "" for x in single]

@@ -74,6 +74,7 @@ class Text:
     owned: set[Value] = field(default_factory=set)  # what must not be a view of another array
     said: set[Expr] = field(default_factory=set)  # the names whose equations stand above a line already
     lives: Lives | None = None
+    taken_over: dict[str, list[str]] = field(default_factory=dict)  # a name -> earlier names of its memory
     temporaries: int = 0
     deeper: int = 0  # how far to the right of the margin all of it will stand
 

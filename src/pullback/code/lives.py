@@ -45,6 +45,16 @@ class Lives:
                 self.last[a] = max(self.last.get(a, 0), here)
                 self.reads[a, here] += 1
 
+        self.gone: dict[int, list[Value]] = {}  # the arrays that no later line needs
+        for v, k in self.last.items():
+            self.gone.setdefault(k, []).append(v)
+        self.end = max(self.line.values(), default=0)
+
+    def ended(self, v: Value) -> list[Value]:
+        """The matrices, and larger, that nothing needs once `v` is computed; of the last line none, for all ends there."""
+        here = self.line[v]
+        return [a for a in self.gone.get(here, ()) if a.order > 1 and a is not v] if here < self.end else []
+
     def is_temporary(self, a: Value) -> bool:
         """Whether its memory is its own."""
         return bool(a.shape) and a in self.new and a not in self.seen

@@ -165,7 +165,7 @@ def _function(t: Text, name: str, p: Passes) -> Iterator[str]:
     more = f", *kept[{start}:]" if start < len(kept) else ","
     made = ["*made" if t.plan.value in kept else "*made[1:]"] if len(given) < len(kept) else []
     count = len(inputs)
-    needed = ", needed" if p.told else ""
+    needed = ", needed" if p.needed else ""
     yield from ("", "", f"def _again(g{needed}, *inputs):", f"    return _backward(_forward(*inputs)[1], g{needed})")
     yield from ("", "", f"class _{name.capitalize()}(torch.autograd.Function):", "    generate_vmap_rule = True", "")
     yield "    @staticmethod"
@@ -178,7 +178,7 @@ def _function(t: Text, name: str, p: Passes) -> Iterator[str]:
     yield from ("", "    @staticmethod", "    def backward(ctx, g, *_):")
     yield f"        inputs, made = ctx.saved_tensors[:{count}], ctx.saved_tensors[{count}:]"
     yield "        if torch.is_grad_enabled():  # a second derivative: through the inputs"
-    told = ", ctx.needs_input_grad" if p.told else ""
+    told = ", ctx.needs_input_grad" if p.needed else ""
     yield f"            return torch.func.functionalize(_again)(g{told}, *inputs)"
     yield from tupled(t, "        kept = ", [*given, *made])
     yield f"        return _backward(kept, g{told})"

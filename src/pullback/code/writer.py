@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from .door import blamed, door
 from .frame import Target, Text, Words, begun, dims_text, word_of
+from .frugal import frugal
 from .instructions import Applied, Given, Value, arguments
 from .lives import Lives, is_inline
 from .plan import Plan
@@ -22,7 +23,7 @@ _VIEWS = {"broadcast_to", "transpose", "diagonal", "reshape", "moveaxis", "flip"
 
 def write(plan: Plan, words: Words, name: str, *, target: Target) -> str:
     """A module: imports, helpers, one function. Raises UnsupportedError U042 where an op has no code in this target."""
-    t = begun(plan, target, words)
+    t = begun(frugal(plan) if target.fuses else plan, target, words)
     body = list(_body(t))
     return module(target, [*_signature(t, name), *door(t, body), *body])
 
@@ -121,7 +122,24 @@ def line(t: Text, v: Value) -> Iterator[str]:
         return
     yield from comments(t, v)
     t.names[v] = word_of(t, v)
-    yield from (f"    {line}" for line in fitted(t, t.names[v], node))
+    lines = list(fitted(t, t.names[v], node))
+    yield from (f"    {line}" for line in lines)
+    if t.lives is not None:
+        yield from _freed(t, v, lines)
+
+
+def _freed(t: Text, v: Value, lines: Sequence[str]) -> Iterator[str]:
+    """The line that gives back the memory of what nothing needs any more; an array that took over another's has two names."""
+    for x in lines:
+        took = re.match(r"(\w+) = (\w+)\.\w+_\(", x)
+        if took:
+            t.taken_over[took[1]] = [*t.taken_over.pop(took[2], []), took[2]]
+    current = {n for some in t.taken_over.values() for n in some}
+    assert t.lives is not None
+    ended = [n for a in t.lives.ended(v) if (n := t.names.get(a)) and n not in current]
+    names = [x for n in ended for x in (*t.taken_over.pop(n, []), n)]
+    if names:
+        yield f"    del {', '.join(names)}"
 
 
 def owned(t: Text, v: Value, node: ast.expr) -> ast.expr:
