@@ -214,14 +214,14 @@ class Derived:
 
         Arrays named by `recompute` are computed anew in the backward pass, and so many more that `memory` ("200MB") suffices.
         Raises ParseError P003, P030 for what there is not, UnsupportedError U042, U043, U044, U048 for what there is no code for."""
-        found = planned(self.derivation, _names(wrt), sizes, self.program.constants, recompute, memory)
+        found = planned(self.derivation, _names(wrt), sizes, self.program.constants, recompute, memory, target)
         return source(found, target, form, name)
 
     def compile(self, target: str, wrt: str | Sequence[str] | None = None, *, form: str = "function",
                 sizes: Mapping[str, int] | None = None, recompute: str | Sequence[str] = (),
                 memory: int | str | None = None) -> Callable[..., Any]:  # fmt: skip
         """The function of `code`; the package of the target must be installed."""
-        found = planned(self.derivation, _names(wrt), sizes, self.program.constants, recompute, memory)
+        found = planned(self.derivation, _names(wrt), sizes, self.program.constants, recompute, memory, target)
         return compiled(found, target, form)
 
     def plan(self, wrt: str | Sequence[str] | None = None, sizes: Mapping[str, int] | None = None, *,

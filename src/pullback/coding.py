@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import keyword
 import linecache
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
 from types import ModuleType
@@ -17,7 +18,7 @@ from .code.frame import Words
 from .code.looped import Looped, looped
 from .code.plan import Plan, plan
 from .code.scans import write_looped
-from .code.targets import TARGETS, writer_of
+from .code.targets import TARGETS, kernels_of, writer_of
 from .errors import ParseError, UnsupportedError
 from .lighter import lighter, sized
 from .planning import shown_plan
@@ -37,14 +38,15 @@ _WORDS = Words(ascii_name, _text)
 
 
 def planned(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, int] | None = None,
-            constants: Collection[str] = (), recompute: str | Sequence[str] = (), memory: int | str | None = None) -> Plan | Looped:  # fmt: skip
+            constants: Collection[str] = (), recompute: str | Sequence[str] = (), memory: int | str | None = None,
+            target: str = "") -> Plan | Looped:  # fmt: skip
     """What code is written from; a program with an index keeps its loops. Raises what `plan`, `looped` and `lighter` raise."""
     if isinstance(d, Recurrence):
         if recompute or memory is not None:
             raise UnsupportedError("U043", "in a program with an index nothing is computed anew in this version",
                                    hint="leave recompute and memory out")  # fmt: skip
         return looped(d, wrt)
-    return lighter(plan(d, wrt, sizes, constants), recompute, memory, sized(sizes))
+    return lighter(plan(d, wrt, sizes, constants, kernels_of(target)), recompute, memory, sized(sizes))
 
 
 def source(found: Plan | Looped, target: str, form: str = "function", name: str = "") -> str:
@@ -66,14 +68,17 @@ def source(found: Plan | Looped, target: str, form: str = "function", name: str 
 
 
 def _name(form: str) -> str:
-    return "evaluate" if form == "autodiff" else "value_and_grad"
+    return "evaluate" if form in ("autodiff", "op") else "value_and_grad"
 
 
 def compiled(found: Plan | Looped, target: str, form: str = "function") -> Callable[..., Any]:
     """The function of that source, which `inspect.getsource` shows. Raises what `source` raises."""
     text = source(found, target, form)
-    file = f"<pullback {target} {next(_numbers)}>"
-    module = ModuleType("pullback_generated")
+    number = next(_numbers)
+    file = f"<pullback {target} {number}>"
+    module = sys.modules[f"pullback_generated_{number}"] = ModuleType(
+        f"pullback_generated_{number}"
+    )  # torch.compile asks for it
     # Our own text: a syntax tree that we wrote, in which every name of the user is an identifier; comments are left out.
     exec(compile(ast.parse(text), file, "exec"), module.__dict__)
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)

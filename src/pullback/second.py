@@ -18,6 +18,7 @@ from .calculus.derivation import Backward, Derivation
 from .calculus.second import Again, Opened, again, open_up, use_facts, written_out
 from .code.numpy import evaluate
 from .code.plan import Plan, arranged
+from .code.targets import kernels_of
 from .coding import compiled, source
 from .errors import CheckFailed, ParseError, UnsupportedError
 from .language.operators import program_of
@@ -157,7 +158,7 @@ class Jacobian(Shown):
         """The array in the names of the program and of its gradients."""
         return self.expr if self.source is None else self.source.named(self.expr)
 
-    def _plan(self) -> Plan:
+    def _plan(self, target: str) -> Plan:
         """The plan for the target and the array, which is called "jacobian" or "hessian"."""
         word = "jacobian" if self.source is None else "hessian"
         result = var(f" {word}", self.shape)  # no name of the program begins with a space
@@ -168,15 +169,16 @@ class Jacobian(Shown):
             self.target,
             {word: result},
             kind=word,
+            kernels=kernels_of(target),
         )
 
     def code(self, target: str, *, form: str = "function", name: str = "") -> str:
         """Source of a function of the inputs: (value of the target, {"jacobian" or "hessian": array}) (docs/code.md)."""
-        return source(self._plan(), target, form, name)
+        return source(self._plan(target), target, form, name)
 
     def compile(self, target: str, *, form: str = "function") -> Callable[..., Any]:
         """The function of `code`; the package of the target must be installed."""
-        return compiled(self._plan(), target, form)
+        return compiled(self._plan(target), target, form)
 
 
 # ---- the two questions -------------------------------------------------------------------------------------

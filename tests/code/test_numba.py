@@ -137,7 +137,9 @@ def test_a_function_of_which_only_the_name_is_known() -> None:
     rng = np.random.default_rng(2)
     arrays = {"W": rng.normal(size=(3, 4)), "a": rng.normal(size=4), "b": rng.normal(size=3)}
     wanted = d.evaluate(**arrays, f=(np.tanh, lambda z: 1 - np.tanh(z) ** 2), loss=(np.sum, np.ones_like))
-    found = d.compile("numba")(**arrays, f=np.tanh, df=lambda z: 1 - np.tanh(z) ** 2, loss=np.sum, grad_loss=np.ones_like)
+    found = d.compile("numba")(
+        **arrays, f=np.tanh, df=lambda z: 1 - np.tanh(z) ** 2, loss=np.sum, grad_loss=np.ones_like
+    )
     same(found, wanted, 1e-12)
 
 
@@ -159,5 +161,3 @@ def test_ruff_leaves_the_text_as_it_is(layer: str, form: str, tmp_path: Path) ->
     for command in (["format", "--check", "--isolated"], ["check", "--isolated"]):
         found = subprocess.run([ruff, *command, str(file)], capture_output=True, text=True)
         assert found.returncode == 0, found.stdout + found.stderr
-
-

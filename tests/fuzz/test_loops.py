@@ -71,7 +71,10 @@ def arrays(d: pb.Derived, text: str, steps: int) -> tuple[dict[str, Any], dict[s
         for part in line.split(";") if " = " not in line else ():
             name, _, shape = part.partition(" : ")
             name = name.strip()
-            sizes = tuple({"n": N, "p": P}[s] for s in shape.replace("where data", "").strip().strip("()").replace(" ", "").split(","))
+            sizes = tuple(
+                {"n": N, "p": P}[s]
+                for s in shape.replace("where data", "").strip().strip("()").replace(" ", "").split(",")
+            )
             if name == "x[t]":
                 continue
             value = rng.normal(size=sizes) / 2

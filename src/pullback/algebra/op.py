@@ -80,6 +80,7 @@ class Op:
         self.slots, self.result = _patterns(signature)
         self.signature = signature
         self.linear: str | None = data.get("linear")
+        self.joint: bool = self.linear == "joint"  # in all its arguments together
         self.text: str | Callable[[Expr], str] = data.get("text", "")
         self.latex: str | Callable[[Expr], str] = data.get("latex", "")
         self.fix: int = data.get("fix", ATOM)
@@ -135,6 +136,11 @@ class Op:
         self.array: Callable[..., Any] | None = data.get("array")  # a fast form in NumPy: (np, *arrays, **data)
         self.source: Callable[..., Any] | None = data.get("source", self.array)  # in functions that every target has
         self.stable: Callable[..., Expr] | None = data.get("stable")  # equal, and does not overflow on the way
+        self.kernel: str = data.get("kernel", "")  # what packages call it that have it whole: name(arrays, **data)
+        # equal where the argument is symmetric and positive definite, and cheaper
+        self.definite: Callable[..., Expr] | None = data.get("definite")
+        # equal, through a function of the same argument: cheaper where that is computed anyway
+        self.beside: Callable[..., Expr] | None = data.get("beside")
         self.fixed: tuple[str, ...] = data.get("fixed", ())  # slots of whole numbers, which do not move
         self.ties: Callable[..., Sequence[tuple[Dim, Dim]]] | None = data.get(
             "ties"

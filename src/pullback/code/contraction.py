@@ -85,7 +85,8 @@ def _exact(factors: Sequence[Legs], outs: Legs, sizes: Mapping[int, int]) -> Pat
         inside[s] = inside[s ^ low] | factors[low.bit_length() - 1]
     kept = [legs & (outs | inside[everything ^ s]) for s, legs in enumerate(inside)]
     area = [_size(legs, sizes) for legs in kept]
-    best: dict[int, tuple[int, int, int]] = {1 << k: (0, 0, 0) for k in range(n)}  # cost, entries made, first half
+    # cost, entries made, products that are neither entrywise nor of matrices, first half
+    best: dict[int, tuple[int, int, int, int]] = {1 << k: (0, 0, 0, 0) for k in range(n)}
     for s in range(1, everything + 1):
         if s in best:
             continue
@@ -96,8 +97,10 @@ def _exact(factors: Sequence[Legs], outs: Legs, sizes: Mapping[int, int]) -> Pat
             first, second = low | part, rest ^ part
             cost = best[first][0] + best[second][0] + _size(kept[first] | kept[second], sizes)
             made = best[first][1] + best[second][1] + area[s]
-            if found is None or (cost, made) < found[:2]:
-                found = (cost, made, first)
+            alike = kept[first] == kept[second] and kept[s] != kept[first] and bool(kept[s])
+            rowwise = best[first][2] + best[second][2] + alike
+            if found is None or (cost, made, rowwise) < found[:3]:
+                found = (cost, made, rowwise, first)
             part = (part - rest) & rest  # the next larger subset of the rest
         assert found is not None
         best[s] = found
@@ -106,7 +109,7 @@ def _exact(factors: Sequence[Legs], outs: Legs, sizes: Mapping[int, int]) -> Pat
     stack = [everything]
     while stack:
         s = stack[-1]
-        first = best[s][2]
+        first = best[s][3]
         waiting = [h for h in (s ^ first, first) if h not in name]
         if waiting:
             stack += waiting

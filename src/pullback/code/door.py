@@ -12,18 +12,18 @@ from .frame import Text, dims_text, untold
 from .instructions import Given, Value
 from .syntax import dim_node, unparsed
 
-__all__ = ["blamed", "check", "door", "expected", "first_use", "told", "words_of"]
+__all__ = ["arrays_in", "blamed", "check", "door", "expected", "first_use", "told", "words_of"]
 
 _BLAMED = 40  # arrays that are looked through for a NaN; of longer programs only the inputs
 
 
-def door(t: Text, body: Sequence[str], given: Collection[str] = ()) -> Iterator[str]:
+def door(t: Text, body: Sequence[str], given: Collection[str] = (), arrays_too: bool = True) -> Iterator[str]:
     """Every argument an array with the right number of axes, every size told by one of them and checked at all others.
 
     Sizes that are `given` are arguments themselves."""
     arrays = [(t.names[v], v.shape) for v in t.plan.inputs]
-    for name, shape in arrays:
-        yield f'    {name} = _array("{name}", {name}, {len(shape)})'
+    if arrays_too:
+        yield from arrays_in(t, t.plan.inputs)
     tell = _tell([shape for _, shape in arrays])
     checks = expected(t, [v for v, tells in zip(t.plan.inputs, tell, strict=True) if not tells])
     yield from told(t, arrays, [*checks, *body], given)
@@ -32,6 +32,21 @@ def door(t: Text, body: Sequence[str], given: Collection[str] = ()) -> Iterator[
     if word in words_of(body):
         names = [n for n, _ in arrays]
         yield "    " + t.target.like[not arrays].format(arrays=", ".join(names), first=(names or [""])[0])
+
+
+def arrays_in(t: Text, inputs: Sequence[Value]) -> Iterator[str]:
+    """Every argument an array of numbers with the right number of axes."""
+    for v in inputs:
+        name = t.names[v]
+        yield f'    {name} = _array("{name}", {name}, {v.order})'
+    if t.target.reuses and len(inputs) > 1:
+        names = [t.names[v] for v in inputs]
+        whole = f"    {', '.join(names)} = _alike({', '.join(names)})"
+        if len(whole) <= t.width:
+            yield whole
+        else:
+            yield from t.listed("    alike = _alike(", names, ")")
+            yield from t.listed("    (", names, ") = alike")
 
 
 def words_of(lines: Sequence[str]) -> set[str]:

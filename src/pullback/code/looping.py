@@ -37,6 +37,8 @@ class LoopWriter:
 
     def __init__(self, p: Looped, words: Words, target: Target) -> None:
         self.p = p
+        # what one line writes, another round may read: no line takes over the memory of another one
+        target = replace(target, fuses=False, reuses=False)
         self.forward, self.backward = (
             scheduled(self.prepared(some), p.order, self.apart) for some in (p.forward, p.backward)
         )
@@ -177,7 +179,7 @@ class LoopWriter:
         ends, first = entrance(self.p, t, self.letters, body)
         functions = list(dict.fromkeys(f for f, _ in self.functions.values()))
         arguments = [*(t.names[v] for v in t.plan.inputs), *(["*", *ends, *functions] if ends or functions else [])]
-        head = [*t.listed(f"def {name}(", arguments, "):"), *self.described(ends)]
+        head = [*t.target.decorators, *t.listed(f"def {name}(", arguments, "):"), *self.described(ends)]
         return module(t.target, [*head, *first, *body])
 
     def blamed(self) -> Iterator[str]:

@@ -10,7 +10,7 @@ import copy
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from ..algebra.dims import Dim
@@ -271,10 +271,17 @@ def _algorithm(
     data = {k: _sized(x, size) for k, x in node.op.attributes(node).items()}
     arrays = [Traced(read(a), tuple(_sized(d, size) for d in a.shape)) for a in args]
     try:
-        return node_of(node.op.source(Namespace(), *arrays, **data))
+        algorithm = node.op.source or partial(_kernel, node.op.kernel)
+        return node_of(algorithm(Namespace(), *arrays, **data))
     except (Untraceable, TypeError, AttributeError) as why:
         raise UnsupportedError("U042", f"there is no code for {node.op.name} in this version",
                                hint="`evaluate` computes it in Python") from why  # fmt: skip
+
+
+def _kernel(name: str, xp: Namespace, *arrays: Traced, **data: Any) -> Traced:
+    """A function that the target has whole."""
+    found: Traced = getattr(xp, name)(*arrays, **data)
+    return found
 
 
 def _transposed(x: ast.expr, order: Sequence[int]) -> ast.expr:

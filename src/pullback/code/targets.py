@@ -8,7 +8,7 @@ from ..errors import ParseError, nearest
 from . import to_jax, to_numba, to_numpy, to_torch
 from .frame import Target, Writer
 
-__all__ = ["FORMS", "TARGETS", "writer_of"]
+__all__ = ["FORMS", "TARGETS", "kernels_of", "writer_of"]
 
 TARGETS: Mapping[str, Target] = {
     "numpy": to_numpy.NUMPY,
@@ -22,6 +22,11 @@ FORMS: Mapping[str, Mapping[str, Writer]] = {
     "jax": to_jax.FORMS,
     "torch": to_torch.FORMS,
 }
+
+
+def kernels_of(name: str) -> frozenset[str]:
+    """The functions that a target has whole; a target that there is not has none."""
+    return TARGETS[name].kernels if name in TARGETS else frozenset()
 
 
 def writer_of(name: str, form: str = "function") -> Writer:

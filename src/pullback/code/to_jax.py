@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 
-from .autodiff import write_differentiable
+from .autodiff import Passes, write_differentiable
 from .frame import Target, Text, Writer
-from .instructions import Value
 from .spellings import DOOR, OURS, SPECIAL, as_, made
 from .syntax import Spelling
 from .writer import described, write
@@ -45,11 +44,9 @@ JAX = Target(
 )  # fmt: skip
 
 
-def _custom_vjp(
-    t: Text, name: str, inputs: Sequence[Value], kept: Sequence[Value], passes: Iterator[str]
-) -> Iterator[str]:
-    yield from passes
-    names = [t.names[v] for v in inputs]
+def _custom_vjp(t: Text, name: str, p: Passes) -> Iterator[str]:
+    yield from p.lines
+    names = [t.names[v] for v in p.inputs]
     yield from ("", "", "@jax.custom_vjp")
     yield from t.listed(f"def {name}(", names, "):")
     yield '    """A function that JAX differentiates by the derived backward pass.'

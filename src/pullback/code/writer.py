@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from .door import blamed, door, words_of
 from .frame import Target, Text, Words, begun, dims_text, word_of
 from .instructions import Applied, Given, Value, arguments
+from .lives import Lives, is_inline
 from .plan import Plan
+from .reused import reusing
 from .syntax import expression, filled, unparsed
 
 __all__ = ["arguments_of", "comments", "described", "fitted", "line", "module", "owned", "returned", "write"]
@@ -49,6 +51,7 @@ def arguments_of(t: Text) -> list[str]:
 
 def _signature(t: Text, name: str) -> Iterator[str]:
     p = t.plan
+    yield from t.target.decorators
     yield from t.listed(f"def {name}(", arguments_of(t), "):")
     results = f"its {p.kind}" if p.kind != "gradient" else f"{{name: gradient}} for {', '.join(p.gradients)}"
     yield f'    """The value, and {results}.'
@@ -77,7 +80,7 @@ def _body(t: Text) -> Iterator[str]:
             turned = True
             parts.append(["", "    # backward"])
         parts.append(list(line(t, v)))
-    gone = _freed(t, parts) if p.again else set()
+    gone = _deleted(t, parts) if p.again and not t.target.fuses else set()
     yield from (x for part in parts for x in part)
     seen = [
         v
@@ -88,7 +91,7 @@ def _body(t: Text) -> Iterator[str]:
     yield from returned(t)
 
 
-def _freed(t: Text, parts: Sequence[list[str]]) -> set[str]:
+def _deleted(t: Text, parts: Sequence[list[str]]) -> set[str]:
     """Puts `del` behind the last line that reads an array; what is given and what is returned stays. Gives the names."""
     p = t.plan
     stays = {t.names[v] for v in (*p.inputs, p.value, *p.gradients.values(), *t.static) if v in t.names}
@@ -132,26 +135,43 @@ def line(t: Text, v: Value) -> Iterator[str]:
         apart = t.target.apart and v in p.again and a not in p.again and a not in t.static
         return filled(t.target.apart, {"X": name}) if apart else name
 
-    node = t.target.spelling.applied(owned(t, v, expression(v, read, t.size, lambda e: t.functions[e])), t.numbers())
+    node = None
+    if t.target.fuses:
+        t.lives = t.lives or Lives(p, t.kept, t.size)
+        node = reusing(t, t.lives, v, read)
+    if node is None:
+        node = expression(v, read, t.size, lambda e: t.functions[e])
+    node = t.target.spelling.applied(owned(t, v, node), t.numbers())
     for a in arguments(v.by):
         t.inline.pop(a, None)
-    if (
-        v.about is None
-        and p.uses.get(v) == 1
-        and v is not p.value
-        and v not in t.kept
-        and v not in p.gradients.values()
-    ):
+    if is_inline(p, t.kept, v):
         t.inline[v] = node
         return
     yield from comments(t, v)
     t.names[v] = word_of(t, v)
-    yield from (f"    {line}" for line in fitted(t, t.names[v], node, "+=" if v in t.added else "="))
+    lines = list(fitted(t, t.names[v], node, "+=" if v in t.added else "="))
+    yield from (f"    {line}" for line in lines)
+    if t.lives is not None:
+        yield from _freed(t, v, lines)
+
+
+def _freed(t: Text, v: Value, lines: Sequence[str]) -> Iterator[str]:
+    """The line that gives back the memory of what nothing needs any more; an array that took over another's has two names."""
+    for x in lines:
+        took = re.match(r"(\w+) = (\w+)\.\w+_\(", x)
+        if took:
+            t.taken_over[took[1]] = [*t.taken_over.pop(took[2], []), took[2]]
+    current = {n for some in t.taken_over.values() for n in some}
+    assert t.lives is not None
+    ended = [n for a in t.lives.ended(v) if (n := t.names.get(a)) and n not in current]
+    names = [x for n in ended for x in (*t.taken_over.pop(n, []), n)]
+    if names:
+        yield f"    del {', '.join(names)}"
 
 
 def owned(t: Text, v: Value, node: ast.expr) -> ast.expr:
     """The expression, copied if it is a result that could be a view of an input or of another result: whoever has it may write to it."""
-    if not v.shape or v not in t.plan.gradients.values():
+    if v not in t.owned and (not v.shape or v not in t.plan.gradients.values()):
         return node
     called = ast.unparse(node.func).removeprefix("xp.") if isinstance(node, ast.Call) else ""
     view = isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)) or called in _VIEWS or isinstance(v.by, Applied)
@@ -179,17 +199,17 @@ def fitted(t: Text, name: str, node: ast.AST, sign: str = "=") -> Iterator[str]:
         part = parts[max(fitting)[1]]
         word = t.temporary()
         yield f"{word} = {unparsed(part)}"
-        node = _Replace(part, word).visit(node)
+        node = _Replace(part, word, t.target.reuses).visit(node)
     yield f"{name} {sign} {unparsed(node)}"
 
 
 class _Replace(ast.NodeTransformer):
-    """Puts a name in the place of every copy of one part."""
+    """Puts a name in the place of every copy of one part; if it may be written to, in that one place."""
 
-    def __init__(self, part: ast.expr, name: str) -> None:
-        self.text, self.name = ast.dump(part), name
+    def __init__(self, part: ast.expr, name: str, once: bool) -> None:
+        self.part, self.text, self.name, self.once = part, ast.dump(part), name, once
 
     def visit(self, node: ast.AST) -> ast.AST:
-        if isinstance(node, ast.expr) and ast.dump(node) == self.text:
+        if node is self.part or (not self.once and isinstance(node, ast.expr) and ast.dump(node) == self.text):
             return ast.Name(self.name, ast.Load())
         return self.generic_visit(node)

@@ -8,13 +8,13 @@ from __future__ import annotations
 from fractions import Fraction
 
 from ..expr import Expr
-from ..op import op
+from ..op import REGISTRY, op
 from .arithmetic import rational
 from .entrywise import filled, mapped, with_numbers
 
 
 @mapped("step", lambda t: float(t > 0), names=("heaviside",), exact=lambda coin, t: coin, jumps="no entry of $X is zero",
-        code="xp.heaviside($X, 0)", absorbs=("step", "sign"),
+        code="xp.heaviside($X, 0)", absorbs=("step", "sign"), beside=lambda e, X: REGISTRY["sign"](REGISTRY["relu"](X)),
         kink="step is 0 at 0, and its derivative is taken as 0 everywhere")  # fmt: skip
 def step(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """step is constant on both sides of 0: its derivative is 0 wherever it has one.
