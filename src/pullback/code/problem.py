@@ -7,24 +7,20 @@ from dataclasses import replace
 from json import dumps
 
 from ..algebra.dims import Dim, entries_of
-from ..algebra.ops.free import facts_of
 from ..errors import ParseError, UnsupportedError
-from .autodiff import tupled
-from .door import blamed, door, expected, tellable, words_of
-from .frame import Target, Text, Words, begun, dims_text
+from .door import blamed, door, tellable, words_of
+from .frame import Target, Text, Words, begun
 from .instructions import Given, Value, arguments
 from .packed import Packed, Stage, stages
 from .plan import Plan
+from .syntax import dim_node, unparsed
+from .vector import Vector, assigned, joined, returned
 from .widened import in_rows
-from .syntax import dim_node, filled, unparsed
-from .writer import fitted, line, module
+from .writer import line, module
 
 __all__ = ["write_problem"]
 
 _ENTRIES = 24  # of so many rows of a Hessian at a time: 2^24 entries in all arrays together are 128 MiB
-
-# what a declared set of matrices is checked by
-_FITS = {"symmetric": "$X.T", "skew": "-$X.T", "lower": "np.tril($X)", "upper": "np.triu($X)", "diagonal": "np.diag(np.diag($X))"}  # fmt: skip
 
 
 def write_problem(plan: Plan, words: Words, name: str, *, target: Target, second: bool = True) -> str:
@@ -46,12 +42,12 @@ class _Problem:
         self.p = plan
         self.t = t = begun(plan, target, words)
         t.plan = replace(plan, gradients={})  # what is given away is packed, which copies
-        self.moving = [t.names[v] for v in plan.moving]
         later = {words.name(words.text(v.about)) for v in plan.values if v.about is not None}
         self.x, self.direction = _free(t, "xvuw", later), _free(t, "pdqr", later)
-        self.point, self.arrays, self.vector = t.fresh("point"), t.fresh("arrays"), t.fresh("vector")
+        self.point = t.fresh("point")
+        self.v = Vector(t, plan.moving, self.x)
+        self.moving = self.v.names
         self.called = {Stage.VALUE: t.fresh("forward"), Stage.GRADIENT: t.fresh("backward"), Stage.CURVATURE: t.fresh("curvature")}  # fmt: skip
-        self.ends = [t.fresh(f"end_{n}") for n in self.moving[:-1]]
         self.stage = stages(plan)
         self.read: dict[Stage, dict[Value, None]] = {s: {} for s in Stage}
         for v in plan.values:
@@ -67,7 +63,7 @@ class _Problem:
         t, p = self.t, self.p
         once = self.lines(Stage.DATA)
         t.deeper = 4
-        ways = [*self.sides(), *self.at_x(), *(self.second() if p.products else self.refusal())]
+        ways = [*self.v.functions(), *self.at_x(), *(self.second() if p.products else self.refusal())]
         offered = [
             "fun",
             "jac",
@@ -77,7 +73,12 @@ class _Problem:
             "unpack",
         ]
         t.deeper = 0
-        body = [*once, *self.ended(), *(f"    {x}" if x else "" for x in ways)]
+        body = [
+            *once,
+            *self.v.ended(),
+            f'    {self.point} = _points("{self.x}", size)',
+            *(f"    {x}" if x else "" for x in ways),
+        ]
         told = tellable([d for v in p.data for d in v.shape])
         given = [s for s in t.sizes if s not in told]
         data = replace(t, plan=replace(t.plan, inputs=p.data))
@@ -108,11 +109,11 @@ class _Problem:
         yield "    problem.unpack(found.x)"
         yield ""
         yield "    Packed, one after the other:"
-        yield from (f"    {self.kind(v)}" for v in p.moving)
+        yield from (f"    {self.v.kind(v)}" for v in p.moving)
         if words:
             yield ""
             yield "    Given once:"
-            yield from (f"    {self.kind(v)}" for v in p.data)
+            yield from (f"    {self.v.kind(v)}" for v in p.data)
             yield from (f"    {t.sizes[s]}: a size" for s in given)
             yield from (f"    {f}: {t.words.text(e)}" for f, e in {f: e for e, f in t.functions.items()}.items())
         yield ""
@@ -126,78 +127,6 @@ class _Problem:
     def value(self) -> str:
         about = self.p.value.about
         return "the value" if about is None else self.t.words.text(about)
-
-    def kind(self, v: Value) -> str:
-        shape = f"shape {dims_text(v.shape, self.t)}" if v.shape else "a number"
-        fits = [f for f in (facts_of(v.about) if v.about is not None else ()) if f in _FITS]
-        return ", ".join([f"{self.t.names[v]}: {shape}", *fits])
-
-    # ---- packing -----------------------------------------------------------------------------------------------
-
-    def ended(self) -> Iterator[str]:
-        """Where each array ends in x."""
-        total, before = Dim.number(0), ""
-        for word, v in zip([*self.ends, "size"], self.p.moving, strict=True):
-            n = entries_of(v.shape)
-            total = total + n
-            whole = total.constant is not None or not before
-            text = unparsed(dim_node(total if whole else n, self.t.size))
-            yield f"    {word} = {text if whole else f'{before} + {text}'}"
-            before = word
-        yield f'    {self.point} = _points("{self.x}", size)'
-
-    def places(self) -> Iterator[tuple[Value, str, str]]:
-        """Where each array begins and ends in x."""
-        yield from zip(self.p.moving, ["", *self.ends], [*self.ends, ""], strict=True)
-
-    def part(self, v: Value, vector: str, start: str, end: str) -> str:
-        """The array in a vector, between these places."""
-        if not v.shape:
-            return f"{vector}[{start or 0}]"
-        cut = f"{vector}[{start}:{end}]" if start or end else vector
-        return f"{cut}.reshape{dims_text(v.shape, self.t)}" if v.order > 1 else cut
-
-    def packing(self, names: Sequence[str]) -> str:
-        """The vector of arrays of these names, which is a new one."""
-        if len(names) > 1:
-            return f"{self.vector}({', '.join(names)})"
-        order = self.p.moving[0].order
-        return f"{names[0]}.{'flatten' if order > 1 else 'copy'}()" if order else f"np.array([{names[0]}], dtype=float)"
-
-    def parts_of(self, vector: str, names: Sequence[str]) -> Iterator[str]:
-        """The arrays in a vector, by these names; "_" for what is not wanted."""
-        if len(names) > 1:
-            yield from _assigned(self.t, names, f"{self.arrays}({vector})")
-        else:
-            yield f"    {names[0]} = {self.part(self.p.moving[0], vector, '', '')}"
-
-    def sides(self) -> Iterator[str]:
-        """`arrays`, `vector` where there are several arrays, and `pack`, `unpack`."""
-        t, p, x, names = self.t, self.p, self.x, self.moving
-        if len(names) > 1:
-            yield from ("", f"def {self.arrays}({x}):", '    """The arrays that lie in a vector."""')
-            for name, (v, start, end) in zip(names, self.places(), strict=True):
-                yield f"    {name} = {self.part(v, x, start, end)}"
-            yield from _returned(t, names)
-            yield from ("", *t.listed(f"def {self.vector}(", names, "):"), '    """The arrays in one new vector."""')
-            flat = [
-                n if v.order == 1 else f"{n}.ravel()" if v.shape else f"[{n}]"
-                for n, v in zip(names, p.moving, strict=True)
-            ]
-            yield from _joined(t, flat)
-        yield from ("", *t.listed("def pack(", ["*", *names], "):"), '    """The vector of these arrays."""')
-        yield from (f'    {n} = _array("{n}", {n}, {v.order})' for n, v in zip(names, p.moving, strict=True))
-        yield from expected(t, p.moving)
-        for n, v in zip(names, p.moving, strict=True):
-            for fact in facts_of(v.about) if v.about is not None else ():
-                if fact in _FITS:  # all other matrices have no gradient here
-                    yield f"    if not np.array_equal({n}, {_FITS[fact].replace('$X', n)}):"
-                    yield f'        raise ValueError("{n} is not {fact}")'
-        yield f"    return {self.packing(names)}"
-        yield from ("", f"def unpack({x}):", '    """{name: array} for a vector."""')
-        yield from self.parts_of(f'_vector("{x}", {x}, size)', names)
-        own = [f'"{v.name}": {n}{".copy()" if v.shape else ""}' for n, v in zip(names, p.moving, strict=True)]
-        yield from t.listed("    return {", own, "}")
 
     # ---- what is computed --------------------------------------------------------------------------------------
 
@@ -218,13 +147,13 @@ class _Problem:
         read = self.read[stage]
         names = [n if v in read else "_" for n, v in zip(self.moving, self.p.moving, strict=True)]
         if set(names) != {"_"}:
-            yield from self.parts_of(self.x, names)
+            yield from self.v.taken(self.x, names)
         for s in self.called:
             names = [self.t.names[v] if v in read else "_" for v in self.handed(s)]
             if s is not Stage.CURVATURE:  # the value, or the gradient, comes first
                 names.insert(0, self.t.names[self.p.value] if s is Stage.VALUE and self.p.value in read else "_")
             if s < stage and set(names) - {"_"}:
-                yield from _assigned(self.t, names, f"{self.called[s]}({self.x})")
+                yield from assigned(self.t, names, f"{self.called[s]}({self.x})")
 
     def at_x(self) -> Iterator[str]:
         """`forward`, `backward`, and `fun`, `jac`, `fun_and_jac`."""
@@ -242,16 +171,16 @@ class _Problem:
         yield from self.entering(Stage.VALUE)
         yield from lines
         yield from blamed(t, seen)
-        yield from _returned(t, [t.names[v] for v in (p.value, *self.handed(Stage.VALUE))], True)
+        yield from returned(t, [t.names[v] for v in (p.value, *self.handed(Stage.VALUE))], True)
         lines = self.lines(Stage.GRADIENT)
-        whole = self.packing([t.names[p.gradients[v.name]] for v in p.moving])
+        whole = self.v.packed([t.names[p.gradients[v.name]] for v in p.moving])
         yield from ("", "@_once", f"def {backward}({x}):", '    """The gradient, and what is read later."""')
         entering = list(self.entering(Stage.GRADIENT))
         yield from entering
         if not any(f"{forward}(" in s for s in entering):
             yield f"    {forward}({x})  # which says so if {self.value} is no number"
         yield from lines
-        yield from _returned(t, [whole, *(t.names[v] for v in self.handed(Stage.GRADIENT))], True)
+        yield from returned(t, [whole, *(t.names[v] for v in self.handed(Stage.GRADIENT))], True)
         value, gradient = f"float({forward}({x})[0])", f"{backward}({x})[0].copy()"
         yield from (
             "",
@@ -285,7 +214,7 @@ class _Problem:
             )
             yield from self.entering(Stage.CURVATURE)
             yield from lines
-            yield from _returned(t, [t.names[v] for v in self.handed(Stage.CURVATURE)], True)
+            yield from returned(t, [t.names[v] for v in self.handed(Stage.CURVATURE)], True)
         rows = self.rows()
         lines = self.lines(Stage.ALONG)
         yield from (
@@ -297,9 +226,9 @@ class _Problem:
         yield from self.entering(Stage.ALONG)
         names = [t.names[v] if v in self.read[Stage.ALONG] else "_" for v in p.directions]
         if set(names) != {"_"}:
-            yield from self.parts_of(d, names)
+            yield from self.v.taken(d, names)
         yield from lines
-        yield f"    return {self.packing([t.names[p.products[v.name]] for v in p.moving])}"
+        yield f"    return {self.v.packed([t.names[p.products[v.name]] for v in p.moving])}"
         yield from rows
         if not rows:
             yield from ("", f"def hess({x}):", '    """The Hessian, row by row."""')
@@ -311,7 +240,7 @@ class _Problem:
         count = Dim.symbol("rows of P")
         along = [v for v in p.values if self.stage[v] is Stage.ALONG and v not in p.directions]
         found = in_rows(p, p.directions, along, count)
-        if found is None:
+        if found is None or self.v.sets:
             return []
         t = replace(self.t, taken=set(self.t.taken), sizes=dict(self.t.sizes))  # `hessp` has the same names
         t.plan = replace(
@@ -329,38 +258,25 @@ class _Problem:
             _free(t, "HMS"),
             _free(t, "ijl"),
         )
-        step, whole = t.fresh("step"), sum((entries_of(v.shape) for v in [*along, *p.directions]), start=Dim.number(0))
+        step, entries = t.fresh("step"), t.fresh("entries")
+        whole = sum((entries_of(v.shape) for v in [*along, *p.directions]), start=Dim.number(0))
+        terms = [unparsed(dim_node(Dim({m: c}), t.size)) for m, c in whole.terms]
         t.sizes[str(count)] = rows
         zero = {w for w in p.products.values() if w not in found.of}  # what is linear in p without depending on it
         lines = [s for v in along if v not in zero for s in line(t, found.of.get(v, v))]
-        parts = [f"    {t.names[v]} = {self.row(w, P, start, end)}" for v, (w, start, end) in zip(p.directions, self.places(), strict=True)
-                 if v in self.read[Stage.ALONG]]  # fmt: skip
-        flat = [self.flat(v, found.of.get(p.products[v.name]), rows) for v in p.moving]
+        named = [t.names[v] if v in self.read[Stage.ALONG] else "_" for v in p.directions]
+        made = [found.of.get(p.products[v.name]) for v in p.moving]
+        flat = self.v.in_rows([t.names[w] if w is not None else "" for w in made], rows)
         used = rows in words_of([*lines, *flat])
         return ["", f"def {products}({x}, {P}):", f'    """The Hessian times every row of {P}."""',
-                *([f"    {rows} = {P}.shape[0]"] if used else []), *self.entering(Stage.ALONG), *parts, *lines,
-                *_joined(t, flat, ", axis=1"),
+                *([f"    {rows} = {P}.shape[0]"] if used else []), *self.entering(Stage.ALONG), *self.v.rows(P, named), *lines,
+                *joined(t, flat, ", axis=1"),
                 "", f"def hess({x}):", '    """The Hessian, as many rows at a time as fit into 128 MiB."""', f"    {x} = {self.point}({x})",
-                *(f"    {s}" for s in fitted(t, step, filled(f"max(1, 2 ** {_ENTRIES} // $n)", {"n": dim_node(whole, t.size)}))),
+                *t.listed(f"    {entries} = [", terms, "]"), f"    {step} = max(1, 2**{_ENTRIES} // sum({entries}))",
                 f"    {H} = np.empty((size, size))", f"    for {k} in range(0, size, {step}):",
                 f"        {P} = np.eye(min({step}, size - {k}), size, {k})",
                 f"        {H}[{k} : {k} + {step}] = {products}({x}, {P})",
                 f"    return {H}"]  # fmt: skip
-
-    def row(self, v: Value, matrix: str, start: str, end: str) -> str:
-        """The array in every row of a matrix."""
-        if not v.shape:
-            return f"{matrix}[:, {start or 0}]"
-        cut = f"{matrix}[:, {start}:{end}]" if start or end else matrix
-        return f"{cut}.reshape(-1, {dims_text(v.shape, self.t)[1:-1]})" if v.order > 1 else cut
-
-    def flat(self, v: Value, w: Value | None, rows: str) -> str:
-        """The part of H P for this array as a matrix."""
-        entries = unparsed(dim_node(entries_of(v.shape), self.t.size))
-        if w is None:
-            return f"np.zeros(({rows}, {entries}))"
-        name = self.t.names[w]
-        return name if v.order == 1 else f"{name}.reshape(-1, {entries})" if v.order else f"{name}[:, None]"
 
     def refusal(self) -> Iterator[str]:
         """`hess` and `hessp` that say why they cannot be."""
@@ -373,31 +289,3 @@ class _Problem:
 def _free(t: Text, letters: str, later: Collection[str] = ()) -> str:
     """The first of the letters that is no name, and is not going to be one."""
     return t.fresh(next((c for c in letters if c not in t.taken and c not in later), letters[0]))
-
-
-def _returned(t: Text, words: Sequence[str], many: bool = False) -> Iterator[str]:
-    """The last line; a tuple, if there may be `many`, also where it is one."""
-    whole = f"    return {', '.join(words)}"
-    yield from [whole] if len(words) > 1 - (not many) and len(whole) <= t.width else tupled(t, "    return ", words)
-
-
-def _assigned(t: Text, names: Sequence[str], call: str) -> Iterator[str]:
-    """a, b = call."""
-    whole = f"    {', '.join(names)} = {call}"
-    if len(names) == 1:
-        yield f"    ({names[0]},) = {call}"
-    else:
-        yield from [whole] if len(whole) <= t.width else t.listed("    (", names, f") = {call}")
-
-
-def _joined(t: Text, arrays: Sequence[str], option: str = "") -> Iterator[str]:
-    """The arrays side by side, given back."""
-    whole = f"    return np.concatenate([{', '.join(arrays)}]{option})"
-    if len(arrays) == 1:
-        yield f"    return {arrays[0]}"
-    elif len(whole) <= t.width:
-        yield whole
-    else:
-        word = t.fresh("parts")
-        yield from t.listed(f"    {word} = [", arrays, "]")
-        yield f"    return np.concatenate({word}{option})"

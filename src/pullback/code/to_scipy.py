@@ -80,6 +80,19 @@ _SIZE = """def _size(name, n):
         raise ValueError(f"{name} is {n}, not at least 1")
     return n"""
 
+_MATRIX = '''def _matrix(entries, at, n, sign):
+    """The matrix with these entries at these places, and `sign` times them on the other side."""
+    x = np.zeros((n, n))
+    if sign:
+        x.T[at] = sign * entries
+    x[at] = entries
+    return x'''
+
+_FREE = '''def _entries(x, at, sign):
+    """The gradient with respect to the free entries of a matrix, of that with respect to all."""
+    i, j = at
+    return x[at] + sign * np.where(i == j, 0, x.T[at])'''
+
 SCIPY = replace(
     NUMPY,
     name="scipy",
@@ -88,7 +101,7 @@ SCIPY = replace(
     reserved=NUMPY.reserved
     | {"SimpleNamespace", "operator", "fun", "jac", "fun_and_jac", "hess", "hessp", "pack", "unpack", "size"},
     like=("dtype = float", "dtype = float"),
-    extras=(("_size(", "import operator", _SIZE), *NUMPY.extras),
+    extras=(("_size(", "import operator", _SIZE), ("_matrix(", "", _MATRIX), ("_entries(", "", _FREE), *NUMPY.extras),
 )
 
 FORMS: Mapping[str, Writer] = {
