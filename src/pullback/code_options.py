@@ -14,6 +14,7 @@ examples:
   pullback code -e "Z = W X; P = softmax(Z, axis=0); E = -sum(Y .* log(P))" --target jax --wrt W -o grad.py
   pullback code net.eqn --target numpy --form buffers
   pullback code net.eqn --target torch --form autodiff --name loss
+  pullback code fit.eqn --target scipy --wrt W,b -o problem.py
 
 The function gives (value, {name: gradient}). Unknown functions and their derivatives are arguments: f, df; loss, grad_loss.
 """
@@ -54,7 +55,8 @@ def code_options(commands: Any, forms: Mapping[str, Iterable[str]]) -> None:
             p.add_argument("--target", choices=tuple(forms), default="numpy")
             p.add_argument("--form", choices=list(dict.fromkeys(f for some in forms.values() for f in some)), default="function",
                            help="function: value and gradients; buffers (numpy): into memory that is made once; "
-                           "autodiff (jax, torch): a function that the framework differentiates; op (torch): an op of torch.library")  # fmt: skip
+                           "autodiff (jax, torch): a function that the framework differentiates; op (torch): an op of torch.library; "
+                           "gradient (scipy): without second derivatives")  # fmt: skip
             p.add_argument("--name", default="", help="the name of the function")
         else:
             p.add_argument("--picture", metavar="FILE", help="draw it as well: a file named .svg, or .tex for TikZ")

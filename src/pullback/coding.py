@@ -54,7 +54,7 @@ def source(found: Plan | Looped, target: str, form: str = "function", name: str 
 
     Raises ParseError P030 for a target, a form or a name that cannot be, UnsupportedError U042, U044 for what there is no code for.
     """
-    name = name or _name(form)
+    name = name or _name(target, form)
     if not (name.isidentifier() and name.isascii()) or keyword.iskeyword(name):
         raise ParseError("P030", f"{name!r:.40} is no name of a function", expected="letters, digits and _")
     write = writer_of(target, form)
@@ -67,8 +67,8 @@ def source(found: Plan | Looped, target: str, form: str = "function", name: str 
     return write_looped(found, _WORDS, name, target=TARGETS[target])
 
 
-def _name(form: str) -> str:
-    return "evaluate" if form in ("autodiff", "op") else "value_and_grad"
+def _name(target: str, form: str) -> str:
+    return "problem" if target == "scipy" else "evaluate" if form in ("autodiff", "op") else "value_and_grad"
 
 
 def compiled(found: Plan | Looped, target: str, form: str = "function") -> Callable[..., Any]:
@@ -82,7 +82,7 @@ def compiled(found: Plan | Looped, target: str, form: str = "function") -> Calla
     # Our own text: a syntax tree that we wrote, in which every name of the user is an identifier; comments are left out.
     exec(compile(ast.parse(text), file, "exec"), module.__dict__)
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-    name = _name(form)
+    name = _name(target, form)
     made: Callable[..., Any] = module.__dict__.get(f"make_{name}") or module.__dict__[name]
     return made
 

@@ -12,7 +12,7 @@ from .frame import Text, dims_text, untold
 from .instructions import Given, Value
 from .syntax import dim_node, unparsed
 
-__all__ = ["arrays_in", "blamed", "check", "door", "expected", "first_use", "told", "words_of"]
+__all__ = ["arrays_in", "blamed", "check", "door", "expected", "first_use", "tellable", "tells", "told", "words_of"]
 
 _BLAMED = 40  # arrays that are looked through for a NaN; of longer programs only the inputs
 
@@ -120,6 +120,26 @@ def blamed(t: Text, seen: Sequence[Value]) -> Iterator[str]:
         seen = [v for v in seen if isinstance(v.by, Given) or v is p.value]
     yield f"    if {t.target.blames.replace('$X', t.names[p.value])}:"
     yield from t.listed("        _blame(", [f"{t.names[v]}={t.names[v]}" for v in seen], ")")
+
+
+def tellable(dims: Sequence[Dim]) -> set[str]:
+    """The symbols that these sizes tell, one after the other."""
+    known: set[str] = set()
+    changed = True
+    while changed:
+        changed = False
+        for d in dims:
+            unknown = d.symbols() - known
+            if len(unknown) == 1 and tells(d, *unknown):
+                known |= unknown
+                changed = True
+    return known
+
+
+def tells(d: Dim, symbol: str) -> bool:
+    """Whether the symbol stands in one term, once."""
+    with_it = [m for m, _ in d.terms if symbol in m]
+    return len(with_it) == 1 and with_it[0].count(symbol) == 1
 
 
 def _tell(shapes: Sequence[Shape]) -> list[bool]:

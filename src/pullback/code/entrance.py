@@ -10,7 +10,7 @@ from ..algebra.dims import Dim
 from ..algebra.expr import Expr
 from ..algebra.indexed import ref
 from ..algebra.ops.free import is_name
-from .door import check, door, first_use, words_of
+from .door import check, door, first_use, tellable, tells, words_of
 from .frame import Text
 from .instructions import Value
 from .looped import Looped, Members
@@ -47,23 +47,7 @@ def _dims(p: Looped) -> Iterator[Dim]:
 
 def _tellable(p: Looped) -> set[str]:
     """The symbols that the numbers of members and the shapes tell."""
-    known: set[str] = set()
-    dims = [d for d in _dims(p) if all("[" not in s for s in d.symbols())]
-    changed = True
-    while changed:
-        changed = False
-        for d in dims:
-            unknown = d.symbols() - known
-            if len(unknown) == 1 and _linear(d, *unknown):
-                known |= unknown
-                changed = True
-    return known
-
-
-def _linear(d: Dim, symbol: str) -> bool:
-    """Whether the symbol stands in one term, once."""
-    with_it = [m for m, _ in d.terms if symbol in m]
-    return len(with_it) == 1 and with_it[0].count(symbol) == 1
+    return tellable([d for d in _dims(p) if all("[" not in s for s in d.symbols())])
 
 
 def _ragged(p: Looped, t: Text, plain: dict[str, str], known: set[str], body: Sequence[str]) -> Iterator[str]:
@@ -85,7 +69,7 @@ def _ragged(p: Looped, t: Text, plain: dict[str, str], known: set[str], body: Se
         changed = False
         for text, d in facts:
             unknown = d.symbols() - known
-            if len(unknown) == 1 and _linear(d, *unknown):
+            if len(unknown) == 1 and tells(d, *unknown):
                 [s] = unknown
                 known.add(s)
                 telling.add(text)

@@ -134,7 +134,7 @@ class _Slices(ast.NodeTransformer):
     def visit_Slice(self, node: ast.Slice) -> ast.expr:
         self.generic_visit(node)
         bounds = [node.lower, node.upper, *([node.step] if node.step else [])]
-        plain = all(b is None or isinstance(b, (ast.Name, ast.Constant)) for b in bounds)
+        plain = all(b is None or isinstance(_unsigned(b), (ast.Name, ast.Constant)) for b in bounds)
         texts = ["" if b is None else ast.unparse(b) for b in bounds]
         space = "" if plain else " "
         text = texts[0]
@@ -166,6 +166,10 @@ class _Signs(ast.NodeTransformer):
             swapped = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
             return ast.BinOp(node.left, swapped, node.right.operand)  # type: ignore[attr-defined]
         return node
+
+
+def _unsigned(node: ast.expr) -> ast.expr:
+    return node.operand if _negative(node) and isinstance(node, ast.UnaryOp) else node
 
 
 def _negative(node: ast.expr) -> bool:
@@ -338,6 +342,8 @@ def _contracted(left: Operand, right: Operand, legs: Legs, read: Callable[[Value
         x = _transposed(x, [a.index(i) for i in (*both, *mine, *inner)])
         y = _transposed(y, [b.index(i) for i in (*both, *inner, *yours)])
         return _transposed(_matmul(x, y), [(*both, *mine, *yours).index(i) for i in legs])
+    if mine and yours and legs == (*yours, *mine):  # (x y)ᵀ = yᵀ xᵀ, whose rows lie together in memory
+        return _contracted(right, left, legs, read)
     if not mine and not yours and len(inner) > 1:
         return call("vdot", x, _transposed(y, [b.index(i) for i in a]))
     if len(inner) == 1 and len(mine) + len(yours) == 1:  # a matrix and a vector: never a transposed matrix in front

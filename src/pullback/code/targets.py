@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import ParseError, nearest
-from . import to_jax, to_numba, to_numpy, to_torch
+from . import to_jax, to_numba, to_numpy, to_scipy, to_torch
 from .frame import Target, Writer
 
 __all__ = ["FORMS", "TARGETS", "kernels_of", "writer_of"]
@@ -15,12 +15,14 @@ TARGETS: Mapping[str, Target] = {
     "numba": to_numba.NUMBA,
     "jax": to_jax.JAX,
     "torch": to_torch.TORCH,
+    "scipy": to_scipy.SCIPY,
 }
 FORMS: Mapping[str, Mapping[str, Writer]] = {
     "numpy": to_numpy.FORMS,
     "numba": to_numba.FORMS,
     "jax": to_jax.FORMS,
     "torch": to_torch.FORMS,
+    "scipy": to_scipy.FORMS,
 }
 
 

@@ -16,6 +16,12 @@ from .syntax import expression, filled, unparsed
 
 __all__ = ["arguments_of", "comments", "described", "fitted", "line", "module", "owned", "returned", "write"]
 
+_STANDARD = {
+    "import math",
+    "import operator",
+    "from functools import cache",
+    "from types import SimpleNamespace",
+}  # a block of imports of their own
 # functions that may give a view of their argument
 _VIEWS = {"broadcast_to", "transpose", "diagonal", "reshape", "moveaxis", "flip", "expand_dims", "real", "split"}
 
@@ -35,9 +41,8 @@ def module(target: Target, function: Sequence[str]) -> str:
         if any(re.search(rf"(?<![\w.]){re.escape(mark)}", x) for x in function)
     ]
     lines = {*target.imports, *(line for line, _ in found if line)}
-    known = sorted(lines, key=lambda line: (line.startswith("from"), line))
-    first = [line for line in known if line.split()[1] in ("functools", "math")]
-    others = [line for line in known if line not in first]
+    first = sorted(lines & _STANDARD, key=lambda line: (line.startswith("from"), line))
+    others = sorted(lines.difference(first), key=lambda line: (line.startswith("from"), line))
     imports = [*first, *([""] if first else []), *others]
     parts = ["\n".join(imports), target.door, *(h for _, h in found if h), "\n".join(function)]
     return "\n\n\n".join(parts) + "\n"
@@ -191,9 +196,12 @@ def comments(t: Text, v: Value) -> Iterator[str]:
 def fitted(t: Text, name: str, node: ast.AST, sign: str = "=") -> Iterator[str]:
     """The line, not indented, parts of it on lines of their own where it would be too long."""
     while len(f"    {name} {sign} {unparsed(node)}") > t.width:
-        parts = [x for x in ast.walk(node) if isinstance(x, (ast.BinOp, ast.Call)) and x is not node]
-        fitting = [(len(unparsed(x)), k) for k, x in enumerate(parts)]
-        fitting = [(n, k) for n, k in fitting if n + 16 <= t.width and n > 8]
+        for kinds in ((ast.BinOp, ast.Call), (ast.List,)):
+            parts = [x for x in ast.walk(node) if isinstance(x, kinds) and x is not node]
+            fitting = [(len(unparsed(x)), k) for k, x in enumerate(parts)]
+            fitting = [(n, k) for n, k in fitting if n + 16 <= t.width and n > 8]
+            if fitting:
+                break
         if not fitting:
             break
         part = parts[max(fitting)[1]]
