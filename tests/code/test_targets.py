@@ -36,9 +36,10 @@ from pullback.calculus.derive import derive  # noqa: E402
 from pullback.code.numpy import _Run, evaluate  # noqa: E402
 
 os.environ.setdefault("JAX_ENABLE_X64", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 WORDS = Words(ascii_name, notation.text)
-HAVE = [t for t, module in (("numpy", "numpy"), ("buffers", "numpy"), ("jax", "jax"), ("torch", "torch"))
+HAVE = [t for t, module in (("numpy", "numpy"), ("buffers", "numpy"), ("jax", "jax"), ("torch", "torch"), ("tensorflow", "tensorflow"))
         if importlib.util.find_spec(module)]  # fmt: skip
 TOLERANCE = 1e-10
 
@@ -68,6 +69,10 @@ def run(
 
         torch.set_default_dtype(torch.float64)
         convert = torch.as_tensor
+    elif target == "tensorflow":
+        import tensorflow
+
+        convert = tensorflow.constant
     free = {name: (lambda *a, node=node: convert(functions(node, [np.asarray(x, float) for x in a])))
             for node, name in t.functions.items()}  # fmt: skip
     args = [convert(np.array(given[v.name], float)) for v in p.inputs]
@@ -100,6 +105,7 @@ UNWRITTEN["jax"] = UNWRITTEN["numpy"] | {
     f"{k}{f}" for k in ("", "frechet_", "second_") for f in ("logm", "sinm", "cosm")
 }
 UNWRITTEN["torch"] = UNWRITTEN["jax"] | {f"{k}sqrtm" for k in ("", "frechet_", "second_")} | {"invsqrtm"}
+UNWRITTEN["tensorflow"] = UNWRITTEN["numpy"]
 """What a target has no function for: refused, and said so."""
 
 

@@ -12,7 +12,7 @@ from .frame import Text, dims_text, untold
 from .instructions import Given, Value
 from .syntax import dim_node, unparsed
 
-__all__ = ["blamed", "check", "door", "expected", "first_use", "told", "words_of"]
+__all__ = ["also", "blamed", "check", "door", "expected", "first_use", "told", "typed", "words_of"]
 
 _BLAMED = 40  # arrays that are looked through for a NaN; of longer programs only the inputs
 
@@ -22,16 +22,29 @@ def door(t: Text, body: Sequence[str], given: Collection[str] = ()) -> Iterator[
 
     Sizes that are `given` are arguments themselves."""
     arrays = [(t.names[v], v.shape) for v in t.plan.inputs]
+    yield from typed(t)
     for name, shape in arrays:
-        yield f'    {name} = _array("{name}", {name}, {len(shape)})'
+        yield f'    {name} = _array("{name}", {name}, {len(shape)}{also(t)})'
     tell = _tell([shape for _, shape in arrays])
     checks = expected(t, [v for v, tells in zip(t.plan.inputs, tell, strict=True) if not tells])
     yield from told(t, arrays, [*checks, *body], given)
     yield from checks
     word = t.target.like[0].partition(" ")[0]
-    if word in words_of(body):
+    if word in words_of(body) and not t.target.typed:
         names = [n for n, _ in arrays]
         yield "    " + t.target.like[not arrays].format(arrays=", ".join(names), first=(names or [""])[0])
+
+
+def typed(t: Text) -> Iterator[str]:
+    """The type of all arguments, where that must be known before they are arrays."""
+    if t.target.typed:
+        names = [t.names[v] for v in t.plan.inputs]
+        yield from t.listed("    dtype = _dtype(", [f"{n}={n}" for n in names], ")")
+
+
+def also(t: Text) -> str:
+    """What `_array` is told besides."""
+    return ", dtype" if t.target.typed else ""
 
 
 def words_of(lines: Sequence[str]) -> set[str]:

@@ -44,6 +44,7 @@ class Target:
     like: tuple[
         str, str
     ]  # the line that says of which type new arrays are, made of {arrays} or {first}; and without inputs
+    typed: bool = False  # whether one type is settled for all arguments first: arrays of two types cannot be added
     copies: str = "$X"  # an array that must not be the same as another one
     rows: str = ""  # how one row of an array is written: "assigned", "functional"; "" if not at all
     blames: str = ""  # whether a number is NaN, where code can ask

@@ -86,6 +86,8 @@ class _Speller(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
+        if isinstance(node.op, ast.MatMult) and "matmul" in self.spelling.functions:
+            return self.spelling.called(getattr(node, "product", "matmul"), [node.left, node.right], {})
         floats = (
             isinstance(node.left, ast.Compare)
             and isinstance(node.op, ast.Mult)
@@ -97,6 +99,8 @@ class _Speller(ast.NodeTransformer):
         if _function(node) == "pi":
             return parsed("math.pi")
         self.generic_visit(node)
+        if node.attr == "T" and "T" in self.spelling.functions:
+            return self.spelling.called("T", [node.value], {})
         return node
 
 
@@ -335,17 +339,21 @@ def _contracted(left: Operand, right: Operand, legs: Legs, read: Callable[[Value
         return call("vdot", x, _transposed(y, [b.index(i) for i in a]))
     if len(inner) == 1 and len(mine) + len(yours) == 1:  # a matrix and a vector: never a transposed matrix in front
         matrix, vector, legs_of = (x, y, a) if mine else (y, x, b)
-        return _matmul(vector, matrix) if legs_of[0] in inner else _matmul(matrix, vector)
+        return _matmul(vector, matrix, "vecmat") if legs_of[0] in inner else _matmul(matrix, vector, "matvec")
     if len(inner) == 1 and len(mine) < 2 and len(yours) < 2:
         x = _transposed(x, [a.index(i) for i in (*mine, *inner)])
         y = _transposed(y, [b.index(i) for i in (*inner, *yours)])
-        return _transposed(_matmul(x, y), [(*mine, *yours).index(i) for i in legs])
+        product = "matmul" if mine and yours else "vecdot"
+        return _transposed(_matmul(x, y, product), [(*mine, *yours).index(i) for i in legs])
     axes = (tuple(a.index(i) for i in inner), tuple(b.index(i) for i in inner))
     return _transposed(call("tensordot", x, y, axes=axes), [(*mine, *yours).index(i) for i in legs])
 
 
-def _matmul(x: ast.expr, y: ast.expr) -> ast.expr:
-    return ast.BinOp(x, ast.MatMult(), y)
+def _matmul(x: ast.expr, y: ast.expr, product: str = "matmul") -> ast.expr:
+    """x @ y, which remembers what NumPy calls it: not every target has one sign for vectors and matrices."""
+    found = ast.BinOp(x, ast.MatMult(), y)
+    found.product = product  # type: ignore[attr-defined]
+    return found
 
 
 def _spread(x: ast.expr, order: int, legs: Legs, v: Value, size: Callable[[str], str]) -> ast.expr:

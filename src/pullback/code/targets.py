@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import ParseError, nearest
-from . import to_jax, to_numpy, to_torch
+from . import to_jax, to_numpy, to_tensorflow, to_torch
 from .frame import Target, Writer
 
 __all__ = ["FORMS", "TARGETS", "writer_of"]
 
-TARGETS: Mapping[str, Target] = {"numpy": to_numpy.NUMPY, "jax": to_jax.JAX, "torch": to_torch.TORCH}
-FORMS: Mapping[str, Mapping[str, Writer]] = {"numpy": to_numpy.FORMS, "jax": to_jax.FORMS, "torch": to_torch.FORMS}
+TARGETS: Mapping[str, Target] = {"numpy": to_numpy.NUMPY, "jax": to_jax.JAX, "torch": to_torch.TORCH,
+                               "tensorflow": to_tensorflow.TENSORFLOW}  # fmt: skip
+FORMS: Mapping[str, Mapping[str, Writer]] = {"numpy": to_numpy.FORMS, "jax": to_jax.FORMS, "torch": to_torch.FORMS,
+                                             "tensorflow": to_tensorflow.FORMS}  # fmt: skip
 
 
 def writer_of(name: str, form: str = "function") -> Writer:
