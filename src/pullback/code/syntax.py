@@ -27,16 +27,18 @@ Rewrite = Callable[..., ast.expr]
 _SLOT = re.compile(r"\$(\w+)(?::\d+)?")
 _LETTERS = "ijklmnopqrstuvwxyzabcdefgh"
 # functions of a number that `math` does not have
-_ENTRYWISE = {"special.expit", "special.ndtr", "special.digamma", "special.polygamma", "logaddexp", "heaviside", "sign"}
+_ENTRYWISE = {"special.expit", "special.ndtr", "special.digamma", "special.polygamma", "logaddexp", "heaviside", "sign", "clip"}
 _POWER = re.compile(r"(?<![\w.)\]])(-?[A-Za-z_][\w.]*|\d[\w.]*) \*\* (-?[\w.]+)(?![\w.(\[])")
 
 
 class Spelling:
     """How a target calls the functions of arrays. `functions` maps a name of NumPy to another, or to a rewriting of the call, or to None
-    where the target has no such function; `number` makes an array of a number, where functions ask for arrays."""
+    where the target has no such function; `number` makes an array of a number, where functions ask for arrays, as those in `arrays` do
+    for their first argument."""
 
-    def __init__(self, module: str, functions: Mapping[str, str | Rewrite | None], number: str = "") -> None:
-        self.module, self.functions, self.number = module, functions, number
+    def __init__(self, module: str, functions: Mapping[str, str | Rewrite | None], number: str = "",
+                 arrays: Collection[str] = ()) -> None:  # fmt: skip
+        self.module, self.functions, self.number, self.arrays = module, functions, number, arrays
 
     def called(self, name: str, args: Sequence[ast.expr], options: Mapping[str, ast.expr]) -> ast.expr:
         axis = options.get("axis")
@@ -77,6 +79,8 @@ class _Speller(ast.NodeTransformer):
                 return ast.Call(parsed(_MATH[name]), args, [])
             if self.spelling.number and name in _ENTRYWISE:
                 args = [filled(self.spelling.number, {"0": x}) for x in args]
+        elif name in self.spelling.arrays and self.is_number(args[0]):
+            args[0] = filled(self.spelling.number, {"0": args[0]})
         return self.spelling.called(name, args, options)
 
     def is_number(self, node: ast.expr) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 __all__ = ["DOOR", "HELPERS"]
 
 DOOR = '''def _dtype(**arrays):
-    """The type of real numbers among the arguments; float32 if there is none."""
+    """The type of real numbers among the arguments; float64 if there is none."""
     found = {}
     for name, x in arrays.items():
         for entry in tf.nest.flatten(x):
@@ -19,7 +19,7 @@ DOOR = '''def _dtype(**arrays):
     for dtype in [*found][1:]:
         first = f"{[*found][0].name} as {[*found.values()][0]}"
         raise TypeError(f"{found[dtype]} has the type {dtype.name}, not {first}")
-    return next(iter(found), tf.float32)
+    return next(iter(found), tf.float64)
 
 
 def _array(name, x, order, dtype):
@@ -62,10 +62,10 @@ _ADD_AT = '''def _add_at(n, places, values):
     return tf.reshape(tf.transpose(out), (*lead, n))'''
 
 _LOGADDEXP = '''def _logaddexp(x, y):
-    """log(exp(x) + exp(y)), one of them may be a number."""
-    high = tf.maximum(x, y)
-    below = tf.where(x == y, tf.zeros_like(high), -tf.abs(x - y))  # infinities too
-    return high + tf.math.log1p(tf.exp(below))'''
+    """log(exp(x) + exp(y)), where y may be a number."""
+    y = tf.convert_to_tensor(y, x.dtype)
+    high, low = tf.where(x >= y, x, y), tf.where(x >= y, y, x)
+    return tf.where(tf.math.is_inf(high), high, high + tf.math.softplus(low - high))'''
 
 _VAR = '''def _var(x, axis, ddof):
     """The variance over axes of n entries, divided by n - ddof."""

@@ -18,6 +18,9 @@ from .writer import described, write
 __all__ = ["FORMS", "TENSORFLOW"]
 
 
+_NUMBER = "tf.convert_to_tensor($0, dtype)"  # without its type it would be of float32 in a graph
+
+
 def _turned(x: ast.expr) -> tuple[ast.expr, bool]:
     """A matrix, and whether its transpose is meant."""
     found = isinstance(x, ast.Call) and ast.unparse(x.func) == "tf.transpose" and len(x.args) == 1
@@ -41,7 +44,7 @@ def _matvec(x: ast.expr, v: ast.expr, turned: bool = False) -> ast.expr:
 def _full(dims: ast.expr, x: ast.expr) -> ast.expr:
     if isinstance(x, ast.Constant) and x.value in (0, 1):
         return filled(f"tf.{'ones' if x.value else 'zeros'}($0, dtype=dtype)", {"0": dims})
-    return filled("tf.fill($0, tf.convert_to_tensor($1, dtype))", {"0": dims, "1": x})
+    return filled(f"tf.fill($0, {_NUMBER.replace('$0', '$1')})", {"0": dims, "1": x})
 
 
 def _block(rows: ast.expr) -> ast.expr:
@@ -51,8 +54,8 @@ def _block(rows: ast.expr) -> ast.expr:
 
 
 def _logaddexp(x: ast.expr, y: ast.expr) -> ast.expr:
-    zero = isinstance(x, ast.Constant) and x.value == 0
-    return filled("tf.math.softplus($0)" if zero else "_logaddexp($1, $0)", {"0": y, "1": x})
+    zero = ast.unparse(x) == _NUMBER.replace("$0", "0")  # the first argument is a tensor, whatever it was
+    return filled("tf.math.softplus($1)" if zero else "_logaddexp($0, $1)", {"0": x, "1": y})
 
 
 def _svd(x: ast.expr, **options: ast.expr) -> ast.expr:
@@ -104,10 +107,10 @@ TENSORFLOW = Target(
         "diag": "tf.linalg.diag", "diagonal": "tf.linalg.diag_part", "trace": "tf.linalg.trace",
         "linalg.svd": _svd, "linalg.norm": _norm, "linalg.solve": "_solve",
         **{f"linalg.{n}": f"_{n}" for n in ("logm", "sinm", "cosm")},
-    }, number="tf.constant($0, dtype)"),
+    }, number=_NUMBER, arrays=("maximum", "minimum", "arctan2", "logaddexp")),
     DOOR,
     frozenset({"tf", "dtype"}),
-    like=("dtype = {first}.dtype", "dtype = tf.float32"),
+    like=("dtype = {first}.dtype", "dtype = tf.float64"),
     typed=True,
     blames="tf.executing_eagerly() and math.isnan($X)",
     extras=(("math.", "import math", ""), *((f"{name}(", "", text) for name, text in HELPERS.items())),
@@ -120,7 +123,7 @@ def _custom_gradient(
     yield from passes
     names = [t.names[v] for v in inputs]
     moves = [v.name in t.plan.gradients for v in inputs]
-    value = "value" if t.plan.value not in t.plan.static() else "tf.constant(value, inputs[0].dtype)"
+    value = "value" if t.plan.value not in t.static else "tf.constant(value, inputs[0].dtype)"
     backward = "_backward({})" if all(moves) else "_moving(_backward({}))"
     if not all(moves):
         yield from ("", "", "def _moving(gradients):", '    """Without those of inputs that do not move."""')
@@ -134,7 +137,7 @@ def _custom_gradient(
     yield f"                again = {backward.format('kept, known[0]')}"
     yield "            return tape.gradient(again, known, cotangents)"
     yield from ("", f"        return {backward.format('kept, tf.stop_gradient(g)')}, pull")
-    yield from ("", "    return found(g, *inputs)")
+    yield from ("", "    return found(g, *map(tf.identity, inputs))")
     yield from ("", "", "@tf.custom_gradient", "def _evaluate(*inputs):")
     yield "    value, kept = _forward(*map(tf.stop_gradient, inputs))"
     yield from ("", "    def pull(g):")
