@@ -55,8 +55,8 @@ def code_options(commands: Any, forms: Mapping[str, Iterable[str]]) -> None:
             p.add_argument("--target", choices=tuple(forms), default="numpy")
             p.add_argument("--form", choices=list(dict.fromkeys(f for some in forms.values() for f in some)), default="function",
                            help="function: value and gradients; buffers (numpy): into memory that is made once; "
-                           "autodiff (jax, torch): a function that the framework differentiates; op (torch): an op of torch.library; "
-                           "gradient (scipy): without second derivatives")  # fmt: skip
+                           "autodiff (jax, torch, tensorflow): a function that the framework differentiates; op (torch): an op of "
+                           "torch.library; gradient (scipy): without second derivatives")  # fmt: skip
             p.add_argument("--name", default="", help="the name of the function")
         else:
             p.add_argument("--picture", metavar="FILE", help="draw it as well: a file named .svg, or .tex for TikZ")

@@ -1,7 +1,7 @@
-"""The derived gradient as one differentiable function of JAX or PyTorch: a forward pass that keeps what the backward pass reads.
+"""The derived gradient as one differentiable function of a framework: a forward pass that keeps what the backward pass reads.
 
-A second derivative goes through the backward pass, as the framework does it. PyTorch would take kept arrays for constants there, so
-that a backward pass which is to be differentiated again computes them anew from the inputs.
+A second derivative goes through the backward pass, as the framework does it. PyTorch and TensorFlow would take kept arrays for
+constants there, so that a backward pass which is to be differentiated again computes them anew from the inputs.
 """
 
 from __future__ import annotations
@@ -109,7 +109,12 @@ def _passes(t: Text, own: tuple[str, str, str], inputs: Sequence[Value], kept: S
     cotangent, bundle, wanted = own
     names = [t.names[v] for v in inputs]
     yield from t.listed("def _forward(", names, "):")
-    yield from door(t, forward, arrays_too=arrays)
+    if t.target.typed:  # the door stands before it: what is differentiated has tensors of one type
+        yield from told(t, [(t.names[v], v.shape) for v in inputs], forward)
+        if "dtype" in words_of(forward):
+            yield "    " + t.target.like[not names].format(first=names[0] if names else "")
+    else:
+        yield from door(t, forward, arrays_too=arrays)
     yield from forward
     yield from tupled(t, f"    return {t.names[t.plan.value]}, ", [t.names[v] for v in kept])
     yield ""

@@ -12,7 +12,20 @@ from .frame import Text, dims_text, untold
 from .instructions import Given, Value
 from .syntax import dim_node, unparsed
 
-__all__ = ["arrays_in", "blamed", "check", "door", "expected", "first_use", "tellable", "tells", "told", "words_of"]
+__all__ = [
+    "also",
+    "arrays_in",
+    "blamed",
+    "check",
+    "door",
+    "expected",
+    "first_use",
+    "tellable",
+    "tells",
+    "told",
+    "typed",
+    "words_of",
+]
 
 _BLAMED = 40  # arrays that are looked through for a NaN; of longer programs only the inputs
 
@@ -29,16 +42,17 @@ def door(t: Text, body: Sequence[str], given: Collection[str] = (), arrays_too: 
     yield from told(t, arrays, [*checks, *body], given)
     yield from checks
     word = t.target.like[0].partition(" ")[0]
-    if word in words_of(body):
+    if word in words_of(body) and not t.target.typed:
         names = [n for n, _ in arrays]
         yield "    " + t.target.like[not arrays].format(arrays=", ".join(names), first=(names or [""])[0])
 
 
 def arrays_in(t: Text, inputs: Sequence[Value]) -> Iterator[str]:
     """Every argument an array of numbers with the right number of axes."""
+    yield from typed(t)
     for v in inputs:
         name = t.names[v]
-        yield f'    {name} = _array("{name}", {name}, {v.order})'
+        yield f'    {name} = _array("{name}", {name}, {v.order}{also(t)})'
     if t.target.reuses and len(inputs) > 1:
         names = [t.names[v] for v in inputs]
         whole = f"    {', '.join(names)} = _alike({', '.join(names)})"
@@ -47,6 +61,18 @@ def arrays_in(t: Text, inputs: Sequence[Value]) -> Iterator[str]:
         else:
             yield from t.listed("    alike = _alike(", names, ")")
             yield from t.listed("    (", names, ") = alike")
+
+
+def typed(t: Text) -> Iterator[str]:
+    """The type of all arguments, where that must be known before they are arrays."""
+    if t.target.typed:
+        names = [t.names[v] for v in t.plan.inputs]
+        yield from t.listed("    dtype = _dtype(", [f"{n}={n}" for n in names], ")")
+
+
+def also(t: Text) -> str:
+    """What `_array` is told besides."""
+    return ", dtype" if t.target.typed else ""
 
 
 def words_of(lines: Sequence[str]) -> set[str]:

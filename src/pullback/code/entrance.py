@@ -10,7 +10,7 @@ from ..algebra.dims import Dim
 from ..algebra.expr import Expr
 from ..algebra.indexed import ref
 from ..algebra.ops.free import is_name
-from .door import check, door, first_use, tellable, tells, words_of
+from .door import also, check, door, first_use, tellable, tells, typed, words_of
 from .frame import Text
 from .instructions import Value
 from .looped import Looped, Members
@@ -31,7 +31,8 @@ def entrance(p: Looped, t: Text, letters: Collection[str], body: Sequence[str]) 
         lines = list(door(replace(t, sizes=plain), body, ends))
     words = [t.sizes[e] for e in ends]
     least = [(t.sizes[s], n) for s, n in p.order.least.items() if s in plain and n > 0]
-    where = next((k for k, x in enumerate(lines) if x.strip().startswith(("dtype =", "like ="))), len(lines))
+    like = not t.target.typed and any(x.strip().startswith(("dtype =", "like =")) for x in lines[-1:])
+    where = len(lines) - like
     checks = [
         x
         for w, n in least
@@ -53,15 +54,17 @@ def _tellable(p: Looped) -> set[str]:
 def _ragged(p: Looped, t: Text, plain: dict[str, str], known: set[str], body: Sequence[str]) -> Iterator[str]:
     """Arrays one by one, whose sizes differ from member to member."""
     one = {id(m): t.names[v] for v, m in zip(t.plan.inputs, p.inputs, strict=True)}
+    more = also(t)
+    yield from typed(t)
     for v, m in zip(t.plan.inputs, p.inputs, strict=True):
         word, order = one[id(m)], m.var.order
         if not m.is_ragged:
-            yield f'    {word} = _array("{m.name}", {word}, {len(v.shape)})'
+            yield f'    {word} = _array("{m.name}", {word}, {len(v.shape)}{more})'
         elif len(m.ranges) == 1:
             start = m.ranges[0].first.constant or 0  # where counting begins at a symbol, that is not known yet
-            yield f'    {word} = [_array(f"{m.name}[{{i}}]", x, {order}) for i, x in enumerate({word}, {start})]'
+            yield f'    {word} = [_array(f"{m.name}[{{i}}]", x, {order}{more}) for i, x in enumerate({word}, {start})]'
         else:
-            yield f'    {word} = [[_array("{m.name}", x, {order}) for x in row] for row in {word}]'
+            yield f'    {word} = [[_array("{m.name}", x, {order}{more}) for x in row] for row in {word}]'
     facts = [(text, d) for m in p.inputs for text, d in _facts(m, one[id(m)])]
     telling: set[str] = set()
     changed = True
@@ -81,7 +84,7 @@ def _ragged(p: Looped, t: Text, plain: dict[str, str], known: set[str], body: Se
     for v, m in zip(t.plan.inputs, p.inputs, strict=True):
         yield from _checked(t, v, m, one[id(m)], telling, uses)
     word = t.target.like[0].partition(" ")[0]
-    if word in words_of(body):
+    if word in words_of(body) and not t.target.typed:
         arrays = [
             f"*{one[id(m)]}"
             if m.is_ragged and len(m.ranges) == 1

@@ -46,6 +46,7 @@ class Target:
         str, str
     ]  # the line that says of which type new arrays are, made of {arrays} or {first}; and without inputs
     kernels: frozenset[str] = frozenset()  # functions that it has whole, by the names that ops give them
+    typed: bool = False  # whether one type is settled for all arguments first: arrays of two types cannot be added
     copies: str = "$X"  # an array that must not be the same as another one
     apart: str = ""  # an array of which the compiler must not know that it was computed with before
     rows: str = ""  # how one row of an array is written: "assigned", "functional"; "" if not at all

@@ -352,10 +352,17 @@ class LoopWriter:
 
     def returned(self) -> Iterator[str]:
         results = [f'"{n}": {self.gathered(m)}' for n, m in self.p.results.items()]
-        yield from self.t.listed(f"    return {self.place(self.p.target)}, {{", results, "}")
+        varies = any(q.var is self.p.target and any(read_by(q.value)) for q in self.p.forward)
+        value = self.place(self.p.target) if varies else self.number(self.p.target)
+        yield from self.t.listed(f"    return {value}, {{", results, "}")
+
+    def number(self, v: Expr) -> str:
+        """How the name is written as a result: a number is a tensor then, where only tensors have a type."""
+        text = self.place(v)
+        return self.t.target.spelling.number.replace("$0", text) if self.t.target.typed and not v.shape else text
 
     def gathered(self, m: Members) -> str:
-        text = self.place(m.var)
+        text = self.number(m.var)
         for r in reversed(m.ranges):
             text = f"[{text} for {self.dim(Dim.symbol(r.letter))} in {self.span(r)}]"
             if not m.is_ragged:

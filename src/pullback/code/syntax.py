@@ -27,16 +27,27 @@ Rewrite = Callable[..., ast.expr]
 _SLOT = re.compile(r"\$(\w+)(?::\d+)?")
 _LETTERS = "ijklmnopqrstuvwxyzabcdefgh"
 # functions of a number that `math` does not have
-_ENTRYWISE = {"special.expit", "special.ndtr", "special.digamma", "special.polygamma", "logaddexp", "heaviside", "sign"}
+_ENTRYWISE = {
+    "special.expit",
+    "special.ndtr",
+    "special.digamma",
+    "special.polygamma",
+    "logaddexp",
+    "heaviside",
+    "sign",
+    "clip",
+}
 _POWER = re.compile(r"(?<![\w.)\]])(-?[A-Za-z_][\w.]*|\d[\w.]*) \*\* (-?[\w.]+)(?![\w.(\[])")
 
 
 class Spelling:
     """How a target calls the functions of arrays. `functions` maps a name of NumPy to another, or to a rewriting of the call, or to None
-    where the target has no such function; `number` makes an array of a number, where functions ask for arrays."""
+    where the target has no such function; `number` makes an array of a number, where functions ask for arrays, as those in `arrays` do
+    for their first argument."""
 
-    def __init__(self, module: str, functions: Mapping[str, str | Rewrite | None], number: str = "") -> None:
-        self.module, self.functions, self.number = module, functions, number
+    def __init__(self, module: str, functions: Mapping[str, str | Rewrite | None], number: str = "",
+                 arrays: Collection[str] = ()) -> None:  # fmt: skip
+        self.module, self.functions, self.number, self.arrays = module, functions, number, arrays
 
     def called(self, name: str, args: Sequence[ast.expr], options: Mapping[str, ast.expr]) -> ast.expr:
         axis = options.get("axis")
@@ -77,6 +88,8 @@ class _Speller(ast.NodeTransformer):
                 return ast.Call(parsed(_MATH[name]), args, [])
             if self.spelling.number and name in _ENTRYWISE:
                 args = [filled(self.spelling.number, {"0": x}) for x in args]
+        elif name in self.spelling.arrays and self.is_number(args[0]):
+            args[0] = filled(self.spelling.number, {"0": args[0]})
         return self.spelling.called(name, args, options)
 
     def is_number(self, node: ast.expr) -> bool:
@@ -86,6 +99,8 @@ class _Speller(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
+        if isinstance(node.op, ast.MatMult) and "matmul" in self.spelling.functions:
+            return self.spelling.called(getattr(node, "product", "matmul"), [node.left, node.right], {})
         floats = (
             isinstance(node.left, ast.Compare)
             and isinstance(node.op, ast.Mult)
@@ -97,6 +112,8 @@ class _Speller(ast.NodeTransformer):
         if _function(node) == "pi":
             return parsed("math.pi")
         self.generic_visit(node)
+        if node.attr == "T" and "T" in self.spelling.functions:
+            return self.spelling.called("T", [node.value], {})
         return node
 
 
@@ -348,17 +365,21 @@ def _contracted(left: Operand, right: Operand, legs: Legs, read: Callable[[Value
         return call("vdot", x, _transposed(y, [b.index(i) for i in a]))
     if len(inner) == 1 and len(mine) + len(yours) == 1:  # a matrix and a vector: never a transposed matrix in front
         matrix, vector, legs_of = (x, y, a) if mine else (y, x, b)
-        return _matmul(vector, matrix) if legs_of[0] in inner else _matmul(matrix, vector)
+        return _matmul(vector, matrix, "vecmat") if legs_of[0] in inner else _matmul(matrix, vector, "matvec")
     if len(inner) == 1 and len(mine) < 2 and len(yours) < 2:
         x = _transposed(x, [a.index(i) for i in (*mine, *inner)])
         y = _transposed(y, [b.index(i) for i in (*inner, *yours)])
-        return _transposed(_matmul(x, y), [(*mine, *yours).index(i) for i in legs])
+        product = "matmul" if mine and yours else "vecdot"
+        return _transposed(_matmul(x, y, product), [(*mine, *yours).index(i) for i in legs])
     axes = (tuple(a.index(i) for i in inner), tuple(b.index(i) for i in inner))
     return _transposed(call("tensordot", x, y, axes=axes), [(*mine, *yours).index(i) for i in legs])
 
 
-def _matmul(x: ast.expr, y: ast.expr) -> ast.expr:
-    return ast.BinOp(x, ast.MatMult(), y)
+def _matmul(x: ast.expr, y: ast.expr, product: str = "matmul") -> ast.expr:
+    """x @ y, which remembers what NumPy calls it: not every target has one sign for vectors and matrices."""
+    found = ast.BinOp(x, ast.MatMult(), y)
+    found.product = product  # type: ignore[attr-defined]
+    return found
 
 
 def _spread(x: ast.expr, order: int, legs: Legs, v: Value, size: Callable[[str], str]) -> ast.expr:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import ParseError, nearest
-from . import to_jax, to_numba, to_numpy, to_scipy, to_torch
+from . import to_jax, to_numba, to_numpy, to_scipy, to_tensorflow, to_torch
 from .frame import Target, Writer
 
 __all__ = ["FORMS", "TARGETS", "kernels_of", "writer_of"]
@@ -15,6 +15,7 @@ TARGETS: Mapping[str, Target] = {
     "numba": to_numba.NUMBA,
     "jax": to_jax.JAX,
     "torch": to_torch.TORCH,
+    "tensorflow": to_tensorflow.TENSORFLOW,
     "scipy": to_scipy.SCIPY,
 }
 FORMS: Mapping[str, Mapping[str, Writer]] = {
@@ -22,6 +23,7 @@ FORMS: Mapping[str, Mapping[str, Writer]] = {
     "numba": to_numba.FORMS,
     "jax": to_jax.FORMS,
     "torch": to_torch.FORMS,
+    "tensorflow": to_tensorflow.FORMS,
     "scipy": to_scipy.FORMS,
 }
 

@@ -120,13 +120,14 @@ def _deleted(t: Text, parts: Sequence[list[str]]) -> set[str]:
 def returned(t: Text) -> Iterator[str]:
     """The last line: the value and the gradients by name."""
     p = t.plan
-    gradients = [f'"{n}": {t.names[v]}' for n, v in p.gradients.items()]
+    gradients = [f'"{n}": {_written(t, v)}' for n, v in p.gradients.items()]
     value = _written(t, p.value)
     yield from t.listed(f"    return {value}, {{", gradients, "}")
 
 
 def _written(t: Text, v: Value) -> str:
-    return t.names[v] if v in t.names else unparsed(t.inline[v])
+    node = ast.Name(t.names[v], ast.Load()) if v in t.names else t.inline[v]
+    return unparsed(filled(t.target.spelling.number, {"0": node}) if t.target.typed and v in t.static else node)
 
 
 def line(t: Text, v: Value) -> Iterator[str]:
