@@ -209,16 +209,17 @@ class Derived:
         return evaluate(self.derivation, kinds, arrays)
 
     def code(self, target: str, wrt: str | Sequence[str] | None = None, *, form: str = "function", name: str = "",
-             sizes: Mapping[str, int] | None = None) -> str:  # fmt: skip
+             sizes: Mapping[str, int] | None = None, mesh: str = "") -> str:  # fmt: skip
         """Source of a function of the inputs, (value, {name: gradient}) (docs/code.md); `sizes` decide between orders of products.
 
-        Raises ParseError P003, P030 for what there is not, UnsupportedError U042, U043, U044 for what there is no code for."""
-        return source(planned(self.derivation, _names(wrt), sizes, self.program.constants), target, form, name)
+        `mesh`, as in "data=4: B; model=2: n", says which sizes lie along which axis of a mesh of devices.
+        Raises ParseError P003, P030, P032 for what there is not, UnsupportedError U042, U043, U044, U045 for what there is no code for."""
+        return source(planned(self.derivation, _names(wrt), sizes, self.program.constants), target, form, name, mesh)
 
     def compile(self, target: str, wrt: str | Sequence[str] | None = None, *, form: str = "function",
-                sizes: Mapping[str, int] | None = None) -> Callable[..., Any]:  # fmt: skip
+                sizes: Mapping[str, int] | None = None, mesh: str = "") -> Callable[..., Any]:  # fmt: skip
         """The function of `code`; the package of the target must be installed."""
-        return compiled(planned(self.derivation, _names(wrt), sizes, self.program.constants), target, form)
+        return compiled(planned(self.derivation, _names(wrt), sizes, self.program.constants), target, form, mesh)
 
     def plan(self, wrt: str | Sequence[str] | None = None, sizes: Mapping[str, int] | None = None) -> str:
         """What is computed, with operations and memory at these sizes, and what is kept."""

@@ -302,7 +302,10 @@ def _code(args: argparse.Namespace) -> int:
     sizes = None if args.sizes is None else read_sizes(args.sizes)
     d = _derived(args, seen=False)
     code = args.command == "code"
-    shown = d.code(language, form=args.form, name=args.name, sizes=sizes) if code else d.plan(sizes=sizes)
+    if code:
+        shown = d.code(language, form=args.form, name=args.name, sizes=sizes, mesh=args.mesh)
+    else:
+        shown = d.plan(sizes=sizes)
     _write(shown.rstrip("\n"), args.out)
     return 0
 

@@ -132,6 +132,12 @@ class Op:
         self.whole: Callable[..., list[Any]] | None = data.get("whole")
         self.array: Callable[..., Any] | None = data.get("array")  # a fast form in NumPy: (np, *arrays, **data)
         self.source: Callable[..., Any] | None = data.get("source", self.array)  # in functions that every target has
+        # the letters of its arguments' axes and of its own, "_" for an axis that must be whole: along the others its algorithm
+        # may be done in blocks; where it has none, its meaning tells
+        self.blocks: Callable[[Expr], tuple[Sequence[str], str]] | None = data.get("blocks")
+        self.joins: str = data.get(
+            "joins", ""
+        )  # its value from its values for blocks of an axis that it lacks: "max", "min"
         self.stable: Callable[..., Expr] | None = data.get("stable")  # equal, and does not overflow on the way
         self.fixed: tuple[str, ...] = data.get("fixed", ())  # slots of whole numbers, which do not move
         self.ties: Callable[..., Sequence[tuple[Dim, Dim]]] | None = data.get(

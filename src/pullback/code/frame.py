@@ -69,6 +69,12 @@ class Text:
     said: set[Expr] = field(default_factory=set)  # the names whose equations stand above a line already
     places: dict[Expr, str] = field(default_factory=dict)  # where names go that are no identifiers: h[t]
     added: set[Value] = field(default_factory=set)  # what is added to its place
+    extent: Callable[[str], str] | None = (
+        None  # how many entries of an axis an array has, where it is a block of another
+    )
+    joined: Callable[[Value, ast.expr], ast.expr] | None = (
+        None  # what a block of an array is made of: the sum over all of them
+    )
     temporaries: int = 0
     deeper: int = 0  # how far to the right of the margin all of it will stand
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import ParseError, nearest
-from . import to_jax, to_numpy, to_torch
+from . import jax_mesh, to_jax, to_numpy, to_torch
 from .frame import Target, Writer
+from .jax_mesh import MeshWriter
 
-__all__ = ["FORMS", "TARGETS", "writer_of"]
+__all__ = ["FORMS", "MESHES", "TARGETS", "mesh_writer_of", "writer_of"]
 
 TARGETS: Mapping[str, Target] = {"numpy": to_numpy.NUMPY, "jax": to_jax.JAX, "torch": to_torch.TORCH}
 FORMS: Mapping[str, Mapping[str, Writer]] = {"numpy": to_numpy.FORMS, "jax": to_jax.FORMS, "torch": to_torch.FORMS}
+MESHES: Mapping[str, Mapping[str, MeshWriter]] = {"jax": jax_mesh.FORMS}
 
 
 def writer_of(name: str, form: str = "function") -> Writer:
@@ -24,3 +26,12 @@ def writer_of(name: str, form: str = "function") -> Writer:
     if form not in FORMS[name]:
         raise ParseError("P030", f"{name} has no form {form:.40}", expected=", ".join(FORMS[name]))
     return FORMS[name][form]
+
+
+def mesh_writer_of(name: str, form: str) -> MeshWriter:
+    """Raises ParseError P030 for a target, or a form of it, that is not written for a mesh."""
+    writer_of(name, form)
+    if form not in MESHES.get(name, {}):
+        forms = [f"--target {n} --form {f}" for n, some in MESHES.items() for f in some]
+        raise ParseError("P030", f"{name} has no mesh in the form {form}", expected=" or ".join(forms))
+    return MESHES[name][form]

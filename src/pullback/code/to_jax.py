@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
+from ..errors import ParseError
 from .autodiff import write_differentiable
-from .frame import Target, Text, Writer
+from .frame import Target, Text, Words, Writer
 from .instructions import Value
+from .plan import Plan
 from .spellings import DOOR, OURS, SPECIAL, as_, made
 from .syntax import Spelling
 from .writer import described, write
@@ -34,6 +36,7 @@ JAX = Target(
         "linalg.sqrtm": as_("jnp.real(jax.scipy.linalg.sqrtm($0))"),  # complex by its type alone: no eigenvalue is negative
         **dict.fromkeys(("linalg.logm", "linalg.sinm", "linalg.cosm"), None),
         **made("jnp", "eye", "full", "zeros", "ones", "tri"),
+        **{f"p{how}": f"jax.lax.p{how}" for how in ("sum", "max", "min")},
     }),
     DOOR.format(array="jnp.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)",
                  unreal="not jnp.issubdtype(x.dtype, jnp.floating)"),
@@ -59,7 +62,12 @@ def _custom_vjp(
     yield from ("", "", f"{name}.defvjp(_forward, _backward)")
 
 
+def _unlaid(plan: Plan, words: Words, name: str) -> str:
+    raise ParseError("P030", "the form shard_map needs a mesh", hint='--mesh "data=4: B; model=2: n"')
+
+
 FORMS: Mapping[str, Writer] = {
     "function": partial(write, target=JAX),
     "autodiff": partial(write_differentiable, target=JAX, shell=_custom_vjp),
+    "shard_map": _unlaid,
 }

@@ -12,7 +12,19 @@ from .instructions import Applied, Given, Value, arguments
 from .plan import Plan
 from .syntax import expression, filled, unparsed
 
-__all__ = ["arguments_of", "comments", "described", "fitted", "line", "module", "owned", "returned", "write"]
+__all__ = [
+    "arguments_of",
+    "body",
+    "comments",
+    "described",
+    "fitted",
+    "function",
+    "line",
+    "module",
+    "owned",
+    "returned",
+    "write",
+]
 
 # functions that may give a view of their argument
 _VIEWS = {"broadcast_to", "transpose", "diagonal", "reshape", "moveaxis", "flip", "expand_dims", "real", "split"}
@@ -20,9 +32,13 @@ _VIEWS = {"broadcast_to", "transpose", "diagonal", "reshape", "moveaxis", "flip"
 
 def write(plan: Plan, words: Words, name: str, *, target: Target) -> str:
     """A module: imports, helpers, one function. Raises UnsupportedError U042 where an op has no code in this target."""
-    t = begun(plan, target, words)
-    body = list(_body(t))
-    return module(target, [*_signature(t, name), *door(t, body), *body])
+    return module(target, function(begun(plan, target, words), name))
+
+
+def function(t: Text, name: str) -> list[str]:
+    """The lines of the function."""
+    lines = list(body(t))
+    return [*_signature(t, name), *door(t, lines), *lines]
 
 
 def module(target: Target, function: Sequence[str]) -> str:
@@ -33,7 +49,7 @@ def module(target: Target, function: Sequence[str]) -> str:
         if any(re.search(rf"(?<![\w.]){re.escape(mark)}", x) for x in function)
     ]
     lines = {*target.imports, *(line for line, _ in found if line)}
-    first = [line for line in lines if line == "import math"]
+    first = [line for line in ("import math", "from functools import partial") if line in lines]
     others = sorted(lines.difference(first), key=lambda line: (line.startswith("from"), line))
     imports = [*first, *([""] if first else []), *others]
     parts = ["\n".join(imports), target.door, *(h for _, h in found if h), "\n".join(function)]
@@ -65,7 +81,8 @@ def described(t: Text) -> Iterator[str]:
         yield f"    {node}: {t.words.text(f)}"
 
 
-def _body(t: Text) -> Iterator[str]:
+def body(t: Text) -> Iterator[str]:
+    """The forward pass, the backward pass, and the results."""
     p = t.plan
     turned = False
     for k, v in enumerate(p.values):
@@ -104,7 +121,8 @@ def line(t: Text, v: Value) -> Iterator[str]:
     def read(a: Value) -> ast.expr:
         return t.inline[a] if a in t.inline else ast.Name(t.names[a], ast.Load())
 
-    node = t.target.spelling.applied(owned(t, v, expression(v, read, t.size, lambda e: t.functions[e])), t.numbers())
+    node = expression(v, read, t.size, lambda e: t.functions[e], t.extent)
+    node = t.target.spelling.applied(owned(t, v, t.joined(v, node) if t.joined else node), t.numbers())
     for a in arguments(v.by):
         t.inline.pop(a, None)
     if (
