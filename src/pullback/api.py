@@ -212,18 +212,20 @@ class Derived:
         return evaluate(self.derivation, kinds, arrays)
 
     def code(self, target: str, wrt: str | Sequence[str] | None = None, *, form: str = "function", name: str = "",
-             sizes: Mapping[str, int] | None = None, recompute: str | Sequence[str] = (), memory: int | str | None = None) -> str:  # fmt: skip
+             sizes: Mapping[str, int] | None = None, recompute: str | Sequence[str] = (), memory: int | str | None = None,
+             mesh: str = "") -> str:  # fmt: skip
         """Source of a function of the inputs, (value, {name: gradient}) (docs/code.md); `sizes` decide between orders of products.
 
         Arrays named by `recompute` are computed anew in the backward pass, and so many more that `memory` ("200MB") suffices.
-        Raises ParseError P003, P030 for what there is not, UnsupportedError U042, U043, U044, U048 for what there is no code for."""
-        return source(self._planned(target, wrt, form, sizes, recompute, memory), target, form, name)
+        `mesh`, as in "data=4: B; model=2: n", says which sizes lie along which axis of a mesh of devices.
+        Raises ParseError P003, P030, P032 for what there is not, UnsupportedError U042 to U045, U048 for what there is no code for."""
+        return source(self._planned(target, wrt, form, sizes, recompute, memory), target, form, name, mesh)
 
     def compile(self, target: str, wrt: str | Sequence[str] | None = None, *, form: str = "function",
                 sizes: Mapping[str, int] | None = None, recompute: str | Sequence[str] = (),
-                memory: int | str | None = None) -> Callable[..., Any]:  # fmt: skip
+                memory: int | str | None = None, mesh: str = "") -> Callable[..., Any]:  # fmt: skip
         """The function of `code`; the package of the target must be installed."""
-        return compiled(self._planned(target, wrt, form, sizes, recompute, memory), target, form)
+        return compiled(self._planned(target, wrt, form, sizes, recompute, memory), target, form, mesh)
 
     def _planned(self, target: str, wrt: str | Sequence[str] | None, form: str, sizes: Mapping[str, int] | None,
                  recompute: str | Sequence[str], memory: int | str | None) -> Plan | Looped:  # fmt: skip

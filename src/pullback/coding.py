@@ -16,9 +16,10 @@ from .calculus.derivation import Derivation
 from .calculus.recurrence import Recurrence
 from .code.frame import Words
 from .code.looped import Looped, looped
+from .code.mesh import read_mesh
 from .code.plan import Plan, plan
 from .code.scans import write_looped
-from .code.targets import TARGETS, kernels_of, writer_of
+from .code.targets import TARGETS, kernels_of, mesh_writer_of, writer_of
 from .errors import ParseError, UnsupportedError
 from .lighter import lighter, sized
 from .planning import shown_plan
@@ -49,14 +50,17 @@ def planned(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str,
     return lighter(plan(d, wrt, sizes, constants, kernels_of(target)), recompute, memory, sized(sizes))
 
 
-def source(found: Plan | Looped, target: str, form: str = "function", name: str = "") -> str:
-    """A module with one function, which gives (value, {name: gradient}); with another form, what docs/code.md says of it.
+def source(found: Plan | Looped, target: str, form: str = "function", name: str = "", mesh: str = "") -> str:
+    """A module with one function, which gives (value, {name: gradient}); with another form or a mesh, what docs/code.md says of it.
 
     Raises ParseError P030 for a target, a form or a name that cannot be, UnsupportedError U042, U044 for what there is no code for.
+    With a mesh also ParseError P032 for a size that there is not, UnsupportedError U045 for what cannot be computed in blocks.
     """
     name = name or _name(target, form)
     if not (name.isidentifier() and name.isascii()) or keyword.iskeyword(name):
         raise ParseError("P030", f"{name!r:.40} is no name of a function", expected="letters, digits and _")
+    if mesh:
+        return _over(found, target, form, name, mesh)
     write = writer_of(target, form)
     if isinstance(found, Plan):
         return write(found, _WORDS, name)
@@ -67,13 +71,22 @@ def source(found: Plan | Looped, target: str, form: str = "function", name: str 
     return write_looped(found, _WORDS, name, target=TARGETS[target])
 
 
+def _over(found: Plan | Looped, target: str, form: str, name: str, mesh: str) -> str:
+    """The module with a function over a mesh."""
+    write = mesh_writer_of(target, form)
+    if not isinstance(found, Plan):
+        raise UnsupportedError("U043", "a program with an index has no mesh in this version", hint="without --mesh")
+    sizes = {s for v in found.values for d in v.shape for s in d.symbols()}
+    return write(found, _WORDS, name, read_mesh(mesh, sizes))
+
+
 def _name(target: str, form: str) -> str:
     return "problem" if target == "scipy" else "evaluate" if form in ("autodiff", "op") else "value_and_grad"
 
 
-def compiled(found: Plan | Looped, target: str, form: str = "function") -> Callable[..., Any]:
+def compiled(found: Plan | Looped, target: str, form: str = "function", mesh: str = "") -> Callable[..., Any]:
     """The function of that source, which `inspect.getsource` shows. Raises what `source` raises."""
-    text = source(found, target, form)
+    text = source(found, target, form, mesh=mesh)
     number = next(_numbers)
     file = f"<pullback {target} {number}>"
     module = sys.modules[f"pullback_generated_{number}"] = ModuleType(

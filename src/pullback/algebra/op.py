@@ -135,6 +135,12 @@ class Op:
         self.whole: Callable[..., list[Any]] | None = data.get("whole")
         self.array: Callable[..., Any] | None = data.get("array")  # a fast form in NumPy: (np, *arrays, **data)
         self.source: Callable[..., Any] | None = data.get("source", self.array)  # in functions that every target has
+        # the letters of its arguments' axes and of its own, "_" for an axis that must be whole: along the others its algorithm
+        # may be done in blocks; where it has none, its meaning tells
+        self.blocks: Callable[[Expr], tuple[Sequence[str], str]] | None = data.get("blocks")
+        self.joins: str = data.get(
+            "joins", ""
+        )  # its value from its values for blocks of an axis that it lacks: "max", "min"
         self.stable: Callable[..., Expr] | None = data.get("stable")  # equal, and does not overflow on the way
         self.kernel: str = data.get("kernel", "")  # what packages call it that have it whole: name(arrays, **data)
         # equal where the argument is symmetric and positive definite, and cheaper

@@ -80,6 +80,12 @@ class Text:
     added: set[Value] = field(default_factory=set)  # what is added to its place
     lives: Lives | None = None
     taken_over: dict[str, list[str]] = field(default_factory=dict)  # a name -> earlier names of its memory
+    extent: Callable[[str], str] | None = (
+        None  # how many entries of an axis an array has, where it is a block of another
+    )
+    joined: Callable[[Value, ast.expr], ast.expr] | None = (
+        None  # what a block of an array is made of: the sum over all of them
+    )
     temporaries: int = 0
     deeper: int = 0  # how far to the right of the margin all of it will stand
 

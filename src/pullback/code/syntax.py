@@ -259,15 +259,17 @@ def _sized(x: Any, size: Callable[[str], str]) -> Any:
 # ---- one expression for one instruction ------------------------------------------------------------------------
 
 
-def expression(v: Value, read: Callable[[Value], ast.expr], size: Callable[[str], str],
-               function: Callable[[Expr], str]) -> ast.expr:  # fmt: skip
-    """What computes the array, `read` saying how each argument is written. Raises UnsupportedError U042."""
+def expression(v: Value, read: Callable[[Value], ast.expr], size: Callable[[str], str], function: Callable[[Expr], str],
+               extent: Callable[[str], str] | None = None) -> ast.expr:  # fmt: skip
+    """What computes the array, `read` saying how each argument is written; `extent` is how many entries of an axis there are, where
+    these are not all that it has. Raises UnsupportedError U042."""
+    extent = extent or size
     match v.by:
         case Chain(body, operands, legs):
             nodes = {leaf: aligned(read(o.value), o.legs, legs) for leaf, o in operands}
             found = body_node(body, nodes, size)
             if len({i for _, o in operands for i in o.legs}) < len(legs):
-                dims = tuple(_sized(d, size) for d in v.shape)
+                dims = tuple(_sized(d, extent) for d in v.shape)
                 return call(
                     "broadcast_to" if any(o.legs for _, o in operands) else "full",
                     *((found, dims) if any(o.legs for _, o in operands) else (dims, found)),
@@ -282,15 +284,14 @@ def expression(v: Value, read: Callable[[Value], ast.expr], size: Callable[[str]
         case Applied(node, args):
             return ast.Call(ast.Name(function(node), ast.Load()), [read(a) for a in args], [])
         case Algorithm(node, args):
-            return _algorithm(node, args, read, size)
+            return _algorithm(node, args, read, size, extent)
     raise AssertionError("an input is not computed")
 
 
-def _algorithm(
-    node: Expr, args: Sequence[Value], read: Callable[[Value], ast.expr], size: Callable[[str], str]
-) -> ast.expr:
+def _algorithm(node: Expr, args: Sequence[Value], read: Callable[[Value], ast.expr], size: Callable[[str], str],
+               extent: Callable[[str], str]) -> ast.expr:  # fmt: skip
     data = {k: _sized(x, size) for k, x in node.op.attributes(node).items()}
-    arrays = [Traced(read(a), tuple(_sized(d, size) for d in a.shape)) for a in args]
+    arrays = [Traced(read(a), tuple(_sized(d, extent) for d in a.shape)) for a in args]
     try:
         algorithm = node.op.source or partial(_kernel, node.op.kernel)
         return node_of(algorithm(Namespace(), *arrays, **data))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import ParseError, nearest
-from . import to_jax, to_numba, to_numpy, to_scipy, to_tensorflow, to_torch
+from . import jax_mesh, to_jax, to_numba, to_numpy, to_scipy, to_tensorflow, to_torch
 from .frame import Target, Writer
+from .jax_mesh import MeshWriter
 
-__all__ = ["FORMS", "TARGETS", "kernels_of", "writer_of"]
+__all__ = ["FORMS", "MESHES", "TARGETS", "kernels_of", "mesh_writer_of", "writer_of"]
 
 TARGETS: Mapping[str, Target] = {
     "numpy": to_numpy.NUMPY,
@@ -26,6 +27,7 @@ FORMS: Mapping[str, Mapping[str, Writer]] = {
     "tensorflow": to_tensorflow.FORMS,
     "scipy": to_scipy.FORMS,
 }
+MESHES: Mapping[str, Mapping[str, MeshWriter]] = {"jax": jax_mesh.FORMS}
 
 
 def kernels_of(name: str) -> frozenset[str]:
@@ -43,3 +45,12 @@ def writer_of(name: str, form: str = "function") -> Writer:
     if form not in FORMS[name]:
         raise ParseError("P030", f"{name} has no form {form:.40}", expected=", ".join(FORMS[name]))
     return FORMS[name][form]
+
+
+def mesh_writer_of(name: str, form: str) -> MeshWriter:
+    """Raises ParseError P030 for a target, or a form of it, that is not written for a mesh."""
+    writer_of(name, form)
+    if form not in MESHES.get(name, {}):
+        forms = [f"--target {n} --form {f}" for n, some in MESHES.items() for f in some]
+        raise ParseError("P030", f"{name} has no mesh in the form {form}", expected=" or ".join(forms))
+    return MESHES[name][form]

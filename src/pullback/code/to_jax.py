@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import partial
 
+from ..errors import ParseError
 from .autodiff import Passes, write_differentiable
-from .frame import Target, Text, Writer
+from .frame import Target, Text, Words, Writer
+from .plan import Plan
 from .spellings import DOOR, OURS, SPECIAL, as_, made
 from .syntax import Spelling
 from .writer import described, write
@@ -33,6 +35,7 @@ JAX = Target(
         "linalg.sqrtm": as_("jnp.real(jax.scipy.linalg.sqrtm($0))"),  # complex by its type alone: no eigenvalue is negative
         **dict.fromkeys(("linalg.logm", "linalg.sinm", "linalg.cosm"), None),
         **made("jnp", "eye", "full", "zeros", "ones", "tri"),
+        **{f"p{how}": f"jax.lax.p{how}" for how in ("sum", "max", "min")},
     }),
     DOOR.format(array="jnp.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)",
                  unreal="not jnp.issubdtype(x.dtype, jnp.floating)"),
@@ -57,7 +60,12 @@ def _custom_vjp(t: Text, name: str, p: Passes) -> Iterator[str]:
     yield from ("", "", f"{name}.defvjp(_forward, _backward)")
 
 
+def _unlaid(plan: Plan, words: Words, name: str) -> str:
+    raise ParseError("P030", "the form shard_map needs a mesh", hint='--mesh "data=4: B; model=2: n"')
+
+
 FORMS: Mapping[str, Writer] = {
     "function": partial(write, target=JAX),
     "autodiff": partial(write_differentiable, target=JAX, shell=_custom_vjp),
+    "shard_map": _unlaid,
 }

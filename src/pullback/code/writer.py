@@ -14,12 +14,25 @@ from .plan import Plan
 from .reused import reusing
 from .syntax import expression, filled, unparsed
 
-__all__ = ["arguments_of", "comments", "described", "fitted", "line", "module", "owned", "returned", "write"]
+__all__ = [
+    "arguments_of",
+    "body",
+    "comments",
+    "described",
+    "fitted",
+    "function",
+    "line",
+    "module",
+    "owned",
+    "returned",
+    "write",
+]
 
 _STANDARD = {
     "import math",
     "import operator",
     "from functools import cache",
+    "from functools import partial",
     "from types import SimpleNamespace",
 }  # a block of imports of their own
 # functions that may give a view of their argument
@@ -28,9 +41,13 @@ _VIEWS = {"broadcast_to", "transpose", "diagonal", "reshape", "moveaxis", "flip"
 
 def write(plan: Plan, words: Words, name: str, *, target: Target) -> str:
     """A module: imports, helpers, one function. Raises UnsupportedError U042 where an op has no code in this target."""
-    t = begun(plan, target, words)
-    body = list(_body(t))
-    return module(target, [*_signature(t, name), *door(t, body), *body])
+    return module(target, function(begun(plan, target, words), name))
+
+
+def function(t: Text, name: str) -> list[str]:
+    """The lines of the function."""
+    lines = list(body(t))
+    return [*_signature(t, name), *door(t, lines), *lines]
 
 
 def module(target: Target, function: Sequence[str]) -> str:
@@ -74,7 +91,8 @@ def described(t: Text) -> Iterator[str]:
         yield f"    {node}: {t.words.text(f)}"
 
 
-def _body(t: Text) -> Iterator[str]:
+def body(t: Text) -> Iterator[str]:
+    """The forward pass, the backward pass, and the results."""
     p = t.plan
     turned = False
     parts: list[list[str]] = []
@@ -146,8 +164,8 @@ def line(t: Text, v: Value) -> Iterator[str]:
         t.lives = t.lives or Lives(p, t.kept, t.size)
         node = reusing(t, t.lives, v, read)
     if node is None:
-        node = expression(v, read, t.size, lambda e: t.functions[e])
-    node = t.target.spelling.applied(owned(t, v, node), t.numbers())
+        node = expression(v, read, t.size, lambda e: t.functions[e], t.extent)
+    node = t.target.spelling.applied(owned(t, v, t.joined(v, node) if t.joined else node), t.numbers())
     for a in arguments(v.by):
         t.inline.pop(a, None)
     if is_inline(p, t.kept, v):
