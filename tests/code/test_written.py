@@ -38,6 +38,8 @@ FORMS = [
     ("jax", "autodiff"),
     ("torch", "function"),
     ("torch", "autodiff"),
+    ("tensorflow", "function"),
+    ("tensorflow", "autodiff"),
 ]
 
 
