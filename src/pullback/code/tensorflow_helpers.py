@@ -17,7 +17,8 @@ DOOR = '''def _dtype(**arrays):
             if dtype.is_floating:
                 found.setdefault(dtype, name)
     for dtype in [*found][1:]:
-        first = f"{[*found][0].name} as {[*found.values()][0]}"
+        other, whose = next(iter(found.items()))
+        first = f"{other.name} as {whose}"
         raise TypeError(f"{found[dtype]} has the type {dtype.name}, not {first}")
     return next(iter(found), tf.float64)
 
