@@ -10,7 +10,7 @@ CODE   := src tests tools $(wildcard benchmarks docs)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint format slow frameworks corpus corpus-code katex answer docs check-all bench clean
+.PHONY: help demo test lint format slow frameworks corpus corpus-code train katex answer docs check-all bench bench-all clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -35,15 +35,21 @@ slow: .venv/.stamp-test  ## only the tests marked slow
 
 frameworks: .venv-frameworks/.stamp  ## the same layers in PyTorch and TensorFlow (an environment of their own: large)
 	.venv-frameworks/bin/python -m pytest -q -m slow tests/test_frameworks.py
-	.venv-frameworks/bin/python -m pytest -q tests/code -k torch
+	.venv-frameworks/bin/python -m pytest -q tests/code -k "torch or tensorflow"
 
 corpus: .venv/.stamp-test  ## derive every problem of ../shared/corpora (or PULLBACK_CORPORA), compare with JAX
 	$(BIN)/python tools/run_corpus.py --jobs $(JOBS)
 
 corpus-code: .venv/.stamp-test .venv-frameworks/.stamp  ## the same through the generated code of every target
 	$(BIN)/python tools/run_corpus.py --jobs $(JOBS) --points 1 --target numpy
+	NUMBA_DISABLE_JIT=1 $(BIN)/python tools/run_corpus.py --jobs $(JOBS) --points 1 --target numba  # compiled ones: tests/code/test_numba.py
 	JAX_ENABLE_X64=1 $(BIN)/python tools/run_corpus.py --jobs $(JOBS) --points 1 --target jax
 	.venv-frameworks/bin/python tools/run_corpus.py --jobs $(JOBS) --points 1 --target torch
+	.venv-frameworks/bin/python tools/run_corpus.py --jobs $(JOBS) --points 1 --target tensorflow
+
+train: .venv-frameworks/.stamp  ## two networks trained by the derived backward pass: digits (beside PyTorch), and a text by BPTT
+	.venv-frameworks/bin/python examples/training/digits.py
+	.venv-frameworks/bin/python examples/training/characters.py
 
 katex: .venv/.stamp-test  ## typeset every golden .tex (KaTeX; and LaTeX where there is one)
 	$(BIN)/python tools/katex_check.py
@@ -58,11 +64,19 @@ docs: .venv/.stamp-docs  ## the documentation, in build/docs
 
 check-all: lint test slow frameworks corpus-code katex docs  ## everything above
 
-bench: .venv/.stamp-test  ## the benchmarks
+bench: .venv/.stamp-test  ## the benchmarks (with .venv-frameworks and .venv-bench, where they are, beside other systems)
 	$(BIN)/python benchmarks/run.py
 
+.venv-bench/.stamp: pyproject.toml
+	@echo "installing the systems that are measured beside ours ..."
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip -qq --disable-pip-version-check install sympy tensorgrad pytensor casadi
+	@touch $@
+
+bench-all: .venv-frameworks/.stamp .venv-bench/.stamp bench  ## the benchmarks, beside all other systems
+
 clean:  ## back to a fresh clone
-	rm -rf .venv .venv-frameworks build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-frameworks .venv-bench build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests tools docs benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:

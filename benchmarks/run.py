@@ -1,208 +1,122 @@
-"""Time and memory as the program grows, and the time to start.
+"""All benchmarks, and the report of them.
 
-Usage: python benchmarks/run.py [--markdown] [--huge] [--profile L] [--layers L ...] [--form FORM]
+    python benchmarks/run.py [--quick] [--only PART ...] [--rounds N] [--json FILE] [--no-report] [-- options of scaling.py]
 
-Scaling: a network of L layers written out, with other names and another size in every layer, derived with all
-steps checked and FINAL; each layer in two lines, in one line, or with its bias folded into a block; each run in a process of its own. Seconds are of CPU time,
-`wall` is by the clock. `ratio` is `whole` per layer over that of the line above: 1 is linear, and above LIMIT the
-exit status is 1. `text` is the page of style pairing, its record included; the other readings are made when asked for.
-Start-up: the commands in turn, so that all meet the same machine.
+    scaling    derivation, proof and page as the program grows; start-up     benchmarks/scaling.py
+    steps      a gradient step of an MLP in every target, beside others      benchmarks/steps.py
+    problems   seven problems in JAX and PyTorch
+    memory     of the seven problems
+    symbolic   what the gradient costs before any number is computed         benchmarks/symbolic.py
+
+The raw figures go to build/benchmarks.json, the tables and pictures to docs/. Frameworks are looked for in this environment, then in
+.venv-frameworks and .venv-bench; what is not installed is skipped, with a line that says so. --quick is a small set with few rounds,
+which shows that everything runs; its report goes to build/.
 """
 
+from __future__ import annotations
+
 import argparse
-import cProfile
 import json
 import os
 import platform
-import pstats
-import resource
-import statistics
+import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-LIMIT = 1.3
-ROUNDS = 15
+sys.path.insert(0, str(Path(__file__).parent))
 
-# What pullback.derive does, by the names under which pullback.api calls it.
-PHASES = {
-    "parse": "parse_program",
-    "derive": "sweep",
-    "check": "check",
-    "FINAL": "confirm",
-    "read back": "read_back",
-}
+import report
+import steps
+import symbolic
+from problems import PROBLEMS, Problem
+from rounds import ROOT
+from scaling import machine
 
-
-# How the layer xₖ = tanh(Wₖ xₖ₋₁ + bₖ) is written.
-FORMS: dict[str, Callable[[int], str]] = {
-    "two lines": lambda k: f"z{k} = W{k} x{k - 1} + b{k}\nx{k} = tanh(z{k})",
-    "one line": lambda k: f"x{k} = tanh(W{k} x{k - 1} + b{k})",
-    "blocks": lambda k: f"V{k} = [W{k} b{k}]\nc{k} = [x{k - 1}; 1]\nz{k} = V{k} c{k}\nx{k} = tanh(z{k})",
-}
+PARTS = ("scaling", "steps", "problems", "memory", "symbolic")
+BATCHES = (1, 32, 256, 1024)
+LAYERS = (2, 8, 32, 128, 512, 1024)
+ROUNDS, TURN = 15, 0.03  # rounds; seconds of a turn
+LIMIT = 60  # seconds for one symbolic run
 
 
-def network(layers: int, form: str = "two lines") -> str:
-    """The text of a network of that many layers, with a squared error on top."""
-    rows = ["x0 : n0", f"t : n{layers} where data"]
-    for k in range(1, layers + 1):
-        rows += [f"W{k} : (n{k}, n{k - 1})", f"b{k} : n{k}"]
-    rows += [FORMS[form](k) for k in range(1, layers + 1)]
-    return "\n".join([*rows, f"E = ½ ‖x{layers} − t‖²"]) + "\n"
+def told() -> dict[str, Any]:
+    model = machine().split(", ", 2)[2].rpartition(",")[0]
+    return {"model": model, "cores": os.cpu_count(), "system": f"{platform.system()} {platform.release()}",
+            "python": platform.python_version(), "load": os.getloadavg()[0]}  # fmt: skip
 
 
-def timed(call: Callable[..., Any], spent: dict[str, float], phase: str) -> Callable[..., Any]:
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        start = time.process_time()
-        try:
-            return call(*args, **kwargs)
-        finally:
-            spent[phase] += time.process_time() - start
+def measured(parts: list[str], quick: bool, rounds: int) -> dict[str, Any]:
+    found: dict[str, Any] = {"machine": told(), "date": time.strftime("%Y-%m-%d"), "rounds": rounds, "quick": quick,
+                             "steps": [], "problems": [], "memory": [], "symbolic": {}}  # fmt: skip
 
-    return wrapper
+    def say(line: str) -> None:
+        print(line, flush=True)
 
-
-def child(layers: int, form: str) -> dict[str, float]:
-    """Seconds by phase and MiB, measured in this process."""
-    import pullback.api as api
-
-    text = network(layers, form)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    spent = dict.fromkeys(PHASES, 0.0)
-    for phase, name in PHASES.items():
-        setattr(api, name, timed(getattr(api, name), spent, phase))
-    start, wall = time.process_time(), time.perf_counter()
-    derived = api.derive(text)
-    proved = time.process_time()
-    found = {**spent, "steps": len(derived.steps)}
-    assert derived.text()
-    end = time.process_time()
-    found |= {"text": end - proved, "whole": end - start}
-    found["wall"] = time.perf_counter() - wall
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {**found, "MiB": peak / 1024, "grown": (peak - before) / 1024}
+    counts = (1,) if quick else tuple(n for n in (1, 2) if n <= len(os.sched_getaffinity(0)))
+    frameworks = ("numpy", "jax") if quick else tuple(steps.FRAMEWORKS)
+    turn = 0.001 if quick else TURN
+    if "steps" in parts:
+        say("steps")
+        networks = _small("mlp") if quick else steps.network(BATCHES, ("float32", "float64"))
+        found["steps"] = [steps.measure(networks, n, rounds, turn, say, frameworks) for n in counts]
+    if "problems" in parts:
+        say("problems")
+        problems = _small("logistic") if quick else steps.seven()
+        found["problems"] = [steps.measure(problems, n, rounds, turn, say, frameworks) for n in counts]
+    if "memory" in parts:
+        say("memory")
+        found["memory"] = steps.memory(
+            _small("logistic") if quick else steps.seven(), say, frameworks[: 1 if quick else None]
+        )
+    if "symbolic" in parts:
+        say("symbolic")
+        systems = ["pullback"] if quick else list(symbolic.SYSTEMS)
+        found["symbolic"] = symbolic.measure((2, 3) if quick else LAYERS, LIMIT, say, systems)
+    return found
 
 
-def measure(layers: int, form: str) -> dict[str, float]:
-    """The fastest of a few runs: what else the machine does can only slow one down."""
-    runs = []
-    for _ in range(3 if layers < 1000 else 1):
-        command = [sys.executable, __file__, "--child", str(layers), "--form", form]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            raise SystemExit(done.stderr)
-        runs.append(json.loads(done.stdout))
-    return min(runs, key=lambda r: r["whole"])
-
-
-def scaling(sizes: list[int], markdown: bool, form: str) -> bool:
-    shown = [*PHASES, "text", "whole", "wall"]
-    rows = [[f"layers, {form}", "steps", *[f"{p} s" for p in shown], "ratio", "peak MiB", "KiB per layer"]]
-    linear = True
-    last: tuple[int, float] | None = None
-    for layers in sizes:
-        r = measure(layers, form)
-        ratio = r["whole"] / layers / (last[1] / last[0]) if last else None
-        linear = linear and (ratio is None or ratio <= LIMIT)
-        last = layers, r["whole"]
-        times = [f"{r[p]:.3f}" for p in shown]
-        memory = [f"{r['MiB']:.0f}", f"{1024 * r['grown'] / layers:.0f}"]
-        rows.append([f"{layers:,}", f"{r['steps']:,}", *times, f"{ratio:.2f}" if ratio else "", *memory])
-    show(rows, markdown)
-    return linear
-
-
-def commands() -> dict[str, list[str]]:
-    python = sys.executable
-    here = Path(python).with_name("pullback")
-    pullback = [str(here)] if here.exists() else [python, "-m", "pullback"]
-    return {
-        "python -c pass": [python, "-c", "pass"],
-        "import pullback": [python, "-c", "import pullback"],
-        "pullback --version": [*pullback, "--version"],
-        "import pullback.cli": [python, "-c", "import pullback.cli"],
-        "pullback derive examples/layer.eqn": [*pullback, "derive", str(ROOT / "examples" / "layer.eqn")],
-    }
-
-
-def startup(markdown: bool) -> None:
-    spent: dict[str, list[float]] = {name: [] for name in commands()}
-    with tempfile.TemporaryDirectory() as caches:  # compiled modules are kept between runs, whatever this shell says
-        env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPYCACHEPREFIX": caches}
-        for _ in range(ROUNDS + 1):
-            for name, command in commands().items():
-                start = time.perf_counter()
-                subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True, env=env)
-                spent[name].append(1000 * (time.perf_counter() - start))
-    kept = {name: s[1:] for name, s in spent.items()}  # the first round fills the caches
-    base = statistics.median(kept["python -c pass"])
-    rows = [["command", "median ms", "fastest ms", "above python"]]
-    for name, s in kept.items():
-        middle = statistics.median(s)
-        rows.append([name, f"{middle:.0f}", f"{min(s):.0f}", f"{middle - base:+.0f}"])
-    show(rows, markdown)
-
-
-def show(rows: list[list[str]], markdown: bool) -> None:
-    """A table; the first column to the left, the others to the right."""
-    widths = [max(len(r[k]) for r in rows) for k in range(len(rows[0]))]
-    cells = [[r[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(r[1:], widths[1:], strict=True))] for r in rows]
-    if markdown:
-        rule = [":" + "-" * (widths[0] - 1), *("-" * (w - 1) + ":" for w in widths[1:])]
-        print(*["| " + " | ".join(r) + " |" for r in [cells[0], rule, *cells[1:]]], sep="\n")
-    else:
-        print(*["  ".join(r).rstrip() for r in cells], sep="\n")
-    print()
-
-
-def profile(layers: int) -> None:
-    """Where the time goes: first in deriving and proving, then in the record and the text."""
-    import pullback
-
-    text = network(layers)
-    first, second = cProfile.Profile(), cProfile.Profile()
-    derived = first.runcall(pullback.derive, text)
-    pstats.Stats(first).sort_stats("tottime").print_stats(25)
-    second.runcall(derived.text)
-    pstats.Stats(second).sort_stats("tottime").print_stats(25)
-
-
-def machine() -> str:
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [row.split(":", 1)[1].strip() for row in info.read_text().splitlines() if row.startswith("model name")]
-        model = names[0] if names else model
-    return f"Python {platform.python_version()}, {platform.system()}, {model}, {os.cpu_count()} cores"
+def _small(name: str) -> list[Problem]:
+    """One problem, with every size cut down to a few."""
+    p = PROBLEMS[name]
+    return [p.at(**{s: 3 + k for k, s in enumerate(p.sizes)})]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--markdown", action="store_true")
-    parser.add_argument("--huge", action="store_true", help="10 000 layers too")
-    parser.add_argument("--layers", type=int, nargs="+", default=[10, 100, 1000])
-    parser.add_argument("--profile", type=int, metavar="L", help="where the time goes at L layers, and nothing else")
-    parser.add_argument("--form", choices=FORMS, help="layers written in this form only")
-    parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.child:
-        print(json.dumps(child(args.child, args.form)))
-        return 0
-    if args.profile:
-        profile(args.profile)
-        return 0
-    print(f"{machine()}\n")
-    sizes = [*args.layers, *([10_000] if args.huge else [])]
-    found = [scaling(sizes, args.markdown, form) for form in ([args.form] if args.form else FORMS)]
-    startup(args.markdown)
-    if not all(found):
-        print(f"more than linear: a ratio is above {LIMIT}")
-    return 0 if all(found) else 1
+    parser.add_argument("--quick", action="store_true", help="a small set, to see that everything runs")
+    parser.add_argument("--only", choices=PARTS, nargs="+", default=list(PARTS))
+    parser.add_argument("--rounds", type=int, default=0, metavar="N")
+    parser.add_argument("--json", type=Path, default=None, help="where the raw figures go")
+    parser.add_argument("--no-report", action="store_true")
+    args, rest = parser.parse_known_args()
+    parts = [p for p in args.only if p != "scaling"]
+    status = 0
+    if "scaling" in args.only:
+        command = [sys.executable, str(Path(__file__).with_name("scaling.py")), *(x for x in rest if x != "--")]
+        status = subprocess.run([*command, *(["--layers", "2", "4"] if args.quick else [])]).returncode
+    elif rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if not parts:
+        return status
+    found = measured(parts, args.quick, args.rounds or (2 if args.quick else ROUNDS))
+    target = args.json or ROOT / "build" / ("benchmarks-quick.json" if args.quick else "benchmarks.json")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists() and set(parts) < set(PARTS[1:]):  # the parts that are not measured now stay as they are
+        found = json.loads(target.read_text()) | {k: v for k, v in found.items() if k in parts}
+    target.write_text(json.dumps(found, indent=1))
+    print(f"raw figures: {target}")
+    if not args.no_report:
+        docs = ROOT / "docs"
+        if args.quick:
+            docs = target.parent / "benchmarks-quick"
+            docs.mkdir(exist_ok=True)
+            shutil.copy(ROOT / "docs" / "performance.md", docs)
+        report.write(found, docs)
+        print(f"report: {docs / 'performance.md'}")
+    return status
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ PAGES = [
     "docs/language.md",
     "docs/second.md",
     "docs/code.md",
+    "docs/plan.md",
     "docs/training.md",
     "docs/errors.md",
     "docs/corpus.md",

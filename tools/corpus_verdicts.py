@@ -48,7 +48,7 @@ Array = Any
 TOLERANCE = 1e-7
 POINTS = 3
 LIMIT = 60.0  # seconds for one derivation
-TARGET = os.environ.get("PULLBACK_TARGET", "")  # the code that is run: numpy, jax or torch; none: the evaluator
+TARGET = os.environ.get("PULLBACK_TARGET", "")  # the code that is run: numpy, jax, torch or tensorflow; none: the evaluator
 
 
 @dataclass
@@ -112,6 +112,8 @@ def generated(f: Callable[..., Any], program: Program, name: str) -> Callable[[M
     if TARGET == "torch":
         torch = import_module("torch")
         convert = partial(torch.as_tensor, dtype=torch.float64)
+    elif TARGET == "tensorflow":
+        convert = import_module("tensorflow").constant
 
     def run(given: Mapping[str, Array]) -> Array:
         args = [convert(np.asarray(given[words[w]], dtype=float)) for w in inspect.signature(f).parameters]

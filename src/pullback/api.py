@@ -20,15 +20,18 @@ from .calculus.eliminated import eliminate_between, inline_own
 from .calculus.expansion import expansions
 from .calculus.induction import induction
 from .calculus.recurrence import Recurrence, derive_recurrence
+from .code.looped import Looped
 from .code.numpy import evaluate
+from .code.plan import Plan
 from .code.unrolled import evaluate_unrolled
 from .coding import compiled, plan_text, planned, source
+from .confirming import checked, problem_of
 from .errors import ParseError, PullbackError, UnsupportedError, nearest
 from .language.operators import program_of
 from .language.program import Program, choose_target
 from .language.text import parse_program
+from .minimising import minimised
 from .pictures import picture
-from .proof.claim import Memo, check
 from .proof.final import Problem, confirm
 from .proof.problem import sampled
 from .proof.recur import confirm_all, prove_induction, within_reach, write_all
@@ -110,7 +113,7 @@ class Derived:
         else:
             prepare(self.derivation, parts, sizes)
         if "why" in parts and not self.derivation.expansions:
-            self.derivation.expansions = list(_checked(expansions(self.derivation), None))
+            self.derivation.expansions = list(checked(expansions(self.derivation), None))
         if "why_not" in parts and not isinstance(self.derivation, Recurrence):
             header["why_not"] = self._why_not
         return record(self.derivation, header, parts)
@@ -118,7 +121,7 @@ class Derived:
     @cached_property
     def problem(self) -> Problem:
         """The program and its gradients as FINAL compares them; of a program without an index."""
-        return _problem(self.derivation, self.program)
+        return problem_of(self.derivation, self.program)
 
     @cached_property
     def _why_not(self) -> dict[str, WhyNot | str]:
@@ -209,20 +212,36 @@ class Derived:
         return evaluate(self.derivation, kinds, arrays)
 
     def code(self, target: str, wrt: str | Sequence[str] | None = None, *, form: str = "function", name: str = "",
-             sizes: Mapping[str, int] | None = None) -> str:  # fmt: skip
+             sizes: Mapping[str, int] | None = None, recompute: str | Sequence[str] = (), memory: int | str | None = None,
+             mesh: str = "") -> str:  # fmt: skip
         """Source of a function of the inputs, (value, {name: gradient}) (docs/code.md); `sizes` decide between orders of products.
 
-        Raises ParseError P003, P030 for what there is not, UnsupportedError U042, U043, U044 for what there is no code for."""
-        return source(planned(self.derivation, _names(wrt), sizes, self.program.constants), target, form, name)
+        Arrays named by `recompute` are computed anew in the backward pass, and so many more that `memory` ("200MB") suffices.
+        `mesh`, as in "data=4: B; model=2: n", says which sizes lie along which axis of a mesh of devices.
+        Raises ParseError P003, P030, P032 for what there is not, UnsupportedError U042 to U045, U048 for what there is no code for."""
+        return source(self._planned(target, wrt, form, sizes, recompute, memory), target, form, name, mesh)
 
     def compile(self, target: str, wrt: str | Sequence[str] | None = None, *, form: str = "function",
-                sizes: Mapping[str, int] | None = None) -> Callable[..., Any]:  # fmt: skip
+                sizes: Mapping[str, int] | None = None, recompute: str | Sequence[str] = (),
+                memory: int | str | None = None, mesh: str = "") -> Callable[..., Any]:  # fmt: skip
         """The function of `code`; the package of the target must be installed."""
-        return compiled(planned(self.derivation, _names(wrt), sizes, self.program.constants), target, form)
+        return compiled(self._planned(target, wrt, form, sizes, recompute, memory), target, form, mesh)
 
-    def plan(self, wrt: str | Sequence[str] | None = None, sizes: Mapping[str, int] | None = None) -> str:
-        """What is computed, with operations and memory at these sizes, and what is kept."""
-        return plan_text(self.derivation, _names(wrt), sizes)
+    def _planned(self, target: str, wrt: str | Sequence[str] | None, form: str, sizes: Mapping[str, int] | None,
+                 recompute: str | Sequence[str], memory: int | str | None) -> Plan | Looped:  # fmt: skip
+        """What the code is written from."""
+        if target == "scipy":
+            if recompute or memory is not None:
+                raise ParseError(
+                    "P030", "for SciPy nothing is computed anew in this version", hint="leave recompute and memory out"
+                )
+            return minimised(self.program, self.derivation, _names(wrt), sizes, second=form == "function")
+        return planned(self.derivation, _names(wrt), sizes, self.program.constants, recompute, memory, target)
+
+    def plan(self, wrt: str | Sequence[str] | None = None, sizes: Mapping[str, int] | None = None, *,
+             recompute: str | Sequence[str] = (), memory: int | str | None = None, format: str = "text") -> str:  # fmt: skip
+        """What is computed, with operations and memory at these sizes, and what is kept: a table, or a picture (svg, tikz)."""
+        return plan_text(self.derivation, _names(wrt), sizes, recompute, memory, format)
 
     def __repr__(self) -> str:
         return "\n".join(repr(self[name]) for name in self)
@@ -269,9 +288,9 @@ def derive(
     derivation = sweep(definitions, program.inputs, goal, _wanted(program, wrt), seed=seed, facts=program.facts,
                        known=program.known)  # fmt: skip
     derivation.functions = functions_of(derivation)
-    derivation.steps = list(_checked(derivation.steps, progress))
+    derivation.steps = list(checked(derivation.steps, progress))
     printed = read_back(derivation, program)
-    return Derived(program, derivation, [*confirm(_problem(derivation, program)), printed])
+    return Derived(program, derivation, [*confirm(problem_of(derivation, program)), printed])
 
 
 def _names(wrt: str | Expr | Sequence[str | Expr] | None) -> list[str] | None:
@@ -310,7 +329,7 @@ def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr,
     eliminate_between(derivation, add)
     induction(derivation, add)
     derivation.functions = functions_of(derivation)
-    derivation.steps = list(_checked(derivation.steps, progress))
+    derivation.steps = list(checked(derivation.steps, progress))
     printed = read_back(derivation, program)
     helpers = [(q.var, q.value, q.ranges) for q in derivation.core.equations if q.auxiliary]
     written = write_all(rows, helpers, derivation.backward, goal, seed, program.members, derivation.least)
@@ -340,17 +359,6 @@ def _families(program: Program, wrt: Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(map(family_of, names)))
 
 
-def _checked(steps: Sequence[Step], progress: Callable[[str, float], None] | None) -> Iterator[Step]:
-    """The steps with their evidence; `progress` hears of every hundredth."""
-    memo = Memo()
-    for k, s in enumerate(steps):
-        if progress is not None and k % 100 == 0:
-            progress("checking steps", k / len(steps))
-        yield check(s, memo)
-    if progress is not None:
-        progress("checking steps", 1.0)
-
-
 def _nothing_free() -> NoReturn:
     raise ParseError("P010", "there is nothing to differentiate with respect to: the equations have no free input",
                      hint="use a name that is not defined, as in E = ‖x‖², or name one with --wrt")  # fmt: skip
@@ -375,20 +383,6 @@ def _wanted(program: Program, wrt: Sequence[str] | None) -> list[Expr]:
             raise ParseError("P003", f"undefined name {n}: nothing to differentiate with respect to", hint=hint)
         found.append(v)
     return found
-
-
-def _problem(d: Derivation, program: Program) -> Problem:
-    stop = next(k for k, q in enumerate(program.equations) if q.var is d.target)
-    return Problem(
-        forward=[(q.var, q.rhs) for q in program.equations[: stop + 1]],
-        helpers=[(q.var, q.value) for q in d.core.equations if q.auxiliary],
-        backward=[(b.of, b.value) for b in d.backward],
-        target=d.target,
-        seed=d.seed,
-        inputs=d.inputs,
-        probed=[b.of for b in d.backward if not b.auxiliary],
-        facts=program.facts,
-    )
 
 
 def _header(program: Program, evidence: Sequence[Evidence]) -> dict[str, Any]:

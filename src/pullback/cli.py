@@ -302,8 +302,11 @@ def _code(args: argparse.Namespace) -> int:
     sizes = None if args.sizes is None else read_sizes(args.sizes)
     d = _derived(args, seen=False)
     code = args.command == "code"
-    shown = d.code(language, form=args.form, name=args.name, sizes=sizes) if code else d.plan(sizes=sizes)
+    less = {"sizes": sizes, "recompute": args.recompute, "memory": args.memory}
+    shown = d.code(language, form=args.form, name=args.name, mesh=args.mesh, **less) if code else d.plan(**less)
     _write(shown.rstrip("\n"), args.out)
+    if not code and args.picture is not None:
+        _write(d.plan(**less, format=format_of(args.picture, None)).rstrip("\n"), args.picture)
     return 0
 
 

@@ -14,6 +14,8 @@ examples:
   pullback code -e "Z = W X; P = softmax(Z, axis=0); E = -sum(Y .* log(P))" --target jax --wrt W -o grad.py
   pullback code net.eqn --target numpy --form buffers
   pullback code net.eqn --target torch --form autodiff --name loss
+  pullback code fit.eqn --target scipy --wrt W,b -o problem.py
+  pullback code net.eqn --target jax --form shard_map --mesh "data=4: B; model=2: n1, n3"
 
 The function gives (value, {name: gradient}). Unknown functions and their derivatives are arguments: f, df; loss, grad_loss.
 """
@@ -45,10 +47,21 @@ def code_options(commands: Any, forms: Mapping[str, Iterable[str]]) -> None:
         p.add_argument(
             "--sizes", metavar="m=256,n=784", help="what sizes typically are, to choose between orders of products"
         )
+        p.add_argument("--recompute", metavar="NAMES", default="",
+                       help="compute these arrays anew in the backward pass, comma-separated; auto: as --memory needs it")  # fmt: skip
+        p.add_argument(
+            "--memory", metavar="200MB", help="compute so many arrays anew that this suffices at these sizes"
+        )
         if command == "code":
             p.add_argument("--target", choices=tuple(forms), default="numpy")
             p.add_argument("--form", choices=list(dict.fromkeys(f for some in forms.values() for f in some)), default="function",
                            help="function: value and gradients; buffers (numpy): into memory that is made once; "
-                           "autodiff (jax, torch): a function that the framework differentiates")  # fmt: skip
+                           "autodiff (jax, torch, tensorflow): a function that the framework differentiates; op (torch): an op of "
+                           "torch.library; gradient (scipy): without second derivatives; "
+                           "shard_map (jax, with --mesh): block by block, with the sums between devices written out")  # fmt: skip
             p.add_argument("--name", default="", help="the name of the function")
+            p.add_argument("--mesh", default="", metavar="'data=4: B; model=2: n1, n3'",
+                            help="(jax) a mesh of devices: its axes, how many devices each has, and the sizes that lie along it")  # fmt: skip
+        else:
+            p.add_argument("--picture", metavar="FILE", help="draw it as well: a file named .svg, or .tex for TikZ")
         p.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")

@@ -7,10 +7,9 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from .algebra.canonical import named
 from .algebra.dims import Shape
 from .algebra.expr import Expr, postorder, substitute
-from .algebra.ops.free import RESTRICTED, facts_of, gradient, is_name, var
+from .algebra.ops.free import gradient, is_name, var
 from .algebra.ops.series import series_ranges
 from .api import _names, _wanted, derive
 from .calculus.core import Core, Definition, Equation
@@ -18,12 +17,14 @@ from .calculus.derivation import Backward, Derivation
 from .calculus.second import Again, Opened, again, open_up, use_facts, written_out
 from .code.numpy import evaluate
 from .code.plan import Plan, arranged
+from .code.targets import kernels_of
 from .coding import compiled, source
 from .errors import CheckFailed, ParseError, UnsupportedError
 from .language.operators import program_of
 from .language.program import Equation as Written
 from .language.program import Program, choose_target
 from .language.text import parse_program
+from .language.unassumed import without_facts
 from .proof.claim import Memo, check
 from .proof.problem import sampled
 from .proof.second import array_problem, confirm_array
@@ -157,7 +158,7 @@ class Jacobian(Shown):
         """The array in the names of the program and of its gradients."""
         return self.expr if self.source is None else self.source.named(self.expr)
 
-    def _plan(self) -> Plan:
+    def _plan(self, target: str) -> Plan:
         """The plan for the target and the array, which is called "jacobian" or "hessian"."""
         word = "jacobian" if self.source is None else "hessian"
         result = var(f" {word}", self.shape)  # no name of the program begins with a space
@@ -168,15 +169,16 @@ class Jacobian(Shown):
             self.target,
             {word: result},
             kind=word,
+            kernels=kernels_of(target),
         )
 
     def code(self, target: str, *, form: str = "function", name: str = "") -> str:
         """Source of a function of the inputs: (value of the target, {"jacobian" or "hessian": array}) (docs/code.md)."""
-        return source(self._plan(), target, form, name)
+        return source(self._plan(target), target, form, name)
 
     def compile(self, target: str, *, form: str = "function") -> Callable[..., Any]:
         """The function of `code`; the package of the target must be installed."""
-        return compiled(self._plan(), target, form)
+        return compiled(self._plan(target), target, form)
 
 
 # ---- the two questions -------------------------------------------------------------------------------------
@@ -235,11 +237,11 @@ def hessian(
     v, x = _asked(program, both)
     sampled(program.facts, program.inputs)
     # what is assumed may hold at the point only: it is used when everything is differentiated
-    plain, back = _without_facts(replace(program, facts=(), given=None))
+    plain, back = without_facts(replace(program, facts=(), given=None))
     first = derive(plain, wrt=[str(v.attrs[0])], target=str(goal.attrs[0]))
-    source_program, bar = again(
+    source_program, [bar] = again(
         first.derivation,
-        next(w for w in (*plain.inputs, *(q.var for q in plain.equations)) if w.attrs[0] == v.attrs[0]),
+        [next(w for w in (*plain.inputs, *(q.var for q in plain.equations)) if w.attrs[0] == v.attrs[0])],
     )
     found = open_up(source_program.definitions, plain.inputs, bar, next((w for w, y in back.items() if y is x), x), program=source_program,
                     facts=program.facts, unnamed=_unnamed(program, source, goal))  # fmt: skip
@@ -248,24 +250,6 @@ def hessian(
         source_program = source_program.renamed(back)
     steps = [*first.steps, *(s.proved(check(s, Memo()).evidence) for s in source_program.steps)]
     return _proved(program, goal, (v, x), found, source_program, steps)
-
-
-def _without_facts(program: Program) -> tuple[Program, dict[Expr, Expr]]:
-    """The program about names of which nothing is said that holds at the point only, and what stands for each of these."""
-    bare = {v: var(v.attrs[0], v.shape) for v in program.inputs if facts_of(v) and RESTRICTED not in facts_of(v)}
-    if not bare:
-        return program, {}
-    inputs = tuple(bare.get(v, v) for v in program.inputs)
-    equations = []
-    for q in program.equations:
-        rhs = substitute(q.rhs, bare)
-        v = named(q.name, rhs)  # S⁻¹ is symmetric where S is, and no longer where nothing is said of S
-        equations.append(
-            replace(q, var=v, rhs=rhs, index_form=None if q.index_form is None else substitute(q.index_form, bare))
-        )
-        if v is not q.var:
-            bare[q.var] = v
-    return replace(program, inputs=inputs, equations=tuple(equations)), {b: v for v, b in bare.items()}
 
 
 def _proved(program: Program, goal: Expr, wrt: tuple[Expr, ...], found: Opened, source: Again | None,

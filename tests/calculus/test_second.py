@@ -227,7 +227,7 @@ def test_random_programs(start: int) -> None:
         found = open_up(definitions, p.inputs, p.target, p.wrt[0])
         forward, value = list(p.equations[: stop + 1]), found.value
         if not p.target.order and p.seed is None:
-            source, bar = again(derive(definitions, p.inputs, p.target, [p.wrt[0]]), p.wrt[0])
+            source, [bar] = again(derive(definitions, p.inputs, p.target, [p.wrt[0]]), [p.wrt[0]])
             found = open_up(source.definitions, p.inputs, bar, p.wrt[-1], program=source)
             user = {v for v, _ in p.equations}
             forward = [*p.equations, *((d.var, d.value) for d in source.definitions if d.var not in user)]

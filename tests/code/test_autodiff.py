@@ -78,7 +78,7 @@ def test_pytorch_differentiates_it_by_our_backward_pass(layer: str) -> None:
             np.testing.assert_allclose(y.grad, x.grad, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("target", ["jax", "torch"])
+@pytest.mark.parametrize("target", ["jax", "torch", "tensorflow"])
 def test_an_input_without_a_gradient_is_refused_or_declared(target: str) -> None:
     """The framework would take a gradient that is not there for 0, without a word."""
     with pytest.raises(pb.ParseError, match="that of a is not asked for"):
@@ -100,3 +100,139 @@ def test_a_gradient_that_is_given_scales_the_backward_pass() -> None:
     found = pull(g)
     np.testing.assert_allclose(found[0], np.outer(slope, a), rtol=1e-12)
     np.testing.assert_allclose(found[1], W.T @ slope, rtol=1e-12)
+
+
+# ---- TensorFlow ----------------------------------------------------------------------------------------------------
+
+with_tensorflow = pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="make frameworks runs this")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def slopes_in_tensorflow(f: Any, args: list[Any], places: list[int]) -> Any:
+    """The gradient by a tape, as a function of what moves."""
+    import tensorflow as tf
+
+    def of(*some: Any) -> Any:
+        given = [some[places.index(k)] if k in places else a for k, a in enumerate(args)]
+        with tf.GradientTape() as tape:
+            tape.watch(some)
+            value = f(*given)
+        return tape.gradient(value, some)
+
+    return of
+
+
+def curved(slopes: Any, by: list[Any]) -> Any:
+    """H v by a tape about the tape of the gradient."""
+    import tensorflow as tf
+
+    def of(*some: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(some)
+            along = tf.add_n([tf.reduce_sum(g * v) for g, v in zip(slopes(*some), by, strict=True)])
+        return tape.gradient(along, some, unconnected_gradients="zero")
+
+    return of
+
+
+def all_close(found: Any, wanted: Any, tolerance: float = 1e-10) -> None:
+    for x, y in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance)
+
+
+@with_tensorflow
+@each_layer
+def test_tensorflow_differentiates_it_by_our_backward_pass(layer: str) -> None:
+    """Eager, in a graph, and with tapes about a graph; the second derivative against differences and JAX's own."""
+    import tensorflow as tf
+
+    f, names, arrays, d, moving = case(layer, "tensorflow")
+    _, wanted = d.evaluate(**arrays)
+    places = [names.index(n) for n in moving]
+    args = [tf.constant(arrays[n]) for n in names]
+    some = [args[k] for k in places]
+    slopes = slopes_in_tensorflow(f, args, places)
+    all_close(slopes(*some), [wanted[n] for n in moving])
+    all_close(tf.function(slopes)(*some), [wanted[n] for n in moving])
+    rng = np.random.default_rng(7)
+    by = [tf.constant(rng.normal(size=x.shape)) for x in some]
+    second = curved(slopes, by)(*some)
+    step = 1e-5
+    ahead, behind = (slopes(*[x + s * v for x, v in zip(some, by, strict=True)]) for s in (step, -step))
+    for h, a, b in zip(second, ahead, behind, strict=True):
+        difference = (a - b) / (2 * step)
+        np.testing.assert_allclose(h, difference, rtol=1e-6, atol=1e-6 * max(1.0, np.max(np.abs(difference))))
+    all_close(tf.function(curved(slopes, by))(*some), second)
+    outside = slopes_in_tensorflow(tf.function(f), args, places)
+    all_close(curved(outside, by)(*some), second)
+    jax = pytest.importorskip("jax")
+    jax.config.update("jax_enable_x64", True)
+    ours = d.compile("jax", form="autodiff")
+
+    def of(*moved: Any) -> Any:
+        return ours(*[moved[places.index(k)] if k in places else np.asarray(a) for k, a in enumerate(args)])
+
+    gradient = jax.grad(of, argnums=tuple(range(len(places))))
+    _, theirs = jax.jvp(gradient, tuple(map(np.asarray, some)), tuple(map(np.asarray, by)))
+    all_close(second, theirs)
+
+
+@with_tensorflow
+@each_layer
+def test_tensorflow_maps_its_gradient_over_a_batch(layer: str) -> None:
+    import tensorflow as tf
+
+    f, names, arrays, _, moving = case(layer, "tensorflow")
+    args = [tf.constant(arrays[n]) for n in names]
+    slopes = slopes_in_tensorflow(f, args, [names.index(moving[0])])
+    one = args[names.index(moving[0])]
+    found = tf.vectorized_map(lambda x: slopes(x)[0], tf.stack([one, 2 * one]))
+    all_close(found, [slopes(one)[0], slopes(2 * one)[0]])
+
+
+@with_tensorflow
+def test_tensorflow_third_derivatives_and_hessians() -> None:
+    """A tape in a tape in a tape; and `tape.jacobian`, which maps the backward pass over directions."""
+    import tensorflow as tf
+
+    text = "w : n; c : n; z = w ⊙ w; E = sum(tanh(z) .* c)"
+    d = pb.derive(text)
+    f = d.compile("tensorflow", form="autodiff")
+    names = list(inspect.signature(f).parameters)
+    w, c = tf.constant([0.3, -0.7, 1.1], tf.float64), tf.constant([1.0, 2.0, -1.0], tf.float64)
+    args = [{"w": w, "c": c}[n] for n in names]
+    slopes = slopes_in_tensorflow(f, args, [names.index("w")])
+    with tf.GradientTape() as tape:
+        tape.watch(w)
+        (g,) = slopes(w)
+    hessian = np.asarray(pb.hessian(text, wrt="w").evaluate(w=w.numpy(), c=c.numpy()))
+    np.testing.assert_allclose(tape.jacobian(g, w), hessian, rtol=1e-10, atol=1e-12)
+    v = tf.constant([0.5, 1.5, -0.5], tf.float64)
+    twice = curved(slopes, [v])
+    (third,) = curved(twice, [v])(w)
+    step = 1e-5
+    difference = (twice(w + step * v)[0] - twice(w - step * v)[0]) / (2 * step)
+    np.testing.assert_allclose(third, difference, rtol=1e-6, atol=1e-6)
+
+
+@with_tensorflow
+def test_tensorflow_records_no_line_of_the_forward_pass() -> None:
+    """A tape holds what the backward pass reads: what the forward pass computes besides is not recorded."""
+    import tensorflow as tf
+
+    d = pb.derive("x : n where const; w : n; z = w + x; y = f(z); E = sum(y)")
+    watched = []
+
+    def f(z: Any) -> Any:
+        watched.append(tape.gradient(tf.reduce_sum(z), w) is not None)
+        return tf.tanh(z)
+
+    evaluate = d.compile("tensorflow", form="autodiff")(f=f, df=lambda z: 1 - tf.tanh(z) ** 2)
+    w, x = tf.constant([0.1, 0.2], tf.float64), tf.constant([1.0, 2.0], tf.float64)
+    names = list(inspect.signature(evaluate).parameters)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(w)
+        value = evaluate(*[{"w": w, "x": x}[n] for n in names])
+    assert watched == [False]
+    np.testing.assert_allclose(tape.gradient(value, w), 1 - np.tanh([1.1, 2.2]) ** 2, rtol=1e-12)
+    assert tape.gradient(value, x) is None

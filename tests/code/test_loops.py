@@ -118,7 +118,7 @@ def programs() -> dict[str, tuple[str, dict[str, Any], dict[str, Any], dict[str,
         "rnn": (example("rnn"), {**rnn, "x": x, "h": {0: h0}}, {**rnn, "x": x, "h_0": h0}, squares),
         "encoder and decoder": (example("encoder_decoder"), {**coder, "x": x, "y": yy, "h": {0: h0}},
                                 {**coder, "x": x, "y": yy, "h_0": h0}, {}),
-        "deep": (DEEP, {"W": deepW, "U": deepU, "h": h, "D": D, "T": T}, {"W": deepW, "U": deepU, "h_0_t": first, "h_l_0": ahead}, {}),
+        "deep": (DEEP, {"W": deepW, "U": deepU, "h": h, "D": D, "T": T}, {"W": deepW, "U": deepU, "h_0_t": list(first), "h_l_0": ahead}, {}),
         "lstm": (LSTM, {**lstm, "x": x, "h": {0: h0}, "c": {0: c0}}, {**lstm, "x": x, "h_0": h0, "c_0": c0}, {}),
         "both ways": (BOTH_WAYS, {**both, "x": xs, "p": {0: h0}, "q": {T + 1: c0}, "T": T},
                       {**both, "x": xs, "p_0": h0, "q_T_1": c0}, {"loss": losses, "grad_loss": slopes}),
@@ -189,7 +189,7 @@ def test_numpy(name: str) -> None:
     compare(grad, wanted)
 
 
-@pytest.mark.parametrize("target", ["numpy", "jax", "torch"])
+@pytest.mark.parametrize("target", ["numpy", "jax", "torch", "tensorflow"])
 @each_program
 def test_the_text_keeps_its_loops_and_ruff_leaves_it_as_it_is(name: str, target: str, tmp_path: Path) -> None:
     text = pb.derive(PROGRAMS[name][0]).code(target)
@@ -226,6 +226,35 @@ def test_torch(name: str) -> None:
     if not np.shape(value):
         assert abs(found - value) <= 1e-12 * max(1.0, abs(value))
     compare(grad, wanted)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="make frameworks runs this")
+@each_program
+def test_tensorflow_eager_and_in_a_graph(name: str) -> None:
+    import tensorflow as tf
+
+    d, arrays, functions, value, wanted = case(name)
+    numbers = {k: x for k, x in arrays.items() if isinstance(x, int)}
+    known = {np.tanh: tf.tanh, np.sin: tf.sin, np.cos: tf.cos, _slope_of_tanh: lambda z: 1 - tf.tanh(z) ** 2}
+    sums = {"loss": lambda x: tf.reduce_sum(x**2), "grad_loss": lambda x: 2 * x} if functions.keys() >= {"loss"} else {}
+    if isinstance(functions.get("loss"), dict):
+        sums = {k: {t: (lambda x, f=f, t=t: float(t) * f(x)) for t in functions[k]} for k, f in sums.items()}
+
+    def lifted(f: Any) -> Any:
+        return {k: lifted(x) for k, x in f.items()} if isinstance(f, dict) else known[f]
+
+    given = {k: sums[k] if k in sums else lifted(f) for k, f in functions.items()}
+    f = d.compile("tensorflow")
+    rest = {k: x for k, x in arrays.items() if k not in numbers}
+    tensors = tf.nest.map_structure(tf.constant, rest)
+    for run in (
+        lambda some: f(**some, **numbers, **given),
+        tf.function(lambda some: f(**some, **numbers, **given), autograph=False),
+    ):
+        found, grad = run(tensors)
+        if not np.shape(value):
+            assert abs(found - value) <= 1e-12 * max(1.0, abs(value))
+        compare(grad, wanted)
 
 
 @each_program

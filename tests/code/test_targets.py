@@ -36,9 +36,12 @@ from pullback.calculus.derive import derive  # noqa: E402
 from pullback.code.numpy import _Run, evaluate  # noqa: E402
 
 os.environ.setdefault("JAX_ENABLE_X64", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 WORDS = Words(ascii_name, notation.text)
-HAVE = [t for t, module in (("numpy", "numpy"), ("buffers", "numpy"), ("jax", "jax"), ("torch", "torch"))
+# "loops" are those of Numba, run by Python; tests/code/test_numba.py compiles some of them
+HAVE = [t for t, module in (("numpy", "numpy"), ("buffers", "numpy"), ("loops", "numba"), ("jax", "jax"), ("torch", "torch"),
+                            ("tensorflow", "tensorflow"))
         if importlib.util.find_spec(module)]  # fmt: skip
 TOLERANCE = 1e-10
 
@@ -56,10 +59,13 @@ def run(
     p: Plan, target: str, given: dict[str, Any], functions: Callable[[Expr, list[Any]], Any], sizes: dict[str, int]
 ) -> Any:
     """(value, gradients) by the code of the target; `functions` computes what only a name is known of."""
-    chosen = BUFFERS if target == "buffers" else TARGETS[target]
-    text = writer_of(*(("numpy", "buffers") if target == "buffers" else (target, "function")))(
-        p, WORDS, "value_and_grad"
-    )
+    language, form = {"buffers": ("numpy", "buffers"), "loops": ("numba", "function")}.get(target, (target, "function"))
+    chosen = BUFFERS if target == "buffers" else TARGETS[language]
+    text = writer_of(language, form)(p, WORDS, "value_and_grad")
+    if target == "loops":
+        import numba
+
+        numba.config.DISABLE_JIT = True
     module = module_of(text)
     t = named(p, chosen, WORDS)
     convert: Callable[[Any], Any] = np.asarray
@@ -68,9 +74,18 @@ def run(
 
         torch.set_default_dtype(torch.float64)
         convert = torch.as_tensor
+    elif target == "tensorflow":
+        import tensorflow
+
+        convert = tensorflow.constant
     free = {name: (lambda *a, node=node: convert(functions(node, [np.asarray(x, float) for x in a])))
             for node, name in t.functions.items()}  # fmt: skip
     args = [convert(np.array(given[v.name], float)) for v in p.inputs]
+    if target == "tensorflow" and not free:  # in a graph numbers have no type of an argument beside them
+        found = tensorflow.function(module["value_and_grad"], autograph=False)(*args)
+        eager = module["value_and_grad"](*args)
+        tensorflow.nest.map_structure(assert_close, found, eager)
+        return eager
     if target != "buffers":
         return module["value_and_grad"](*args, **free)
     make = module["make_value_and_grad"]
@@ -99,7 +114,9 @@ UNWRITTEN: dict[str, set[str]] = {"numpy": {"prod_except"}, "buffers": {"prod_ex
 UNWRITTEN["jax"] = UNWRITTEN["numpy"] | {
     f"{k}{f}" for k in ("", "frechet_", "second_") for f in ("logm", "sinm", "cosm")
 }
+UNWRITTEN["loops"] = UNWRITTEN["numpy"]
 UNWRITTEN["torch"] = UNWRITTEN["jax"] | {f"{k}sqrtm" for k in ("", "frechet_", "second_")} | {"invsqrtm"}
+UNWRITTEN["tensorflow"] = UNWRITTEN["numpy"]
 """What a target has no function for: refused, and said so."""
 
 

@@ -38,6 +38,8 @@ FORMS = [
     ("jax", "autodiff"),
     ("torch", "function"),
     ("torch", "autodiff"),
+    ("tensorflow", "function"),
+    ("tensorflow", "autodiff"),
 ]
 
 
@@ -268,8 +270,8 @@ def test_a_gradient_that_was_not_derived() -> None:
 
 
 def test_what_cannot_be_written_is_refused() -> None:
-    with pytest.raises(UnsupportedError, match="code for a program with an index"):
-        pb.derive("z[k] = W[k] z[k-1] for k = 1..L; z[0] : n[0]; E = loss(z[L])").code("numpy")
+    with pytest.raises(UnsupportedError, match="a program with an index has no form buffers"):
+        pb.derive("z[k] = W[k] z[k-1] for k = 1..L; z[0] : n[0]; E = loss(z[L])").code("numpy", form="buffers")
     with pytest.raises(UnsupportedError, match="the size k cannot be told"):
         pb.derive("x : n*k; E = k sum(x)").code("numpy")
     with pytest.raises(UnsupportedError, match="too large for float64"):

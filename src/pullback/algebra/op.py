@@ -80,6 +80,7 @@ class Op:
         self.slots, self.result = _patterns(signature)
         self.signature = signature
         self.linear: str | None = data.get("linear")
+        self.joint: bool = self.linear == "joint"  # in all its arguments together
         self.text: str | Callable[[Expr], str] = data.get("text", "")
         self.latex: str | Callable[[Expr], str] = data.get("latex", "")
         self.fix: int = data.get("fix", ATOM)
@@ -99,6 +100,8 @@ class Op:
         self.absorbs: tuple[str, ...] = data.get("absorbs", ())
         # where a function of several pieces is one of its arguments: (0/1 factors that say so, that argument), of the arguments
         self.piece: Callable[..., tuple[Expr, Expr]] | None = data.get("piece")
+        # what its value tells of its arguments: pairs (function of them, the same read off the value), of (value, *arguments)
+        self.tells: Callable[..., Sequence[tuple[Expr, Expr]]] | None = data.get("tells")
         self.sums: bool = data.get("sums", False)  # an index sum with letters of its own
         self.pairing: bool = data.get("pairing", False)  # ⟨X, Y⟩, written as such
         self.number: bool = data.get("number", False)  # a rational number, its one attribute
@@ -132,7 +135,18 @@ class Op:
         self.whole: Callable[..., list[Any]] | None = data.get("whole")
         self.array: Callable[..., Any] | None = data.get("array")  # a fast form in NumPy: (np, *arrays, **data)
         self.source: Callable[..., Any] | None = data.get("source", self.array)  # in functions that every target has
+        # the letters of its arguments' axes and of its own, "_" for an axis that must be whole: along the others its algorithm
+        # may be done in blocks; where it has none, its meaning tells
+        self.blocks: Callable[[Expr], tuple[Sequence[str], str]] | None = data.get("blocks")
+        self.joins: str = data.get(
+            "joins", ""
+        )  # its value from its values for blocks of an axis that it lacks: "max", "min"
         self.stable: Callable[..., Expr] | None = data.get("stable")  # equal, and does not overflow on the way
+        self.kernel: str = data.get("kernel", "")  # what packages call it that have it whole: name(arrays, **data)
+        # equal where the argument is symmetric and positive definite, and cheaper
+        self.definite: Callable[..., Expr] | None = data.get("definite")
+        # equal, through a function of the same argument: cheaper where that is computed anyway
+        self.beside: Callable[..., Expr] | None = data.get("beside")
         self.fixed: tuple[str, ...] = data.get("fixed", ())  # slots of whole numbers, which do not move
         self.ties: Callable[..., Sequence[tuple[Dim, Dim]]] | None = data.get(
             "ties"

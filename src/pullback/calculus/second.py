@@ -82,8 +82,8 @@ def cotangent(shape: Shape, taken: Iterable[str], letters: Sequence[str] = ("G",
 # ---- the gradient program ----------------------------------------------------------------------------------
 
 
-def again(d: Derivation, target: Expr) -> tuple[Again, Expr]:
-    """The program that computes ∇(target), and the name of that gradient in it."""
+def again(d: Derivation, of: Sequence[Expr]) -> tuple[Again, list[Expr]]:
+    """The program that computes the gradients of these names, and what the gradients are called in it."""
     taken = {str(v.attrs[0]) for v in d.names()}
     mark = next((m for m in _MARKS if not taken & {_marked(v, m) for v in taken}), "\u0304\u0304")
     names = {gradient(b.of): var(_marked(str(b.of.attrs[0]), mark), b.of.shape) for b in d.backward}
@@ -92,8 +92,8 @@ def again(d: Derivation, target: Expr) -> tuple[Again, Expr]:
     short = {s.about for s in d.steps if s.kind == "inline" and "S-FOLD" in s.rules}  # in one equation, proved equal
     values = {b.of: b.closed if b.of.attrs[0] in short else b.value for b in d.backward}
     backward = {names[gradient(b.of)]: (b, substitute(values[b.of], names)) for b in d.backward}
-    goal = names[gradient(target)]
-    needed = _reached([goal], {v: e for v, (_, e) in backward.items()})
+    goals = [names[gradient(v)] for v in of]
+    needed = _reached(goals, {v: e for v, (_, e) in backward.items()})
     found = [Definition(v, e) for v, (_, e) in backward.items() if v in needed]
     own.update({v: e for v, (b, e) in backward.items() if b.auxiliary})
     steps = [
@@ -103,7 +103,7 @@ def again(d: Derivation, target: Expr) -> tuple[Again, Expr]:
     ]  # fmt: skip
     users = frozenset(v for v, (b, _) in backward.items() if not b.auxiliary)
     inverse = {v: g for g, v in names.items() if v in needed}
-    return Again((*forward, *found), inverse, own, users, d.target, tuple(steps)), goal
+    return Again((*forward, *found), inverse, own, users, d.target, tuple(steps)), goals
 
 
 def _marked(name: str, mark: str) -> str:

@@ -1,29 +1,47 @@
-"""The derived gradient as one differentiable function of JAX or PyTorch: a forward pass that keeps what the backward pass reads.
+"""The derived gradient as one differentiable function of a framework: a forward pass that keeps what the backward pass reads.
 
-A second derivative goes through the backward pass, as the framework does it. PyTorch would take kept arrays for constants there, so
-that a backward pass which is to be differentiated again computes them anew from the inputs.
+A second derivative goes through the backward pass, as the framework does it. PyTorch and TensorFlow would take kept arrays for
+constants there, so that a backward pass which is to be differentiated again computes them anew from the inputs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from ..algebra.ops.free import var
 from ..errors import ParseError
 from .door import door, told, words_of
 from .frame import Target, Text, Words, begun
+from .guards import backward_lines, tupled, unpacked
 from .instructions import Given, Value
 from .plan import Plan
+from .seeded import seeded
 from .writer import line, module
 
-__all__ = ["Shell", "tupled", "unpacked", "write_differentiable"]
+__all__ = ["Passes", "Shell", "write_differentiable"]
 
 
-Shell = Callable[[Text, str, Sequence[Value], Sequence[Value], Iterator[str]], Iterator[str]]
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """The functions `_forward`, to (value, kept), and `_backward`, to a gradient for every input, None for one that does not move."""
+
+    lines: Sequence[str]
+    inputs: Sequence[Value]
+    kept: Sequence[Value]  # the inputs first, then the value, if that is kept
+    cotangent: str  # names for the last arguments of `_backward`
+    needed: str  # "" if it is not told which gradients are needed
 
 
-def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target, shell: Shell) -> str:
+Shell = Callable[[Text, str, Passes], Iterator[str]]
+
+
+def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target, shell: Shell, guarded: bool = False,
+                         owned: bool = False, outside: bool = False) -> str:  # fmt: skip
     """A module with the function `name` (with unknown functions: `make_<name>`); `shell` makes it of the two passes.
+
+    With `guarded` the backward pass is told which gradients are needed, and computes what those depend on; with `owned` no result of
+    either pass is a view of another array; with `outside` the shell makes arrays of the arguments.
 
     Raises what `write` raises, and ParseError P030 where an input that may move has no gradient: the framework would take it for 0.
     """
@@ -38,19 +56,25 @@ def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target,
     t.deeper = 4 if t.functions else 0
     cotangent, bundle = t.fresh("g"), t.fresh("kept")
     inputs = [v for v in plan.inputs if v is not seed]
-    t.plan = plan = replace(plan, inputs=inputs)
-    if seed is not None:
-        t.names[seed] = cotangent
-    static = plan.static()
+    plan = replace(plan, inputs=inputs)
+    if seed is None:
+        seed = Value((), Given(var(cotangent, ())))
+        plan = seeded(plan, seed)
+    t.plan = plan
+    t.names[seed] = cotangent
+    static = t.static = plan.static()
     kept = [v for v in plan.kept() if v is not seed and v not in static]
     t.kept = set(kept)
+    t.owned = {v for v in (plan.value, *kept, *plan.gradients.values()) if v not in inputs} if owned else set()
     forward = [s for v in plan.values[: plan.backward] if not isinstance(v.by, Given) for s in line(t, v)]
-    backward = [s for v in plan.values[plan.backward :] for s in line(t, v)]
+    backward, wanted = backward_lines(t, inputs, seed, guarded)
     again = [n for v in plan.values[: plan.backward] if v in static and (n := t.names.get(v)) in words_of(backward)]
     backward = [*(x for x in forward if any(x.startswith(f"    {n} = ") for n in again)), *backward]
     kept += _tellers(t, inputs, kept, backward)
+    kept.sort(key=lambda v: inputs.index(v) if v in inputs else len(inputs) + (v is not plan.value))
     functions = list(dict.fromkeys(t.functions.values()))
-    body = list(shell(t, name, inputs, kept, _passes(t, (cotangent, bundle), inputs, kept, forward, backward, seed)))
+    passes = list(_passes(t, (cotangent, bundle, wanted), inputs, kept, forward, backward, not outside))
+    body = list(shell(t, name, Passes(passes, inputs, kept, cotangent, wanted)))
     if functions:
         single = [x for k, x in enumerate(body) if x or body[k - 1]]  # inside a function one blank line is enough
         inside = [f"    {x}" if x else "" for x in single]
@@ -79,50 +103,28 @@ def _tellers(t: Text, inputs: Sequence[Value], kept: Sequence[Value], backward: 
     return found
 
 
-def _tuple(words: Sequence[str]) -> str:
-    return f"({', '.join(words)}{',' if len(words) == 1 else ''})"
-
-
-def tupled(t: Text, head: str, words: Sequence[str]) -> Iterator[str]:
-    """`head` (a, b), with one word a line where that is too long."""
-    whole = f"{head}{_tuple(words)}"
-    yield from [whole] if len(whole) <= t.width else t.listed(f"{head}(", words, ")")
-
-
-def unpacked(t: Text, words: Sequence[str], bundle: str) -> Iterator[str]:
-    """The names out of what was kept."""
-    whole = f"    {', '.join(words)} = {bundle}"
-    if len(words) == 1:
-        yield f"    ({words[0]},) = {bundle}"
-    elif len(whole) <= t.width:
-        yield whole
-    else:
-        yield from t.listed("    (", words, f") = {bundle}")
-
-
-def _passes(t: Text, own: tuple[str, str], inputs: Sequence[Value], kept: Sequence[Value], forward: Sequence[str], backward: Sequence[str],
-            seed: Value | None) -> Iterator[str]:  # fmt: skip
-    """The functions `_forward`, to (value, kept), and `_backward`, to a gradient for every input; `own` are names for cotangent and kept."""
-    cotangent, bundle = own
+def _passes(t: Text, own: tuple[str, str, str], inputs: Sequence[Value], kept: Sequence[Value], forward: Sequence[str],
+            backward: Sequence[str], arrays: bool) -> Iterator[str]:  # fmt: skip
+    """The text of both; `own` are names for the cotangent, for what is kept and, if that is told, for what is needed."""
+    cotangent, bundle, wanted = own
     names = [t.names[v] for v in inputs]
     yield from t.listed("def _forward(", names, "):")
-    yield from door(t, forward)
+    if t.target.typed:  # the door stands before it: what is differentiated has tensors of one type
+        yield from told(t, [(t.names[v], v.shape) for v in inputs], forward)
+        if "dtype" in words_of(forward):
+            yield "    " + t.target.like[not names].format(first=names[0] if names else "")
+    else:
+        yield from door(t, forward, arrays_too=arrays)
     yield from forward
     yield from tupled(t, f"    return {t.names[t.plan.value]}, ", [t.names[v] for v in kept])
     yield ""
     yield ""
-    yield f"def _backward({bundle}, {cotangent}):"
+    yield f"def _backward({', '.join([bundle, cotangent, *([wanted] if wanted else [])])}):"
     if kept:
         yield from unpacked(t, [t.names[v] for v in kept], bundle)
-    arrays = [(t.names[v], v.shape) for v in kept]
-    yield from told(t, arrays, backward)
+    yield from told(t, [(t.names[v], v.shape) for v in kept], backward)
     word = t.target.like[0].partition(" ")[0]
     if word in words_of(backward):
         first = [t.names[v] for v in kept][:1] or [cotangent]
         yield "    " + t.target.like[0].format(arrays=", ".join([*first]), first=first[0])
     yield from backward
-    results = []
-    for v in inputs:
-        g = t.plan.gradients.get(v.name)
-        results.append("None" if g is None else t.names[g] if seed is not None else f"{cotangent} * {t.names[g]}")
-    yield from tupled(t, "    return ", results)

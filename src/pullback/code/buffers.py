@@ -150,7 +150,7 @@ def _computed(t: Text, layout: _Layout, v: Value, k: int) -> Iterator[str]:
         return
     node = expression(v, read, t.size, lambda e: t.functions[e])
     if v.shape and isinstance(v.by, Contraction):
-        into = out_of(node, name)
+        into = out_of(node, name, len(v.shape))
         if into is not None:
             where = layout.take(v.shape, name)
             layout.of[v] = where

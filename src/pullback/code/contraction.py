@@ -2,19 +2,22 @@
 
 The cost of one product is the number of its multiplications, the product of the sizes of all legs of both factors. A leg is
 summed as soon as no other factor and no result needs it. Up to ten factors the cheapest order of all is found by dynamic
-programming over subsets; beyond, the cheaper of two: the pair first that makes the smallest array, and the cheapest order in
-which only neighbours are multiplied, which for a chain of matrices is the cheapest of all.
+programming over subsets; beyond, the cheapest of several: the pair first that makes the smallest array; the cheapest order in
+which only neighbours are multiplied, which for a chain of matrices is the cheapest of all; the order of the text; and, where
+opt_einsum is installed, the one that it finds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from math import prod
 
-__all__ = ["Path", "cost_of", "path"]
+__all__ = ["Path", "cost_of", "left_to_right", "path"]
 
 _EXACT = 10  # factors up to which every order is compared: 3^10 pairs of subsets
 
+_DYNAMIC = 16  # factors up to which opt_einsum compares all orders
 _NEIGHBOURS = 64  # factors up to which the orders of neighbours are compared: n^3 / 6 cuts
 
 Legs = frozenset[int]
@@ -27,10 +30,16 @@ def path(factors: Sequence[Legs], outs: Legs, sizes: Mapping[int, int]) -> Path:
         return []
     if len(factors) <= _EXACT:
         return _exact(factors, outs, sizes)
-    found = [_greedy(factors, outs, sizes)]
+    found = [_greedy(factors, outs, sizes), left_to_right(len(factors))]
     if len(factors) <= _NEIGHBOURS:
         found.append(_neighbours(factors, outs, sizes))
+    found += _of_opt_einsum(factors, outs, sizes)
     return min(found, key=lambda order: cost_of(factors, outs, sizes, order))
+
+
+def left_to_right(count: int) -> Path:
+    """The order of the text."""
+    return [(0, 1), *((count + k, k + 2) for k in range(count - 2))]
 
 
 def cost_of(factors: Sequence[Legs], outs: Legs, sizes: Mapping[int, int], order: Path) -> int:
@@ -48,6 +57,25 @@ def _size(legs: Legs, sizes: Mapping[int, int]) -> int:
     return prod(sizes[i] for i in legs)
 
 
+def _of_opt_einsum(factors: Sequence[Legs], outs: Legs, sizes: Mapping[int, int]) -> list[Path]:
+    """The order that opt_einsum finds, none where it is not installed. (Its random searches are left out: code is the same twice.)"""
+    try:
+        paths = import_module("opt_einsum").paths
+    except ImportError:
+        return []
+    find = paths.dynamic_programming if len(factors) <= _DYNAMIC else paths.greedy
+    have = list(range(len(factors)))
+    order: Path = []
+    for pair in find([frozenset(f) for f in factors], frozenset(outs), dict(sizes)):
+        some = [have[k] for k in pair]
+        have = [n for k, n in enumerate(have) if k not in pair]
+        for n in some[1:]:  # more than two at once: one after the other
+            order.append((some[0], n))
+            some[0] = len(factors) + len(order) - 1
+        have.append(some[0])
+    return [order]
+
+
 def _exact(factors: Sequence[Legs], outs: Legs, sizes: Mapping[int, int]) -> Path:
     n = len(factors)
     everything = (1 << n) - 1
@@ -57,7 +85,8 @@ def _exact(factors: Sequence[Legs], outs: Legs, sizes: Mapping[int, int]) -> Pat
         inside[s] = inside[s ^ low] | factors[low.bit_length() - 1]
     kept = [legs & (outs | inside[everything ^ s]) for s, legs in enumerate(inside)]
     area = [_size(legs, sizes) for legs in kept]
-    best: dict[int, tuple[int, int, int]] = {1 << k: (0, 0, 0) for k in range(n)}  # cost, entries made, first half
+    # cost, entries made, products that are neither entrywise nor of matrices, first half
+    best: dict[int, tuple[int, int, int, int]] = {1 << k: (0, 0, 0, 0) for k in range(n)}
     for s in range(1, everything + 1):
         if s in best:
             continue
@@ -68,8 +97,10 @@ def _exact(factors: Sequence[Legs], outs: Legs, sizes: Mapping[int, int]) -> Pat
             first, second = low | part, rest ^ part
             cost = best[first][0] + best[second][0] + _size(kept[first] | kept[second], sizes)
             made = best[first][1] + best[second][1] + area[s]
-            if found is None or (cost, made) < found[:2]:
-                found = (cost, made, first)
+            alike = kept[first] == kept[second] and kept[s] != kept[first] and bool(kept[s])
+            rowwise = best[first][2] + best[second][2] + alike
+            if found is None or (cost, made, rowwise) < found[:3]:
+                found = (cost, made, rowwise, first)
             part = (part - rest) & rest  # the next larger subset of the rest
         assert found is not None
         best[s] = found
@@ -78,7 +109,7 @@ def _exact(factors: Sequence[Legs], outs: Legs, sizes: Mapping[int, int]) -> Pat
     stack = [everything]
     while stack:
         s = stack[-1]
-        first = best[s][2]
+        first = best[s][3]
         waiting = [h for h in (s ^ first, first) if h not in name]
         if waiting:
             stack += waiting

@@ -12,26 +12,67 @@ from .frame import Text, dims_text, untold
 from .instructions import Given, Value
 from .syntax import dim_node, unparsed
 
-__all__ = ["blamed", "check", "door", "expected", "first_use", "told", "words_of"]
+__all__ = [
+    "also",
+    "arrays_in",
+    "blamed",
+    "check",
+    "door",
+    "expected",
+    "first_use",
+    "tellable",
+    "tells",
+    "told",
+    "typed",
+    "words_of",
+]
 
 _BLAMED = 40  # arrays that are looked through for a NaN; of longer programs only the inputs
 
 
-def door(t: Text, body: Sequence[str], given: Collection[str] = ()) -> Iterator[str]:
+def door(t: Text, body: Sequence[str], given: Collection[str] = (), arrays_too: bool = True) -> Iterator[str]:
     """Every argument an array with the right number of axes, every size told by one of them and checked at all others.
 
     Sizes that are `given` are arguments themselves."""
     arrays = [(t.names[v], v.shape) for v in t.plan.inputs]
-    for name, shape in arrays:
-        yield f'    {name} = _array("{name}", {name}, {len(shape)})'
+    if arrays_too:
+        yield from arrays_in(t, t.plan.inputs)
     tell = _tell([shape for _, shape in arrays])
     checks = expected(t, [v for v, tells in zip(t.plan.inputs, tell, strict=True) if not tells])
     yield from told(t, arrays, [*checks, *body], given)
     yield from checks
     word = t.target.like[0].partition(" ")[0]
-    if word in words_of(body):
+    if word in words_of(body) and not t.target.typed:
         names = [n for n, _ in arrays]
         yield "    " + t.target.like[not arrays].format(arrays=", ".join(names), first=(names or [""])[0])
+
+
+def arrays_in(t: Text, inputs: Sequence[Value]) -> Iterator[str]:
+    """Every argument an array of numbers with the right number of axes."""
+    yield from typed(t)
+    for v in inputs:
+        name = t.names[v]
+        yield f'    {name} = _array("{name}", {name}, {v.order}{also(t)})'
+    if t.target.reuses and len(inputs) > 1:
+        names = [t.names[v] for v in inputs]
+        whole = f"    {', '.join(names)} = _alike({', '.join(names)})"
+        if len(whole) <= t.width:
+            yield whole
+        else:
+            yield from t.listed("    alike = _alike(", names, ")")
+            yield from t.listed("    (", names, ") = alike")
+
+
+def typed(t: Text) -> Iterator[str]:
+    """The type of all arguments, where that must be known before they are arrays."""
+    if t.target.typed:
+        names = [t.names[v] for v in t.plan.inputs]
+        yield from t.listed("    dtype = _dtype(", [f"{n}={n}" for n in names], ")")
+
+
+def also(t: Text) -> str:
+    """What `_array` is told besides."""
+    return ", dtype" if t.target.typed else ""
 
 
 def words_of(lines: Sequence[str]) -> set[str]:
@@ -105,6 +146,26 @@ def blamed(t: Text, seen: Sequence[Value]) -> Iterator[str]:
         seen = [v for v in seen if isinstance(v.by, Given) or v is p.value]
     yield f"    if {t.target.blames.replace('$X', t.names[p.value])}:"
     yield from t.listed("        _blame(", [f"{t.names[v]}={t.names[v]}" for v in seen], ")")
+
+
+def tellable(dims: Sequence[Dim]) -> set[str]:
+    """The symbols that these sizes tell, one after the other."""
+    known: set[str] = set()
+    changed = True
+    while changed:
+        changed = False
+        for d in dims:
+            unknown = d.symbols() - known
+            if len(unknown) == 1 and tells(d, *unknown):
+                known |= unknown
+                changed = True
+    return known
+
+
+def tells(d: Dim, symbol: str) -> bool:
+    """Whether the symbol stands in one term, once."""
+    with_it = [m for m, _ in d.terms if symbol in m]
+    return len(with_it) == 1 and with_it[0].count(symbol) == 1
 
 
 def _tell(shapes: Sequence[Shape]) -> list[bool]:

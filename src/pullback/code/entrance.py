@@ -9,10 +9,12 @@ from dataclasses import replace
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr
 from ..algebra.indexed import ref
-from .door import check, door, first_use, words_of
+from ..algebra.ops.free import is_name
+from .door import also, check, door, first_use, tellable, tells, typed, words_of
 from .frame import Text
 from .instructions import Value
 from .looped import Looped, Members
+from .schedule import family
 from .syntax import dim_node, unparsed
 
 __all__ = ["entrance"]
@@ -29,7 +31,8 @@ def entrance(p: Looped, t: Text, letters: Collection[str], body: Sequence[str]) 
         lines = list(door(replace(t, sizes=plain), body, ends))
     words = [t.sizes[e] for e in ends]
     least = [(t.sizes[s], n) for s, n in p.order.least.items() if s in plain and n > 0]
-    where = next((k for k, x in enumerate(lines) if x.strip().startswith(("dtype =", "like ="))), len(lines))
+    like = not t.target.typed and any(x.strip().startswith(("dtype =", "like =")) for x in lines[-1:])
+    where = len(lines) - like
     checks = [
         x
         for w, n in least
@@ -45,36 +48,23 @@ def _dims(p: Looped) -> Iterator[Dim]:
 
 def _tellable(p: Looped) -> set[str]:
     """The symbols that the numbers of members and the shapes tell."""
-    known: set[str] = set()
-    dims = [d for d in _dims(p) if all("[" not in s for s in d.symbols())]
-    changed = True
-    while changed:
-        changed = False
-        for d in dims:
-            unknown = d.symbols() - known
-            if len(unknown) == 1 and _linear(d, *unknown):
-                known |= unknown
-                changed = True
-    return known
-
-
-def _linear(d: Dim, symbol: str) -> bool:
-    """Whether the symbol stands in one term, once."""
-    with_it = [m for m, _ in d.terms if symbol in m]
-    return len(with_it) == 1 and with_it[0].count(symbol) == 1
+    return tellable([d for d in _dims(p) if all("[" not in s for s in d.symbols())])
 
 
 def _ragged(p: Looped, t: Text, plain: dict[str, str], known: set[str], body: Sequence[str]) -> Iterator[str]:
     """Arrays one by one, whose sizes differ from member to member."""
     one = {id(m): t.names[v] for v, m in zip(t.plan.inputs, p.inputs, strict=True)}
+    more = also(t)
+    yield from typed(t)
     for v, m in zip(t.plan.inputs, p.inputs, strict=True):
         word, order = one[id(m)], m.var.order
         if not m.is_ragged:
-            yield f'    {word} = _array("{m.name}", {word}, {len(v.shape)})'
+            yield f'    {word} = _array("{m.name}", {word}, {len(v.shape)}{more})'
         elif len(m.ranges) == 1:
-            yield f'    {word} = [_array(f"{m.name}[{{i}}]", x, {order}) for i, x in enumerate({word})]'
+            start = m.ranges[0].first.constant or 0  # where counting begins at a symbol, that is not known yet
+            yield f'    {word} = [_array(f"{m.name}[{{i}}]", x, {order}{more}) for i, x in enumerate({word}, {start})]'
         else:
-            yield f'    {word} = [[_array("{m.name}", x, {order}) for x in row] for row in {word}]'
+            yield f'    {word} = [[_array("{m.name}", x, {order}{more}) for x in row] for row in {word}]'
     facts = [(text, d) for m in p.inputs for text, d in _facts(m, one[id(m)])]
     telling: set[str] = set()
     changed = True
@@ -82,7 +72,7 @@ def _ragged(p: Looped, t: Text, plain: dict[str, str], known: set[str], body: Se
         changed = False
         for text, d in facts:
             unknown = d.symbols() - known
-            if len(unknown) == 1 and _linear(d, *unknown):
+            if len(unknown) == 1 and tells(d, *unknown):
                 [s] = unknown
                 known.add(s)
                 telling.add(text)
@@ -94,7 +84,7 @@ def _ragged(p: Looped, t: Text, plain: dict[str, str], known: set[str], body: Se
     for v, m in zip(t.plan.inputs, p.inputs, strict=True):
         yield from _checked(t, v, m, one[id(m)], telling, uses)
     word = t.target.like[0].partition(" ")[0]
-    if word in words_of(body):
+    if word in words_of(body) and not t.target.typed:
         arrays = [
             f"*{one[id(m)]}"
             if m.is_ragged and len(m.ranges) == 1
@@ -165,10 +155,10 @@ def _checked(
         index = ", ".join("{" + unparsed(dim_node(d, t.size)) + "}" for d in ref(str(m.var.attrs[0])).index)  # type: ignore[union-attr]
         label = f'f"{str(m.var.attrs[0]).partition("[")[0]}[{index}]"'
     for k, d in enumerate(shape):
-        found = ref(d.name) if d.name is not None else None
-        if found is not None:
+        if d.name is not None and ref(d.name) is not None:
             store, _, at = t.size(str(d.name)).partition("[")
             yield f"{'    ' * depth}{store}.setdefault({at.removesuffix(']')}, {item}.shape[{k}])"
     if shape:
-        more = check(replace(t, deeper=t.deeper + 4 * (depth - 1)), label, item, shape, uses.get(m.var))
+        found = uses.get(m.var) or next((q for x, q in uses.items() if is_name(x) and family(x) == family(m.var)), None)
+        more = check(replace(t, deeper=t.deeper + 4 * (depth - 1)), label, item, shape, found)
         yield "    " * (depth - 1) + more

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -33,14 +33,19 @@ class Form:
         return len(self.factors) < 2 and all(not f.args for f in self.factors)
 
 
-def below(e: Expr) -> tuple[Expr, ...]:
+def below(e: Expr, kernels: Collection[str] = ()) -> tuple[Expr, ...]:
     """What must have a form before `e` has one."""
-    instead = definition(e)
+    instead = definition(e, kernels)
     return e.args if instead is None else (instead,)
 
 
-def definition(e: Expr) -> Expr | None:
-    """What is computed instead of `e`: its stable form, or its definition where it has neither code nor algorithm."""
+def definition(e: Expr, kernels: Collection[str] = ()) -> Expr | None:
+    """What is computed instead of `e`: its stable form, or its definition where it has neither code nor algorithm.
+
+    `kernels` are the functions that the target has whole.
+    """
+    if e.op.kernel in kernels:
+        return None
     if e.op.stable is not None:
         found: Expr = e.op.stable(e, *e.args)
         return found

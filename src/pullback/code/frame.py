@@ -13,6 +13,7 @@ from ..algebra.expr import Expr
 from ..algebra.ops.free import is_free_function, is_free_map
 from ..errors import UnsupportedError
 from .instructions import Applied, Value
+from .lives import Lives
 from .plan import Plan
 from .syntax import Spelling, dim_node, unparsed
 
@@ -44,9 +45,16 @@ class Target:
     like: tuple[
         str, str
     ]  # the line that says of which type new arrays are, made of {arrays} or {first}; and without inputs
+    kernels: frozenset[str] = frozenset()  # functions that it has whole, by the names that ops give them
+    typed: bool = False  # whether one type is settled for all arguments first: arrays of two types cannot be added
     copies: str = "$X"  # an array that must not be the same as another one
+    apart: str = ""  # an array of which the compiler must not know that it was computed with before
     rows: str = ""  # how one row of an array is written: "assigned", "functional"; "" if not at all
     blames: str = ""  # whether a number is NaN, where code can ask
+    fuses: bool = False  # whether x + y z is one call
+    reuses: bool = False  # whether lines write to temporaries, and to arrays that die
+    batches: bool = False  # whether only to those that are batches where what is written is one (vmap)
+    decorators: tuple[str, ...] = ()  # of a plain function
     # what a function needs whose code has these characters: (characters, import, helper)
     extras: tuple[tuple[str, str, str], ...] = ()
 
@@ -66,9 +74,18 @@ class Text:
     inline: dict[Value, ast.expr] = field(default_factory=dict)
     static: set[Value] = field(default_factory=set)
     kept: set[Value] = field(default_factory=set)  # what must have a name although it is used once
+    owned: set[Value] = field(default_factory=set)  # what must not be a view of another array
     said: set[Expr] = field(default_factory=set)  # the names whose equations stand above a line already
     places: dict[Expr, str] = field(default_factory=dict)  # where names go that are no identifiers: h[t]
     added: set[Value] = field(default_factory=set)  # what is added to its place
+    lives: Lives | None = None
+    taken_over: dict[str, list[str]] = field(default_factory=dict)  # a name -> earlier names of its memory
+    extent: Callable[[str], str] | None = (
+        None  # how many entries of an axis an array has, where it is a block of another
+    )
+    joined: Callable[[Value, ast.expr], ast.expr] | None = (
+        None  # what a block of an array is made of: the sum over all of them
+    )
     temporaries: int = 0
     deeper: int = 0  # how far to the right of the margin all of it will stand
 
@@ -138,7 +155,8 @@ def named(plan: Plan, target: Target, words: Words, sizes: bool = False) -> Text
 def word_of(t: Text, v: Value) -> str:
     if v.about is None:
         return t.temporary()
-    return t.places.get(v.about) or t.fresh(t.words.name(t.words.text(v.about)))
+    again = "_again" if v in t.plan.again else ""
+    return t.places.get(v.about) or t.fresh(t.words.name(t.words.text(v.about)) + again)
 
 
 def _name_functions(t: Text) -> None:

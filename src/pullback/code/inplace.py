@@ -158,11 +158,12 @@ def _scalar(u: Ufunc) -> ast.expr:
     return call(u.name, *args) if kind is None else ast.BinOp(args[0], kind(), args[1])  # type: ignore[arg-type]
 
 
-def out_of(node: ast.expr, out: str) -> ast.expr | None:
-    """A product, a sum or an einsum into `out`, or None for what has no such form."""
+def out_of(node: ast.expr, out: str, order: int) -> ast.expr | None:
+    """A product, a sum or an einsum into `out`, which has `order` axes, or None for what has no such form."""
     target = ast.Name(out)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
-        return call("matmul", node.left, node.right, out=target)
+        # Of two matrices by np.dot, which is BLAS at all sizes; np.matmul has a loop of its own for an inner axis of length 1.
+        return call("dot" if order == 2 else "matmul", node.left, node.right, out=target)
     if isinstance(node, ast.Call) and ast.unparse(node.func) in ("xp.sum", "xp.einsum"):
         return ast.Call(node.func, node.args, [*node.keywords, ast.keyword("out", target)])
     return None

@@ -18,7 +18,6 @@ from ..algebra.indexed import family_of, ref
 from ..algebra.ops.free import is_free_function, is_free_map, var
 from ..algebra.ranges import Order, Range
 from ..calculus.loops import box_of
-from .door import blamed
 from .entrance import entrance
 from .frame import Target, Text, Words, called, dims_text
 from .instructions import Applied, Given, Value
@@ -38,13 +37,15 @@ class LoopWriter:
 
     def __init__(self, p: Looped, words: Words, target: Target) -> None:
         self.p = p
+        # what one line writes, another round may read: no line takes over the memory of another one
+        target = replace(target, fuses=False, reuses=False)
         self.forward, self.backward = (
             scheduled(self.prepared(some), p.order, self.apart) for some in (p.forward, p.backward)
         )
         self.lines = [*lines_of(self.forward), *lines_of(self.backward)]
         inputs = [_stacked(m) for m in p.inputs]
         goal = Value(p.target.shape, Given(p.target))
-        said = {goal: tuple((q.var, q.whole or q.value) for q in self.lines)}
+        said = {goal: tuple((q.var, q.whole or q.value) for q in (*p.forward, *p.backward))}
         self.t = Text(Plan(inputs, 0, goal, {}, inputs, groups=said), target, words)
         self.stores: dict[Family, str] = {}  # where the members of a family are
         self.single: dict[Expr, str] = {}  # the identifier of a name
@@ -168,21 +169,35 @@ class LoopWriter:
     # ---- text --------------------------------------------------------------------------------------------------
 
     def module(self, name: str) -> str:
-        t, p = self.t, self.p
+        t = self.t
         body = list(self.block(self.forward, 1))
         if self.backward:
             body += ["", "    # backward", *self.block(self.backward, 1)]
         body = [*self.begun(), *body]
-        if t.names[t.plan.value].isidentifier():
-            body += blamed(
-                t, [*(v for v, m in zip(t.plan.inputs, p.inputs, strict=True) if not m.is_ragged), t.plan.value]
-            )
+        body += self.blamed()
         body += self.returned()
         ends, first = entrance(self.p, t, self.letters, body)
         functions = list(dict.fromkeys(f for f, _ in self.functions.values()))
         arguments = [*(t.names[v] for v in t.plan.inputs), *(["*", *ends, *functions] if ends or functions else [])]
-        head = [*t.listed(f"def {name}(", arguments, "):"), *self.described(ends)]
+        head = [*t.target.decorators, *t.listed(f"def {name}(", arguments, "):"), *self.described(ends)]
         return module(t.target, [*head, *first, *body])
+
+    def blamed(self) -> Iterator[str]:
+        """Where the value is no number: which of what is given is the first that has such an entry."""
+        goal = self.place(self.p.target)
+        if not self.t.target.blames or self.p.target.order or not goal.isidentifier():
+            return
+        parts = []
+        for v, m in zip(self.t.plan.inputs, self.p.inputs, strict=True):
+            word = self.t.names[v]
+            if m.is_ragged:
+                index = ",".join("{" + self.dim(d) + "}" for d in index_of(m.var))
+                loops = " ".join(f"for {self.dim(Dim.symbol(r.letter))} in {self.span(r)}" for r in m.ranges)
+                parts.append(f'**{{f"{family(m.var)[0]}[{index}]": {self.member(word, m, index_of(m.var))} {loops}}}')
+            else:
+                parts.append(f"{word}={word}")
+        yield f"    if {self.t.target.blames.replace('$X', goal)}:"
+        yield from self.t.listed("        _blame(", [*parts, f"{goal}={goal}"], ")")
 
     def described(self, ends: Sequence[str]) -> Iterator[str]:
         yield f'    """The value, and {{name: gradient}} for {", ".join(self.p.results)}.'
@@ -337,10 +352,17 @@ class LoopWriter:
 
     def returned(self) -> Iterator[str]:
         results = [f'"{n}": {self.gathered(m)}' for n, m in self.p.results.items()]
-        yield from self.t.listed(f"    return {self.place(self.p.target)}, {{", results, "}")
+        varies = any(q.var is self.p.target and any(read_by(q.value)) for q in self.p.forward)
+        value = self.place(self.p.target) if varies else self.number(self.p.target)
+        yield from self.t.listed(f"    return {value}, {{", results, "}")
+
+    def number(self, v: Expr) -> str:
+        """How the name is written as a result: a number is a tensor then, where only tensors have a type."""
+        text = self.place(v)
+        return self.t.target.spelling.number.replace("$0", text) if self.t.target.typed and not v.shape else text
 
     def gathered(self, m: Members) -> str:
-        text = self.place(m.var)
+        text = self.number(m.var)
         for r in reversed(m.ranges):
             text = f"[{text} for {self.dim(Dim.symbol(r.letter))} in {self.span(r)}]"
             if not m.is_ragged:

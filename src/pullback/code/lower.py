@@ -8,19 +8,18 @@ expression with several users is computed once; equal instructions are one array
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import count
 from string import ascii_letters
 from typing import Any
 
 from ..algebra.dims import Dim, Shape
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.op import Meaning
-from ..algebra.ops.free import is_free_function, is_free_map, is_name, var
+from ..algebra.ops.free import is_free_function, is_free_map, is_name
 from ..errors import UnsupportedError
-from .contraction import Path, cost_of, path
+from .contraction import Path, cost_of, left_to_right, path
 from .forms import Form, below, definition, is_entrywise, scaled, sum_of, times
 from .instructions import (
     Algorithm,
@@ -36,6 +35,7 @@ from .instructions import (
     Value,
     leaves,
 )
+from .legs import Legged
 
 __all__ = ["Lowering"]
 
@@ -43,21 +43,19 @@ _MOST = 32  # factors of a product, after which those of its parts are multiplie
 _LONGEST = 40  # nodes of an entrywise expression, after which it is cut
 
 
-class Lowering:
+class Lowering(Legged):
     """Instructions for equations that are added in order of computation; `sizes` says how large an axis typically is."""
 
-    def __init__(self, sizes: Callable[[Dim], int]) -> None:
+    def __init__(self, sizes: Callable[[Dim], int], kernels: Collection[str] = ()) -> None:
+        super().__init__()
         self.sizes = sizes
-        self.operands: dict[Expr, Operand] = {}  # leaf of an entrywise expression -> what it stands for
-        self.dims: dict[int, Dim] = {}
+        self.kernels = kernels
         self.forms: dict[Expr, Form] = {}
         self.uses: Counter[Expr] = Counter()
         self.values: list[Value] = []  # in order of computation
         # (index sum, multiplications, of the order as written), in order
         self.orders: dict[tuple[str, int, int], None] = {}
-        self._fresh = count()
         self._known: dict[Any, Value] = {}
-        self._leaves: dict[Operand, Expr] = {}
 
     # ---- what is given and asked for -----------------------------------------------------------------------
 
@@ -94,7 +92,7 @@ class Lowering:
             e = stack.pop()
             if e not in seen:
                 seen.add(e)
-                parts = below(e)
+                parts = below(e, self.kernels)
                 self.uses.update(parts)
                 stack += parts
 
@@ -117,19 +115,19 @@ class Lowering:
             if e in self.forms:
                 stack.pop()
                 continue
-            waiting = [a for a in below(e) if a not in self.forms]
+            waiting = [a for a in below(e, self.kernels) if a not in self.forms]
             if waiting:
                 stack += reversed(waiting)
                 continue
             stack.pop()
             found = self._form(e)
             if self.uses[e] > 1 and not found.is_plain:
-                found = self._whole(self.array(found))
+                found = self._shared(found)
             self.forms[e] = found
         return self.forms[root]
 
     def _form(self, e: Expr) -> Form:
-        instead = definition(e)
+        instead = definition(e, self.kernels)
         if instead is not None:
             return self.forms[instead]
         if is_name(e):
@@ -150,7 +148,7 @@ class Lowering:
             return self._sum(e, meanings)
         if is_entrywise(e):
             return self._map(e)
-        if e.op.source is not None:
+        if e.op.source is not None or e.op.kernel in self.kernels:
             return self._whole(self._made(e.shape, Algorithm(e, self._arrays(e.args))))
         if e.op.code and not e.args and not e.order:
             return Form(Scale(), (e,), ())
@@ -160,6 +158,13 @@ class Lowering:
     def _whole(self, value: Value) -> Form:
         legs = self._legs(value.shape)
         return Form(Scale(), (self._leaf(value, legs),), legs)
+
+    def _shared(self, f: Form) -> Form:
+        """The form as an array; its axes lie as those of what it is made of, so that nothing is transposed."""
+        legs = self._natural(*f.factors)
+        if set(legs) != set(f.outs) or len(set(f.outs)) < len(f.outs):
+            return self._whole(self.array(f))
+        return Form(Scale(), (self._leaf(self.array(replace(f, outs=legs)), legs),), f.outs)
 
     def _arrays(self, args: Sequence[Expr]) -> tuple[Value, ...]:
         return tuple(self.array(self.forms[a]) for a in args)
@@ -275,12 +280,12 @@ class Lowering:
         self, sets: Sequence[frozenset[int]], outs: frozenset[int], want: Legs, sizes: Mapping[int, int], order: Path
     ) -> None:
         """Notes what the order costs, and the order from left to right."""
-        n = len(sets)
-        plain = [(0, 1), *((n + k, k + 2) for k in range(n - 2))]
         letters = dict(zip(dict.fromkeys(i for s in (*sets, want) for i in s), ascii_letters, strict=False))
         words = ["".join(letters.get(i, "?") for i in s) for s in (*sets, want)]
         text = ",".join(words[:-1]) + "->" + words[-1]
-        self.orders[text, cost_of(sets, outs, sizes, order), cost_of(sets, outs, sizes, plain)] = None
+        self.orders[text, cost_of(sets, outs, sizes, order), cost_of(sets, outs, sizes, left_to_right(len(sets)))] = (
+            None
+        )
 
     def _summed(self, x: Expr, kept: frozenset[int]) -> Expr:
         mine = self.legs(x)
@@ -311,7 +316,7 @@ class Lowering:
         found = self.operands.get(x)
         if found is not None:
             return found
-        legs = self.legs(x)
+        legs = self._natural(x)
         return Operand(self._chain(x, legs, tuple(self.dims[i] for i in legs)), legs)
 
     def _diagonal(self, x: Expr) -> Expr:
@@ -344,12 +349,30 @@ class Lowering:
         def short(word: Legs) -> Legs:
             return tuple(names.setdefault(i, len(names)) for i in word)
 
+        if right is not None and set(left.legs) == set(right.legs):
+            there = self._product_of(left, right)
+            if there is not None:  # the product is an array already
+                left, right = there, None
         a = Operand(left.value, short(left.legs))
         b = None if right is None else Operand(right.value, short(right.legs))
         value = self._made(tuple(self.dims[i] for i in legs), Contraction(a, b, short(legs)))
         return self._leaf(value, legs)
 
+    def _product_of(self, left: Operand, right: Operand) -> Operand | None:
+        """The array in which two others are multiplied entry by entry, if there is one."""
+        for a, b in ((left, right), (right, left)):
+            for legs in (a.legs, b.legs):
+                found = self._known.get(
+                    self._chained(times(self._leaf(a.value, a.legs), self._leaf(b.value, b.legs)), legs)
+                )
+                if found is not None:
+                    return Operand(found, legs)
+        return None
+
     def _chain(self, body: Expr, legs: Legs, shape: Shape) -> Value:
+        return self._made(shape, self._chained(body, legs))
+
+    def _chained(self, body: Expr, legs: Legs) -> Chain:
         names = {i: k for k, i in enumerate(legs)}
         bind: dict[Expr, Expr] = {}
         operands: dict[Expr, Operand] = {}
@@ -359,40 +382,4 @@ class Lowering:
                 short = Operand(o.value, tuple(names[i] for i in o.legs))
                 bind[leaf] = self._leaf(short.value, short.legs)
                 operands[bind[leaf]] = short
-        return self._made(shape, Chain(substitute(body, bind), tuple(operands.items()), tuple(names.values())))
-
-    # ---- legs --------------------------------------------------------------------------------------------------
-
-    def _legs(self, shape: Shape) -> Legs:
-        found = tuple(next(self._fresh) + 1000 for _ in shape)  # below 1000: the legs of one instruction
-        self.dims.update(zip(found, shape, strict=True))
-        return found
-
-    def _leaf(self, value: Value, legs: Legs) -> Expr:
-        operand = Operand(value, legs)
-        found = self._leaves.get(operand)
-        if found is None:
-            found = self._leaves[operand] = var(f"#{len(self._leaves)}", ())
-            self.operands[found] = operand
-        return found
-
-    def legs(self, body: Expr) -> Legs:
-        """The legs of an entrywise expression, in order of appearance."""
-        found = (i for leaf in leaves(body) if leaf in self.operands for i in self.operands[leaf].legs)
-        return tuple(dict.fromkeys(found))
-
-    def _renamed(self, body: Expr, names: Mapping[int, int]) -> Expr:
-        if not names:
-            return body
-        bind: dict[Expr, Expr] = {}
-        for leaf in leaves(body):
-            o = self.operands.get(leaf)
-            if o is not None and any(i in names for i in o.legs):
-                bind[leaf] = self._leaf(o.value, tuple(names.get(i, i) for i in o.legs))
-        return substitute(body, bind)
-
-    def _instance(self, f: Form) -> Form:
-        """The form with legs of its own."""
-        old = dict.fromkeys((*f.outs, *(i for x in f.factors for i in self.legs(x))))
-        names = dict(zip(old, self._legs(tuple(self.dims[i] for i in old)), strict=True))
-        return Form(f.scale, tuple(self._renamed(x, names) for x in f.factors), tuple(names[i] for i in f.outs))
+        return Chain(substitute(body, bind), tuple(operands.items()), tuple(names.values()))

@@ -6,21 +6,21 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
+from ..algebra.definite import Definite
 from ..algebra.dims import Dim
-from ..algebra.expr import Expr, postorder
+from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.ops.free import facts_of, gradient, is_name
 from ..calculus.derivation import Derivation
 from ..errors import ParseError, UnsupportedError, nearest
 from .forms import below
 from .instructions import Chain, Contraction, Given, Value, arguments, reads
+from .keeping import Equation, Group, smaller
 from .lower import Lowering
+from .ordering import earlier
 
-__all__ = ["TYPICAL", "Plan", "arranged", "operations", "plan"]
+__all__ = ["TYPICAL", "Plan", "arranged", "operations", "plan", "swept"]
 
 TYPICAL = 64  # the size of an axis of which nothing is known, for comparing orders of evaluation
-
-
-Group = tuple[tuple[Expr, Expr], ...]  # equations (name, value) that are computed together, the last named
 
 
 @dataclass(slots=True)
@@ -37,6 +37,7 @@ class Plan:
     kind: str = "gradient"  # what the results are
     seed: Value | None = None  # the gradient of the result, where that is given
     fixed: frozenset[str] = frozenset()  # the inputs that are declared not to move
+    again: set[Value] = field(default_factory=set)  # what the backward pass computes once more
     orders: list[tuple[str, int, int]] = field(
         default_factory=list
     )  # (index sum, multiplications, of the order as written)
@@ -73,11 +74,8 @@ def operations(v: Value, sizes: Callable[[Dim], int]) -> int:
     return entries
 
 
-Equation = tuple[Expr, Expr, bool, bool]  # (name, value, whether the name is ours, whether it is of the backward pass)
-
-
 def plan(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, int] | None = None,
-         constants: Collection[str] = ()) -> Plan:  # fmt: skip
+         constants: Collection[str] = (), kernels: Collection[str] = ()) -> Plan:  # fmt: skip
     """The plan for the value and the gradients of these names (default: all that were derived).
 
     `constants` are inputs that are declared not to move; `sizes` are what the symbols typically are. Raises ParseError P003 for a gradient that was not derived, UnsupportedError
@@ -90,21 +88,28 @@ def plan(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, in
     equations: list[Equation] = [(q.var, q.value, q.auxiliary, False) for q in d.core.equations]
     equations += [(gradient(b.of), b.value, b.auxiliary, True) for b in d.backward]
     inputs = [*d.inputs, *([d.seed] if d.seed is not None else [])]
-    found = arranged(equations, inputs, d.target, {v.attrs[0]: gradient(v) for v in wanted}, wanted, sizes)
+    found = arranged(
+        equations, inputs, d.target, {v.attrs[0]: gradient(v) for v in wanted}, wanted, sizes, kernels=kernels
+    )
     found.seed = next((v for v in found.inputs if v.about is d.seed), None)
     found.fixed = frozenset(v.attrs[0] for v in d.inputs if v.attrs[0] in constants or "index" in facts_of(v))
     return found
 
 
 def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr, results: Mapping[str, Expr],
-             always: Sequence[Expr] = (), sizes: Mapping[str, int] | None = None, kind: str = "gradient") -> Plan:  # fmt: skip
-    """The plan for `target` and the named results. Inputs that nothing uses are left out, but for those that are `always` there."""
+             always: Sequence[Expr] = (), sizes: Mapping[str, int] | None = None, kind: str = "gradient",
+             kernels: Collection[str] = ()) -> Plan:  # fmt: skip
+    """The plan for `target` and the named results. Inputs that nothing uses are left out, but for those that are `always` there.
+
+    `kernels` are the functions that the target has whole."""
     ends = [target, *results.values()]
     live = _live({v: e for v, e, _, _ in equations}, ends)
     equations = [q for q in equations if q[0] in live]
     typical = dict(sizes or {})
-    low = Lowering(lambda dim: dim.value({s: typical.get(s, TYPICAL) for s in dim.symbols()}))
-    low.count([e for _, e, _, _ in equations])
+    low = Lowering(lambda dim: dim.value({s: typical.get(s, TYPICAL) for s in dim.symbols()}), kernels)
+    equations, said = smaller(equations, low.sizes)
+    short = _cheaper({v: e for v, e, _, _ in equations}) if kernels else {}
+    low.count([short.get(e, e) for _, e, _, _ in equations])
     used = {x for _, e, _, _ in equations for x in postorder(e) if is_name(x)}
     used.update(always)
     given = [low.give(v) for v in inputs if v in used]
@@ -115,22 +120,24 @@ def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr
     for v, e, ours, back in equations:
         if back and turn is None:
             turn = len(low.values)
-        pending.append((v, e))
+        pending += said.get(v, ((v, e),))
         once = low.uses[v] == 1 and v not in ends
         if (once and ours) or (v not in ends and not e.args):
-            low.alias(v, e)
+            low.alias(v, short.get(e, e))
             continue
-        last = low.define(v, e)
+        last = low.define(v, short.get(e, e))
         groups.update(dict.fromkeys([*low.values[start:], last], tuple(pending)))
         start, pending = len(low.values), []
     turn = len(low.values) if turn is None else turn
     made = {n: low.value_of(v) for n, v in results.items()}
     found = Plan(low.values, turn, low.value_of(target), made, given, groups=groups, orders=list(low.orders), kind=kind)
-    _swept(found)
+    swept(found)
+    stays = {found.value, *made.values()}
+    found.values[found.backward :] = earlier(found.values[found.backward :], stays, found.uses, low.sizes)
     return found
 
 
-def _swept(p: Plan) -> None:
+def swept(p: Plan) -> None:
     """Takes out what nothing uses, and counts the users of the rest."""
     uses: dict[Value, int] = {}
     ends = [p.value, *p.gradients.values()]
@@ -143,6 +150,23 @@ def _swept(p: Plan) -> None:
     before = [v for v in p.values[: p.backward] if v in needed or isinstance(v.by, Given)]
     after = [v for v in p.values[p.backward :] if v in needed]
     p.values, p.backward, p.uses = before + after, len(before), uses
+
+
+def _cheaper(values: Mapping[Expr, Expr]) -> dict[Expr, Expr]:
+    """The expressions in which something is had cheaper: by Cholesky's factor, where a matrix is known to be positive definite; from
+    what is computed anyway, as softmax(x) is exp(logsoftmax(x))."""
+    found: dict[Expr, Expr] = {}
+    roots = list(dict.fromkeys(values.values()))
+    there = set(postorder(*roots))
+    definite = Definite({}, values)
+    for e in there:
+        if e.op.definite is not None and definite.positive(e.args[0]):
+            found[e] = e.op.definite(e, *e.args)
+        if e.op.beside is not None:
+            instead = e.op.beside(e, *e.args)
+            if all(x in there for x in instead.args):
+                found[e] = instead
+    return {root: substitute(root, found) for root in roots} if found else {}
 
 
 def _live(values: Mapping[Expr, Expr], ends: Iterable[Expr]) -> set[Expr]:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, dims_in, postorder
 from ..algebra.indexed import steps_of
-from .autodiff import tupled, unpacked
 from .frame import Target, Words
+from .guards import tupled, unpacked
 from .looped import Looped
 from .looping import LoopWriter
 from .rows import Rows, is_even

@@ -10,7 +10,7 @@ import copy
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from ..algebra.dims import Dim
@@ -27,16 +27,27 @@ Rewrite = Callable[..., ast.expr]
 _SLOT = re.compile(r"\$(\w+)(?::\d+)?")
 _LETTERS = "ijklmnopqrstuvwxyzabcdefgh"
 # functions of a number that `math` does not have
-_ENTRYWISE = {"special.expit", "special.ndtr", "special.digamma", "special.polygamma", "logaddexp", "heaviside", "sign"}
+_ENTRYWISE = {
+    "special.expit",
+    "special.ndtr",
+    "special.digamma",
+    "special.polygamma",
+    "logaddexp",
+    "heaviside",
+    "sign",
+    "clip",
+}
 _POWER = re.compile(r"(?<![\w.)\]])(-?[A-Za-z_][\w.]*|\d[\w.]*) \*\* (-?[\w.]+)(?![\w.(\[])")
 
 
 class Spelling:
     """How a target calls the functions of arrays. `functions` maps a name of NumPy to another, or to a rewriting of the call, or to None
-    where the target has no such function; `number` makes an array of a number, where functions ask for arrays."""
+    where the target has no such function; `number` makes an array of a number, where functions ask for arrays, as those in `arrays` do
+    for their first argument."""
 
-    def __init__(self, module: str, functions: Mapping[str, str | Rewrite | None], number: str = "") -> None:
-        self.module, self.functions, self.number = module, functions, number
+    def __init__(self, module: str, functions: Mapping[str, str | Rewrite | None], number: str = "",
+                 arrays: Collection[str] = ()) -> None:  # fmt: skip
+        self.module, self.functions, self.number, self.arrays = module, functions, number, arrays
 
     def called(self, name: str, args: Sequence[ast.expr], options: Mapping[str, ast.expr]) -> ast.expr:
         axis = options.get("axis")
@@ -77,6 +88,8 @@ class _Speller(ast.NodeTransformer):
                 return ast.Call(parsed(_MATH[name]), args, [])
             if self.spelling.number and name in _ENTRYWISE:
                 args = [filled(self.spelling.number, {"0": x}) for x in args]
+        elif name in self.spelling.arrays and self.is_number(args[0]):
+            args[0] = filled(self.spelling.number, {"0": args[0]})
         return self.spelling.called(name, args, options)
 
     def is_number(self, node: ast.expr) -> bool:
@@ -86,6 +99,8 @@ class _Speller(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
+        if isinstance(node.op, ast.MatMult) and "matmul" in self.spelling.functions:
+            return self.spelling.called(getattr(node, "product", "matmul"), [node.left, node.right], {})
         floats = (
             isinstance(node.left, ast.Compare)
             and isinstance(node.op, ast.Mult)
@@ -97,6 +112,8 @@ class _Speller(ast.NodeTransformer):
         if _function(node) == "pi":
             return parsed("math.pi")
         self.generic_visit(node)
+        if node.attr == "T" and "T" in self.spelling.functions:
+            return self.spelling.called("T", [node.value], {})
         return node
 
 
@@ -134,7 +151,7 @@ class _Slices(ast.NodeTransformer):
     def visit_Slice(self, node: ast.Slice) -> ast.expr:
         self.generic_visit(node)
         bounds = [node.lower, node.upper, *([node.step] if node.step else [])]
-        plain = all(b is None or isinstance(b, (ast.Name, ast.Constant)) for b in bounds)
+        plain = all(b is None or isinstance(_unsigned(b), (ast.Name, ast.Constant)) for b in bounds)
         texts = ["" if b is None else ast.unparse(b) for b in bounds]
         space = "" if plain else " "
         text = texts[0]
@@ -166,6 +183,10 @@ class _Signs(ast.NodeTransformer):
             swapped = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
             return ast.BinOp(node.left, swapped, node.right.operand)  # type: ignore[attr-defined]
         return node
+
+
+def _unsigned(node: ast.expr) -> ast.expr:
+    return node.operand if _negative(node) and isinstance(node, ast.UnaryOp) else node
 
 
 def _negative(node: ast.expr) -> bool:
@@ -238,15 +259,17 @@ def _sized(x: Any, size: Callable[[str], str]) -> Any:
 # ---- one expression for one instruction ------------------------------------------------------------------------
 
 
-def expression(v: Value, read: Callable[[Value], ast.expr], size: Callable[[str], str],
-               function: Callable[[Expr], str]) -> ast.expr:  # fmt: skip
-    """What computes the array, `read` saying how each argument is written. Raises UnsupportedError U042."""
+def expression(v: Value, read: Callable[[Value], ast.expr], size: Callable[[str], str], function: Callable[[Expr], str],
+               extent: Callable[[str], str] | None = None) -> ast.expr:  # fmt: skip
+    """What computes the array, `read` saying how each argument is written; `extent` is how many entries of an axis there are, where
+    these are not all that it has. Raises UnsupportedError U042."""
+    extent = extent or size
     match v.by:
         case Chain(body, operands, legs):
             nodes = {leaf: aligned(read(o.value), o.legs, legs) for leaf, o in operands}
             found = body_node(body, nodes, size)
             if len({i for _, o in operands for i in o.legs}) < len(legs):
-                dims = tuple(_sized(d, size) for d in v.shape)
+                dims = tuple(_sized(d, extent) for d in v.shape)
                 return call(
                     "broadcast_to" if any(o.legs for _, o in operands) else "full",
                     *((found, dims) if any(o.legs for _, o in operands) else (dims, found)),
@@ -261,20 +284,26 @@ def expression(v: Value, read: Callable[[Value], ast.expr], size: Callable[[str]
         case Applied(node, args):
             return ast.Call(ast.Name(function(node), ast.Load()), [read(a) for a in args], [])
         case Algorithm(node, args):
-            return _algorithm(node, args, read, size)
+            return _algorithm(node, args, read, size, extent)
     raise AssertionError("an input is not computed")
 
 
-def _algorithm(
-    node: Expr, args: Sequence[Value], read: Callable[[Value], ast.expr], size: Callable[[str], str]
-) -> ast.expr:
+def _algorithm(node: Expr, args: Sequence[Value], read: Callable[[Value], ast.expr], size: Callable[[str], str],
+               extent: Callable[[str], str]) -> ast.expr:  # fmt: skip
     data = {k: _sized(x, size) for k, x in node.op.attributes(node).items()}
-    arrays = [Traced(read(a), tuple(_sized(d, size) for d in a.shape)) for a in args]
+    arrays = [Traced(read(a), tuple(_sized(d, extent) for d in a.shape)) for a in args]
     try:
-        return node_of(node.op.source(Namespace(), *arrays, **data))
+        algorithm = node.op.source or partial(_kernel, node.op.kernel)
+        return node_of(algorithm(Namespace(), *arrays, **data))
     except (Untraceable, TypeError, AttributeError) as why:
         raise UnsupportedError("U042", f"there is no code for {node.op.name} in this version",
                                hint="`evaluate` computes it in Python") from why  # fmt: skip
+
+
+def _kernel(name: str, xp: Namespace, *arrays: Traced, **data: Any) -> Traced:
+    """A function that the target has whole."""
+    found: Traced = getattr(xp, name)(*arrays, **data)
+    return found
 
 
 def _transposed(x: ast.expr, order: Sequence[int]) -> ast.expr:
@@ -331,21 +360,27 @@ def _contracted(left: Operand, right: Operand, legs: Legs, read: Callable[[Value
         x = _transposed(x, [a.index(i) for i in (*both, *mine, *inner)])
         y = _transposed(y, [b.index(i) for i in (*both, *inner, *yours)])
         return _transposed(_matmul(x, y), [(*both, *mine, *yours).index(i) for i in legs])
+    if mine and yours and legs == (*yours, *mine):  # (x y)ᵀ = yᵀ xᵀ, whose rows lie together in memory
+        return _contracted(right, left, legs, read)
     if not mine and not yours and len(inner) > 1:
         return call("vdot", x, _transposed(y, [b.index(i) for i in a]))
     if len(inner) == 1 and len(mine) + len(yours) == 1:  # a matrix and a vector: never a transposed matrix in front
         matrix, vector, legs_of = (x, y, a) if mine else (y, x, b)
-        return _matmul(vector, matrix) if legs_of[0] in inner else _matmul(matrix, vector)
+        return _matmul(vector, matrix, "vecmat") if legs_of[0] in inner else _matmul(matrix, vector, "matvec")
     if len(inner) == 1 and len(mine) < 2 and len(yours) < 2:
         x = _transposed(x, [a.index(i) for i in (*mine, *inner)])
         y = _transposed(y, [b.index(i) for i in (*inner, *yours)])
-        return _transposed(_matmul(x, y), [(*mine, *yours).index(i) for i in legs])
+        product = "matmul" if mine and yours else "vecdot"
+        return _transposed(_matmul(x, y, product), [(*mine, *yours).index(i) for i in legs])
     axes = (tuple(a.index(i) for i in inner), tuple(b.index(i) for i in inner))
     return _transposed(call("tensordot", x, y, axes=axes), [(*mine, *yours).index(i) for i in legs])
 
 
-def _matmul(x: ast.expr, y: ast.expr) -> ast.expr:
-    return ast.BinOp(x, ast.MatMult(), y)
+def _matmul(x: ast.expr, y: ast.expr, product: str = "matmul") -> ast.expr:
+    """x @ y, which remembers what NumPy calls it: not every target has one sign for vectors and matrices."""
+    found = ast.BinOp(x, ast.MatMult(), y)
+    found.product = product  # type: ignore[attr-defined]
+    return found
 
 
 def _spread(x: ast.expr, order: int, legs: Legs, v: Value, size: Callable[[str], str]) -> ast.expr:

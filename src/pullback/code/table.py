@@ -2,97 +2,48 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Iterator, Sequence
-from math import prod
+from collections.abc import Iterator, Sequence
 
-from ..algebra.dims import Dim
-from .frame import Words, named
-from .instructions import Given, Value, arguments
+from .chart import amount, chart, grouped
+from .frame import Words
+from .instructions import Given
+from .memory import Size, peak
 from .plan import Plan, operations
-from .syntax import expression, unparsed
-from .to_numpy import NUMPY
 
 __all__ = ["table"]
 
 _WIDEST = 60  # characters of an expression
 
 
-def table(plan: Plan, words: Words, sizes: Callable[[Dim], int], entry: int = 8) -> str:
-    """The plan at these sizes, with `entry` bytes for an entry."""
-    t = named(plan, NUMPY, words)
-    alive = dict(_alive(plan, sizes, entry))
-    rows: list[tuple[str, ...]] = []
-    total = 0
-    for k, v in enumerate(plan.values):
-        if isinstance(v.by, Given):
-            continue
-        if k == plan.backward:
-            rows.append(("backward",))
-        node = expression(v, lambda a: ast.Name(t.names[a], ast.Load()), t.size, lambda e: t.functions[e])
-        text = unparsed(NUMPY.spelling.applied(node, t.numbers()))
-        cost = operations(v, sizes)
-        total += cost
-        text = text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
-        rows.append((t.names[v], text, _shape(v), _number(cost), _bytes(alive[v])))
-    head = ("array", "computed by", "shape", "operations", "alive")
-    lines = list(_aligned([head, *rows], right=(3, 4)))
-    symbols = sorted({s for v in plan.values for d in v.shape for s in d.symbols()})
-    at = ", ".join(f"{s} = {sizes(Dim.symbol(s))}" for s in symbols)
-    kept = plan.kept()
-    given = [v for v in kept if isinstance(v.by, Given)]
-    made = [v for v in kept if v not in given]
-    peak = max(alive.values(), default=0)
-    lines += ["", f"sizes: {at or 'numbers'}; {entry} bytes an entry",
-              f"operations: {_number(total)}",
-              f"peak memory: {_bytes(peak)}, inputs and gradients included",
-              "kept from the forward pass: " + (", ".join(t.names[v] for v in made) or "nothing but inputs")
-              + f" ({_bytes(sum(_size(v, sizes, entry) for v in made))})"]  # fmt: skip
+def table(plan: Plan, words: Words, size: Size, entry: int = 8, instead: Plan | None = None) -> str:
+    """The plan at these sizes, with `entry` bytes for an entry; beside the plan `instead` of which it is, if that is given."""
+    c = chart(plan, words, size, entry)
+    found: list[tuple[str, ...]] = [("array", "computed by", "shape", "operations", "alive")]
+    back = False
+    for r in c.rows:
+        if r.back and not back:
+            back = True
+            found.append(("backward",))
+        text = r.text if len(r.text) <= _WIDEST else r.text[: _WIDEST - 1] + "…"
+        found.append((r.name, text, r.shape, grouped(r.operations), amount(r.alive)))
+    kept = [r for r in c.rows if r.kept]
+    lines = [*_aligned(found, right=(3, 4)), "", f"sizes: {c.sizes or 'numbers'}; {entry} bytes an entry",
+             f"operations: {grouped(sum(r.operations for r in c.rows))}",
+             f"peak memory: {amount(max((r.alive for r in c.rows), default=0))}, inputs and gradients included",
+             "kept from the forward pass: " + (", ".join(r.name for r in kept) or "nothing but inputs")
+             + f" ({amount(sum(r.bytes for r in kept))})"]  # fmt: skip
+    if instead is not None:
+        again = ", ".join(r.name.removesuffix("_again") for r in c.rows if r.again and r.name.endswith("_again"))
+        before = sum(operations(v, size) for v in instead.lines)
+        lines.append(
+            f"computed again: {again}; without that: {amount(peak(instead, size) * entry)}, {grouped(before)} operations"
+        )
+    given = [words.name(v.name) for v in plan.kept() if isinstance(v.by, Given)]
     if given:
-        lines.append("inputs that the backward pass reads: " + ", ".join(t.names[v] for v in given))
+        lines.append("inputs that the backward pass reads: " + ", ".join(given))
     for text, chosen, written in plan.orders:
-        lines.append(f"order: {text}: {_number(chosen)} multiplications, {_number(written)} from left to right")
+        lines.append(f"order: {text}: {grouped(chosen)} multiplications, {grouped(written)} from left to right")
     return "\n".join(lines)
-
-
-def _shape(v: Value) -> str:
-    return "(" + ", ".join(map(str, v.shape)) + ")" if v.shape else "number"
-
-
-def _number(n: int) -> str:
-    return f"{n:,}".replace(",", " ")
-
-
-def _bytes(n: int) -> str:
-    for unit in ("B", "KiB", "MiB"):
-        if n < 1024:
-            return f"{n:.4g} {unit}"
-        n /= 1024  # type: ignore[assignment]
-    return f"{n:.4g} GiB"
-
-
-def _size(v: Value, sizes: Callable[[Dim], int], entry: int) -> int:
-    return prod((sizes(d) for d in v.shape), start=entry)
-
-
-def _alive(plan: Plan, sizes: Callable[[Dim], int], entry: int) -> Iterator[tuple[Value, int]]:
-    """The bytes of all arrays that are needed while an array is computed; what is given and what is asked for stays."""
-    last: dict[Value, int] = {}
-    for k, v in enumerate(plan.values):
-        last[v] = k
-        for a in arguments(v.by):
-            last[a] = k
-    stays = {plan.value, *plan.gradients.values(), *(v for v in plan.values if isinstance(v.by, Given))}
-    now = sum(_size(v, sizes, entry) for v in stays if isinstance(v.by, Given))
-    gone: dict[int, list[Value]] = {}
-    for v, k in last.items():
-        if v not in stays:
-            gone.setdefault(k, []).append(v)
-    for k, v in enumerate(plan.values):
-        if not isinstance(v.by, Given):
-            now += _size(v, sizes, entry)
-            yield v, now
-        now -= sum(_size(a, sizes, entry) for a in gone.get(k, ()))
 
 
 def _aligned(rows: Sequence[tuple[str, ...]], right: Sequence[int]) -> Iterator[str]:

@@ -5,13 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import ParseError, nearest
-from . import to_jax, to_numpy, to_torch
+from . import jax_mesh, to_jax, to_numba, to_numpy, to_scipy, to_tensorflow, to_torch
 from .frame import Target, Writer
+from .jax_mesh import MeshWriter
 
-__all__ = ["FORMS", "TARGETS", "writer_of"]
+__all__ = ["FORMS", "MESHES", "TARGETS", "kernels_of", "mesh_writer_of", "writer_of"]
 
-TARGETS: Mapping[str, Target] = {"numpy": to_numpy.NUMPY, "jax": to_jax.JAX, "torch": to_torch.TORCH}
-FORMS: Mapping[str, Mapping[str, Writer]] = {"numpy": to_numpy.FORMS, "jax": to_jax.FORMS, "torch": to_torch.FORMS}
+TARGETS: Mapping[str, Target] = {
+    "numpy": to_numpy.NUMPY,
+    "numba": to_numba.NUMBA,
+    "jax": to_jax.JAX,
+    "torch": to_torch.TORCH,
+    "tensorflow": to_tensorflow.TENSORFLOW,
+    "scipy": to_scipy.SCIPY,
+}
+FORMS: Mapping[str, Mapping[str, Writer]] = {
+    "numpy": to_numpy.FORMS,
+    "numba": to_numba.FORMS,
+    "jax": to_jax.FORMS,
+    "torch": to_torch.FORMS,
+    "tensorflow": to_tensorflow.FORMS,
+    "scipy": to_scipy.FORMS,
+}
+MESHES: Mapping[str, Mapping[str, MeshWriter]] = {"jax": jax_mesh.FORMS}
+
+
+def kernels_of(name: str) -> frozenset[str]:
+    """The functions that a target has whole; a target that there is not has none."""
+    return TARGETS[name].kernels if name in TARGETS else frozenset()
 
 
 def writer_of(name: str, form: str = "function") -> Writer:
@@ -24,3 +45,12 @@ def writer_of(name: str, form: str = "function") -> Writer:
     if form not in FORMS[name]:
         raise ParseError("P030", f"{name} has no form {form:.40}", expected=", ".join(FORMS[name]))
     return FORMS[name][form]
+
+
+def mesh_writer_of(name: str, form: str) -> MeshWriter:
+    """Raises ParseError P030 for a target, or a form of it, that is not written for a mesh."""
+    writer_of(name, form)
+    if form not in MESHES.get(name, {}):
+        forms = [f"--target {n} --form {f}" for n, some in MESHES.items() for f in some]
+        raise ParseError("P030", f"{name} has no mesh in the form {form}", expected=" or ".join(forms))
+    return MESHES[name][form]

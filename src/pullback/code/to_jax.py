@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 
-from .autodiff import write_differentiable
-from .frame import Target, Text, Writer
-from .instructions import Value
+from ..errors import ParseError
+from .autodiff import Passes, write_differentiable
+from .frame import Target, Text, Words, Writer
+from .plan import Plan
 from .spellings import DOOR, OURS, SPECIAL, as_, made
 from .syntax import Spelling
 from .writer import described, write
@@ -34,21 +35,21 @@ JAX = Target(
         "linalg.sqrtm": as_("jnp.real(jax.scipy.linalg.sqrtm($0))"),  # complex by its type alone: no eigenvalue is negative
         **dict.fromkeys(("linalg.logm", "linalg.sinm", "linalg.cosm"), None),
         **made("jnp", "eye", "full", "zeros", "ones", "tri"),
+        **{f"p{how}": f"jax.lax.p{how}" for how in ("sum", "max", "min")},
     }),
     DOOR.format(array="jnp.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)",
                  unreal="not jnp.issubdtype(x.dtype, jnp.floating)"),
     frozenset({"jax", "jnp", "dtype"}),
+    apart="jax.lax.optimization_barrier($X)",
     like=("dtype = jnp.result_type({arrays})", "dtype = float"),
     rows="functional",
     extras=(("math.", "import math", ""), ("jax.", "import jax", ""), ("_index(", "", _JAX_INDEX), ("_add_at(", "", _JAX_ADD_AT)),
 )  # fmt: skip
 
 
-def _custom_vjp(
-    t: Text, name: str, inputs: Sequence[Value], kept: Sequence[Value], passes: Iterator[str]
-) -> Iterator[str]:
-    yield from passes
-    names = [t.names[v] for v in inputs]
+def _custom_vjp(t: Text, name: str, p: Passes) -> Iterator[str]:
+    yield from p.lines
+    names = [t.names[v] for v in p.inputs]
     yield from ("", "", "@jax.custom_vjp")
     yield from t.listed(f"def {name}(", names, "):")
     yield '    """A function that JAX differentiates by the derived backward pass.'
@@ -59,7 +60,12 @@ def _custom_vjp(
     yield from ("", "", f"{name}.defvjp(_forward, _backward)")
 
 
+def _unlaid(plan: Plan, words: Words, name: str) -> str:
+    raise ParseError("P030", "the form shard_map needs a mesh", hint='--mesh "data=4: B; model=2: n"')
+
+
 FORMS: Mapping[str, Writer] = {
     "function": partial(write, target=JAX),
     "autodiff": partial(write_differentiable, target=JAX, shell=_custom_vjp),
+    "shard_map": _unlaid,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -9,7 +10,7 @@ from functools import partial
 from .buffers import write_buffered
 from .frame import Target, Writer
 from .spellings import DOOR, OURS, SPECIAL, as_, made
-from .syntax import Spelling
+from .syntax import Spelling, filled
 from .writer import write
 
 __all__ = ["BUFFERS", "FORMS", "NUMPY"]
@@ -39,11 +40,22 @@ _ADD_AT = '''def _add_at(n, places, values):
     np.add.at(out, (..., places), values)
     return out'''
 
+
+def _step(x: ast.expr, _: ast.expr, **options: ast.expr) -> ast.expr:
+    """1 where x > 0 and 0 elsewhere: np.heaviside takes thirty times as long."""
+    found = filled("np.greater($0, 0)", {"0": x})
+    if "out" not in options:
+        return filled("$0.astype(dtype)", {"0": found})
+    assert isinstance(found, ast.Call)
+    found.keywords.append(ast.keyword("out", options["out"]))
+    return found
+
+
 NUMPY = Target(
     "numpy",
     ("import numpy as np",),
     Spelling("np", {
-        **OURS, "special.expit": "_sigmoid",
+        **OURS, "special.expit": "_sigmoid", "heaviside": _step,
         "as_float": as_("($0).astype(dtype)"),
         **{f"special.{n}": f"special.{n}" for n in SPECIAL},
         **{f"linalg.{n}": f"linalg.{n}" for n in ("expm", "logm", "sqrtm", "sinm", "cosm")},

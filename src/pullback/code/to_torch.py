@@ -1,16 +1,19 @@
-"""PyTorch: plain functions, and a `torch.autograd.Function`."""
+"""PyTorch: plain functions, a `torch.autograd.Function`, and ops of `torch.library`."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
-from .autodiff import tupled, write_differentiable
+from .autodiff import Passes, write_differentiable
+from .door import arrays_in
 from .frame import Target, Text, Writer
-from .instructions import Given, Value
+from .guards import tupled
 from .spellings import DOOR, OURS, as_
 from .syntax import Rewrite, Spelling, filled
+from .torch_op import HELPERS, ops
 from .traced import node_of, parsed
 from .writer import described, write
 
@@ -29,6 +32,19 @@ _TORCH_ADD_AT = '''def _add_at(n, places, values):
     out = values.new_zeros((*lead, n))
     return out.index_add(-1, places.reshape(-1), values.reshape((*lead, -1)))'''
 
+_TORCH_ALIKE = '''def _alike(*arrays):
+    """The arrays in one type, that with the most digits."""
+    first = arrays[0].dtype
+    if all(x.dtype == first for x in arrays):
+        return arrays
+    for x in arrays:
+        first = torch.promote_types(first, x.dtype)
+    return [x.to(first) for x in arrays]'''
+
+_TORCH_DOT = '''def _dot(x, y):
+    """The sum of the products of all entries."""
+    return torch.dot(x.reshape(-1), y.reshape(-1))'''
+
 _TORCH_LOGADDEXP = '''def _logaddexp(x, y):
     """log(exp(x) + exp(y)), one of them may be a number."""
     x = x if torch.is_tensor(x) else torch.full_like(y, x)
@@ -45,6 +61,35 @@ def _bounded(side: str) -> Rewrite:
         return filled(f"torch.clamp($0, {side}=$1)", {"0": a, "1": b})
 
     return rewritten
+
+
+def _torch_sum(x: ast.expr, **options: ast.expr) -> ast.expr:
+    return filled("torch.sum($0, dim=$axis)" if options else "torch.sum($0)", {"0": x, **options})
+
+
+def _torch_logaddexp(x: ast.expr, y: ast.expr) -> ast.expr:
+    """With 0 it is softplus, which PyTorch has whole; beyond 40 it is y to all digits."""
+    if isinstance(x, ast.Constant) and x.value == 0:
+        return filled("torch.nn.functional.softplus($0, threshold=40)", {"0": y})
+    return filled("_logaddexp($0, $1)", {"0": x, "1": y})
+
+
+def _torch_einsum(words: ast.expr, *args: ast.expr, **_: ast.expr) -> ast.expr:
+    """A product entry by entry that is then summed is written as that: einsum would make many small products of matrices of it."""
+    inputs, arrow, out = str(ast.literal_eval(words)).partition("->")
+    a, comma, b = inputs.partition(",")
+    if (
+        (arrow and comma and len(args) == 2)
+        and set(a) == set(b)
+        and len(set(a)) == len(a) == len(b)
+        and [c for c in a if c in out] == list(out)
+    ):
+        x, y = args
+        if a != b:
+            y = filled("$0.permute($1)", {"0": y, "1": node_of(tuple(b.index(c) for c in a))})
+        axes = tuple(k for k, c in enumerate(a) if c not in out)
+        return filled("torch.sum($0 * $1, dim=$2)", {"0": x, "1": y, "2": node_of(axes[0] if len(axes) == 1 else axes)})
+    return ast.Call(parsed("torch.einsum"), [words, *args], [])
 
 
 def _torch_take(x: ast.expr, index: ast.expr, axis: ast.expr) -> ast.expr:
@@ -84,66 +129,77 @@ TORCH = Target(
     ("import torch",),
     Spelling("torch", {
         **OURS, "special.expit": "torch.sigmoid",
-        "as_float": as_("($0).to(like.dtype)"), "heaviside": as_("($0 > 0).to(like.dtype)"),
-        "max": "torch.amax", "min": "torch.amin", "transpose": "torch.permute", "vdot": as_("torch.sum($0 * $1)"),
+        "as_float": as_("($0).to(like.dtype)"), "heaviside": as_("torch.sign(torch.relu($0))"),
+        "softmax": as_("torch.softmax($0, dim=$axis)"), "log_softmax": as_("torch.log_softmax($0, dim=$axis)"),
+        "sum": _torch_sum, "max": "torch.amax", "min": "torch.amin", "transpose": "torch.permute", "vdot": "_dot",
         "tensordot": as_("torch.tensordot($0, $1, dims=$axes)"), "var": as_("torch.var($0, dim=$axis, correction=$ddof)"),
         "std": as_("torch.std($0, dim=$axis, correction=$ddof)"), "maximum": _bounded("min"), "minimum": _bounded("max"),
-        "logaddexp": "_logaddexp", "cbrt": as_("torch.sign($0) * torch.abs($0) ** (1 / 3)"), "expand_dims": "torch.unsqueeze",
+        "logaddexp": _torch_logaddexp, "cbrt": as_("torch.sign($0) * torch.abs($0) ** (1 / 3)"), "expand_dims": "torch.unsqueeze",
         "flip": as_("torch.flip($0, ($1,))"), "repeat": "torch.repeat_interleave", "concatenate": "torch.cat", "split": "torch.chunk",
         "kron": as_("torch.kron($0.contiguous(), $1.contiguous())"), "prod": _torch_prod, "take": _torch_take, "pad": _torch_pad, "block": _torch_block, "full": as_("like.new_full($0, $1)"),
         "eye": as_("torch.eye($0, dtype=like.dtype, device=like.device)"), "zeros": as_("like.new_zeros($0)"), "ones": as_("like.new_ones($0)"),
         "tri": as_("torch.tril(like.new_ones(($0, $1)), $2)"), "arange": as_("torch.arange($0, device=like.device)"),
         "linalg.svd": _torch_svd, "linalg.norm": "torch.linalg.matrix_norm", "linalg.expm": "torch.linalg.matrix_exp",
-        "einsum": lambda *args, **options: ast.Call(parsed("torch.einsum"), list(args), []),
+        "einsum": _torch_einsum,
         **dict.fromkeys(("linalg.logm", "linalg.sqrtm", "linalg.sinm", "linalg.cosm"), None),
     }, number="like.new_tensor($0)"),
     DOOR.format(array="torch.as_tensor(x)", whole="not x.is_floating_point() and not x.is_complex()",
                  floats="x.to(torch.get_default_dtype())", unreal="not x.is_floating_point()"),
-    frozenset({"torch", "like"}),
-    copies="$X.clone()", rows="assigned",
+    frozenset({"torch", "like", "alike"}),
+    copies="$X.clone()", decorators=("@torch.no_grad()",), fuses=True, rows="assigned",
+    kernels=frozenset({"softmax", "log_softmax", "cholesky_inverse"}),
     like=("like = {first}", "like = torch.empty(())"),
-    extras=(("math.", "import math", ""), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_logaddexp(", "", _TORCH_LOGADDEXP)),
+    extras=(("math.", "import math", ""), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), *HELPERS),
 )  # fmt: skip
 
 
-def _function(
-    t: Text, name: str, inputs: Sequence[Value], kept: Sequence[Value], passes: Iterator[str]
-) -> Iterator[str]:
-    yield from passes
+REUSING = replace(TORCH, reuses=True)  # of no use where autograd or vmap look on
+
+
+def _function(t: Text, name: str, p: Passes) -> Iterator[str]:
+    yield from p.lines
+    inputs, kept = p.inputs, p.kept
     names = [t.names[v] for v in inputs]
-    given = [v for v in kept if isinstance(v.by, Given)]
-    made = [v for v in kept if not isinstance(v.by, Given) and v is not t.plan.value]
-    saved = {v: f"inputs[{inputs.index(v)}]" for v in given} | {v: f"made[{k}]" for k, v in enumerate(made, 1)}
-    saved[t.plan.value] = "made[0]"
-    order = [kept.index(v) for v in made]
+    given = [f"inputs[{inputs.index(v)}]" for v in kept if v in inputs]
+    start = len(given) + (t.plan.value in kept)  # where in `kept` begins what is given back beside the value
+    more = f"value, *kept[{start}:]" if start < len(kept) else "(value,)"
+    made = ["*made" if t.plan.value in kept else "*made[1:]"] if len(given) < len(kept) else []
     count = len(inputs)
+    needed = ", needed" if p.needed else ""
+    yield from ("", "", f"def _again(g{needed}, *inputs):", f"    return _backward(_forward(*inputs)[1], g{needed})")
     yield from ("", "", f"class _{name.capitalize()}(torch.autograd.Function):", "    generate_vmap_rule = True", "")
     yield "    @staticmethod"
     yield "    def forward(*inputs):"
-    yield "        value, kept = _forward(*inputs)"
-    yield from tupled(t, "        return ", ["value", *(f"kept[{k}]" for k in order)])
+    yield f"        value, {'kept' if 'kept' in more else '_'} = _forward(*inputs)"
+    yield f"        return {more}"
     yield from ("", "    @staticmethod", "    def setup_context(ctx, inputs, output):")
     yield "        ctx.mark_non_differentiable(*output[1:])"
     yield "        ctx.save_for_backward(*inputs, *output)"
     yield from ("", "    @staticmethod", "    def backward(ctx, g, *_):")
-    yield f"        inputs, made = ctx.saved_tensors[:{count}], ctx.saved_tensors[{count}:]"
+    if made:
+        yield f"        inputs, made = ctx.saved_tensors[:{count}], ctx.saved_tensors[{count}:]"
+    else:
+        yield f"        inputs = ctx.saved_tensors[:{count}]"
     yield "        if torch.is_grad_enabled():  # a second derivative: through the inputs"
-    yield "            kept = _forward(*inputs)[1]"
-    yield "        else:"
-    yield from tupled(t, "            kept = ", [saved[v] for v in kept])
-    yield "        found = _backward(kept, g)"
-    yield "        needed = ctx.needs_input_grad"
-    yield "        return tuple(x if need else None for x, need in zip(found, needed))"
+    told = ", ctx.needs_input_grad" if p.needed else ""
+    some = ["g", *(["ctx.needs_input_grad"] if p.needed else []), "*inputs"]
+    yield from t.listed("            return torch.func.functionalize(_again)(", some, ")")
+    yield from tupled(t, "        kept = ", [*given, *made])
+    yield f"        return _backward(kept, g{told})"
     yield from ("", "")
     yield from t.listed(f"def {name}(", names, "):")
     yield '    """A function that autograd differentiates by the derived backward pass.'
     yield ""
     yield from described(t)
     yield '    """'
+    yield from arrays_in(t, inputs)
     yield from t.listed(f"    return _{name.capitalize()}.apply(", names, ")[0]")
 
 
 FORMS: Mapping[str, Writer] = {
-    "function": partial(write, target=TORCH),
-    "autodiff": partial(write_differentiable, target=TORCH, shell=_function),
+    "function": partial(write, target=REUSING),
+    "autodiff": partial(
+        write_differentiable, target=replace(REUSING, batches=True), shell=_function, guarded=True, outside=True
+    ),
+    "op": partial(write_differentiable, target=REUSING, shell=ops, guarded=True, owned=True),
 }

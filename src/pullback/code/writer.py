@@ -6,23 +6,48 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from .door import blamed, door
+from .door import blamed, door, words_of
 from .frame import Target, Text, Words, begun, dims_text, word_of
 from .instructions import Applied, Given, Value, arguments
+from .lives import Lives, is_inline
 from .plan import Plan
+from .reused import reusing
 from .syntax import expression, filled, unparsed
 
-__all__ = ["arguments_of", "comments", "described", "fitted", "line", "module", "owned", "returned", "write"]
+__all__ = [
+    "arguments_of",
+    "body",
+    "comments",
+    "described",
+    "fitted",
+    "function",
+    "line",
+    "module",
+    "owned",
+    "returned",
+    "write",
+]
 
+_STANDARD = {
+    "import math",
+    "import operator",
+    "from functools import cache",
+    "from functools import partial",
+    "from types import SimpleNamespace",
+}  # a block of imports of their own
 # functions that may give a view of their argument
 _VIEWS = {"broadcast_to", "transpose", "diagonal", "reshape", "moveaxis", "flip", "expand_dims", "real", "split"}
 
 
 def write(plan: Plan, words: Words, name: str, *, target: Target) -> str:
     """A module: imports, helpers, one function. Raises UnsupportedError U042 where an op has no code in this target."""
-    t = begun(plan, target, words)
-    body = list(_body(t))
-    return module(target, [*_signature(t, name), *door(t, body), *body])
+    return module(target, function(begun(plan, target, words), name))
+
+
+def function(t: Text, name: str) -> list[str]:
+    """The lines of the function."""
+    lines = list(body(t))
+    return [*_signature(t, name), *door(t, lines), *lines]
 
 
 def module(target: Target, function: Sequence[str]) -> str:
@@ -33,7 +58,7 @@ def module(target: Target, function: Sequence[str]) -> str:
         if any(re.search(rf"(?<![\w.]){re.escape(mark)}", x) for x in function)
     ]
     lines = {*target.imports, *(line for line, _ in found if line)}
-    first = [line for line in lines if line == "import math"]
+    first = sorted(lines & _STANDARD, key=lambda line: (line.startswith("from"), line))
     others = sorted(lines.difference(first), key=lambda line: (line.startswith("from"), line))
     imports = [*first, *([""] if first else []), *others]
     parts = ["\n".join(imports), target.door, *(h for _, h in found if h), "\n".join(function)]
@@ -48,6 +73,7 @@ def arguments_of(t: Text) -> list[str]:
 
 def _signature(t: Text, name: str) -> Iterator[str]:
     p = t.plan
+    yield from t.target.decorators
     yield from t.listed(f"def {name}(", arguments_of(t), "):")
     results = f"its {p.kind}" if p.kind != "gradient" else f"{{name: gradient}} for {', '.join(p.gradients)}"
     yield f'    """The value, and {results}.'
@@ -65,36 +91,61 @@ def described(t: Text) -> Iterator[str]:
         yield f"    {node}: {t.words.text(f)}"
 
 
-def _body(t: Text) -> Iterator[str]:
+def body(t: Text) -> Iterator[str]:
+    """The forward pass, the backward pass, and the results."""
     p = t.plan
     turned = False
+    parts: list[list[str]] = []
     for k, v in enumerate(p.values):
         if isinstance(v.by, Given):
             continue
         if k >= p.backward and not turned and p.kind == "gradient":
             turned = True
-            yield ""
-            yield "    # backward"
-        yield from line(t, v)
+            parts.append(["", "    # backward"])
+        parts.append(list(line(t, v)))
+    gone = _deleted(t, parts) if p.again and not t.target.fuses else set()
+    yield from (x for part in parts for x in part)
     seen = [
         v
         for v in t.plan.values[: t.plan.backward]
-        if v in t.names and v.about is not None and v not in t.plan.gradients.values()
+        if v in t.names and v.about is not None and v not in t.plan.gradients.values() and t.names[v] not in gone
     ]
     yield from blamed(t, seen)
     yield from returned(t)
 
 
+def _deleted(t: Text, parts: Sequence[list[str]]) -> set[str]:
+    """Puts `del` behind the last line that reads an array; what is given and what is returned stays. Gives the names."""
+    p = t.plan
+    stays = {t.names[v] for v in (*p.inputs, p.value, *p.gradients.values(), *t.static) if v in t.names}
+    last: dict[str, int] = {}
+    for k, part in enumerate(parts):
+        made = {m[1] for x in part if (m := re.match(r" {4}(\w+) = ", x))}
+        for name in (made | last.keys()) & words_of(part):
+            last[name] = k
+    last = {n: k for n, k in last.items() if n not in stays}
+    for k, part in enumerate(parts):
+        line = ""
+        for name in sorted(n for n, at in last.items() if at == k):
+            if line and len(f"{line}, {name}") > t.width:
+                part.append(line)
+                line = ""
+            line = f"{line}, {name}" if line else f"    del {name}"
+        part += [line] if line else []
+    return set(last)
+
+
 def returned(t: Text) -> Iterator[str]:
     """The last line: the value and the gradients by name."""
     p = t.plan
-    gradients = [f'"{n}": {t.names[v]}' for n, v in p.gradients.items()]
+    gradients = [f'"{n}": {_written(t, v)}' for n, v in p.gradients.items()]
     value = _written(t, p.value)
     yield from t.listed(f"    return {value}, {{", gradients, "}")
 
 
 def _written(t: Text, v: Value) -> str:
-    return t.names[v] if v in t.names else unparsed(t.inline[v])
+    node = ast.Name(t.names[v], ast.Load()) if v in t.names else t.inline[v]
+    return unparsed(filled(t.target.spelling.number, {"0": node}) if t.target.typed and v in t.static else node)
 
 
 def line(t: Text, v: Value) -> Iterator[str]:
@@ -102,28 +153,49 @@ def line(t: Text, v: Value) -> Iterator[str]:
     p = t.plan
 
     def read(a: Value) -> ast.expr:
-        return t.inline[a] if a in t.inline else ast.Name(t.names[a], ast.Load())
+        if a in t.inline:
+            return t.inline[a]
+        name = ast.Name(t.names[a], ast.Load())
+        apart = t.target.apart and v in p.again and a not in p.again and a not in t.static
+        return filled(t.target.apart, {"X": name}) if apart else name
 
-    node = t.target.spelling.applied(owned(t, v, expression(v, read, t.size, lambda e: t.functions[e])), t.numbers())
+    node = None
+    if t.target.fuses:
+        t.lives = t.lives or Lives(p, t.kept, t.size)
+        node = reusing(t, t.lives, v, read)
+    if node is None:
+        node = expression(v, read, t.size, lambda e: t.functions[e], t.extent)
+    node = t.target.spelling.applied(owned(t, v, t.joined(v, node) if t.joined else node), t.numbers())
     for a in arguments(v.by):
         t.inline.pop(a, None)
-    if (
-        v.about is None
-        and p.uses.get(v) == 1
-        and v is not p.value
-        and v not in t.kept
-        and v not in p.gradients.values()
-    ):
+    if is_inline(p, t.kept, v):
         t.inline[v] = node
         return
     yield from comments(t, v)
     t.names[v] = word_of(t, v)
-    yield from (f"    {line}" for line in fitted(t, t.names[v], node, "+=" if v in t.added else "="))
+    lines = list(fitted(t, t.names[v], node, "+=" if v in t.added else "="))
+    yield from (f"    {line}" for line in lines)
+    if t.lives is not None:
+        yield from _freed(t, v, lines)
+
+
+def _freed(t: Text, v: Value, lines: Sequence[str]) -> Iterator[str]:
+    """The line that gives back the memory of what nothing needs any more; an array that took over another's has two names."""
+    for x in lines:
+        took = re.match(r"(\w+) = (\w+)\.\w+_\(", x)
+        if took:
+            t.taken_over[took[1]] = [*t.taken_over.pop(took[2], []), took[2]]
+    current = {n for some in t.taken_over.values() for n in some}
+    assert t.lives is not None
+    ended = [n for a in t.lives.ended(v) if (n := t.names.get(a)) and n not in current]
+    names = [x for n in ended for x in (*t.taken_over.pop(n, []), n)]
+    if names:
+        yield f"    del {', '.join(names)}"
 
 
 def owned(t: Text, v: Value, node: ast.expr) -> ast.expr:
     """The expression, copied if it is a result that could be a view of an input or of another result: whoever has it may write to it."""
-    if not v.shape or v not in t.plan.gradients.values():
+    if v not in t.owned and (not v.shape or v not in t.plan.gradients.values()):
         return node
     called = ast.unparse(node.func).removeprefix("xp.") if isinstance(node, ast.Call) else ""
     view = isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)) or called in _VIEWS or isinstance(v.by, Applied)
@@ -132,35 +204,39 @@ def owned(t: Text, v: Value, node: ast.expr) -> ast.expr:
 
 def comments(t: Text, v: Value) -> Iterator[str]:
     """The equations that the array is computed for, each above the first line that is for it."""
+    again = v in t.plan.again
     for name, e in t.plan.groups.get(v, ()):
-        if name not in t.said:
+        if name not in t.said or again:
             t.said.add(name)
             shape = f"   {dims_text(name.shape, t)}" if name.order else ""
-            yield f"    # {t.words.text(name)} = {t.words.text(e)}{shape}"
+            yield f"    # {'again: ' if again else ''}{t.words.text(name)} = {t.words.text(e)}{shape}"
 
 
 def fitted(t: Text, name: str, node: ast.AST, sign: str = "=") -> Iterator[str]:
     """The line, not indented, parts of it on lines of their own where it would be too long."""
     while len(f"    {name} {sign} {unparsed(node)}") > t.width:
-        parts = [x for x in ast.walk(node) if isinstance(x, (ast.BinOp, ast.Call)) and x is not node]
-        fitting = [(len(unparsed(x)), k) for k, x in enumerate(parts)]
-        fitting = [(n, k) for n, k in fitting if n + 16 <= t.width and n > 8]
+        for kinds in ((ast.BinOp, ast.Call), (ast.List,)):
+            parts = [x for x in ast.walk(node) if isinstance(x, kinds) and x is not node]
+            fitting = [(len(unparsed(x)), k) for k, x in enumerate(parts)]
+            fitting = [(n, k) for n, k in fitting if n + 16 <= t.width and n > 8]
+            if fitting:
+                break
         if not fitting:
             break
         part = parts[max(fitting)[1]]
         word = t.temporary()
         yield f"{word} = {unparsed(part)}"
-        node = _Replace(part, word).visit(node)
+        node = _Replace(part, word, t.target.reuses).visit(node)
     yield f"{name} {sign} {unparsed(node)}"
 
 
 class _Replace(ast.NodeTransformer):
-    """Puts a name in the place of every copy of one part."""
+    """Puts a name in the place of every copy of one part; if it may be written to, in that one place."""
 
-    def __init__(self, part: ast.expr, name: str) -> None:
-        self.text, self.name = ast.dump(part), name
+    def __init__(self, part: ast.expr, name: str, once: bool) -> None:
+        self.part, self.text, self.name, self.once = part, ast.dump(part), name, once
 
     def visit(self, node: ast.AST) -> ast.AST:
-        if isinstance(node, ast.expr) and ast.dump(node) == self.text:
+        if node is self.part or (not self.once and isinstance(node, ast.expr) and ast.dump(node) == self.text):
             return ast.Name(self.name, ast.Load())
         return self.generic_visit(node)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from ..expr import Expr
 from ..op import op
 from .arithmetic import pi, power, rational
-from .entrywise import HALF, exp, log, mapped, reciprocal_of, sigmoid, sqrt, with_numbers
+from .entrywise import HALF, exp, expm1, log, mapped, reciprocal_of, sigmoid, sqrt, with_numbers
 from .piecewise import abs_, relu, step
 from .special import normcdf, normpdf
 from .trigonometric import tanh
@@ -25,7 +25,8 @@ def _sigmoid(t: float) -> float:
     return math.exp(-_softplus(-t))
 
 
-@mapped("softplus", _softplus, code="xp.logaddexp(0, $X)", gives=("positive",))
+@mapped("softplus", _softplus, code="xp.logaddexp(0, $X)", gives=("positive",),
+        tells=lambda Y, X: [(sigmoid(X), -expm1(-Y))])  # fmt: skip
 def softplus(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """softplus(t) = log(1 + eᵗ), so softplus′ = eᵗ/(1 + eᵗ) = σ.
 
@@ -35,7 +36,7 @@ def softplus(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 
 @mapped("logsigmoid", lambda t: -_softplus(-t), code="-xp.logaddexp(0, -$X)", names=("log_sigmoid",), latex=r"\log\sigma",
-        define=lambda e, X: -softplus(-X))  # fmt: skip
+        define=lambda e, X: -softplus(-X), tells=lambda Y, X: [(sigmoid(-X), -expm1(Y))])  # fmt: skip
 def logsigmoid(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """log σ(t) = −softplus(−t), so its derivative is σ(−t) = 1 − σ(t).
 
@@ -126,6 +127,7 @@ def _left(X: Expr) -> Expr:
 
 @op("X[*s], a[] -> [*s]", name="elu", define=lambda e, X, a: relu(X) + a * (exp(_negative(X)) - 1), calls=("elu",), entrywise=True,
     **with_numbers("elu", "a", omitted=(Fraction(1),)),
+    tells=lambda Y, X, a: [(step(X), step(Y))] if a.op.number and a.attrs[0] > 0 else [],
     real=lambda t, a: t if t > 0 else a * math.expm1(t),
     kink="elu has a kink at 0 if a ≠ 1; the slope of the left side, a, is taken there")  # fmt: skip
 def elu(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Expr]:

@@ -48,6 +48,13 @@ def chol(L: Expr, S: Expr, dS: Expr) -> Expr:
     return L @ phi(inv(L) @ sym(dS) @ inv(L).T)
 
 
+@composite_op("L[n,n] -> [n,n]", text="cholesky_inverse($L:0)", latex=r"\operatorname{cholesky\_inverse}($L:0)", calls=("cholesky_inverse",),
+              needs="$L is invertible", kernel="cholesky_inverse")  # fmt: skip
+def cholesky_inverse(L: Expr) -> Expr:
+    """S⁻¹ = (L Lᵀ)⁻¹, of a Cholesky factor L of S."""
+    return inv(L @ L.T)
+
+
 @composite_op(
     "X[n,m] -> [m,m]", **_named("qrR", "qr_r"), needs="$X has full column rank, and R a positive diagonal", span=_tall
 )

@@ -100,7 +100,7 @@ def log(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 
 @mapped("log1p", math.log1p, define=lambda e, X: log(1 + X), needs="every entry of $X is greater than −1",
-        code="xp.log1p($X)", keeps=("order",))  # fmt: skip
+        code="xp.log1p($X)", keeps=("order",), tells=lambda Y, X: [(reciprocal_of(1 + X), exp(-Y))])  # fmt: skip
 def log1p(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """log1p(t) = log(1 + t), and 1 + t changes as t does.
 

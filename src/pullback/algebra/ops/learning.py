@@ -53,7 +53,7 @@ def _logsoftmax_stable(node: Expr, X: Expr) -> Expr:
 
 
 @composite_op("X[*s] -> [*s]", attrs=("axis",), defaults={"axis": -1}, text=_axis_text("softmax"), latex=_axis_latex("softmax"),
-              calls=("softmax",), stable=_softmax_stable)  # fmt: skip
+              calls=("softmax",), stable=_softmax_stable, kernel="softmax", beside=lambda e, X: exp(REGISTRY["logsoftmax"](X, axis=e.attrs[0])))  # fmt: skip
 def softmax(X: Expr, *, axis: int) -> Expr:
     """Softmax is exp divided by its sum along an axis: positive, and its entries add up to 1."""
     e = exp(X)
@@ -68,7 +68,7 @@ def logsumexp(X: Expr, *, axis: int) -> Expr:
 
 
 @composite_op("X[*s] -> [*s]", attrs=("axis",), defaults={"axis": -1}, text=_axis_text("logsoftmax"), latex=_axis_latex("logsoftmax"),
-              calls=("logsoftmax", "log_softmax"), stable=_logsoftmax_stable, through=lambda X, axis: (softmax(X, axis=axis),))  # fmt: skip
+              calls=("logsoftmax", "log_softmax"), stable=_logsoftmax_stable, kernel="log_softmax", through=lambda X, axis: (softmax(X, axis=axis),))  # fmt: skip
 def logsoftmax(X: Expr, *, axis: int) -> Expr:
     """The logarithm of softmax, without its underflow."""
     return X - along(log(sum_over(exp(X), axes=(axis,))), X, axis)

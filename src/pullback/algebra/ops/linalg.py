@@ -12,8 +12,9 @@ from ..dims import Shape, show_shape
 from ..expr import Expr
 from ..op import POSTFIX, REGISTRY, Op, composite_op, op
 from .arithmetic import power
-from .entrywise import logabs
-from .matrix import dot, eye, inner
+from .entrywise import log, logabs
+from .matrix import diagvec, dot, eye, inner
+from .reduction import total
 from .triangles import tril, triu
 
 _SYMMETRIC = ("symmetric",)
@@ -26,7 +27,8 @@ def unnamed(what: str) -> UnsupportedError:
 
 
 @op("X[n,n] -> [n,n]", exactly=dense.inverse, keeps=(*_DEFINITE, "diagonal"), text="$X:30⁻¹", latex="$X:30^{-1}", fix=POSTFIX, token="inv", products="reversed", turned=("$X:30⁻ᵀ", r"$X:30^{-\top}"),
-    calls=("inv",), regular=True, needs="$X is invertible", cancels=lambda Y, X: [(eye(dim=X.shape[0]), X @ Y), (eye(dim=X.shape[0]), Y @ X)], array=lambda np, X: np.linalg.inv(X), cite="giles2008:2.2.3")  # fmt: skip
+    calls=("inv",), regular=True, needs="$X is invertible", cancels=lambda Y, X: [(eye(dim=X.shape[0]), X @ Y), (eye(dim=X.shape[0]), Y @ X)], array=lambda np, X: np.linalg.inv(X),
+    definite=lambda e, X: REGISTRY["cholesky_inverse"](REGISTRY["chol"](X)), cite="giles2008:2.2.3")  # fmt: skip
 def inv(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """Differentiate X X⁻¹ = I: dX X⁻¹ + X d(X⁻¹) = 0, and solve for d(X⁻¹).
 
@@ -46,7 +48,8 @@ def det(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 
 @op("X[n,n] -> []", define=lambda e, X: logabs(det(X)), text="logdet($X:0)", latex=r"\log\left|\det($X:0)\right|", calls=("logdet", "slogdet", "logabsdet"),
-    regular=True, needs="$X is invertible", array=lambda np, X: np.linalg.slogdet(X)[1], cite="giles2008:2.2.4")  # fmt: skip
+    regular=True, needs="$X is invertible", array=lambda np, X: np.linalg.slogdet(X)[1],
+    definite=lambda e, X: total(log(diagvec(REGISTRY["chol"](X)))) * 2, cite="giles2008:2.2.4")  # fmt: skip
 def logdet(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """log|det X|: d log|d| = dd / d, and d det X = det X · tr(X⁻¹ dX).
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from fractions import Fraction
 
 from ..expr import Expr
-from ..op import op
+from ..op import REGISTRY, op
 from .arithmetic import rational
 from .entrywise import filled, mapped, with_numbers
 
 
 @mapped("step", lambda t: float(t > 0), names=("heaviside",), exact=lambda coin, t: coin, jumps="no entry of $X is zero",
-        code="xp.heaviside($X, 0)", absorbs=("step", "sign"),
+        code="xp.heaviside($X, 0)", absorbs=("step", "sign"), beside=lambda e, X: REGISTRY["sign"](REGISTRY["relu"](X)),
         kink="step is 0 at 0, and its derivative is taken as 0 everywhere")  # fmt: skip
 def step(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """step is constant on both sides of 0: its derivative is 0 wherever it has one.
@@ -25,6 +25,7 @@ def step(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 
 @mapped("relu", lambda t: max(t, 0.0), exact=lambda coin, t: coin * t, code="xp.maximum($X, 0)", absorbs=("step", "sign"),
+        tells=lambda Y, X: [(step(X), step(Y))],
         kink="relu has no derivative at 0; the convention relu′(0) = 0 is taken, as PyTorch and JAX do")  # fmt: skip
 def relu(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """relu(t) is t for t > 0 and 0 for t < 0, so its slope is 1 or 0.
@@ -64,7 +65,7 @@ def abs_(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 @op("X[*s], Y[*s] -> [*s]", name="maximum", define=lambda e, X, Y: Y + relu(X - Y), text="maximum($X:0, $Y:0)",
     latex=r"\max($X:0, $Y:0)", calls=("maximum", "max2"), entrywise=True, real=lambda s, t: max(s, t),
-    code="xp.maximum($X, $Y)", kink="maximum has no derivative at a tie; the whole slope is given to the second argument there "
+    code="xp.maximum($X, $Y)", tells=lambda Z, X, Y: [(step(X - Y), step(Z - Y))], kink="maximum has no derivative at a tie; the whole slope is given to the second argument there "
     "(PyTorch and JAX give half to each)")  # fmt: skip
 def maximum(Z: Expr, X: Expr, Y: Expr, dX: Expr, dY: Expr) -> tuple[Expr, Expr]:
     """The larger of two numbers moves as that one does: max(s, t) = t + relu(s − t).
@@ -77,7 +78,7 @@ def maximum(Z: Expr, X: Expr, Y: Expr, dX: Expr, dY: Expr) -> tuple[Expr, Expr]:
 
 @op("X[*s], Y[*s] -> [*s]", name="minimum", define=lambda e, X, Y: Y - relu(Y - X), text="minimum($X:0, $Y:0)",
     latex=r"\min($X:0, $Y:0)", calls=("minimum", "min2"), entrywise=True, real=lambda s, t: min(s, t),
-    code="xp.minimum($X, $Y)", kink="minimum has no derivative at a tie; the whole slope is given to the second argument there "
+    code="xp.minimum($X, $Y)", tells=lambda Z, X, Y: [(step(Y - X), step(Y - Z))], kink="minimum has no derivative at a tie; the whole slope is given to the second argument there "
     "(PyTorch and JAX give half to each)")  # fmt: skip
 def minimum(Z: Expr, X: Expr, Y: Expr, dX: Expr, dY: Expr) -> tuple[Expr, Expr]:
     """The smaller of two numbers moves as that one does: min(s, t) = t − relu(t − s).
@@ -138,7 +139,8 @@ def clip_each(Y: Expr, X: Expr, L: Expr, U: Expr, dX: Expr, dL: Expr, dU: Expr) 
 
 
 @mapped("clip01", lambda t: min(max(t, 0.0), 1.0), define=lambda e, X: clip(X, rational(0), rational(1)),
-        code="xp.clip($X, 0, 1)", kink=f"clip01 {_AT_A_BOUND} (PyTorch takes 1, JAX ½)")  # fmt: skip
+        code="xp.clip($X, 0, 1)", tells=lambda Y, X: [(step(X), step(Y)), (step(1 - X), step(1 - Y))],
+        kink=f"clip01 {_AT_A_BOUND} (PyTorch takes 1, JAX ½)")  # fmt: skip
 def clip01(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """clip01(t) is t between 0 and 1, and the nearer of both elsewhere.
 
@@ -148,6 +150,7 @@ def clip01(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 
 @mapped("relu6", lambda t: min(max(t, 0.0), 6.0), define=lambda e, X: clip(X, rational(0), rational(6)),
+        tells=lambda Y, X: [(step(X), step(Y)), (step(6 - X), step(6 - Y))],
         kink=f"relu6 {_AT_A_BOUND}, as PyTorch and JAX do")  # fmt: skip
 def relu6(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """relu6(t) is t between 0 and 6, and the nearer of both elsewhere.
@@ -158,6 +161,7 @@ def relu6(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 
 @mapped("hardtanh", lambda t: min(max(t, -1.0), 1.0), define=lambda e, X: clip(X, rational(-1), rational(1)),
+        tells=lambda Y, X: [(step(X + 1), step(Y + 1)), (step(1 - X), step(1 - Y))],
         kink=f"hardtanh {_AT_A_BOUND}, as PyTorch does (JAX takes 1)")  # fmt: skip
 def hardtanh(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """hardtanh(t) is t between −1 and 1, and the nearer of both elsewhere.
@@ -192,6 +196,7 @@ def hardswish(Y: Expr, X: Expr, dX: Expr) -> Expr:
 @op("X[*s], a[] -> [*s]", name="leaky_relu", define=lambda e, X, a: a * X + (1 - a) * relu(X), calls=("leaky_relu", "leakyrelu", "prelu"),
     entrywise=True,
     **with_numbers("leaky_relu", "a", omitted=(Fraction(1, 100),)),
+    tells=lambda Y, X, a: [(step(X), step(Y))] if a.op.number and 0 < a.attrs[0] <= 1 else [],
     real=lambda t, a: t if t > 0 else a * t, kink="leaky_relu has no derivative at 0; the slope of the left side is taken there, "
     "as PyTorch does (JAX takes that of the right side, 1)")  # fmt: skip
 def leaky_relu(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Expr]:

@@ -138,7 +138,7 @@ def unvec(G: Expr, x: Expr, *, dims: Shape) -> Expr:
 
 @leaf_op(attrs=("rows", "columns"), shape=lambda attrs: (attrs[0] * attrs[1],) * 2, ordered=True,
          calls=("commut",), means=lambda e: Meaning("pij,qji->pq", (), extra=(flat(dims=e.attrs), flat(dims=e.attrs[::-1]))),
-         array=lambda np, rows, columns: np.eye(rows * columns)[np.arange(rows * columns).reshape(columns, rows).T.ravel()],
+         array=lambda np, rows, columns: np.take(np.eye(rows * columns), np.arange(rows * columns).reshape(columns, rows).T.ravel(), 0),
          text=lambda e: f"commut({e.attrs[0]}, {e.attrs[1]})", latex=lambda e: f"K_{{{e.attrs[0]}, {e.attrs[1]}}}")  # fmt: skip
 def commut() -> None:
     """The commutation matrix: commut(m, n) vec(A) = vec(Aᵀ) for every (m, n) matrix A."""

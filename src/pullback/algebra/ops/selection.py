@@ -94,7 +94,7 @@ def _picked(name: str, hard: Any) -> dict[str, Any]:
             "define": lambda e, X: sum_over(hard(X, axes=e.attrs[0]) * X, axes=e.attrs[0])}  # fmt: skip
 
 
-@op("X[*s] -> [*t]", **_picked("max", hardmax), array=lambda np, X, axes: np.max(X, axis=axes))
+@op("X[*s] -> [*t]", **_picked("max", hardmax), joins="max", array=lambda np, X, axes: np.max(X, axis=axes))
 def max_over(Y: Expr, X: Expr, dX: Expr, *, axes: tuple[int, ...]) -> Expr:
     """The largest entry is Σ hardmax(X) ⊙ X, and hardmax(X) does not change with X: its slope is 1 at the largest entry, else 0.
 
@@ -103,7 +103,7 @@ def max_over(Y: Expr, X: Expr, dX: Expr, *, axes: tuple[int, ...]) -> Expr:
     return sum_over(hardmax(X, axes=axes) * dX, axes=axes)
 
 
-@op("X[*s] -> [*t]", **_picked("min", hardmin), array=lambda np, X, axes: np.min(X, axis=axes))
+@op("X[*s] -> [*t]", **_picked("min", hardmin), joins="min", array=lambda np, X, axes: np.min(X, axis=axes))
 def min_over(Y: Expr, X: Expr, dX: Expr, *, axes: tuple[int, ...]) -> Expr:
     """The smallest entry is Σ hardmin(X) ⊙ X, and hardmin(X) does not change with X: its slope is 1 at the smallest entry, else 0.
 
@@ -138,6 +138,7 @@ def checked_index(np: Any, idx: Any, size: int) -> Any:
 @op("y[*s] -> [*t]", attrs=("classes",), shape=lambda attrs, y: (*y, attrs[0]), fixed=("y",), calls=("one_hot", "onehot"), whole=_one_hot,
     options={"classes": ("classes", "size")}, tail="classes", text=lambda e: f"one_hot($y:0, {e.attrs[0]})",
     latex=lambda e: rf"\operatorname{{onehot}}($y:0, {e.attrs[0]})", graph=lambda e: Graph(range(e.order - 1), (e.order - 1,)),
+    blocks=lambda e: ([LETTERS[: e.order - 1]], LETTERS[: e.order - 1] + "_"),
     array=_one_hot_array, source=lambda np, idx, classes: (np.arange(classes) == np.as_index(idx, classes)[..., None]) * 1.0)  # fmt: skip
 def one_hot(Y: Expr, y: Expr, dy: Expr, *, classes: Dim) -> Expr:
     """one_hot(y, c) has a new last axis of size c, with 1 at place y, counted from 0, and 0 elsewhere.

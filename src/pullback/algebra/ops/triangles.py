@@ -56,7 +56,7 @@ def triu(G: Expr, A: Expr, *, offset: Dim) -> Expr:
 @linear_op("A[n,n] -> [n,n]", linear="joint", name="phi", calls=("Phi",), text="Phi($A:0)", latex=r"\Phi($A:0)", ordered=True,
            means=lambda e: [Meaning("ij,ij->ij", [0], extra=(lower(rows=e.shape[0], columns=e.shape[0], offset=_ZERO),)),
                             Meaning("ii->ii", [0], scale=-_HALF)],
-           array=lambda np, A: np.tril(A) - np.diag(np.diag(A)) / 2, cite="murray2016")  # fmt: skip
+           array=lambda np, A: np.tril(A) - np.diag(np.diagonal(A)) / 2, cite="murray2016")  # fmt: skip
 def phi(G: Expr, A: Expr) -> Expr:
     """Φ(A) is the lower triangle of A with its diagonal halved: A = Φ(A) + Φ(A)ᵀ for a symmetric A.
 

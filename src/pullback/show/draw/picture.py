@@ -15,7 +15,7 @@ from .svg import svg
 from .tensors import diagrams
 from .tikz import tikz
 
-__all__ = ["FORMATS", "SUFFIXES", "WHAT", "draw"]
+__all__ = ["FORMATS", "SCENES", "SUFFIXES", "WHAT", "draw"]
 
 Json = Mapping[str, Any]
 WHAT = ("network", "diagrams")
@@ -30,11 +30,11 @@ _SHOWN: Mapping[str, tuple[Callable[[Json], Scene], Callable[[Json], Item]]] = {
     "neurons": (columns, neurons_graph),
     "diagrams": (diagrams, diagrams_graph),
 }
-_SCENES: Mapping[str, Callable[[Scene], str]] = {"svg": svg, "tikz": tikz}
+SCENES: Mapping[str, Callable[[Scene], str]] = {"svg": svg, "tikz": tikz}
 _GRAPHS: Mapping[str, Callable[[Item], str]] = {"dot": dot, "mermaid": mermaid}
 
 
 def draw(record: Json, what: str, format: str) -> str:
     """The text of the picture; a network is drawn as neurons where the record holds them."""
     scene, graph = _SHOWN["neurons" if what == "network" and record["neurons"] else what]
-    return _SCENES[format](scene(record)) if format in _SCENES else _GRAPHS[format](graph(record))
+    return SCENES[format](scene(record)) if format in SCENES else _GRAPHS[format](graph(record))

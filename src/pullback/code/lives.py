@@ -1,0 +1,82 @@
+"""Until which line each array of a plan is needed, and which arrays are ours to write to."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Callable, Collection
+
+from .instructions import Algorithm, Chain, Contraction, Given, Value, arguments
+from .plan import Plan
+from .syntax import expression
+
+__all__ = ["Lives", "is_inline"]
+
+_NEVER = 1 << 60
+_NEW = "linalg."  # algorithms whose results are no views
+
+
+def is_inline(plan: Plan, kept: Collection[Value], v: Value) -> bool:
+    """Whether the one line that reads the array takes it up."""
+    ends = v is plan.value or v in kept or v in plan.gradients.values()
+    return v.about is None and plan.uses.get(v) == 1 and not ends
+
+
+class Lives:
+    """The lines are those of the plan, each with what it takes up; what is `kept` or given or asked for lives for ever."""
+
+    def __init__(self, plan: Plan, kept: Collection[Value], size: Callable[[str], str]) -> None:
+        self.needs: dict[Value, frozenset[Value]] = {}  # the inputs that an array is made of
+        for v in plan.values:
+            mine = [self.needs[a] for a in arguments(v.by)]
+            self.needs[v] = frozenset([v]) if isinstance(v.by, Given) else frozenset[Value]().union(*mine)
+        self.new = {v for v in plan.values if _is_new(v, size)}
+        self.last: dict[Value, int] = {}
+        self.line: dict[Value, int] = {}
+        self.reads: Counter[tuple[Value, int]] = Counter()  # how many parts of a line read an array
+        self.seen = {a for v in plan.values if v not in self.new for a in arguments(v.by)}  # what there may be views of
+        for v in (plan.value, *plan.gradients.values(), *kept, *(v for v in plan.values if isinstance(v.by, Given))):
+            self.last[v] = _NEVER
+        for k, v in reversed(list(enumerate(plan.values))):
+            here = self.line.setdefault(v, k)
+            for a in arguments(v.by):
+                if is_inline(plan, kept, a):
+                    self.line[a] = here
+                self.last[a] = max(self.last.get(a, 0), here)
+                self.reads[a, here] += 1
+
+        self.gone: dict[int, list[Value]] = {}  # the arrays that no later line needs
+        for v, k in self.last.items():
+            self.gone.setdefault(k, []).append(v)
+        self.end = max(self.line.values(), default=0)
+
+    def ended(self, v: Value) -> list[Value]:
+        """The matrices, and larger, that nothing needs once `v` is computed; of the last line none, for all ends there."""
+        here = self.line[v]
+        return [a for a in self.gone.get(here, ()) if a.order > 1 and a is not v] if here < self.end else []
+
+    def is_temporary(self, a: Value) -> bool:
+        """Whether its memory is its own."""
+        return bool(a.shape) and a in self.new and a not in self.seen
+
+    def dies(self, a: Value, v: Value) -> bool:
+        """Whether its memory is free once `v` is computed, and nothing else on the line of `v` reads it."""
+        here = self.line[v]
+        return self.is_temporary(a) and self.last[a] <= here and self.reads[a, here] == 1
+
+
+def _is_new(v: Value, size: Callable[[str], str]) -> bool:
+    """Whether the array has memory that no other array can have."""
+    match v.by:
+        case Chain(body, operands, legs):
+            return bool(body.args) and len({i for _, o in operands for i in o.legs}) == len(legs)
+        case Contraction(left, None, legs):
+            return set(left.legs) != set(legs)
+        case Contraction():
+            return True
+        case Algorithm(node, _):
+            if node.op.source is None:
+                return True  # a function that the target has whole
+            made = expression(v, lambda a: ast.Name("x", ast.Load()), size, str)
+            return isinstance(made, ast.Call) and ast.unparse(made.func).removeprefix("xp.").startswith(_NEW)
+    return False
