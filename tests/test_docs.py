@@ -27,6 +27,7 @@ PAGES = [
     "docs/second.md",
     "docs/code.md",
     "docs/plan.md",
+    "docs/training.md",
     "docs/errors.md",
     "docs/corpus.md",
     "docs/explain.md",
