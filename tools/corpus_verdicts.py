@@ -48,7 +48,9 @@ Array = Any
 TOLERANCE = 1e-7
 POINTS = 3
 LIMIT = 60.0  # seconds for one derivation
-TARGET = os.environ.get("PULLBACK_TARGET", "")  # the code that is run: numpy, jax, torch or tensorflow; none: the evaluator
+TARGET = os.environ.get(
+    "PULLBACK_TARGET", ""
+)  # the code that is run: numpy, jax, torch or tensorflow; none: the evaluator
 
 
 @dataclass

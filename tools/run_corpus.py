@@ -125,7 +125,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--points", type=int, default=3, help="random points for each choice of sizes")
     parser.add_argument(
-        "--target", default="", help="run the generated code of numpy, jax, torch or tensorflow instead of the evaluator"
+        "--target",
+        default="",
+        help="run the generated code of numpy, jax, torch or tensorflow instead of the evaluator",
     )
     parser.add_argument("--verbose", action="store_true", help="one line for each problem")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every outcome as JSON")
