@@ -86,10 +86,11 @@ class Worker:
             ready, _, _ = select.select([stdout], [], [], PATIENCE)
             row = stdout.readline() if ready else ""
         except BrokenPipeError:
-            row = ""
+            ready, row = [stdin], ""
         if not row:
             self.close()
-            raise Failed(f"the process of {self.framework} ended" if ready else f"no answer in {PATIENCE} s")
+            ended = f"the process of {self.framework} ended ({self.process.returncode})"
+            raise Failed(ended if ready else f"no answer in {PATIENCE} s")
         self.process.send_signal(signal.SIGSTOP)
         found: dict[str, Any] = json.loads(row)
         if "failed" in found:
