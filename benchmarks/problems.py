@@ -56,11 +56,20 @@ E = -sum(Y .* logsoftmax(Z3, axis=1)) / B
 """
 
 
+_KINK = 1e-4  # how far every neuron is from the kink of relu, where float32 may fall on the other side of it
+
+
 def _draw_mlp(r: np.random.Generator, s: Mapping[str, int]) -> Arrays:
-    found: Arrays = {"X": r.uniform(size=(s["B"], s["n"])), "Y": np.eye(s["c"])[r.integers(s["c"], size=s["B"])]}
+    found: Arrays = {}
     for k, (a, b) in enumerate([("n", "h"), ("h", "k"), ("k", "c")], 1):
         found[f"W{k}"] = r.normal(size=(s[a], s[b])) * (2 / s[a]) ** 0.5
         found[f"b{k}"] = r.normal(size=s[b]) * 0.1
+    x = r.uniform(size=(s["B"] + s["B"] // 4 + 8, s["n"]))
+    z1 = x @ found["W1"] + found["b1"]
+    z2 = np.maximum(z1, 0) @ found["W2"] + found["b2"]
+    clear = np.minimum(np.abs(z1).min(axis=1), np.abs(z2).min(axis=1)) > _KINK
+    found["X"] = x[clear][: s["B"]]
+    found["Y"] = np.eye(s["c"])[r.integers(s["c"], size=s["B"])]
     return found
 
 

@@ -43,27 +43,25 @@ def pinned(threads: int) -> list[int]:
     return sorted(os.sched_getaffinity(0))[-threads:]
 
 
-def environment(threads: int, cache: str = "") -> dict[str, str]:
+def environment(threads: int) -> dict[str, str]:
     found = {k: v for k, v in os.environ.items() if k not in HELD}
     for name in ("OPENBLAS", "OMP", "MKL", "NUMBA"):
         found[f"{name}_NUM_THREADS"] = str(threads)
     found["PYTHONPATH"] = str(ROOT / "src")
     found["JAX_PLATFORMS"] = "cpu"
     found["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1" if threads == 1 else ""
-    if cache:
-        found["TORCHINDUCTOR_CACHE_DIR"] = cache
     return found
 
 
 class Worker:
     """A process of one framework with so many threads."""
 
-    def __init__(self, framework: str, threads: int, cache: str = "", memory: bool = False) -> None:
+    def __init__(self, framework: str, threads: int, memory: bool = False) -> None:
         python = interpreter(framework)
         if python is None:
             raise Failed(f"{framework} is not installed")
         self.framework = framework
-        env = environment(threads, cache)
+        env = environment(threads)
         if memory:  # every array of 64 KiB or more has pages of its own, which go back when it does
             env |= {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1"}
         cores = pinned(threads)
@@ -88,18 +86,23 @@ class Worker:
             ready, _, _ = select.select([stdout], [], [], PATIENCE)
             row = stdout.readline() if ready else ""
         except BrokenPipeError:
-            row = ""
+            ready, row = [stdin], ""
         if not row:
             self.close()
-            raise Failed(f"the process of {self.framework} ended" if ready else f"no answer in {PATIENCE} s")
+            ended = f"the process of {self.framework} ended ({self.process.returncode})"
+            raise Failed(ended if ready else f"no answer in {PATIENCE} s")
         self.process.send_signal(signal.SIGSTOP)
         found: dict[str, Any] = json.loads(row)
         if "failed" in found:
             raise Failed(found["failed"])
         return found
 
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
     def close(self) -> None:
-        if self.process.poll() is None:
+        if self.alive:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
 

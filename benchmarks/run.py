@@ -22,7 +22,9 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +50,8 @@ def told() -> dict[str, Any]:
             "python": platform.python_version(), "load": os.getloadavg()[0]}  # fmt: skip
 
 
-def measured(parts: list[str], quick: bool, rounds: int) -> dict[str, Any]:
-    found: dict[str, Any] = {"machine": told(), "date": time.strftime("%Y-%m-%d"), "rounds": rounds, "quick": quick,
-                             "steps": [], "problems": [], "memory": [], "symbolic": {}}  # fmt: skip
+def measured(parts: list[str], quick: bool, rounds: int) -> Iterator[tuple[str, Any]]:
+    """Part by part what was found."""
 
     def say(line: str) -> None:
         print(line, flush=True)
@@ -61,21 +62,19 @@ def measured(parts: list[str], quick: bool, rounds: int) -> dict[str, Any]:
     if "steps" in parts:
         say("steps")
         networks = _small("mlp") if quick else steps.network(BATCHES, ("float32", "float64"))
-        found["steps"] = [steps.measure(networks, n, rounds, turn, say, frameworks) for n in counts]
+        yield "steps", [steps.measure(networks, n, rounds, turn, say, frameworks) for n in counts]
     if "problems" in parts:
         say("problems")
         problems = _small("logistic") if quick else steps.seven()
-        found["problems"] = [steps.measure(problems, n, rounds, turn, say, frameworks) for n in counts]
+        yield "problems", [steps.measure(problems, n, rounds, turn, say, frameworks) for n in counts]
     if "memory" in parts:
         say("memory")
-        found["memory"] = steps.memory(
-            _small("logistic") if quick else steps.seven(), say, frameworks[: 1 if quick else None]
-        )
+        problems = _small("logistic") if quick else steps.seven()
+        yield "memory", steps.memory(problems, say, frameworks[: 1 if quick else None])
     if "symbolic" in parts:
         say("symbolic")
         systems = ["pullback"] if quick else list(symbolic.SYSTEMS)
-        found["symbolic"] = symbolic.measure((2, 3) if quick else LAYERS, LIMIT, say, systems)
-    return found
+        yield "symbolic", symbolic.measure((2, 3) if quick else LAYERS, LIMIT, say, systems)
 
 
 def _small(name: str) -> list[Problem]:
@@ -101,12 +100,18 @@ def main() -> int:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if not parts:
         return status
-    found = measured(parts, args.quick, args.rounds or (2 if args.quick else ROUNDS))
+    rounds = args.rounds or (2 if args.quick else ROUNDS)
     target = args.json or ROOT / "build" / ("benchmarks-quick.json" if args.quick else "benchmarks.json")
     target.parent.mkdir(parents=True, exist_ok=True)
+    found: dict[str, Any] = {"steps": [], "problems": [], "memory": [], "symbolic": {}}
     if target.exists() and set(parts) < set(PARTS[1:]):  # the parts that are not measured now stay as they are
-        found = json.loads(target.read_text()) | {k: v for k, v in found.items() if k in parts}
-    target.write_text(json.dumps(found, indent=1))
+        found = json.loads(target.read_text())
+    found |= {"machine": told(), "date": time.strftime("%Y-%m-%d"), "rounds": rounds, "quick": args.quick}
+    with tempfile.TemporaryDirectory() as cache:  # torch.compile begins with an empty one
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+        for part, result in measured(parts, args.quick, rounds):
+            found[part] = result
+            target.write_text(json.dumps(found, indent=1))
     print(f"raw figures: {target}")
     if not args.no_report:
         docs = ROOT / "docs"

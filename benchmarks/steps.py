@@ -29,11 +29,11 @@ def _asked(p: Problem) -> dict[str, Any]:
     return {"problem": p.name, "sizes": dict(p.sizes), "dtype": p.dtype}
 
 
-def _start(stack: ExitStack, frameworks: Sequence[str], threads: int, cache: str, say: Say) -> dict[str, Worker]:
+def _start(stack: ExitStack, frameworks: Sequence[str], threads: int, say: Say) -> dict[str, Worker]:
     workers = {}
     for f in frameworks:
         try:
-            workers[f] = stack.enter_context(Worker(f, threads, cache))
+            workers[f] = stack.enter_context(Worker(f, threads))
         except Failed as why:
             say(f"skipped: {why}")
     return workers
@@ -42,32 +42,27 @@ def _start(stack: ExitStack, frameworks: Sequence[str], threads: int, cache: str
 def measure(problems: Sequence[Problem], threads: int, count: int, seconds: float, say: Say,
             frameworks: Sequence[str] = tuple(FRAMEWORKS)) -> dict[str, Any]:  # fmt: skip
     """{"info": of each process, "cases": [...]}; a candidate that fails or is wrong is an error of its case, and not timed."""
-    with tempfile.TemporaryDirectory() as cache, ExitStack() as stack:
-        workers = _start(stack, frameworks, threads, cache, say)
-        judge = stack.enter_context(Worker("jax", 1, cache))
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        workers = _start(stack, frameworks, threads, say)
+        judge = stack.enter_context(Worker("jax", 1))
         found: dict[str, Any] = {"info": {f: w.ask("info") for f, w in workers.items()}, "cases": []}
         for p in problems:
             start = time.monotonic()
-            asked = {**_asked(p), "reference": f"{cache}/reference.npz"}
+            asked = {**_asked(p), "reference": f"{folder}/reference.npz"}
             judge.ask("reference", **asked)
             case: dict[str, Any] = {**_asked(p), "title": p.title, "said": p.said(), "threads": threads}
             case |= {"first": {}, "error": {}, "failed": {}, "seconds": {}}
-            names: dict[str, list[str]] = {}
-            for f, w in workers.items():
-                names[f] = []
-                for n in w.ask("candidates", problem=p.name)["names"]:
-                    try:
-                        made = w.ask("make", name=n, **asked)
-                    except Failed as why:
-                        case["failed"][n] = str(why)
-                        say(f"  {n}: {why}")
-                        if w.process.poll() is not None:
-                            raise
-                        continue
-                    names[f].append(n)
-                    case["first"][n], case["error"][n] = made["first"], made["error"]
-            for n, t in rounds(workers, names, count, seconds):
-                case["seconds"].setdefault(n, []).append(t)
+            names = {f: _made(w, asked, case, say) for f, w in workers.items()}
+            names = {f: some for f, some in names.items() if workers[f].alive}
+            try:
+                for n, t in rounds(workers, names, count, seconds):
+                    case["seconds"].setdefault(n, []).append(t)
+            except Failed as why:  # without all rounds a candidate is no row
+                case["failed"]["a turn"] = str(why)
+                case["seconds"] = {n: ts for n, ts in case["seconds"].items() if len(ts) == count}
+            for f in [f for f, w in workers.items() if not w.alive]:
+                say(f"  the process of {f} is gone: it is left out from now on")
+                del workers[f]
             for w in workers.values():
                 w.ask("drop")
             found["cases"].append(case)
@@ -75,28 +70,44 @@ def measure(problems: Sequence[Problem], threads: int, count: int, seconds: floa
         return found
 
 
+def _made(w: Worker, asked: dict[str, Any], case: dict[str, Any], say: Say) -> list[str]:
+    """The candidates of a process that give the right gradients."""
+    names = []
+    for n in w.ask("candidates", problem=asked["problem"])["names"]:
+        try:
+            made = w.ask("make", name=n, **asked)
+        except Failed as why:
+            case["failed"][n] = str(why)
+            say(f"  {n}: {why}")
+            if not w.alive:
+                break
+            continue
+        names.append(n)
+        case["first"][n], case["error"][n] = made["first"], made["error"]
+    return names
+
+
 def memory(
     problems: Sequence[Problem], say: Say, frameworks: Sequence[str] = tuple(FRAMEWORKS)
 ) -> list[dict[str, Any]]:
     """The memory of one call, each candidate in a process of its own."""
     found = []
-    with tempfile.TemporaryDirectory() as cache:
-        for p in problems:
-            case: dict[str, Any] = {**_asked(p), "title": p.title, "said": p.said(), "failed": {}, "memory": {}}
-            for f in frameworks:
-                names: list[str] = []
+    for p in problems:
+        case: dict[str, Any] = {**_asked(p), "title": p.title, "said": p.said(), "failed": {}, "memory": {}}
+        for f in frameworks:
+            try:
+                with Worker(f, 1) as w:
+                    names = w.ask("candidates", problem=p.name)["names"]
+            except Failed as why:
+                say(f"skipped: {why}")
+                continue
+            for n in names:
                 try:
-                    with Worker(f, 1, cache) as w:
-                        names = w.ask("candidates", problem=p.name)["names"]
+                    with Worker(f, 1, memory=True) as w:
+                        case["memory"][n] = w.ask("memory", name=n, **_asked(p))
                 except Failed as why:
-                    say(f"skipped: {why}")
-                for n in names:
-                    try:
-                        with Worker(f, 1, cache, memory=True) as w:
-                            case["memory"][n] = w.ask("memory", name=n, **_asked(p))
-                    except Failed as why:
-                        case["failed"][n] = str(why)
-                        say(f"  {n}: {why}")
-            found.append(case)
-            say(f"  memory of {p.title}")
+                    case["failed"][n] = str(why)
+                    say(f"  {n}: {why}")
+        found.append(case)
+        say(f"  memory of {p.title}")
     return found
