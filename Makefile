@@ -70,7 +70,7 @@ bench: .venv/.stamp-test  ## the benchmarks (with .venv-frameworks and .venv-ben
 .venv-bench/.stamp: pyproject.toml
 	@echo "installing the systems that are measured beside ours ..."
 	@$(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/python -m pip -qq --disable-pip-version-check install sympy tensorgrad pytensor casadi
+	@.venv-bench/bin/python -m pip -qq --disable-pip-version-check install torch==2.13.0 sympy tensorgrad pytensor casadi
 	@touch $@
 
 bench-all: .venv-frameworks/.stamp .venv-bench/.stamp bench  ## the benchmarks, beside all other systems
