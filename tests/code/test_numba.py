@@ -143,6 +143,17 @@ def test_a_function_of_which_only_the_name_is_known() -> None:
     same(found, wanted, 1e-12)
 
 
+def test_no_round_writes_over_what_a_later_one_reads() -> None:
+    """A and its transpose are read in one loop: V cannot lie in the memory of A."""
+    d = pb.derive(
+        "X : (n, n) where const\nB : (n, n) where const\nY : (n, n)\nA = exp(X)\nW = B .* A'\nV = sin(A)\nE = tr(Y W V W)"
+    )
+    rng = np.random.default_rng(2)
+    arrays = {n: rng.normal(size=(4, 4)) for n in "XBY"}
+    assert "A[j_, i_]" in d.code("numba")
+    same(d.compile("numba")(**arrays), d.evaluate(**arrays), 1e-11)
+
+
 def test_nan_is_found() -> None:
     d, arrays = case("batch of relu")
     arrays["W"][1, 2] = np.nan

@@ -178,7 +178,7 @@ class Kernel:
         leaves = list(statements_of(items))
         made = [x.value for x in leaves]
         self.inputs = list(dict.fromkeys(a for x in leaves for a in arguments(x.value.by) if a not in set(made)))
-        self.shared = _shared(leaves, kept, local)  # in the memory of another one
+        self.shared = _shared(items, kept, local)  # in the memory of another one
         self.arrays = [v for v in made if v.shape and v not in local and v not in self.shared]
         self.numbers = [v for v in made if not v.shape and v in kept]
         self.sums: dict[Value, str] = {}
@@ -279,25 +279,38 @@ class Kernel:
         yield f"{'    ' * p.lead}np.dot({left}, {right}, {t.names[v]}{at})"
 
 
-def _shared(leaves: Sequence[Leaf], kept: set[Value], local: set[Value]) -> dict[Value, Value]:
-    """Arrays that are read for the last time where an array of their shape is made entry by entry: they can lie where that will be."""
-    last: dict[Value, int] = {}
+def _shared(items: Sequence[Leaf | Nest], kept: set[Value], local: set[Value]) -> dict[Value, Value]:
+    """Arrays that are read for the last time where an array of their shape is made entry by entry: they can lie where that will be.
+
+    Rounds of one loop follow each other, so that within it nobody may read another entry than that of the round."""
+    leaves = [x for item in items for x in statements_of([item])]
+    nest = [k for k, item in enumerate(items) for _ in statements_of([item])]
+    readers: dict[Value, list[int]] = {}
     for k, x in enumerate(leaves):
         for a in arguments(x.value.by):
-            last[a] = k
+            readers.setdefault(a, []).append(k)
     made = {x.value for x in leaves if x.value.shape} - local - kept
+
+    def is_free(a: Value, k: int) -> bool:
+        """Whether leaf k may write over the array."""
+        statements = [leaves[n].statement for n in readers[a] if nest[n] == nest[k]]
+        return readers[a][-1] == k and all(s is not None and _of_the_round(s, a) for s in statements)
+
     found: dict[Value, Value] = {}
     for k in range(len(leaves) - 1, -1, -1):
         v, s = leaves[k].value, leaves[k].statement
         if s is None or s.how != "set" or v in local or not v.shape:
             continue
-        for o in s.reads:
-            a = o.value
-            reads = sum(1 for x in s.reads if x.value is a)
-            if a in made and a not in found and last[a] == k and reads == 1 and o.legs == s.outs and a.shape == v.shape:
+        for a in (o.value for o in s.reads if o.legs == s.outs):
+            if a in made and a not in found and a.shape == v.shape and is_free(a, k):
                 found[a] = found.get(v, v)
                 break
     return found
+
+
+def _of_the_round(s: Statement, a: Value) -> bool:
+    """Whether the statement reads of the array the entry of the round alone."""
+    return all(o.legs == s.legs[: len(o.legs)] for o in s.reads if o.value is a)
 
 
 def _first(s: Statement) -> int:
