@@ -9,7 +9,7 @@ from .instructions import Value, arguments
 from .plan import Plan
 from .writer import line
 
-__all__ = ["backward_lines", "tupled", "unpacked"]
+__all__ = ["backward_lines", "bracketed", "tupled", "unpacked"]
 
 _MANY = 3  # needs in one condition, after which it has a name of its own
 
@@ -112,13 +112,14 @@ def _either(t: Text, head: str, parts: Sequence[str], tail: str) -> Iterator[str
     yield f"    ){tail}"
 
 
-def _tuple(words: Sequence[str]) -> str:
+def bracketed(words: Sequence[str]) -> str:
+    """A tuple of these."""
     return f"({', '.join(words)}{',' if len(words) == 1 else ''})"
 
 
 def tupled(t: Text, head: str, words: Sequence[str]) -> Iterator[str]:
     """`head` (a, b), with one word a line where that is too long."""
-    whole = f"{head}{_tuple(words)}"
+    whole = f"{head}{bracketed(words)}"
     yield from [whole] if len(whole) <= t.width else t.listed(f"{head}(", words, ")")
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from .door import door, words_of
 from .frame import Target, Text, Words, begun
+from .guards import bracketed
 from .instructions import Value
 from .mesh import Mesh, laid_out
 from .plan import Plan
@@ -128,7 +129,7 @@ def _maker(t: Text, name: str, mesh: Mesh, inside: Iterator[str]) -> Iterator[st
     yield from described(t)
     yield '    """'
     t.deeper = 4
-    sizes, axes = _tuple([str(n) for n in mesh.axes.values()]), _tuple([f'"{a}"' for a in mesh.axes])
+    sizes, axes = bracketed([str(n) for n in mesh.axes.values()]), bracketed([f'"{a}"' for a in mesh.axes])
     yield "    if mesh is None:"
     yield from (
         f"    {x}"
@@ -139,10 +140,6 @@ def _maker(t: Text, name: str, mesh: Mesh, inside: Iterator[str]) -> Iterator[st
         )
     )
     yield from inside
-
-
-def _tuple(words: Sequence[str]) -> str:
-    return f"({', '.join(words)}{',' if len(words) == 1 else ''})"
 
 
 def _inputs(t: Text) -> Iterator[str]:

@@ -10,11 +10,12 @@ from ..algebra.dims import Dim, entries_of
 from ..errors import ParseError, UnsupportedError
 from .door import blamed, door, tellable, words_of
 from .frame import Target, Text, Words, begun
+from .guards import unpacked
 from .instructions import Given, Value, arguments
 from .packed import Packed, Stage, stages
 from .plan import Plan
 from .syntax import dim_node, unparsed
-from .vector import Vector, assigned, joined, returned
+from .vector import Vector, joined, returned
 from .widened import in_rows
 from .writer import line, module
 
@@ -153,7 +154,7 @@ class _Problem:
             if s is not Stage.CURVATURE:  # the value, or the gradient, comes first
                 names.insert(0, self.t.names[self.p.value] if s is Stage.VALUE and self.p.value in read else "_")
             if s < stage and set(names) - {"_"}:
-                yield from assigned(self.t, names, f"{self.called[s]}({self.x})")
+                yield from unpacked(self.t, names, f"{self.called[s]}({self.x})")
 
     def at_x(self) -> Iterator[str]:
         """`forward`, `backward`, and `fun`, `jac`, `fun_and_jac`."""

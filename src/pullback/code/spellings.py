@@ -6,9 +6,9 @@ import ast
 
 from .syntax import Rewrite, filled
 
-__all__ = ["DOOR", "OURS", "SPECIAL", "as_", "made"]
+__all__ = ["EXPECT", "OURS", "SPECIAL", "as_", "door_of", "made"]
 
-DOOR = '''def _array(name, x, order):
+_ARRAY = '''def _array(name, x, order):
     """An array of real numbers with this number of axes."""
     x = {array}
     if {whole}:
@@ -17,16 +17,20 @@ DOOR = '''def _array(name, x, order):
         raise TypeError(f"{{name}} has the type {{x.dtype}}, not real numbers")
     if x.ndim != order:
         raise ValueError(f"{{name}} has {{x.ndim}} axes, not {{order}}")
-    return x
+    return x'''
 
-
-def _expect(name, x, shape, where):
+EXPECT = """def _expect(name, x, shape, where):
     if tuple(x.shape) != shape:
         found = tuple(x.shape)
-        raise ValueError(f"{{name}} has the shape {{found}}, not {{shape}}, in {{where}}")'''
+        raise ValueError(f"{name} has the shape {found}, not {shape}, in {where}")"""
 
 OURS = {"as_index": "_index", "add_at": "_add_at", "larger": "max"}  # helpers, and the larger of two sizes
 SPECIAL = ("erf", "erfc", "ndtr", "gammaln", "digamma", "polygamma")
+
+
+def door_of(**words: str) -> str:
+    """The helpers of the door: `array` makes an array of x, which is `whole`, or `floats`, or `unreal`."""
+    return f"{_ARRAY.format(**words)}\n\n\n{EXPECT}"
 
 
 def as_(text: str, **defaults: str) -> Rewrite:

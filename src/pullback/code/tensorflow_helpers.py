@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .spellings import EXPECT
+
 __all__ = ["DOOR", "HELPERS"]
 
-DOOR = '''def _dtype(**arrays):
+DOOR = (
+    '''def _dtype(**arrays):
     """The type of real numbers among the arguments; float64 if there is none."""
     found = {}
     for name, x in arrays.items():
@@ -36,10 +39,9 @@ def _array(name, x, order, dtype):
     return x
 
 
-def _expect(name, x, shape, where):
-    if tuple(x.shape) != shape:
-        found = tuple(x.shape)
-        raise ValueError(f"{name} has the shape {found}, not {shape}, in {where}")'''
+'''
+    + EXPECT
+)
 
 _BLAME = '''def _blame(**arrays):
     """Says which array is the first with an entry that is no number."""

@@ -9,7 +9,7 @@ from ..errors import ParseError
 from .autodiff import Passes, write_differentiable
 from .frame import Target, Text, Words, Writer
 from .plan import Plan
-from .spellings import DOOR, OURS, SPECIAL, as_, made
+from .spellings import OURS, SPECIAL, as_, door_of, made
 from .syntax import Spelling
 from .writer import described, write
 
@@ -37,7 +37,7 @@ JAX = Target(
         **made("jnp", "eye", "full", "zeros", "ones", "tri"),
         **{f"p{how}": f"jax.lax.p{how}" for how in ("sum", "max", "min")},
     }),
-    DOOR.format(array="jnp.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)",
+    door_of(array="jnp.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)",
                  unreal="not jnp.issubdtype(x.dtype, jnp.floating)"),
     frozenset({"jax", "jnp", "dtype"}),
     apart="jax.lax.optimization_barrier($X)",

@@ -9,7 +9,7 @@ from functools import partial
 
 from .buffers import write_buffered
 from .frame import Target, Writer
-from .spellings import DOOR, OURS, SPECIAL, as_, made
+from .spellings import OURS, SPECIAL, as_, door_of, made
 from .syntax import Spelling, filled
 from .writer import write
 
@@ -61,7 +61,7 @@ NUMPY = Target(
         **{f"linalg.{n}": f"linalg.{n}" for n in ("expm", "logm", "sqrtm", "sinm", "cosm")},
         **made("np", "eye", "full", "zeros", "ones", "tri"),
     }),
-    DOOR.format(array="np.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)", unreal='x.dtype.kind != "f"'),
+    door_of(array="np.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)", unreal='x.dtype.kind != "f"'),
     frozenset({"np", "dtype"}),
     like=("dtype = np.result_type({arrays})", "dtype = np.float64"),
     copies="$X.copy()", rows="assigned", blames="np.isnan($X)",

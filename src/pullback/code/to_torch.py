@@ -11,7 +11,7 @@ from .autodiff import Passes, write_differentiable
 from .door import arrays_in
 from .frame import Target, Text, Writer
 from .guards import tupled
-from .spellings import DOOR, OURS, as_
+from .spellings import OURS, as_, door_of
 from .syntax import Rewrite, Spelling, filled
 from .torch_op import HELPERS, ops
 from .traced import node_of, parsed
@@ -143,7 +143,7 @@ TORCH = Target(
         "einsum": _torch_einsum,
         **dict.fromkeys(("linalg.logm", "linalg.sqrtm", "linalg.sinm", "linalg.cosm"), None),
     }, number="like.new_tensor($0)"),
-    DOOR.format(array="torch.as_tensor(x)", whole="not x.is_floating_point() and not x.is_complex()",
+    door_of(array="torch.as_tensor(x)", whole="not x.is_floating_point() and not x.is_complex()",
                  floats="x.to(torch.get_default_dtype())", unreal="not x.is_floating_point()"),
     frozenset({"torch", "like", "alike"}),
     copies="$X.clone()", decorators=("@torch.no_grad()",), fuses=True, rows="assigned",

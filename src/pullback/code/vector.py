@@ -12,12 +12,12 @@ from ..algebra.dims import entries_of
 from ..algebra.facts import restricted
 from .door import expected
 from .frame import Text, dims_text
-from .guards import tupled
+from .guards import tupled, unpacked
 from .instructions import Value
 from .syntax import dim_node, unparsed
 from .traced import parsed
 
-__all__ = ["Vector", "assigned", "joined", "returned"]
+__all__ = ["Vector", "joined", "returned"]
 
 # of each set of matrices: what a matrix of it is equal to; where its free entries are, and how many; the sign on the other side
 _SETS = {
@@ -101,7 +101,7 @@ class Vector:
     def taken(self, vector: str, names: Sequence[str]) -> Iterator[str]:
         """The arrays in a vector, by these names; "_" for what is not wanted."""
         if len(names) > 1:
-            yield from assigned(self.t, names, f"{self.arrays}({vector})")
+            yield from unpacked(self.t, names, f"{self.arrays}({vector})")
         else:
             yield f"    {names[0]} = {self._part(self.moving[0], vector, '', '')}"
 
@@ -168,15 +168,6 @@ def returned(t: Text, words: Sequence[str], many: bool = False) -> Iterator[str]
     """The last line; a tuple, if there may be `many`, also where it is one."""
     whole = f"    return {', '.join(words)}"
     yield from [whole] if len(words) > 1 - (not many) and len(whole) <= t.width else tupled(t, "    return ", words)
-
-
-def assigned(t: Text, names: Sequence[str], call: str) -> Iterator[str]:
-    """a, b = call."""
-    whole = f"    {', '.join(names)} = {call}"
-    if len(names) == 1:
-        yield f"    ({names[0]},) = {call}"
-    else:
-        yield from [whole] if len(whole) <= t.width else t.listed("    (", names, f") = {call}")
 
 
 def joined(t: Text, arrays: Sequence[str], option: str = "") -> Iterator[str]:
