@@ -58,9 +58,10 @@ def lighter(p: Plan, recompute: str | Sequence[str], memory: int | str | None, s
         names = []
     for n in names:
         if n not in made:
-            close = nearest(n, sorted(made))
+            some = [m for m, v in made.items() if v is not p.value and v not in p.gradients.values()]
+            close = nearest(n, sorted(some)) if len(n) > 1 else ""
             raise ParseError("P003", f"the forward pass computes no array {n}",
-                             hint=f"did you mean {close}?" if close else f"it computes {', '.join(made)}")  # fmt: skip
+                             hint=f"did you mean {close}?" if close else f"it computes {', '.join(some)}")  # fmt: skip
         if made[n] is p.value or made[n] in p.gradients.values():
             raise ParseError(
                 "P030", f"{n} is a result and stays", expected="an array between the inputs and the results"
