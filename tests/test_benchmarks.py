@@ -33,6 +33,7 @@ def test_a_small_network_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(found[phase] > 0 for phase in (*scaling.PHASES, "text", "whole"))
 
 
+@pytest.mark.slow
 def test_all_of_it_runs_on_the_smallest_case(tmp_path: Path) -> None:
     pytest.importorskip("jax")
     stored = tmp_path / "found.json"

@@ -13,7 +13,7 @@ import pullback as pb
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 np = pytest.importorskip("numpy")
 
-SEEDS = 40
+SEEDS = 400 if os.environ.get("PULLBACK_SLOW") else 20
 N, P = 3, 2
 
 
@@ -114,17 +114,12 @@ def compared(d: pb.Derived, text: str, steps: int, f: Any, jit: Any = None) -> N
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_numpy(seed: int) -> None:
+def test_one_recurrence(seed: int) -> None:
     text = program(random.Random(seed))
     d = pb.derive(text)
     f = d.compile("numpy")
     for steps in (4, 7):
         compared(d, text, steps, f)
-
-
-@pytest.mark.parametrize("seed", range(0, SEEDS, 8))
-def test_jax(seed: int) -> None:
-    jax = pytest.importorskip("jax")
-    text = program(random.Random(seed))
-    d = pb.derive(text)
-    compared(d, text, 5, d.compile("jax"), jax.jit)
+    if seed % 4 == 0:
+        jax = pytest.importorskip("jax")
+        compared(d, text, 5, d.compile("jax"), jax.jit)
