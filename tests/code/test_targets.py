@@ -36,6 +36,7 @@ from pullback.calculus.derive import derive  # noqa: E402
 from pullback.code.numpy import _Run, evaluate  # noqa: E402
 
 os.environ.setdefault("JAX_ENABLE_X64", "1")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # compiling is most of the work
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 WORDS = Words(ascii_name, notation.text)
@@ -55,10 +56,15 @@ def module_of(text: str) -> dict[str, Any]:
     return names
 
 
-def run(
+Call = tuple[
+    Callable[..., Any], list[Any]
+]  # a function of the target's arrays that gives (value, gradients), and these
+
+
+def prepared(
     p: Plan, target: str, given: dict[str, Any], functions: Callable[[Expr, list[Any]], Any], sizes: dict[str, int]
-) -> Any:
-    """(value, gradients) by the code of the target; `functions` computes what only a name is known of."""
+) -> Call:
+    """The code of the target, to be called; `functions` computes what only a name is known of."""
     language, form = {"buffers": ("numpy", "buffers"), "loops": ("numba", "function")}.get(target, (target, "function"))
     chosen = BUFFERS if target == "buffers" else TARGETS[language]
     text = writer_of(language, form)(p, WORDS, "value_and_grad")
@@ -78,25 +84,61 @@ def run(
         import tensorflow
 
         convert = tensorflow.constant
-    free = {name: (lambda *a, node=node: convert(functions(node, [np.asarray(x, float) for x in a])))
-            for node, name in t.functions.items()}  # fmt: skip
+
+    def free(node: Expr) -> Callable[..., Any]:
+        return lambda *a: convert(functions(node, [np.asarray(x, float) for x in a]))
+
+    known = {name: (called_by_jax if target == "jax" else lambda f, *_: f)(free(node), node, sizes)
+             for node, name in t.functions.items()}  # fmt: skip
     args = [convert(np.array(given[v.name], float)) for v in p.inputs]
-    if target == "tensorflow" and not free:  # in a graph numbers have no type of an argument beside them
-        found = tensorflow.function(module["value_and_grad"], autograph=False)(*args)
-        eager = module["value_and_grad"](*args)
-        tensorflow.nest.map_structure(assert_close, found, eager)
-        return eager
-    if target != "buffers":
-        return module["value_and_grad"](*args, **free)
-    make = module["make_value_and_grad"]
-    known = {ascii_name(s): n for s, n in sizes.items()}
+    if target == "buffers":
+        numbers = {ascii_name(s): n for s, n in sizes.items()}
+        return partial(_buffered, module["make_value_and_grad"], numbers, known), args
+    f = partial(module["value_and_grad"], **known)
+    return (partial(_eager_and_graph, f) if target == "tensorflow" and not known else f), args
+
+
+def _buffered(make: Callable[..., Any], sizes: dict[str, int], known: dict[str, Any], *args: Any) -> Any:
     words = make.__code__.co_varnames[: make.__code__.co_argcount]
-    f = make(*[known[w.rstrip("_")] for w in words if w != "dtype"])
+    f = make(*[sizes[w.rstrip("_")] for w in words if w != "dtype"])
     before = [a.copy() for a in args]
-    f(*args, **free)
-    found = f(*args, **free)  # again, in memory that holds what the first call left
+    f(*args, **known)
+    found = f(*args, **known)  # again, in memory that holds what the first call left
     assert all(np.array_equal(a, b) for a, b in zip(args, before, strict=True)), "an input was written to"
     return found
+
+
+def _eager_and_graph(f: Callable[..., Any], *args: Any) -> Any:
+    import tensorflow  # in a graph numbers have no type of an argument beside them
+
+    eager = f(*args)
+    tensorflow.nest.map_structure(assert_close, tensorflow.function(f, autograph=False)(*args), eager)
+    return eager
+
+
+def called_by_jax(f: Callable[..., Any], node: Expr, sizes: dict[str, int]) -> Callable[..., Any]:
+    """What is computed by Python alone, called from a compiled program."""
+    import jax
+
+    shape = jax.ShapeDtypeStruct([d.value(sizes) for d in node.shape], np.float64)
+    return lambda *a: jax.pure_callback(lambda *b: np.asarray(f(*b), float), shape, *a)
+
+
+def results(target: str, calls: list[Call]) -> list[Any]:
+    """(value, gradients) of every call. JAX compiles them as one program: that is most of the work."""
+    if target != "jax":
+        return [f(*args) for f, args in calls]
+    import jax
+
+    names: list[list[str]] = []  # jit sorts the keys of what it returns
+
+    def together(all_args: list[list[Any]]) -> list[Any]:
+        found = [f(*args) for (f, _), args in zip(calls, all_args, strict=True)]
+        names[:] = [list(gradients) for _, gradients in found]
+        return found
+
+    found = jax.jit(together)([args for _, args in calls])
+    return [(value, {n: g[n] for n in order}) for (value, g), order in zip(found, names, strict=True)]
 
 
 def assert_close(a: Any, b: Any, tolerance: float = TOLERANCE) -> None:
@@ -138,7 +180,7 @@ def within_domain(e: Expr, seed: int) -> Expr:
 @pytest.mark.parametrize("name", sorted(set(REGISTRY) - {"var", "series", "defined_map"}))
 def test_code_of_every_op(target: str, name: str) -> None:
     """The op alone, in the largest domain that it states, with a different size for every axis."""
-    tested = 0
+    calls, expected = list[Call](), list[Any]()
     op = REGISTRY[name]
     for seed, sample in enumerate(samples(op) if name in ("place", "unit") else cases(op)):
         e = within_domain(sample, seed)
@@ -162,13 +204,14 @@ def test_code_of_every_op(target: str, name: str) -> None:
         point |= {v: np.zeros(SIZES[s]) for v, s in zip(tellers, symbols, strict=True)}
         try:
             p = arranged([(y, e, False, False)], [*tellers, *inputs], y, {}, [*tellers, *inputs])
-            value, _ = run(p, target, {x.attrs[0]: a for x, a in point.items()}, functions.call, SIZES)
+            calls.append(prepared(p, target, {x.attrs[0]: a for x, a in point.items()}, functions.call, SIZES))
         except UnsupportedError as why:
             assert why.code == "U042" and name in UNWRITTEN[target], why.render()
             continue
+        expected.append(wanted)
+    assert calls or name in UNWRITTEN[target], "no sample could be run"
+    for (value, _), wanted in zip(results(target, calls), expected, strict=True):
         assert_close(value, wanted, 1e-9)
-        tested += 1
-    assert tested or name in UNWRITTEN[target], "no sample could be run"
 
 
 class Free:
@@ -221,9 +264,10 @@ def test_random_programs(targets: list[str], start: int) -> None:
         for target in targets:
             helper = _Run(known, {})
             try:
-                mine, found = run(plan(d), target, needed, lambda e, a, helper=helper: helper.function(e, a), SIZES)
+                call = prepared(plan(d), target, needed, lambda e, a, helper=helper: helper.function(e, a), SIZES)
             except UnsupportedError:
                 continue
+            [(mine, found)] = results(target, [call])
             assert_close(mine, value, 1e-9)
             assert list(found) == list(wanted)
             for name in wanted:
