@@ -6,7 +6,7 @@ constants there, so that a backward pass which is to be differentiated again com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..algebra.ops.free import var
@@ -31,17 +31,21 @@ class Passes:
     kept: Sequence[Value]  # the inputs first, then the value, if that is kept
     cotangent: str  # names for the last arguments of `_backward`
     needed: str  # "" if it is not told which gradients are needed
+    numbers: Sequence[str] = ()  # sizes of which the arrays are blocks, and that the last arguments tell
 
 
 Shell = Callable[[Text, str, Passes], Iterator[str]]
 
 
 def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target, shell: Shell, guarded: bool = False,
-                         owned: bool = False, outside: bool = False) -> str:  # fmt: skip
+                         owned: bool = False, outside: bool = False, cut: Collection[str] = (),
+                         ahead: Shell | None = None) -> str:  # fmt: skip
     """A module with the function `name` (with unknown functions: `make_<name>`); `shell` makes it of the two passes.
 
     With `guarded` the backward pass is told which gradients are needed, and computes what those depend on; with `owned` no result of
-    either pass is a view of another array; with `outside` the shell makes arrays of the arguments.
+    either pass is a view of another array; with `outside` the shell makes arrays of the arguments. Of the sizes that are `cut` an array
+    has a part only: the passes read off it how long that is, and are told the size where it is used as a number. What stands `ahead`
+    needs none of the unknown functions.
 
     Raises what `write` raises, and ParseError P030 where an input that may move has no gradient: the framework would take it for 0.
     """
@@ -55,6 +59,8 @@ def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target,
     t = begun(plan, target, words)
     t.deeper = 4 if t.functions else 0
     cotangent, bundle = t.fresh("g"), t.fresh("kept")
+    t.blocks = {s: t.fresh(f"{w}_here") for s, w in t.sizes.items() if s in cut}
+    t.extent = t.here if t.blocks else None
     inputs = [v for v in plan.inputs if v is not seed]
     plan = replace(plan, inputs=inputs)
     if seed is None:
@@ -74,7 +80,9 @@ def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target,
     kept.sort(key=lambda v: inputs.index(v) if v in inputs else len(inputs) + (v is not plan.value))
     functions = list(dict.fromkeys(t.functions.values()))
     passes = list(_passes(t, (cotangent, bundle, wanted), inputs, kept, forward, backward, not outside))
-    body = list(shell(t, name, Passes(passes, inputs, kept, cotangent, wanted)))
+    both = Passes(passes, inputs, kept, cotangent, wanted, [t.sizes[s] for s in t.blocks])
+    first = [*ahead(t, name, both), "", ""] if ahead else []
+    body = list(shell(t, name, both))
     if functions:
         single = [x for k, x in enumerate(body) if x or body[k - 1]]  # inside a function one blank line is enough
         inside = [f"    {x}" if x else "" for x in single]
@@ -86,7 +94,7 @@ def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target,
             "",
             f"    return {name}",
         ]
-    return module(t.target, body)
+    return module(t.target, [*first, *body])
 
 
 def _tellers(t: Text, inputs: Sequence[Value], kept: Sequence[Value], backward: Sequence[str]) -> list[Value]:
@@ -94,8 +102,8 @@ def _tellers(t: Text, inputs: Sequence[Value], kept: Sequence[Value], backward: 
     used = words_of(backward)
     known = {s for v in kept for d in v.shape for s in d.symbols()}
     found: list[Value] = []
-    for symbol, word in t.sizes.items():
-        if word in used and symbol not in known:
+    for symbol in t.sizes:
+        if t.here(symbol) in used and symbol not in known:
             teller = next((v for v in inputs if any(symbol in d.symbols() for d in v.shape)), None)
             if teller is not None:
                 found.append(teller)
@@ -108,10 +116,12 @@ def _passes(t: Text, own: tuple[str, str, str], inputs: Sequence[Value], kept: S
     """The text of both; `own` are names for the cotangent, for what is kept and, if that is told, for what is needed."""
     cotangent, bundle, wanted = own
     names = [t.names[v] for v in inputs]
-    yield from t.listed("def _forward(", names, "):")
-    if t.target.typed:  # the door stands before it: what is differentiated has tensors of one type
+    numbers = [t.sizes[s] for s in t.blocks]
+    yield from t.listed("def _forward(", [*names, *numbers], "):")
+    word = t.target.like[0].partition(" ")[0]
+    if t.blocks or t.target.typed:  # the door stands before it: what arrives is in blocks, or has tensors of one type
         yield from told(t, [(t.names[v], v.shape) for v in inputs], forward)
-        if "dtype" in words_of(forward):
+        if word in words_of(forward):
             yield "    " + t.target.like[not names].format(first=names[0] if names else "")
     else:
         yield from door(t, forward, arrays_too=arrays)
@@ -119,11 +129,10 @@ def _passes(t: Text, own: tuple[str, str, str], inputs: Sequence[Value], kept: S
     yield from tupled(t, f"    return {t.names[t.plan.value]}, ", [t.names[v] for v in kept])
     yield ""
     yield ""
-    yield f"def _backward({', '.join([bundle, cotangent, *([wanted] if wanted else [])])}):"
+    yield f"def _backward({', '.join([bundle, cotangent, *([wanted] if wanted else []), *numbers])}):"
     if kept:
         yield from unpacked(t, [t.names[v] for v in kept], bundle)
     yield from told(t, [(t.names[v], v.shape) for v in kept], backward)
-    word = t.target.like[0].partition(" ")[0]
     if word in words_of(backward):
         first = [t.names[v] for v in kept][:1] or [cotangent]
         yield "    " + t.target.like[0].format(arrays=", ".join([*first]), first=first[0])

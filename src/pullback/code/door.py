@@ -87,22 +87,22 @@ def told(
     known = set(given)
     used = words_of(body)
     derived = {s for _, shape in arrays for d in shape if d.name is None for s in d.symbols()}
-    used |= {t.sizes[s] for s in derived}
+    used |= {t.here(s) for s in derived}
     for (name, shape), tells in zip(arrays, _tell([shape for _, shape in arrays]), strict=True):
         if tells:
             known.update(s for d in shape for s in d.symbols())
-            names = [w if (w := t.sizes[d.name or ""]) in used else "_" for d in shape]
+            names = [w if (w := t.here(d.name or "")) in used else "_" for d in shape]
             if set(names) != {"_"}:
                 yield f"    {', '.join(names) if len(names) > 1 else f'({names[0]},)'} = {name}.shape"
             continue
         for axis, d in enumerate(shape):
             if d.name is not None and d.name not in known:
                 known.add(d.name)
-                if t.sizes[d.name] in used:
-                    yield f"    {t.sizes[d.name]} = {name}.shape[{axis}]"
+                if t.here(d.name) in used:
+                    yield f"    {t.here(d.name)} = {name}.shape[{axis}]"
     yield from _solved(t, arrays, known)
-    for symbol, word in t.sizes.items():
-        if word in used and symbol not in known:
+    for symbol in t.sizes:
+        if t.here(symbol) in used and symbol not in known:
             raise untold(symbol)
 
 

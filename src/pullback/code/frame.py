@@ -83,6 +83,7 @@ class Text:
     extent: Callable[[str], str] | None = (
         None  # how many entries of an axis an array has, where it is a block of another
     )
+    blocks: dict[str, str] = field(default_factory=dict)  # sizes that are cut -> identifiers for how long a block is
     joined: Callable[[Value, ast.expr], ast.expr] | None = (
         None  # what a block of an array is made of: the sum over all of them
     )
@@ -103,6 +104,10 @@ class Text:
         if symbol not in self.sizes:
             raise untold(symbol)
         return self.sizes[symbol]
+
+    def here(self, symbol: str) -> str:
+        """The identifier of a size, or of how much of it a block has."""
+        return self.blocks.get(symbol) or self.size(symbol)
 
     @property
     def width(self) -> int:
@@ -189,8 +194,8 @@ def called(e: Expr, words: Words, name: str = "") -> str:
     return f"{word}_{name}{which}"
 
 
-def dims_text(shape: Shape, t: Text) -> str:
-    dims = [unparsed(dim_node(d, t.size)) for d in shape]
+def dims_text(shape: Shape, t: Text, size: Callable[[str], str] | None = None) -> str:
+    dims = [unparsed(dim_node(d, size or t.size)) for d in shape]
     return "(" + ", ".join(dims) + ("," if len(dims) == 1 else "") + ")"
 
 

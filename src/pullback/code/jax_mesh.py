@@ -7,22 +7,20 @@ what is alike on all devices (`check_vma`) stays on: it finds a sum that is miss
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from .door import door, words_of
 from .frame import Target, Text, Words, begun
 from .guards import bracketed
 from .instructions import Value
-from .mesh import Mesh, laid_out
+from .mesh import Mesh, MeshWriter, laid_out, where
 from .plan import Plan
 from .syntax import call
 from .to_jax import JAX
 from .writer import body, described, function, module
 
-__all__ = ["FORMS", "MeshWriter"]
-
-MeshWriter = Callable[[Plan, Words, str, Mesh], str]
+__all__ = ["FORMS"]
 
 _LAID = '''def _laid(name, x, mesh, spec):
     """The array in equal blocks over the mesh."""
@@ -67,7 +65,7 @@ def _write_blocks(plan: Plan, words: Words, name: str, mesh: Mesh) -> str:
     t = _begun(plan, words, name, mesh)
 
     def joined(v: Value, node: ast.expr) -> ast.expr:
-        how, axes = mesh.joined(v, _where(t, v))
+        how, axes = mesh.joined(v, where(t, v))
         return call(f"p{how}", node, axes[0] if len(axes) == 1 else axes) if axes else node
 
     def extent(symbol: str) -> str:
@@ -91,12 +89,6 @@ def _write_blocks(plan: Plan, words: Words, name: str, mesh: Mesh) -> str:
 
 def _begun(plan: Plan, words: Words, name: str, mesh: Mesh) -> Text:
     return begun(plan, replace(MESHED, reserved=MESHED.reserved | {name}), words)
-
-
-def _where(t: Text, v: Value) -> str:
-    """In which equation an array is computed."""
-    group = t.plan.groups.get(v)
-    return f"in {t.words.text(group[-1][0])} = {t.words.text(group[-1][1])}" if group else "in the equations"
 
 
 def _spec(mesh: Mesh, name: str, v: Value) -> str:

@@ -7,15 +7,17 @@ made: a leg of a result that is laid along an axis stays so, and a sum over a le
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from ..algebra.dims import Dim, Shape, show_shape
 from ..errors import ParseError, UnsupportedError, nearest
 from .blockwise import indices, sizes_of
+from .frame import Text, Words
 from .instructions import Algorithm, Value
+from .plan import Plan
 
-__all__ = ["Mesh", "laid_out", "read_mesh"]
+__all__ = ["Mesh", "MeshWriter", "laid_out", "read_mesh", "where"]
 
 _EXAMPLE = 'for example --mesh "data=4: B; model=2: n1, n3"'
 _MOST = 1 << 20  # devices along one axis
@@ -73,6 +75,15 @@ class Mesh:
         what = "it" if node is None else node.op.name if isinstance(v.by, Algorithm) else str(node.attrs[0])
         return UnsupportedError("U045", f"{what} cannot be computed from blocks of an axis, and {d} lies along {axis}, {where}",
                                 expected=f"{d} along no axis of the mesh")  # fmt: skip
+
+
+MeshWriter = Callable[[Plan, Words, str, Mesh], str]  # as `Writer`, for a mesh
+
+
+def where(t: Text, v: Value) -> str:
+    """In which equation an array is computed."""
+    group = t.plan.groups.get(v)
+    return f"in {t.words.text(group[-1][0])} = {t.words.text(group[-1][1])}" if group else "in the equations"
 
 
 def read_mesh(text: str, sizes: Collection[str]) -> Mesh:

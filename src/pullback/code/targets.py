@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import ParseError, nearest
-from . import jax_mesh, to_jax, to_numba, to_numpy, to_scipy, to_tensorflow, to_torch
+from . import jax_mesh, to_jax, to_numba, to_numpy, to_scipy, to_tensorflow, to_torch, torch_mesh
 from .frame import Target, Writer
-from .jax_mesh import MeshWriter
+from .mesh import MeshWriter
 
 __all__ = ["FORMS", "MESHES", "TARGETS", "kernels_of", "mesh_writer_of", "writer_of"]
 
@@ -27,7 +27,7 @@ FORMS: Mapping[str, Mapping[str, Writer]] = {
     "tensorflow": to_tensorflow.FORMS,
     "scipy": to_scipy.FORMS,
 }
-MESHES: Mapping[str, Mapping[str, MeshWriter]] = {"jax": jax_mesh.FORMS}
+MESHES: Mapping[str, Mapping[str, MeshWriter]] = {"jax": jax_mesh.FORMS, "torch": torch_mesh.FORMS}
 
 
 def kernels_of(name: str) -> frozenset[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .autodiff import Passes
-from .door import arrays_in, door
+from .door import arrays_in, door, told
 from .frame import Text, dims_text
 from .guards import tupled
 from .writer import described
@@ -54,8 +54,9 @@ def ops(t: Text, name: str, p: Passes) -> Iterator[str]:
     yield from ("", "")
     for op in (f"_{name}", f"_{name}_backward"):
         yield from t.listed(f"{op}.register_autograd(", [f"_vjp{op}", f"setup_context=_setup{op}"], ")")
-        inner = f"lambda info, dims, *args: _each({op}, info.batch_size, dims, args)"
-        yield from t.listed(f"{op}.register_vmap(", [inner], ")")
+        yield f"{op}.register_vmap("
+        yield from t.listed("    lambda info, dims, *args: _each(", [op, "info.batch_size", "dims", "args"], "),")
+        yield ")"
     names = [t.names[v] for v in p.inputs]
     yield from ("", "")
     yield from t.listed(f"def {name}(", names, "):")
@@ -63,8 +64,13 @@ def ops(t: Text, name: str, p: Passes) -> Iterator[str]:
     yield ""
     yield from described(t)
     yield '    """'
-    yield from arrays_in(t, p.inputs)
-    yield from t.listed(f"    return _{name}(", names, ")[0]" if made else ")")
+    result = list(t.listed(f"    return _{name}(", [*names, *p.numbers], ")[0]" if made else ")"))
+    if p.numbers:  # the op gets blocks: what is whole comes by here
+        t.blocks = {}
+        yield from door(t, result)
+    else:
+        yield from arrays_in(t, p.inputs)
+    yield from result
 
 
 def _registered(t: Text, name: str, args: Sequence[str], results: int) -> Iterator[str]:
@@ -80,11 +86,12 @@ def _registered(t: Text, name: str, args: Sequence[str], results: int) -> Iterat
         else:
             pieces[-1] = joined
     yield from ("", "", "@torch.library.custom_op(", f'    _new("{name}"),', "    mutates_args=(),")
-    if len(pieces) == 1:
-        yield f'    schema="{pieces[0]}",'
+    whole = "".join(pieces)
+    if len(whole) + 14 <= t.width:
+        yield f'    schema="{whole}",'
     else:
         yield "    schema=("
-        yield from (f'        "{x}"' for x in pieces)
+        yield from (f'        "{x}"' for x in ([whole] if len(whole) + 10 <= t.width else pieces))
         yield "    ),"
     yield ")"
 
@@ -93,9 +100,10 @@ def _forward_op(t: Text, name: str, p: Passes, made: int) -> Iterator[str]:
     """From the inputs to the value and the arrays that are kept."""
     names = [t.names[v] for v in p.inputs]
     kept = p.kept[len(p.kept) - made :]
-    yield from _registered(t, name, [f"Tensor {n}" for n in names], 1 + made)
-    yield from t.listed(f"def _{name}(", names, "):")
-    yield from t.listed("    value, kept = _forward(", names, ")")
+    numbers = [*names, *p.numbers]
+    yield from _registered(t, name, [*(f"Tensor {n}" for n in names), *(f"int {n}" for n in p.numbers)], 1 + made)
+    yield from t.listed(f"def _{name}(", numbers, "):")
+    yield from t.listed("    value, kept = _forward(", numbers, ")")
     start = len(p.kept) - made
     yield (
         f"    return tuple(x.contiguous() for x in (value, *kept[{start}:]))"
@@ -103,10 +111,10 @@ def _forward_op(t: Text, name: str, p: Passes, made: int) -> Iterator[str]:
         else "    return value.contiguous()"
     )
     yield from ("", "", f"@_{name}.register_fake")
-    yield from t.listed("def _(", names, "):")
-    shapes = [f"{names[0]}.new_empty({dims_text(v.shape, t)})" for v in (t.plan.value, *kept)]
+    yield from t.listed("def _(", numbers, "):")
+    shapes = [f"{names[0]}.new_empty({dims_text(v.shape, t, t.here)})" for v in (t.plan.value, *kept)]
     result = list(tupled(t, "    return ", shapes)) if made else [f"    return {shapes[0]}"]
-    yield from door(t, result)
+    yield from told(t, [(t.names[v], v.shape) for v in p.inputs], result) if p.numbers else door(t, result)
     yield from result
 
 
@@ -121,10 +129,13 @@ def _backward_op(t: Text, name: str, p: Passes, needed: str) -> Iterator[str]:
     made = [t.names[v] for v in p.kept if v not in p.inputs]
     moving = _moving(t, p)
     args = [p.cotangent, *names, *made]
-    yield from _registered(t, f"{name}_backward", [*(f"Tensor {n}" for n in args), f"bool[] {needed}"], len(moving))
+    typed = [*(f"Tensor {n}" for n in args), *(f"int {n}" for n in p.numbers), f"bool[] {needed}"]
+    args += p.numbers
+    yield from _registered(t, f"{name}_backward", typed, len(moving))
     yield from t.listed(f"def _{name}_backward(", [*args, needed], "):")
     yield from tupled(t, "    kept = ", [t.names[v] for v in p.kept])
-    yield f"    found = _backward(kept, {p.cotangent}{', ' + needed if p.needed else ''})"
+    given = ["kept", p.cotangent, *([needed] if p.needed else []), *p.numbers]
+    yield f"    found = _backward({', '.join(given)})"
     if len(moving) == 1:
         yield f"    return found[{moving[0]}].contiguous()"
     else:
@@ -144,20 +155,23 @@ def _backward_op(t: Text, name: str, p: Passes, needed: str) -> Iterator[str]:
 
 def _derivative(t: Text, name: str, p: Passes, made: int) -> Iterator[str]:
     moving = _moving(t, p)
+    count = len(p.inputs)
+    arrays = f"inputs[:{count}]" if p.numbers else "inputs"
     yield from ("", "", f"def _setup_{name}(ctx, inputs, output):")
+    if p.numbers:
+        yield f"    ctx.sizes = inputs[{count}:]"
     if made:
         yield "    ctx.mark_non_differentiable(*output[1:])"
         kept = "*output" if t.plan.value in p.kept else "*output[1:]"
-        yield f"    ctx.save_for_backward(*inputs, {kept})"
+        yield f"    ctx.save_for_backward(*{arrays}, {kept})"
     else:
-        yield f"    ctx.save_for_backward(*inputs{', output' if t.plan.value in p.kept else ''})"
+        yield f"    ctx.save_for_backward(*{arrays}{', output' if t.plan.value in p.kept else ''})"
     yield from ("", "", f"def _vjp_{name}(ctx, g, *_):")
-    yield "    need = list(ctx.needs_input_grad)"
-    yield f"    found = _{name}_backward(g, *ctx.saved_tensors, need)"
+    yield f"    need = list(ctx.needs_input_grad{f'[:{count}]' if p.numbers else ''})"
+    yield f"    found = _{name}_backward(g, *ctx.saved_tensors, {'*ctx.sizes, ' if p.numbers else ''}need)"
     found = {k: f"found[{i}]" if len(moving) > 1 else "found" for i, k in enumerate(moving)}
-    yield from tupled(
-        t, "    return ", [f"{found[k]} if need[{k}] else None" if k in found else "None" for k in range(len(p.inputs))]
-    )
+    results = [f"{found[k]} if need[{k}] else None" if k in found else "None" for k in range(count)]
+    yield from tupled(t, "    return ", [*results, *("None" for _ in p.numbers)])
 
 
 def _second_derivative(t: Text, name: str, p: Passes) -> Iterator[str]:
@@ -166,11 +180,14 @@ def _second_derivative(t: Text, name: str, p: Passes) -> Iterator[str]:
     count = len(p.inputs)
     made = sum(v not in p.inputs for v in p.kept)
     yield from ("", "", f"def _setup_{name}_backward(ctx, inputs, output):")
+    if p.numbers:
+        yield f"    ctx.sizes = inputs[{-1 - len(p.numbers)}:-1]"
     yield "    ctx.need = inputs[-1]"
     yield f"    ctx.save_for_backward(*inputs[:{count + 1}])"
     yield from ("", "", f"def _vjp_{name}_backward(ctx, *grads):")
     yield "    def gradients(g, *inputs):"
-    yield f"        found = _backward(_forward(*inputs)[1], g{', ctx.need' if p.needed else ''})"
+    sizes = ", *ctx.sizes" if p.numbers else ""
+    yield f"        found = _backward(_forward(*inputs{sizes})[1], g{', ctx.need' if p.needed else ''}{sizes})"
     yield "        return tuple(x for x in found if x is not None)"
     yield ""
     if len(moving) > 1:
@@ -179,4 +196,5 @@ def _second_derivative(t: Text, name: str, p: Passes) -> Iterator[str]:
         yield "    grads = tuple(x for x, need in zip(grads, needs) if need)"
     yield "    plain = torch.func.functionalize(gradients)  # nothing is done in place"
     yield "    found = torch.func.vjp(plain, *ctx.saved_tensors)[1](grads)"
-    yield f"    return *found, {', '.join(['None'] * (made + 1))}"
+    nothing = made + len(p.numbers) + 1
+    yield f"    return *found, {', '.join(['None'] * nothing) if nothing < 10 else f'*[None] * {nothing}'}"
