@@ -6,7 +6,9 @@ JOBS   ?= 2
 BIN    := .venv/bin
 # -qq: only errors; a configured index that lacks a package is a warning, and no news.
 PIP    := $(BIN)/python -m pip -qq --disable-pip-version-check
-CODE   := src tests tools $(wildcard benchmarks docs)
+CODE   := src tests tools $(wildcard benchmarks docs examples)
+# Tests start the command hundreds of times: with its modules compiled once, each start takes a third of the time.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -34,7 +36,7 @@ slow: .venv/.stamp-test  ## only the tests marked slow
 	PULLBACK_SLOW=1 $(BIN)/python -m pytest -q -n $(JOBS) -m slow tests
 
 frameworks: .venv-frameworks/.stamp  ## the same layers in PyTorch and TensorFlow (an environment of their own: large)
-	.venv-frameworks/bin/python -m pytest -q -m slow tests/test_frameworks.py
+	.venv-frameworks/bin/python -m pytest -q -m slow tests/test_frameworks.py tests/test_training.py
 	.venv-frameworks/bin/python -m pytest -q tests/code -k "torch or tensorflow"
 
 corpus: .venv/.stamp-test  ## derive every problem of ../shared/corpora (or PULLBACK_CORPORA), compare with JAX
@@ -48,8 +50,8 @@ corpus-code: .venv/.stamp-test .venv-frameworks/.stamp  ## the same through the 
 	.venv-frameworks/bin/python tools/run_corpus.py --jobs $(JOBS) --points 1 --target tensorflow
 
 train: .venv-frameworks/.stamp  ## two networks trained by the derived backward pass: digits (beside PyTorch), and a text by BPTT
-	.venv-frameworks/bin/python examples/training/digits.py
-	.venv-frameworks/bin/python examples/training/characters.py
+	OPENBLAS_NUM_THREADS=1 .venv-frameworks/bin/python examples/training/digits.py
+	OPENBLAS_NUM_THREADS=1 .venv-frameworks/bin/python examples/training/characters.py
 
 katex: .venv/.stamp-test  ## typeset every golden .tex (KaTeX; and LaTeX where there is one)
 	$(BIN)/python tools/katex_check.py
