@@ -7,7 +7,6 @@ step through NumPy.
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Callable, Mapping
 from itertools import pairwise, product
@@ -761,7 +760,6 @@ def slope(program: RandomProgram, point: Mapping[Expr, Array], directions: Mappi
 
 def reference(program: RandomProgram, point: Mapping[Expr, Array]) -> dict[str, Array]:
     """The gradients by JAX in float64."""
-    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # compiling is most of the work
     import jax
     from _jax_readings import reading as by_jax
     from jax.scipy.special import erf

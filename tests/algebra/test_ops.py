@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import pytest
@@ -44,14 +44,16 @@ def label(e: Expr) -> str:
     return f"{e.op.name}[{data}]({', '.join('x'.join(map(str, a.shape)) or '1' for a in e.args)})"
 
 
-def each(nodes: list[Expr]) -> Callable[[Callable[[Expr], None]], Callable[[Op], None]]:
+def each(nodes: list[Expr], slow: Collection[str] = ()) -> Callable[[Callable[[Expr], None]], Callable[[Op], None]]:
     """One test per op, which runs the body on every sample of it and names those that fail."""
     by_op: dict[Op, list[Expr]] = {}
     for e in nodes:
         by_op.setdefault(e.op, []).append(e)
 
     def wrap(body: Callable[[Expr], None]) -> Callable[[Op], None]:
-        @pytest.mark.parametrize("op", by_op, ids=lambda op: op.name)
+        ops = [pytest.param(op, marks=[pytest.mark.slow] if op.name in slow else []) for op in by_op]
+
+        @pytest.mark.parametrize("op", ops, ids=lambda op: op.name)
         def test(op: Op) -> None:
             failed = []
             for e in by_op[op]:
@@ -311,7 +313,7 @@ def test_adjoint_does_not_see_the_value_it_is_linear_in(e: Expr) -> None:
         assert not seen & hidden
 
 
-@each(SECOND)
+@each(SECOND, slow={"grouped_query_attention"})  # a minute
 def test_second_order(e: Expr) -> None:
     """The differential of the differential is the slope of the differential."""
     values = draw(e)

@@ -303,10 +303,11 @@ def test_conditions_say_for_which_values_they_hold() -> None:
     assert "f is differentiable at every entry of z[k+1], k = 1..L−1" in example("feedforward").text()
 
 
-def test_random_recurrences_are_right_or_refused() -> None:
+@pytest.mark.parametrize("seeds", [range(30), pytest.param(range(30, 240), marks=pytest.mark.slow)])
+def test_random_recurrences_are_right_or_refused(seeds: range) -> None:
     """Families, distances, shared and indexed parameters, outputs, skips drawn at random; the written-out program judges."""
     outcomes: dict[str, int] = {}
-    for seed in range(60):
+    for seed in seeds:
         source = recurrence(random.Random(seed))
         try:
             d = pb.derive(source)
@@ -316,7 +317,7 @@ def test_random_recurrences_are_right_or_refused() -> None:
             assert why.exit_code != 1, f"seed {seed}\n{source}\n{why.render()}"
             outcome = why.code
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
-    assert outcomes.get("right", 0) >= 54, outcomes
+    assert outcomes.get("right", 0) >= 0.9 * sum(outcomes.values()), outcomes
 
 
 def recurrence(rng: random.Random) -> str:

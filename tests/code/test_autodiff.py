@@ -12,7 +12,6 @@ from _layers import LAYERS
 
 import pullback as pb
 
-os.environ.setdefault("JAX_ENABLE_X64", "1")
 np = pytest.importorskip("numpy")
 
 each_layer = pytest.mark.parametrize("layer", LAYERS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +14,6 @@ import pytest
 
 import pullback as pb
 
-os.environ.setdefault("JAX_ENABLE_X64", "1")
 np = pytest.importorskip("numpy")
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

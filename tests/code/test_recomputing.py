@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-import os
 import subprocess
 import sys
 import tracemalloc
@@ -30,7 +29,6 @@ from pullback.show.names import ascii_name
 
 np = pytest.importorskip("numpy")
 WORDS = Words(ascii_name, notation.text)
-os.environ.setdefault("JAX_ENABLE_X64", "1")
 
 HAVE = [(t, f) for t, f in (("numpy", "function"), ("numpy", "buffers"), ("jax", "function"), ("jax", "autodiff"),
                             ("torch", "function"), ("torch", "autodiff")) if importlib.util.find_spec(t)]  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,7 +20,6 @@ from pullback import minimising
 from pullback.cli import main
 from pullback.errors import CheckFailed, ParseError, UnsupportedError
 
-os.environ.setdefault("JAX_ENABLE_X64", "1")
 np = pytest.importorskip("numpy")
 optimize = pytest.importorskip("scipy.optimize")
 

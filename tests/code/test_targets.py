@@ -35,8 +35,6 @@ from pullback.calculus.core import Definition  # noqa: E402
 from pullback.calculus.derive import derive  # noqa: E402
 from pullback.code.numpy import _Run, evaluate  # noqa: E402
 
-os.environ.setdefault("JAX_ENABLE_X64", "1")
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # compiling is most of the work
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 WORDS = Words(ascii_name, notation.text)

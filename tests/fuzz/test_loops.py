@@ -10,7 +10,6 @@ import pytest
 
 import pullback as pb
 
-os.environ.setdefault("JAX_ENABLE_X64", "1")
 np = pytest.importorskip("numpy")
 
 SEEDS = 400 if os.environ.get("PULLBACK_SLOW") else 20
