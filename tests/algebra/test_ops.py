@@ -39,24 +39,33 @@ LINEAR = [e for e in INNER if e.op.linear]
 NONLINEAR = [e for e in INNER if not e.op.linear]
 
 
+MOST = 5  # samples of an op, and one, in a run that is not slow
+
+
 def label(e: Expr) -> str:
     data = ",".join(map(str, e.attrs))
     return f"{e.op.name}[{data}]({', '.join('x'.join(map(str, a.shape)) or '1' for a in e.args)})"
 
 
 def each(nodes: list[Expr], slow: Collection[str] = ()) -> Callable[[Callable[[Expr], None]], Callable[[Op], None]]:
-    """One test per op, which runs the body on every sample of it and names those that fail."""
+    """One test per op, which runs the body on samples of it and names those that fail; a slow one runs it on those beyond MOST."""
     by_op: dict[Op, list[Expr]] = {}
     for e in nodes:
         by_op.setdefault(e.op, []).append(e)
 
     def wrap(body: Callable[[Expr], None]) -> Callable[[Op], None]:
-        ops = [pytest.param(op, marks=[pytest.mark.slow] if op.name in slow else []) for op in by_op]
+        params = []
+        for op, found in by_op.items():
+            chosen = {round(k * (len(found) - 1) / MOST) for k in range(MOST + 1)}  # from all over the list
+            rest = [e for k, e in enumerate(found) if k not in chosen]
+            marks = [pytest.mark.slow] if op.name in slow else []
+            params.append(pytest.param([found[k] for k in sorted(chosen)], id=op.name, marks=marks))
+            params += [pytest.param(rest, id=f"{op.name}, the others", marks=pytest.mark.slow)] if rest else []
 
-        @pytest.mark.parametrize("op", ops, ids=lambda op: op.name)
-        def test(op: Op) -> None:
+        @pytest.mark.parametrize("some", params)
+        def test(some: list[Expr]) -> None:
             failed = []
-            for e in by_op[op]:
+            for e in some:
                 try:
                     body(e)
                 except UnsupportedError as why:  # a differential that no op stands for: said so, and not tested
@@ -67,7 +76,7 @@ def each(nodes: list[Expr], slow: Collection[str] = ()) -> Callable[[Callable[[E
             if failed:
                 first = failed[0][1]
                 raise AssertionError(
-                    f"{len(failed)} of {len(by_op[op])} samples: {[n for n, _ in failed[:4]]}: {first}"
+                    f"{len(failed)} of {len(some)} samples: {[n for n, _ in failed[:4]]}: {first}"
                 ) from first
 
         test.__doc__ = body.__doc__
