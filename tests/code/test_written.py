@@ -328,3 +328,29 @@ def test_no_einsum_where_a_product_serves() -> None:
     for name in ("deep", "attention", "dense", "low rank", "Gaussian process", "recurrent cell"):
         text = derived(name).code("numpy")
         assert text.count("einsum") <= (name == "attention"), text  # a row by row inner product has no other form
+
+
+@pytest.mark.parametrize("target", ["numpy", "jax", "torch", "tensorflow"])
+def test_what_an_algorithm_reads_in_two_places_is_computed_once(target: str) -> None:
+    """Twice in place would be wrong, and in other targets twice the work."""
+    text = "A : (h, n*2); w : n*2; a = Aᵀ s; y = rotate_half(a .* w); E = sum(y .* y .* a)"
+    code = pb.derive(text.replace("; ", "\n")).code(target)
+    assert code.count("a * w") == 1 and not any("_(" in x for x in code.split("\n") if "cat([" in x), code
+
+
+def test_rotated_products_in_the_memory_of_temporaries() -> None:
+    torch = pytest.importorskip("torch")
+    d = pb.derive(
+        "X : (n*2, m)\nV : (k, n*2)\ns : n*2\nu = X x\nc = cos(u .* s)\nr = rotate_half(u) .* sin(u .* s)\nE = sum(V (u .* c + r))"
+    )
+    rng = np.random.default_rng(3)
+    arrays = {
+        "X": rng.normal(size=(6, 2)),
+        "V": rng.normal(size=(4, 6)),
+        "x": rng.normal(size=2),
+        "s": rng.normal(size=6),
+    }
+    _, wanted = d.evaluate(**arrays)
+    _, found = d.compile("torch")(**{n: torch.tensor(a) for n, a in arrays.items()})
+    for n in wanted:
+        np.testing.assert_allclose(found[n], wanted[n], rtol=1e-12)

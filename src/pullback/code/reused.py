@@ -152,8 +152,11 @@ class _Line:
             if u.name == "subtract":
                 return _method(_method(args[1], "neg_"), "add_", args[0])
         if u.name in ("maximum", "minimum") and own and _is_number(u.args[1 - own[0]], self.t):
-            bound = ast.keyword("min" if u.name == "maximum" else "max", args[1 - own[0]])
-            return ast.Call(ast.Attribute(args[own[0]], "clamp_", ast.Load()), [], [bound])
+            bound, array = args[1 - own[0]], args[own[0]]
+            if u.name == "maximum" and isinstance(bound, ast.Constant) and bound.value == 0:
+                return ast.Call(ast.Attribute(array, "relu_", ast.Load()), [], [])
+            side = ast.keyword("min" if u.name == "maximum" else "max", bound)
+            return ast.Call(ast.Attribute(array, "clamp_", ast.Load()), [], [side])
         return _plain(u.name, args)
 
     def beside(self, a: Ufunc, legs: Legs) -> ast.expr:

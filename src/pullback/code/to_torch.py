@@ -58,6 +58,8 @@ def _bounded(side: str) -> Rewrite:
     def rewritten(a: ast.expr, b: ast.expr) -> ast.expr:
         if not any(isinstance(x, ast.Name) for x in ast.walk(a)):
             a, b = b, a
+        if side == "min" and isinstance(b, ast.Constant) and b.value == 0:
+            return filled("torch.relu($0)", {"0": a})
         return filled(f"torch.clamp($0, {side}=$1)", {"0": a, "1": b})
 
     return rewritten

@@ -165,6 +165,12 @@ def line(t: Text, v: Value) -> Iterator[str]:
         node = reusing(t, t.lives, v, read)
     if node is None:
         node = expression(v, read, t.size, lambda e: t.functions[e], t.extent)
+        again = [a for a in arguments(v.by) if a in t.inline and _occurs(t.inline[a], node) > 1]
+        for a in again:  # an algorithm that reads its argument in two places: computed once, and perhaps in place
+            t.names[a] = word_of(t, a)
+            yield from (f"    {x}" for x in fitted(t, t.names[a], t.inline.pop(a)))
+        if again:
+            node = expression(v, read, t.size, lambda e: t.functions[e], t.extent)
     node = t.target.spelling.applied(owned(t, v, t.joined(v, node) if t.joined else node), t.numbers())
     for a in arguments(v.by):
         t.inline.pop(a, None)
@@ -177,6 +183,14 @@ def line(t: Text, v: Value) -> Iterator[str]:
     yield from (f"    {line}" for line in lines)
     if t.lives is not None:
         yield from _freed(t, v, lines)
+
+
+def _occurs(part: ast.expr, node: ast.expr) -> int:
+    """How often work is written in the expression."""
+    if not any(isinstance(x, (ast.BinOp, ast.Call)) for x in ast.walk(part)):
+        return 0
+    text = ast.dump(part)
+    return sum(isinstance(x, type(part)) and ast.dump(x) == text for x in ast.walk(node))
 
 
 def _freed(t: Text, v: Value, lines: Sequence[str]) -> Iterator[str]:
