@@ -37,7 +37,7 @@ slow: .venv/.stamp-test  ## only the tests marked slow
 
 frameworks: .venv-frameworks/.stamp  ## the same layers in PyTorch and TensorFlow (an environment of their own: large)
 	.venv-frameworks/bin/python -m pytest -q -m slow tests/test_frameworks.py tests/test_training.py
-	.venv-frameworks/bin/python -m pytest -q tests/code -k "torch or tensorflow"
+	.venv-frameworks/bin/python -m pytest -q -m "slow or not slow" tests/code -k "torch or tensorflow"
 
 corpus: .venv/.stamp-test  ## derive every problem of ../shared/corpora (or PULLBACK_CORPORA), compare with JAX
 	$(BIN)/python tools/run_corpus.py --jobs $(JOBS)

@@ -354,3 +354,15 @@ def test_rotated_products_in_the_memory_of_temporaries() -> None:
     _, found = d.compile("torch")(**{n: torch.tensor(a) for n, a in arrays.items()})
     for n in wanted:
         np.testing.assert_allclose(found[n], wanted[n], rtol=1e-12)
+
+
+def test_a_number_repeated_over_two_shapes_is_two_arrays() -> None:
+    """The legs of an array say nothing of the axes along which a number, or a vector, is repeated."""
+    d = pb.derive("A : (m, n)\nB : (p, q)\nC : (m, p)\nD : (m, q)\nu : m\nE = c sum(A) + c sum(B) + u' C 1 + u' D 1")
+    sizes = {"A": (2, 3), "B": (4, 5), "C": (2, 4), "D": (2, 5), "u": (2,), "c": ()}
+    arrays = {n: np.full(s, 1.5) for n, s in sizes.items()}
+    _, wanted = d.evaluate(**arrays)
+    _, found = d.compile("numpy")(**arrays)
+    for n in wanted:
+        assert np.shape(found[n]) == sizes[n]
+        np.testing.assert_allclose(found[n], wanted[n])

@@ -338,9 +338,9 @@ class Lowering(Legged):
     def _made(self, shape: Shape, by: Instruction) -> Value:
         if isinstance(by, Chain) and not by.operands:  # a constant is not worth keeping
             return self._value(shape, by)
-        found = self._known.get(by)
+        found = self._known.get((by, shape))  # the legs of a number that is repeated do not say how often
         if found is None:
-            found = self._known[by] = self._value(shape, by)
+            found = self._known[by, shape] = self._value(shape, by)
         return found
 
     def _contraction(self, left: Operand, right: Operand | None, legs: Legs) -> Expr:
@@ -361,12 +361,11 @@ class Lowering(Legged):
     def _product_of(self, left: Operand, right: Operand) -> Operand | None:
         """The array in which two others are multiplied entry by entry, if there is one."""
         for a, b in ((left, right), (right, left)):
-            for legs in (a.legs, b.legs):
-                found = self._known.get(
-                    self._chained(times(self._leaf(a.value, a.legs), self._leaf(b.value, b.legs)), legs)
-                )
+            for o in (a, b):
+                product = times(self._leaf(a.value, a.legs), self._leaf(b.value, b.legs))
+                found = self._known.get((self._chained(product, o.legs), o.value.shape))
                 if found is not None:
-                    return Operand(found, legs)
+                    return Operand(found, o.legs)
         return None
 
     def _chain(self, body: Expr, legs: Legs, shape: Shape) -> Value:
