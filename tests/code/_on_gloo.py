@@ -44,6 +44,7 @@ CASES: dict[str, tuple[str, dict[str, int], str]] = {
     "what is linear in parts of a sum": ("x : n\nA : (m, n)\nC : (k, m)\ny = 3 A x\nz = C (2 y)\nE = gᵀ z", {"n": 8, "m": 3, "k": 5}, "data=4: n"),
     "a size as a number and as a shape": (
         "X : (B, n)\nE = sum((X .* X) w + log(B)) / B + n sum(X w)", {"B": 8, "n": 6}, "data=4: B"),
+    "a gradient that is a number repeated": ("A : (B, n)\nE = c sum(A) / B", {"B": 8, "n": 6}, "data=4: B"),
     "looked up rows": (
         "i : B where index\nV : (v, n)\nX = gather(V, i)\nE = sum(tanh(X) .* C)", {"B": 8, "v": 5, "n": 6}, "data=4: B"),
     "convolution": (

@@ -35,7 +35,7 @@ def test_in_four_processes_values_and_gradients_are_those_of_one() -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=HERE.parents[1], timeout=400)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]
-    assert "13 programs on 4 devices" in done.stdout
+    assert "14 programs on 4 devices" in done.stdout
 
 
 def test_rules_follow_from_the_index_lists() -> None:

@@ -37,7 +37,9 @@ def _write_op(plan: Plan, words: Words, name: str, mesh: Mesh) -> str:
     """The module of the form `op`, with rules for DTensor."""
     cut = [s for s in mesh.along if any(s in d.symbols() for v in plan.inputs for d in v.shape)]
     if not cut:
-        raise ParseError("P030", "the mesh lays no size along an axis", expected='for example --mesh "data=4: B"')
+        raise ParseError(
+            "P030", "the mesh lays no size along an axis", expected='a size beside an axis, as in --mesh "data=4: B"'
+        )
     target = replace(
         REUSING,
         imports=(*REUSING.imports, *_IMPORTS),
