@@ -273,4 +273,5 @@ def test_random_programs(targets: list[str], start: int) -> None:
             for name in wanted:
                 assert_close(found[name], wanted[name], 1e-9)
             right[target] += 1
-    assert all(n >= 5 for n in right.values()), right
+    least = 7 if start < 40 and "numpy" in targets else 5  # of 10: the others are refused, in PyTorch more of them
+    assert all(n >= least for n in right.values()), right
