@@ -18,12 +18,24 @@ from problems import Problem
 import pullback as pb
 from pullback.code.targets import FORMS
 
-__all__ = ["FLOOR", "FRAMEWORKS", "Call", "Made", "candidates", "floor_of", "is_ours", "make", "to_numpy"]
+__all__ = [
+    "FLOOR",
+    "FRAMEWORKS",
+    "TORCH_FLOOR",
+    "Call",
+    "Made",
+    "candidates",
+    "floor_of",
+    "is_ours",
+    "make",
+    "to_numpy",
+]
 
 Call = Callable[[], Any]
 Made = tuple[Call, Callable[[Any], Mapping[str, Any]]]  # the call, and how gradients by name are read off its result
 
 FLOOR = "floor: the products alone"
+TORCH_FLOOR = "floor: the products alone, PyTorch"
 FRAMEWORKS = {"numpy": "NumPy", "numba": "Numba", "jax": "JAX", "torch": "PyTorch"}  # in this order in the tables
 DIFFERENTIABLE = ("autodiff", "op")  # forms that the framework calls its autodiff on
 
@@ -42,7 +54,8 @@ def candidates(framework: str, problem: str) -> list[str]:
         return [*ours, "jax.grad"]
     if framework == "torch":
         fused = ["torch eager, fused"] if problem == "attention" else []
-        return [*ours, "ours PyTorch function, compiled", "torch eager", *fused, "torch.compile"]
+        floor = [TORCH_FLOOR] if problem in _TORCH_FLOORS else []
+        return [*floor, *ours, "ours PyTorch function, compiled", "torch eager", *fused, "torch.compile"]
     return ours
 
 
@@ -100,6 +113,8 @@ def _torch(name: str, p: Problem) -> Made:
     import torch
     from forwards_torch import FORWARDS, FUSED
 
+    if name == TORCH_FLOOR:
+        return _TORCH_FLOORS[p.name](p), lambda found: {}
     torch._dynamo.reset()
     given = {n: torch.from_numpy(a.copy()) for n, a in p.inputs().items()}
     form = name.split()[2].rstrip(",") if is_ours(name) else ""
@@ -154,6 +169,39 @@ def floor_of(p: Problem) -> Call:
         np.dot(h2.T, z, out=d3)
 
     return products
+
+
+def _torch_mlp(p: Problem) -> Call:
+    import torch
+
+    a = {n: torch.from_numpy(x) for n, x in p.inputs().items()}
+    x, w1, w2, w3 = a["X"], a["W1"], a["W2"], a["W3"]
+    h1, h2, z = (torch.ones(p.sizes["B"], w.shape[1], dtype=x.dtype) for w in (w1, w2, w3))
+    g1, g2 = torch.ones_like(h1), torch.ones_like(h2)
+
+    def products() -> None:
+        torch.mm(x, w1), torch.mm(h1, w2), torch.mm(h2, w3)
+        torch.mm(z, w3.T), torch.mm(g2, w2.T)
+        torch.mm(x.T, g1), torch.mm(h1.T, g2), torch.mm(h2.T, z)
+
+    return products
+
+
+def _torch_attention(p: Problem) -> Call:
+    import torch
+
+    a = {n: torch.from_numpy(x) for n, x in p.inputs().items()}
+    q, k, v, g = a["Q"], a["K"], a["V"], a["G"]
+    s = torch.ones(*q.shape[:-1], k.shape[-2], dtype=q.dtype)
+
+    def products() -> None:
+        torch.matmul(q, k.mT), torch.matmul(s, v)
+        torch.matmul(g, v.mT), torch.matmul(s.mT, g), torch.matmul(s, k), torch.matmul(s.mT, q)
+
+    return products
+
+
+_TORCH_FLOORS = {"mlp": _torch_mlp, "attention": _torch_attention}  # where products are most of the work
 
 
 def to_numpy(gradients: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -158,7 +158,7 @@ E = sum(G .* O)
         Problem(
             "gp",
             "GP marginal likelihood",
-            """D : (n, n) where const
+            """D : (n, n) where const, symmetric
 y : n where const
 ell : scalar; sigma : scalar; tau : scalar
 K = exp(sigma) exp(-D / (2 exp(2 ell))) + exp(tau) I

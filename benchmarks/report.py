@@ -24,6 +24,7 @@ __all__ = ["BEGIN", "END", "pictures", "ratio", "text", "write"]
 
 BEGIN, END = "<!-- made by benchmarks/report.py: begin -->", "<!-- end -->"
 FLOOR = "floor: the products alone"
+TORCH_FLOOR = "floor: the products alone, PyTorch"
 PEERS = ("jax.grad", "torch eager", "torch.compile")
 NOISE = 1.05  # what two equal candidates differ by
 NEAR = 1.15  # what is aimed at: times the floor, from batch 256 on,
@@ -186,7 +187,10 @@ def problems(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         mine = best(c, ours(c, "PyTorch"))
         others = best(c, [n for n in c["seconds"] if n.startswith("torch")])
         aims.append((ratio(c, mine, others), NOISE, others))
-        rows.append([label(c), *(cell(c, n, "torch eager") for n in names), behind(aims)])
+        told = behind(aims)
+        if TORCH_FLOOR in c["seconds"] and (least := ratio(c, TORCH_FLOOR, "torch eager")) > EAGER:
+            told += f" (the products alone are {least:.2f} of eager autograd)"
+        rows.append([label(c), *(cell(c, n, "torch eager") for n in names), told])
     yield from table(["", *[n.removeprefix("ours PyTorch ") for n in names], "behind"], rows)
     yield from _others(cases)
     yield from first_calls(runs)

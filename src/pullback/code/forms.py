@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import reduce
 
+from ..algebra.dims import Dim
 from ..algebra.expr import OPERATORS, Expr
 from ..algebra.op import Meaning
-from ..algebra.ops.arithmetic import rational, size_of
+from ..algebra.ops.arithmetic import rational, size_of, smul
 from ..algebra.ops.free import is_name
 from .instructions import Legs, Scale
 
-__all__ = ["Form", "below", "definition", "is_entrywise", "scaled", "sum_of", "times"]
+__all__ = ["Form", "below", "definition", "factors_of", "is_entrywise", "number_of", "scaled", "sum_of", "times"]
 
 _HALVES = frozenset(1 << k for k in range(1, 11))  # what a short decimal is a fraction of
 
@@ -53,6 +55,25 @@ def definition(e: Expr, kernels: Collection[str] = ()) -> Expr | None:
     return None if direct or e.op.define is None else e.op.define(e, *e.args)
 
 
+def factors_of(x: Expr) -> Iterator[Expr]:
+    """The factors of a product of numbers."""
+    if x.op is smul:
+        for a in x.args:
+            yield from factors_of(a)
+    else:
+        yield x
+
+
+def number_of(f: Form) -> Scale | None:
+    """The form as a number that is made of constants and sizes, None if it is none or 0."""
+    found = f.scale
+    for x in f.factors:
+        if x.args or not x.attrs or not isinstance(x.attrs[0], Dim):
+            return None
+        found = found.times(Fraction(1), (x.attrs[0], 1))
+    return found if found.coef else None
+
+
 def is_entrywise(e: Expr) -> bool:
     """Whether there is code for its entries, the same for all of them; a scalar argument stands beside each."""
     fits = all(not a.order or a.shape == e.shape for a in e.args)
@@ -72,8 +93,14 @@ def times(a: Expr, b: Expr) -> Expr:
     return OPERATORS["*"](a, b)
 
 
-def scaled(scale: Scale, factors: Sequence[Expr]) -> Expr:
-    """coef · Π sizes · Π factors as an expression of numbers: what is negative has its sign in front."""
+def scaled(scale: Scale, factors: Sequence[Expr], small: bool = False) -> Expr:
+    """coef · Π sizes · Π factors as an expression of numbers: what is negative has its sign in front.
+
+    The number is with the first factor, where that is a `small` one: there are fewer entries to multiply then."""
+    if small and scale.coef:
+        first = scaled(replace(scale, coef=abs(scale.coef)), factors[:1])
+        product = reduce(times, factors[1:], first)
+        return -product if scale.coef < 0 else product
     coef = abs(scale.coef)
     above = [size_of(d) ** p if p > 1 else size_of(d) for d, p in scale.sizes if p > 0]
     under = [size_of(d) ** -p if p < -1 else size_of(d) for d, p in scale.sizes if p < 0]

@@ -78,5 +78,7 @@ def _is_new(v: Value, size: Callable[[str], str]) -> bool:
             if node.op.source is None:
                 return True  # a function that the target has whole
             made = expression(v, lambda a: ast.Name("x", ast.Load()), size, str)
+            if isinstance(made, ast.Subscript) and ast.unparse(made).startswith("xp.take_along_axis("):
+                return True  # of a copy
             return isinstance(made, ast.Call) and ast.unparse(made.func).removeprefix("xp.").startswith(_NEW)
     return False

@@ -17,10 +17,12 @@ from typing import Any
 from ..algebra.dims import Dim, Shape
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.op import Meaning
-from ..algebra.ops.free import is_free_function, is_free_map, is_name
+from ..algebra.ops.arithmetic import sdiv
+from ..algebra.ops.free import is_free_function, is_free_map, is_name, var
+from ..algebra.ops.selection import one_hot, pick
 from ..errors import UnsupportedError
 from .contraction import Path, cost_of, left_to_right, path
-from .forms import Form, below, definition, is_entrywise, scaled, sum_of, times
+from .forms import Form, below, definition, factors_of, is_entrywise, number_of, scaled, sum_of, times
 from .instructions import (
     Algorithm,
     Applied,
@@ -141,6 +143,8 @@ class Lowering(Legged):
         if e.op.delta:
             leg = self._legs(e.shape[:1])
             return Form(Scale(), (), leg * 2)
+        if e.op is sdiv and (divisor := number_of(self.forms[e.args[1]])) is not None:
+            return self._divided(self.forms[e.args[0]], divisor)
         if is_free_map(e) or is_free_function(e):
             return self._whole(self._made(e.shape, Applied(e, self._arrays(e.args))))
         meanings = e.op.meaning(e)
@@ -201,6 +205,10 @@ class Lowering(Legged):
         idle = dict.fromkeys(i for i in map(find, legs) if i not in used and i not in outs)
         return Form(scale.times(Fraction(1), *((self.dims[i], 1) for i in idle)), tuple(factors), outs)
 
+    def _divided(self, f: Form, by: Scale) -> Form:
+        """Divided by a number of Python: its place is with the smallest factor."""
+        return replace(f, scale=f.scale.times(1 / by.coef, *((d, -p) for d, p in by.sizes)))
+
     def _map(self, e: Expr) -> Form:
         legs = self._legs(e.shape)
         bodies = tuple(self._body(self.forms[a], legs if a.order else ()) for a in e.args)
@@ -256,8 +264,13 @@ class Lowering(Legged):
         sets = [frozenset(self.legs(x)) for x in factors]
         if any(s - outs for s in sets):
             factors = self._contracted(factors, outs, f.outs)
+        if f.scale.coef != 1 or f.scale.sizes:
+            factors = [x for product in factors for x in factors_of(product)]
         factors.sort(key=lambda x: len(self.legs(x)))
-        return scaled(f.scale, factors)
+        few, many = (len(self.legs(factors[k])) for k in (0, -1)) if factors else (0, 0)
+        if few == many > 0 and f.scale.coef < 0 and f.scale.sizes:  # one pass, not a quotient and its negative
+            return times(scaled(f.scale, []), scaled(Scale(), factors))
+        return scaled(f.scale, factors, small=few < many)
 
     def _contracted(self, factors: list[Expr], outs: frozenset[int], want: Legs) -> list[Expr]:
         """The factors with no leg but `outs`, multiplied in the cheapest order."""
@@ -301,6 +314,9 @@ class Lowering(Legged):
         if all(i in kept for i in (*a, *b)):  # nothing is summed: it may be part of an entrywise expression
             first, second = (left, right) if len(a) <= len(b) else (right, left)
             return times(first, second)
+        picked = self._picked(left, right, kept) or self._picked(right, left, kept)
+        if picked is not None:
+            return picked
         both = [i for i in a if i in b and i in kept]
         only_a = [i for i in a if i not in b]
         only_b = [i for i in b if i not in a]
@@ -310,6 +326,22 @@ class Lowering(Legged):
         for group in (both, only_a, only_b):
             group.sort(key=lambda i: place.get(i, len(want)))
         return self._contraction(self._operand(left), self._operand(right), (*both, *only_a, *only_b))
+
+    def _picked(self, hits: Expr, x: Expr, kept: frozenset[int]) -> Expr | None:
+        """Σ one_hot(y) · x over the places is entry y of every row of x, in a target that can pick it out."""
+        o = self.operands.get(hits)
+        by = None if o is None else o.value.by
+        if "pick" not in self.kernels or not isinstance(by, Algorithm) or by.node.op is not one_hot:
+            return None
+        assert o is not None
+        if o.legs[-1] in kept or set(o.legs) != set(self.legs(x)):
+            return None
+        rows, shape = o.legs[:-1], o.value.shape
+        node = pick(var("rows", shape), by.node.args[0])
+        there = self.operands.get(x)
+        value = there.value if there is not None and there.legs == o.legs else self._chain(x, o.legs, shape)
+        places = Algorithm(node, (value, by.args[0]))
+        return self._summed(self._leaf(self._made(shape[:-1], places), rows), kept)
 
     def _operand(self, x: Expr) -> Operand:
         """An entrywise expression as an array."""

@@ -9,6 +9,7 @@ from math import prod
 from ..algebra.definite import Definite
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder, substitute
+from ..algebra.intervals import Interval, intervals
 from ..algebra.ops.free import facts_of, gradient, is_name
 from ..calculus.derivation import Derivation
 from ..errors import ParseError, UnsupportedError, nearest
@@ -108,7 +109,7 @@ def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr
     typical = dict(sizes or {})
     low = Lowering(lambda dim: dim.value({s: typical.get(s, TYPICAL) for s in dim.symbols()}), kernels)
     equations, said = smaller(equations, low.sizes)
-    short = _cheaper({v: e for v, e, _, _ in equations}) if kernels else {}
+    short = _cheaper({v: e for v, e, _, _ in equations}, kernels) if kernels else {}
     low.count([short.get(e, e) for _, e, _, _ in equations])
     used = {x for _, e, _, _ in equations for x in postorder(e) if is_name(x)}
     used.update(always)
@@ -152,19 +153,27 @@ def swept(p: Plan) -> None:
     p.values, p.backward, p.uses = before + after, len(before), uses
 
 
-def _cheaper(values: Mapping[Expr, Expr]) -> dict[Expr, Expr]:
+def _cheaper(values: Mapping[Expr, Expr], kernels: Collection[str]) -> dict[Expr, Expr]:
     """The expressions in which something is had cheaper: by Cholesky's factor, where a matrix is known to be positive definite; from
     what is computed anyway, as softmax(x) is exp(logsoftmax(x))."""
     found: dict[Expr, Expr] = {}
     roots = list(dict.fromkeys(values.values()))
-    there = set(postorder(*roots))
-    definite = Definite({}, values)
+    there, stack = set(roots), list(roots)
+    while stack:  # what is computed, through definitions
+        new = {*(e := stack.pop()).args, *below(e, kernels)} - there
+        there |= new
+        stack += new
+    matrices = [e for e in there if e.op.definite is not None] if "cholesky_inverse" in kernels else []
+    if matrices:
+        known: dict[Expr, Interval] = {}
+        for v, e in values.items():
+            known[v] = intervals(e, known)[e]
+        definite = Definite(known, values)
+        found |= {e: e.op.definite(e, *e.args) for e in matrices if definite.positive(e.args[0])}
     for e in there:
-        if e.op.definite is not None and definite.positive(e.args[0]):
-            found[e] = e.op.definite(e, *e.args)
         if e.op.beside is not None:
             instead = e.op.beside(e, *e.args)
-            if all(x in there for x in instead.args):
+            if all(x in there and x.op.kernel in kernels for x in instead.args):
                 found[e] = instead
     return {root: substitute(root, found) for root in roots} if found else {}
 

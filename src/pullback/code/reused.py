@@ -10,11 +10,13 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from ..algebra.ops.selection import one_hot
 from .frame import Text
 from .inplace import Ufunc, tree
-from .instructions import Chain, Contraction, Legs, Value
+from .instructions import Algorithm, Chain, Contraction, Legs, Value
 from .lives import Lives
-from .syntax import aligned, call, filled
+from .syntax import aligned, call, dim_node, filled
+from .traced import node_of
 
 __all__ = ["reusing"]
 
@@ -189,6 +191,9 @@ class _Line:
         if pair is not None and x.legs and product.legs == u.legs == tuple(sorted(u.legs)):
             alpha = None if factor is None else self.written(factor)
             return self.call("addmm", x, list(pair), u, "alpha", _signed(alpha, sign))
+        marked = self.marked(x, y, u, sign)
+        if marked is not None:
+            return marked
         if y.name != "multiply" or set(y.legs) != set(u.legs) or not x.legs:
             return None
         if self.is_own(x, u) and factor is not None:
@@ -200,6 +205,21 @@ class _Line:
         if not self.is_own(x, u) and any(self.is_own(a, u) for a in y.args):
             return None
         return self.call("addcmul", x, [self.beside(a, u.legs) for a in y.args], u, "value", _signed(None, sign))
+
+    def marked(self, x: Ufunc, y: Ufunc, u: Ufunc, sign: int) -> ast.expr | None:
+        """x ± a one_hot(i), a number or one for every row: added at these places, and the zeros are never made."""
+        factor, hits = y.args if y.name == "multiply" else (None, y)
+        place = _place(hits, self.t)
+        if place is None or x.legs != u.legs or hits.legs != u.legs:
+            return None
+        if factor is None:
+            value = node_of(sign)
+        elif factor.legs == hits.legs[:-1] or _is_number(factor, self.t):
+            value = _signed(self.written(factor), sign)  # type: ignore[assignment]
+        else:
+            return None
+        name = "mark_" if self.is_own(x, u) else "mark"
+        return call(name, self.beside(x, u.legs), place, value)
 
     def call(
         self, name: str, x: Ufunc, args: list[ast.expr], u: Ufunc, option: str, value: ast.expr | None
@@ -223,6 +243,18 @@ def _matrices(u: Ufunc) -> tuple[ast.expr, ast.expr] | None:
         ):
             return u.leaf.left, u.leaf.right
     return None
+
+
+def _place(u: Ufunc, t: Text) -> ast.expr | None:
+    """The index, as whole numbers, of an array of zeros and ones that this line takes up."""
+    if u.name or isinstance(u.leaf, ast.Name) or len(u.reads) != 1:
+        return None
+    (v,) = u.reads
+    if not isinstance(v.by, Algorithm) or v.by.node.op is not one_hot:
+        return None
+    (y,) = v.by.args
+    index = t.inline[y] if y in t.inline else ast.Name(t.names[y], ast.Load())
+    return call("as_index", index, dim_node(v.shape[-1], t.size))
 
 
 def _signed(value: ast.expr | None, sign: int) -> ast.expr | None:

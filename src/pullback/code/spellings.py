@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 
 from .syntax import Rewrite, filled
+from .traced import node_of, parsed
 
-__all__ = ["EXPECT", "OURS", "SPECIAL", "as_", "door_of", "made"]
+__all__ = ["EXPECT", "OURS", "SPECIAL", "as_", "door_of", "made", "summing"]
 
 _ARRAY = '''def _array(name, x, order):
     """An array of real numbers with this number of axes."""
@@ -59,3 +60,27 @@ def made(module: str, *names: str) -> dict[str, Rewrite]:
         return call
 
     return {n: one(n) for n in names}
+
+
+def summing(module: str, axes: str, turned: str) -> Rewrite:
+    """einsum, but that a product entry by entry which is then summed is written as that: as an einsum it would be a batch of small
+    products of matrices, which no compiler fuses with what is around it."""
+
+    def rewritten(words: ast.expr, *args: ast.expr, **_: ast.expr) -> ast.expr:
+        inputs, arrow, out = str(ast.literal_eval(words)).partition("->")
+        a, comma, b = inputs.partition(",")
+        if (
+            (arrow and comma and len(args) == 2)
+            and set(a) == set(b)
+            and len(set(a)) == len(a) == len(b)
+            and [c for c in a if c in out] == list(out)
+        ):
+            x, y = args
+            if a != b:
+                y = filled(f"{turned}($0, $1)", {"0": y, "1": node_of(tuple(b.index(c) for c in a))})
+            gone = tuple(k for k, c in enumerate(a) if c not in out)
+            summed = {"0": x, "1": y, "2": node_of(gone[0] if len(gone) == 1 else gone)}
+            return filled(f"{module}.sum($0 * $1, {axes}=$2)", summed)
+        return ast.Call(parsed(f"{module}.einsum"), [words, *args], [])
+
+    return rewritten

@@ -9,7 +9,7 @@ from ..errors import ParseError
 from .autodiff import Passes, write_differentiable
 from .frame import Target, Text, Words, Writer
 from .plan import Plan
-from .spellings import OURS, SPECIAL, as_, door_of, made
+from .spellings import OURS, SPECIAL, as_, door_of, made, summing
 from .syntax import Spelling
 from .writer import described, write
 
@@ -24,12 +24,17 @@ _JAX_ADD_AT = '''def _add_at(n, places, values):
     out = jnp.zeros((*values.shape[: values.ndim - places.ndim], n), values.dtype)
     return out.at[..., places].add(values)'''
 
+_JAX_CHOLESKY_INVERSE = '''def _cholesky_inverse(x):
+    """The inverse of the matrix of which x is Cholesky's factor."""
+    eye = jnp.eye(x.shape[-1], dtype=x.dtype)
+    return jax.scipy.linalg.cho_solve((x, True), eye)'''
+
 JAX = Target(
     "jax",
     ("import jax.numpy as jnp",),
     Spelling("jnp", {
         **OURS, "special.expit": "jax.nn.sigmoid",
-        "as_float": as_("($0).astype(dtype)"),
+        "as_float": as_("($0).astype(dtype)"), "cholesky_inverse": "_cholesky_inverse", "einsum": summing("jnp", "axis", "jnp.transpose"), "vdot": as_("jnp.sum($0 * $1)"),
         **{f"special.{n}": f"jax.scipy.special.{n}" for n in SPECIAL},
         **{f"linalg.{n}": f"jax.scipy.linalg.{n}" for n in ("expm",)},
         "linalg.sqrtm": as_("jnp.real(jax.scipy.linalg.sqrtm($0))"),  # complex by its type alone: no eigenvalue is negative
@@ -43,7 +48,8 @@ JAX = Target(
     apart="jax.lax.optimization_barrier($X)",
     like=("dtype = jnp.result_type({arrays})", "dtype = float"),
     rows="functional",
-    extras=(("math.", "import math", ""), ("jax.", "import jax", ""), ("_index(", "", _JAX_INDEX), ("_add_at(", "", _JAX_ADD_AT)),
+    kernels=frozenset({"pick", "cholesky_inverse"}),
+    extras=(("math.", "import math", ""), ("jax.", "import jax", ""), ("_index(", "", _JAX_INDEX), ("_add_at(", "", _JAX_ADD_AT), ("_cholesky_inverse(", "import jax", _JAX_CHOLESKY_INVERSE)),
 )  # fmt: skip
 
 

@@ -101,7 +101,7 @@ TENSORFLOW = Target(
         "special.ndtr": as_("0.5 * tf.math.erfc(-$0 / math.sqrt(2))"),
         "var": "_var", "std": as_("tf.sqrt(_var($0, axis=$axis, ddof=$ddof))"), "arange": "tf.range",
         "argmax": as_("tf.argmax($0, axis=$axis, output_type=tf.int32)"), "ravel": as_("tf.reshape($0, [-1])"),
-        "block": _block, "concatenate": "tf.concat", "take": _take, "flip": as_("tf.reverse($0, [$1])"),
+        "block": _block, "concatenate": "tf.concat", "take": _take, "take_along_axis": as_("tf.gather($0, $1, axis=$axis, batch_dims=-1)"), "flip": as_("tf.reverse($0, [$1])"),
         "full": _full, "moveaxis": "_moveaxis", "outer": as_("tf.tensordot($0, $1, axes=0)"), "kron": "_kron", "tri": as_("tf.cast(tf.range($1) <= tf.range($0)[:, None] + $2, dtype)"),
         "tril": _triangle(lower=True), "triu": _triangle(lower=False),
         "diag": "tf.linalg.diag", "diagonal": "tf.linalg.diag_part", "trace": "tf.linalg.trace",

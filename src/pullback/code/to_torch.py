@@ -11,10 +11,10 @@ from .autodiff import Passes, write_differentiable
 from .door import arrays_in
 from .frame import Target, Text, Writer
 from .guards import tupled
-from .spellings import OURS, as_, door_of
+from .spellings import OURS, as_, door_of, summing
 from .syntax import Rewrite, Spelling, filled
 from .torch_op import HELPERS, ops
-from .traced import node_of, parsed
+from .traced import node_of
 from .writer import described, write
 
 __all__ = ["FORMS", "TORCH"]
@@ -31,6 +31,12 @@ _TORCH_ADD_AT = '''def _add_at(n, places, values):
     lead = values.shape[: values.ndim - places.ndim]
     out = values.new_zeros((*lead, n))
     return out.index_add(-1, places.reshape(-1), values.reshape((*lead, -1)))'''
+
+_TORCH_MARK = '''def _mark{0}(x, places, value):
+    """x, to which a value is added{1} at one place of every row."""
+    value = value[..., None] if torch.is_tensor(value) else x.new_full((), value)
+    places = places[..., None]
+    return x.scatter_add{0}(-1, places, value.expand(places.shape))'''
 
 _TORCH_ALIKE = '''def _alike(*arrays):
     """The arrays in one type, that with the most digits."""
@@ -74,24 +80,6 @@ def _torch_logaddexp(x: ast.expr, y: ast.expr) -> ast.expr:
     if isinstance(x, ast.Constant) and x.value == 0:
         return filled("torch.nn.functional.softplus($0, threshold=40)", {"0": y})
     return filled("_logaddexp($0, $1)", {"0": x, "1": y})
-
-
-def _torch_einsum(words: ast.expr, *args: ast.expr, **_: ast.expr) -> ast.expr:
-    """A product entry by entry that is then summed is written as that: einsum would make many small products of matrices of it."""
-    inputs, arrow, out = str(ast.literal_eval(words)).partition("->")
-    a, comma, b = inputs.partition(",")
-    if (
-        (arrow and comma and len(args) == 2)
-        and set(a) == set(b)
-        and len(set(a)) == len(a) == len(b)
-        and [c for c in a if c in out] == list(out)
-    ):
-        x, y = args
-        if a != b:
-            y = filled("$0.permute($1)", {"0": y, "1": node_of(tuple(b.index(c) for c in a))})
-        axes = tuple(k for k, c in enumerate(a) if c not in out)
-        return filled("torch.sum($0 * $1, dim=$2)", {"0": x, "1": y, "2": node_of(axes[0] if len(axes) == 1 else axes)})
-    return ast.Call(parsed("torch.einsum"), [words, *args], [])
 
 
 def _torch_take(x: ast.expr, index: ast.expr, axis: ast.expr) -> ast.expr:
@@ -138,20 +126,20 @@ TORCH = Target(
         "std": as_("torch.std($0, dim=$axis, correction=$ddof)"), "maximum": _bounded("min"), "minimum": _bounded("max"),
         "logaddexp": _torch_logaddexp, "cbrt": as_("torch.sign($0) * torch.abs($0) ** (1 / 3)"), "expand_dims": "torch.unsqueeze",
         "flip": as_("torch.flip($0, ($1,))"), "repeat": "torch.repeat_interleave", "concatenate": "torch.cat", "split": "torch.chunk",
-        "kron": as_("torch.kron($0.contiguous(), $1.contiguous())"), "prod": _torch_prod, "take": _torch_take, "pad": _torch_pad, "block": _torch_block, "full": as_("like.new_full($0, $1)"),
+        "kron": as_("torch.kron($0.contiguous(), $1.contiguous())"), "prod": _torch_prod, "take": _torch_take, "mark": "_mark", "mark_": "_mark_", "take_along_axis": as_("torch.take_along_dim($0, $1, dim=$axis)"), "pad": _torch_pad, "block": _torch_block, "full": as_("like.new_full($0, $1)"),
         "eye": as_("torch.eye($0, dtype=like.dtype, device=like.device)"), "zeros": as_("like.new_zeros($0)"), "ones": as_("like.new_ones($0)"),
         "tri": as_("torch.tril(like.new_ones(($0, $1)), $2)"), "arange": as_("torch.arange($0, device=like.device)"),
         "linalg.svd": _torch_svd, "linalg.norm": "torch.linalg.matrix_norm", "linalg.expm": "torch.linalg.matrix_exp",
-        "einsum": _torch_einsum,
+        "einsum": summing("torch", "dim", "torch.permute"),
         **dict.fromkeys(("linalg.logm", "linalg.sqrtm", "linalg.sinm", "linalg.cosm"), None),
     }, number="like.new_tensor($0)"),
     door_of(array="torch.as_tensor(x)", whole="not x.is_floating_point() and not x.is_complex()",
                  floats="x.to(torch.get_default_dtype())", unreal="not x.is_floating_point()"),
     frozenset({"torch", "like", "alike"}),
     copies="$X.clone()", decorators=("@torch.no_grad()",), fuses=True, rows="assigned",
-    kernels=frozenset({"softmax", "log_softmax", "cholesky_inverse"}),
+    kernels=frozenset({"softmax", "log_softmax", "cholesky_inverse", "pick"}),
     like=("like = {first}", "like = torch.empty(())"),
-    extras=(("math.", "import math", ""), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), *HELPERS),
+    extras=(("math.", "import math", ""), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), *HELPERS),
 )  # fmt: skip
 
 

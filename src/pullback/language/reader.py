@@ -6,14 +6,12 @@ from collections.abc import Sequence, Set
 from functools import partial
 from types import MappingProxyType
 
-from ..algebra.canonical import named
 from ..algebra.dims import Dim, Shape, show_shape
 from ..algebra.expr import Expr
 from ..algebra.indexed import Ref, family_of, ref, spelled
 from ..algebra.ops import free
 from ..errors import ParseError, PullbackError, ShapeError, UnsupportedError, nearest
 from .constants import constant
-from .declare import facts_named, ranges_over
 from .domains import consistent
 from .elaborate import elaborate
 from .index_mode import elaborate_index
@@ -23,6 +21,7 @@ from .members import Family, families_declared
 from .mistakes import explain, glued, one_name, without_marks
 from .own_functions import build_functions
 from .program import Equation, Program
+from .said import facts_said, named_as_said
 from .scan import Parsed, Scan, clip
 from .sizes import Sizes, no_shape, sizes_tied, two_dims
 from .tape import Node, Tape
@@ -200,7 +199,8 @@ class Reader:
             elif (member := ref(e.name)) is not None:
                 self._check_member(e, member, value)
             e.notes, e.value = maker.notes, value
-            self.scope[e.name] = Val(value.shape, named(e.name, value.built()) if building else None)
+            var = named_as_said(self.lines, e.name, value.built(), self.notes) if building else None
+            self.scope[e.name] = Val(value.shape, var)
         for relation, left, first, right, second in self.conditions:
             self.current = relation.text
             a, b = elaborate(maker, first, left), elaborate(maker, second, right)
@@ -307,19 +307,7 @@ class Reader:
             told = self.guessed_families.get(member.family) if member is not None else None
             if member is not None and told is not None:  # its size was not known yet when this member was first met
                 shape = self.sizes.shape(Family(told.like, self.sizes.shape(told.shape)).at(member))
-            self.scope[name] = Val(shape, free.var(name, shape, facts=self._facts_of(name, shape)))
-
-    def _facts_of(self, name: str, shape: Shape) -> tuple[str, ...]:
-        """What is said of the values of an input, by its declaration and by `assume`. Raises ShapeError S014."""
-        declared = self.lines.declared.get(name)
-        found = dict.fromkeys(declared.facts if declared is not None else ())
-        if declared is not None:
-            self.notes |= dict.fromkeys(ranges_over(name, declared))
-        for token, of, statement in self.lines.said:
-            if of.text == name:
-                found.update(dict.fromkeys(facts_named(token, shape, statement)))
-                self.notes.setdefault(f"{name} is {token.text.replace('_', ' ')} (line {statement.source.line})")
-        return tuple(found)
+            self.scope[name] = Val(shape, free.var(name, shape, facts=facts_said(self.lines, name, shape, self.notes)))
 
     # ---- the result
 
@@ -329,6 +317,9 @@ class Reader:
         used |= {n.value for c in self.conditions for tape in (c[1], c[3]) for n in tape if n.tag == "name"}
         used |= {n for c in self.conditions for tape in (c[1], c[3]) for n in self.scan.outer_names(tape)}
         used |= self.also_used
+        for _, of, statement in lines.said:
+            if of.text not in {*self.scope, *map(family_of, self.scope)}:
+                raise self._undefined(statement, of.text, of.start + 1)
         names = sorted(
             (n for n in used if n in self.scope and n not in scan.defined),
             key=lambda n: scan.position.get(n, 0),

@@ -12,10 +12,10 @@ from ..dims import Dim, Shape, show_shape
 from ..expr import Expr
 from ..op import Graph, Meaning, linear_op, op
 from .arithmetic import LETTERS, rational
-from .reduction import axes_text, drop, sum_over
+from .reduction import axes_text, drop, spread, sum_over
 from .structure import zeros
 
-__all__ = ["TIES", "gather", "hardmax", "max_over", "min_over", "one_hot", "scatter"]
+__all__ = ["TIES", "gather", "hardmax", "max_over", "min_over", "one_hot", "pick", "scatter"]
 
 TIES = (
     "where two entries are equally large, {0} takes the first of them, and its derivative goes to that one alone, as in PyTorch's "
@@ -214,3 +214,33 @@ def scatter(H: Expr, G: Expr, idx: Expr, *, total: Dim) -> tuple[Expr, Expr]:
     idx M-GATHER: $idx holds whole numbers, which do not move | an index has no increment
     """
     return gather(H, idx), zeros(idx.shape)
+
+
+def _rows(attrs: tuple[()], X: Shape, y: Shape) -> Shape:
+    if not X or X[:-1] != y:
+        raise ShapeError("S002", f"the index of shape {show_shape(y)} does not name one entry in every row of {show_shape(X)}",
+                         expected="one place for every row")  # fmt: skip
+    return y
+
+
+def _pick_means(e: Expr) -> Meaning:
+    rows, n = LETTERS[: e.order], LETTERS[e.order]
+    return Meaning(f"{rows}{n},{rows}{n}->{rows}", [0], extra=(_hits(e.args[1], e.args[0].shape[-1]),))
+
+
+def _pick_array(np: Any, X: Any, y: Any) -> Any:
+    return np.take_along_axis(X, checked_index(np, y, X.shape[-1])[..., None], axis=-1)[..., 0]
+
+
+@linear_op("X[*s], y[*t] -> [*t]", linear="each", fixed=("y",), shape=_rows, means=_pick_means, calls=("pick",), text="pick($X:0, $y:0)",
+           latex=r"\operatorname{pick}($X:0, $y:0)", ties=lambda attrs, X, y: list(zip(X, y, strict=False)), array=_pick_array,
+           blocks=lambda e: ([LETTERS[: e.order] + "_", LETTERS[: e.order]], LETTERS[: e.order]),
+           source=lambda np, X, y: np.take_along_axis(X, np.as_index(y, X.shape[-1])[..., None], axis=-1)[..., 0])  # fmt: skip
+def pick(P: Expr, X: Expr, y: Expr) -> tuple[Expr, Expr]:
+    """The entry of every row of X that y names, counted from 0; the adjoint puts each back at its place, beside zeros.
+
+    X M-GATHER: ⟨$P, pick($dX, $y)⟩ = ⟨$P in every column ⊙ one_hot($y), $dX⟩ | of every row of $dX one entry stands beside one of the cotangent
+    y M-GATHER: $y holds whole numbers, which do not move | an index has no increment
+    """
+    n = X.shape[-1]
+    return one_hot(y, classes=n) * spread(P, X, (X.order - 1,)), zeros(y.shape)
