@@ -497,6 +497,10 @@ class Interpreter(Matrices):
             [sum((r for i, r in zip(names, flat, strict=True) if i == k), 0 * flat[0]) for k in range(total)]
         )
 
+    def op_pick(self, e: Expr, x: Array, y: Array) -> Array:
+        rows, places = x.reshape((-1, x.shape[-1])), self.xp.real(y).astype(int).reshape(-1)
+        return self.xp.stack([row[k] for row, k in zip(rows, places, strict=True)]).reshape(y.shape)
+
     def op_var_over(self, e: Expr, x: Array) -> Array:
         axes, ddof = e.attrs
         count = math.prod(x.shape[k] for k in axes)

@@ -155,6 +155,7 @@ ROWS: dict[str, Callable[[], list[Sample]]] = {
     "one_hot": lambda: [({"classes": q}, [s]) for s in ((), (m,), (m, n))],
     "gather": lambda: [({}, [(q,), (m,)]), ({}, [(q, n), (m,)]), ({}, [(q, n), ()]), ({}, [(p, k, n), (m, q)])],
     "scatter": lambda: [({"total": q}, [(m,), (m,)]), ({"total": q}, [(m, n), (m,)]), ({"total": q}, [(n,), ()]), ({"total": p}, [(m, n, k), (m, n)])],
+    "pick": lambda: [({}, [(q,), ()]), ({}, [(m, q), (m,)]), ({}, [(m, n, q), (m, n)])],
     "var_over": lambda: [*_axes(ddof=0), *_axes(ddof=1)],
     "std_over": lambda: [*_axes(ddof=0), *_axes(ddof=1)],
     "prod_over": _axes,

@@ -522,9 +522,9 @@ def test_the_equations_stand_above_the_lines() -> None:
     text = pb.derive(LOGISTIC).code("scipy")
     for line in (
         "# u = X w + b   (B,)\n        u = X @ w + b",
-        "# ∇w = 2 u₃ w + Xᵀ ∇u   (n,)\n        grad_w = 2 * (u_3 * w) + ",
-        "# r_w = 2 u₃ r_∇w + Xᵀ r_u   (n,)\n        r_w = 2 * (u_3 * p_w) + ",
-        "# u₃ = c / 2\n    u_3 = c / 2",
+        "# ∇w = 2 u₃ w + Xᵀ ∇u   (n,)\n        grad_w = 2 * u_3 * w + ",
+        "# r_w = 2 u₃ r_∇w + Xᵀ r_u   (n,)\n        r_w = 2 * u_3 * p_w + ",
+        "# u₃ = c / 2\n    u_3 = 0.5 * c",
         "    w: shape (n,)\n    b: a number\n\n    Given once:\n    s: shape (B,)",
     ):
         assert line in text, line

@@ -107,6 +107,9 @@ class Op:
         self.number: bool = data.get("number", False)  # a rational number, its one attribute
         self.squared: Callable[[Expr], Expr] | None = data.get("squared")  # a number whose square is an op: that square
         self.scales: bool = data.get("scales", False)  # a number times a tensor, in this order
+        self.divides: bool = data.get("divides", False)  # a tensor over a number, in this order
+        # 0s, and a 1 in every row: the entries of other rows at the same places, of (rows, *arguments)
+        self.picks: Callable[..., Expr] | None = data.get("picks")
         self.exactly: Callable[..., Any] | None = data.get("exactly")  # an algorithm on numbers of any field (dense.py)
         self.floats: Callable[..., Any] | None = data.get("floats")  # an algorithm on floats alone (spectral.py)
         self.series: str = data.get("series", "")  # the power series of a matrix function: any one will do modulo p

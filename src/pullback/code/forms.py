@@ -10,7 +10,7 @@ from functools import reduce
 from ..algebra.dims import Dim
 from ..algebra.expr import OPERATORS, Expr
 from ..algebra.op import Meaning
-from ..algebra.ops.arithmetic import rational, size_of, smul
+from ..algebra.ops.arithmetic import rational, size_of
 from ..algebra.ops.free import is_name
 from .instructions import Legs, Scale
 
@@ -57,7 +57,7 @@ def definition(e: Expr, kernels: Collection[str] = ()) -> Expr | None:
 
 def factors_of(x: Expr) -> Iterator[Expr]:
     """The factors of a product of numbers."""
-    if x.op is smul:
+    if x.op.scales:
         for a in x.args:
             yield from factors_of(a)
     else:

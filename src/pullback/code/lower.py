@@ -12,14 +12,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from string import ascii_letters
-from typing import Any
 
-from ..algebra.dims import Dim, Shape
+from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.op import Meaning
-from ..algebra.ops.arithmetic import sdiv
 from ..algebra.ops.free import is_free_function, is_free_map, is_name, var
-from ..algebra.ops.selection import one_hot, pick
 from ..errors import UnsupportedError
 from .contraction import Path, cost_of, left_to_right, path
 from .forms import Form, below, definition, factors_of, is_entrywise, number_of, scaled, sum_of, times
@@ -27,9 +24,7 @@ from .instructions import (
     Algorithm,
     Applied,
     Chain,
-    Contraction,
     Given,
-    Instruction,
     Legs,
     Operand,
     Scale,
@@ -37,7 +32,7 @@ from .instructions import (
     Value,
     leaves,
 )
-from .legs import Legged
+from .once import Once
 
 __all__ = ["Lowering"]
 
@@ -45,7 +40,7 @@ _MOST = 32  # factors of a product, after which those of its parts are multiplie
 _LONGEST = 40  # nodes of an entrywise expression, after which it is cut
 
 
-class Lowering(Legged):
+class Lowering(Once):
     """Instructions for equations that are added in order of computation; `sizes` says how large an axis typically is."""
 
     def __init__(self, sizes: Callable[[Dim], int], kernels: Collection[str] = ()) -> None:
@@ -54,10 +49,8 @@ class Lowering(Legged):
         self.kernels = kernels
         self.forms: dict[Expr, Form] = {}
         self.uses: Counter[Expr] = Counter()
-        self.values: list[Value] = []  # in order of computation
         # (index sum, multiplications, of the order as written), in order
         self.orders: dict[tuple[str, int, int], None] = {}
-        self._known: dict[Any, Value] = {}
 
     # ---- what is given and asked for -----------------------------------------------------------------------
 
@@ -143,7 +136,7 @@ class Lowering(Legged):
         if e.op.delta:
             leg = self._legs(e.shape[:1])
             return Form(Scale(), (), leg * 2)
-        if e.op is sdiv and (divisor := number_of(self.forms[e.args[1]])) is not None:
+        if e.op.divides and (divisor := number_of(self.forms[e.args[1]])) is not None:
             return self._divided(self.forms[e.args[0]], divisor)
         if is_free_map(e) or is_free_function(e):
             return self._whole(self._made(e.shape, Applied(e, self._arrays(e.args))))
@@ -331,16 +324,16 @@ class Lowering(Legged):
         """Σ one_hot(y) · x over the places is entry y of every row of x, in a target that can pick it out."""
         o = self.operands.get(hits)
         by = None if o is None else o.value.by
-        if "pick" not in self.kernels or not isinstance(by, Algorithm) or by.node.op is not one_hot:
+        if "pick" not in self.kernels or not isinstance(by, Algorithm) or by.node.op.picks is None:
             return None
         assert o is not None
         if o.legs[-1] in kept or set(o.legs) != set(self.legs(x)):
             return None
         rows, shape = o.legs[:-1], o.value.shape
-        node = pick(var("rows", shape), by.node.args[0])
+        node = by.node.op.picks(var("rows", shape), *by.node.args)
         there = self.operands.get(x)
         value = there.value if there is not None and there.legs == o.legs else self._chain(x, o.legs, shape)
-        places = Algorithm(node, (value, by.args[0]))
+        places = Algorithm(node, (value, *by.args))
         return self._summed(self._leaf(self._made(shape[:-1], places), rows), kept)
 
     def _operand(self, x: Expr) -> Operand:
@@ -359,58 +352,3 @@ class Lowering(Legged):
             if o is not None and len(set(o.legs)) < len(o.legs):
                 bind[leaf] = self._contraction(o, None, tuple(dict.fromkeys(o.legs)))
         return substitute(x, bind)
-
-    # ---- instructions, equal ones once -------------------------------------------------------------------------
-
-    def _value(self, shape: Shape, by: Instruction) -> Value:
-        value = Value(shape, by)
-        self.values.append(value)
-        return value
-
-    def _made(self, shape: Shape, by: Instruction) -> Value:
-        if isinstance(by, Chain) and not by.operands:  # a constant is not worth keeping
-            return self._value(shape, by)
-        found = self._known.get((by, shape))  # the legs of a number that is repeated do not say how often
-        if found is None:
-            found = self._known[by, shape] = self._value(shape, by)
-        return found
-
-    def _contraction(self, left: Operand, right: Operand | None, legs: Legs) -> Expr:
-        names: dict[int, int] = {}
-
-        def short(word: Legs) -> Legs:
-            return tuple(names.setdefault(i, len(names)) for i in word)
-
-        if right is not None and set(left.legs) == set(right.legs):
-            there = self._product_of(left, right)
-            if there is not None:  # the product is an array already
-                left, right = there, None
-        a = Operand(left.value, short(left.legs))
-        b = None if right is None else Operand(right.value, short(right.legs))
-        value = self._made(tuple(self.dims[i] for i in legs), Contraction(a, b, short(legs)))
-        return self._leaf(value, legs)
-
-    def _product_of(self, left: Operand, right: Operand) -> Operand | None:
-        """The array in which two others are multiplied entry by entry, if there is one."""
-        for a, b in ((left, right), (right, left)):
-            for o in (a, b):
-                product = times(self._leaf(a.value, a.legs), self._leaf(b.value, b.legs))
-                found = self._known.get((self._chained(product, o.legs), o.value.shape))
-                if found is not None:
-                    return Operand(found, o.legs)
-        return None
-
-    def _chain(self, body: Expr, legs: Legs, shape: Shape) -> Value:
-        return self._made(shape, self._chained(body, legs))
-
-    def _chained(self, body: Expr, legs: Legs) -> Chain:
-        names = {i: k for k, i in enumerate(legs)}
-        bind: dict[Expr, Expr] = {}
-        operands: dict[Expr, Operand] = {}
-        for leaf in leaves(body):
-            o = self.operands.get(leaf)
-            if o is not None:
-                short = Operand(o.value, tuple(names[i] for i in o.legs))
-                bind[leaf] = self._leaf(short.value, short.legs)
-                operands[bind[leaf]] = short
-        return Chain(substitute(body, bind), tuple(operands.items()), tuple(names.values()))

@@ -10,7 +10,6 @@ import ast
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ..algebra.ops.selection import one_hot
 from .frame import Text
 from .inplace import Ufunc, tree
 from .instructions import Algorithm, Chain, Contraction, Legs, Value
@@ -250,7 +249,7 @@ def _place(u: Ufunc, t: Text) -> ast.expr | None:
     if u.name or isinstance(u.leaf, ast.Name) or len(u.reads) != 1:
         return None
     (v,) = u.reads
-    if not isinstance(v.by, Algorithm) or v.by.node.op is not one_hot:
+    if not isinstance(v.by, Algorithm) or v.by.node.op.picks is None:
         return None
     (y,) = v.by.args
     index = t.inline[y] if y in t.inline else ast.Name(t.names[y], ast.Load())

@@ -20,9 +20,16 @@ from .writer import described, write
 __all__ = ["FORMS", "TORCH"]
 
 _TORCH_INDEX = '''def _index(x, n):
-    """Whole numbers from 0 to n - 1."""
+    """Whole numbers from 0 to n - 1; while it is compiled, and within vmap, they cannot be checked."""
     whole = torch.round(x).to(torch.int64)
-    if (whole != x).any() or (whole < 0).any() or (whole >= n).any():
+    if torch.compiler.is_compiling():
+        return whole
+    wrong = ((whole != x) | (whole < 0) | (whole >= n)).any()
+    try:
+        wrong = bool(wrong)
+    except RuntimeError:  # vmap gives no value away
+        return whole
+    if wrong:
         raise ValueError(f"an index is no whole number from 0 to {n - 1}")
     return whole'''
 

@@ -239,6 +239,7 @@ def power(Y: Expr, X: Expr, dX: Expr, *, exponent: Fraction) -> Expr:
     latex=r"$X:30 / $s:30",
     fix=TIMES,
     token="/",
+    divides=True,
     needs="$s ≠ 0",
     code="$X / $s",
 )

@@ -135,10 +135,14 @@ def checked_index(np: Any, idx: Any, size: int) -> Any:
     return whole
 
 
+def _entries(X: Expr, y: Expr) -> Expr:
+    return pick(X, y)
+
+
 @op("y[*s] -> [*t]", attrs=("classes",), shape=lambda attrs, y: (*y, attrs[0]), fixed=("y",), calls=("one_hot", "onehot"), whole=_one_hot,
     options={"classes": ("classes", "size")}, tail="classes", text=lambda e: f"one_hot($y:0, {e.attrs[0]})",
     latex=lambda e: rf"\operatorname{{onehot}}($y:0, {e.attrs[0]})", graph=lambda e: Graph(range(e.order - 1), (e.order - 1,)),
-    blocks=lambda e: ([LETTERS[: e.order - 1]], LETTERS[: e.order - 1] + "_"),
+    blocks=lambda e: ([LETTERS[: e.order - 1]], LETTERS[: e.order - 1] + "_"), picks=_entries,
     array=_one_hot_array, source=lambda np, idx, classes: (np.arange(classes) == np.as_index(idx, classes)[..., None]) * 1.0)  # fmt: skip
 def one_hot(Y: Expr, y: Expr, dy: Expr, *, classes: Dim) -> Expr:
     """one_hot(y, c) has a new last axis of size c, with 1 at place y, counted from 0, and 0 elsewhere.
@@ -239,7 +243,7 @@ def _pick_array(np: Any, X: Any, y: Any) -> Any:
 def pick(P: Expr, X: Expr, y: Expr) -> tuple[Expr, Expr]:
     """The entry of every row of X that y names, counted from 0; the adjoint puts each back at its place, beside zeros.
 
-    X M-GATHER: ⟨$P, pick($dX, $y)⟩ = ⟨$P in every column ⊙ one_hot($y), $dX⟩ | of every row of $dX one entry stands beside one of the cotangent
+    X M-GATHER: ⟨$0, pick($dX, $y)⟩ = ⟨$0 in every column ⊙ one_hot($y), $dX⟩ | of every row of $dX one entry stands beside one of the cotangent
     y M-GATHER: $y holds whole numbers, which do not move | an index has no increment
     """
     n = X.shape[-1]
