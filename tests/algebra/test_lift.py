@@ -15,6 +15,7 @@ from pullback.algebra.dims import Dim
 from pullback.algebra.expr import Expr, postorder
 from pullback.algebra.lift import NotLiftable, as_einsum, lift
 from pullback.algebra.ops.free import is_name, var
+from pullback.algebra.ops.maps import window
 from pullback.algebra.ops.matrix import inner, outer
 from pullback.algebra.ops.reduction import total
 from pullback.algebra.ops.structure import concat, einsum, ones, slice_of, take
@@ -122,3 +123,15 @@ def test_blocks_are_lifted_right(e: Expr) -> None:
         assert found.shape == e.shape
         assert np.allclose(value(found), value(e))
         assert modular_equal(found, e, {})
+
+
+def test_a_0_1_tensor_is_read_beside_a_diagonal() -> None:
+    """Windows that are summed with a factor of which one index stands at two axes."""
+    m, n, k, one = Dim.symbol("m"), Dim.symbol("n"), Dim.symbol("k"), Dim.number(1)
+    sums = window(whole=m + k - one, count=m, width=k, stride=1, dilation=1, padding=Dim({}))
+    for words in ("aiakc,iks->asc", "aikac,iks->sac", "ikaca,iks->acs"):
+        shape = tuple({"i": m, "k": k}.get(c, n) for c in words.partition(",")[0])
+        e = einsum(words, var("G", shape), sums)
+        found = as_einsum(e)
+        assert found.shape == e.shape and equal(found, e)
+        assert np.allclose(value(found), value(e), rtol=1e-10, atol=1e-10)

@@ -167,3 +167,72 @@ def test_what_is_no_label_is_refused(wrong: list[float]) -> None:
         f = d.compile(target)
         with pytest.raises(ValueError, match="no whole number from 0 to 4"):
             f(*[convert(a) for a in ordered(f, {**arrays, "y": np.array(wrong)})])
+
+
+TYPES = [("float32", "int64"), ("float32", "uint8"), ("float64", "int32"), ("float32", "float64")]
+
+
+@pytest.mark.parametrize(("numbers", "places"), TYPES)
+@pytest.mark.parametrize("target", ["numpy", "numba", "jax", "torch", "tensorflow"])
+def test_an_index_does_not_tell_the_type(target: str, numbers: str, places: str) -> None:
+    convert = converting(target)
+    d, arrays, value, gradients = case("taken from the same place twice")
+    for form in ("function", "autodiff") if target in ("jax", "torch") else ("function",):
+        f = d.compile(target, form=form)
+        given = [convert(a, places if a is arrays["y"] else numbers) for a in ordered(f, arrays)]
+        if form == "autodiff" and target == "torch":
+            moving = [
+                x.requires_grad_()
+                for x, n in zip(given, inspect.signature(f).parameters, strict=True)
+                if n in gradients
+            ]
+            (found := f(*given)).backward()
+            results = [found, *(x.grad for x in moving)]
+        elif form == "autodiff":
+            import jax
+
+            at = [k for k, n in enumerate(inspect.signature(f).parameters) if n in gradients]
+            found, slopes = jax.jit(jax.value_and_grad(f, argnums=at))(*given)
+            results = [found, *slopes]
+        else:
+            found, slopes = f(*given)
+            results = [found, *slopes.values()]
+        assert {str(x.dtype).rpartition(".")[2].strip("<>'") for x in results} <= {numbers, f"dtype: '{numbers}"}
+        np.testing.assert_allclose(float(results[0]), value, rtol=2e-6 if numbers == "float32" else 1e-12)
+
+
+@pytest.mark.parametrize("target", ["numpy", "jax", "torch", "tensorflow"])
+def test_a_place_beyond_the_whole_numbers_of_float32_is_found(target: str) -> None:
+    """2²⁴ + 1 is no number of float32."""
+    convert = converting(target)
+    d = pb.derive("T : (v, d)\ni : (n) where index\nw : n\nE = w' pick(gather(T, i), z)\nz : n where index", wrt=["w"])
+    f = d.compile(target)
+    rows = (1 << 24) + 3
+    arrays = {"T": np.zeros((rows, 1), np.float32), "w": np.ones(1, np.float32)}
+    arrays["T"][-2] = 7
+    given = {**{n: convert(a, "float32") for n, a in arrays.items()},
+             "i": convert(np.array([rows - 2]), "int32"), "z": convert(np.array([0]), "int32")}  # fmt: skip
+    found, slopes = f(*ordered(f, given))
+    assert float(found) == 7 and float(slopes["w"][0]) == 7
+
+
+def test_jax_gives_nan_for_what_is_no_label() -> None:
+    jax = pytest.importorskip("jax")
+    d, arrays, _, _ = case("mean")
+    f = jax.jit(d.compile("jax"))
+    names = list(inspect.signature(d.compile("jax")).parameters)
+    for wrong in ([0, 5, 1, 2], [0, -1, 1, 2], [0, 1.5, 1, 2]):
+        assert np.isnan(f(*[{**arrays, "y": np.array(wrong)}[n] for n in names])[0])
+
+
+def converting(target: str) -> Any:
+    """(array, name of a type) -> an array of the target; skips where that is not installed."""
+    if target in ("numpy", "numba"):
+        pytest.importorskip(target)
+        return lambda a, dtype: np.asarray(a, dtype)
+    module = pytest.importorskip(target)
+    if target == "jax":
+        return lambda a, dtype: module.numpy.asarray(a, dtype)
+    if target == "torch":
+        return lambda a, dtype: module.tensor(np.asarray(a, dtype))
+    return lambda a, dtype: module.constant(np.asarray(a, dtype))

@@ -42,8 +42,11 @@ class _Reader:
 
 
 def _arranged(g: Factor, legs: _Legs) -> Expr:
-    """The factor with its axes in another order."""
-    axes = tuple(g.legs.index(i) for i in legs)
+    """The factor with its axes in another order; an index may be at two of them, which is a diagonal."""
+    places: dict[int, list[int]] = {}
+    for k, i in enumerate(g.legs):
+        places.setdefault(i, []).append(k)
+    axes = tuple(places[i].pop(0) for i in legs)
     if axes == tuple(range(len(axes))):
         return g.atom
     return g.atom.T if len(axes) == 2 else reshaping.permute(g.atom, order=axes)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from ..algebra.ops.free import var
 from ..errors import ParseError
-from .door import door, told, words_of
+from .door import door, is_index, told, weighed, words_of
 from .frame import Target, Text, Words, begun
 from .guards import backward_lines, tupled, unpacked
 from .instructions import Given, Value
@@ -122,7 +122,7 @@ def _passes(t: Text, own: tuple[str, str, str], inputs: Sequence[Value], kept: S
     if t.blocks or t.target.typed:  # the door stands before it: what arrives is in blocks, or has tensors of one type
         yield from told(t, [(t.names[v], v.shape) for v in inputs], forward)
         if word in words_of(forward):
-            yield "    " + t.target.like[not names].format(first=names[0] if names else "")
+            yield "    " + t.target.like[not names].format(first=(weighed(t, inputs) or [""])[0])
     else:
         yield from door(t, forward, arrays_too=arrays)
     yield from forward
@@ -134,6 +134,6 @@ def _passes(t: Text, own: tuple[str, str, str], inputs: Sequence[Value], kept: S
         yield from unpacked(t, [t.names[v] for v in kept], bundle)
     yield from told(t, [(t.names[v], v.shape) for v in kept], backward)
     if word in words_of(backward):
-        first = [t.names[v] for v in kept][:1] or [cotangent]
+        first = [t.names[v] for v in kept if not is_index(v)][:1] or [cotangent]
         yield "    " + t.target.like[0].format(arrays=", ".join([*first]), first=first[0])
     yield from backward

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from ..algebra.dims import Dim, Shape
 from ..algebra.expr import Expr, postorder
+from ..algebra.ops.free import facts_of
 from .frame import Text, dims_text, untold
 from .instructions import Given, Value
 from .syntax import dim_node, unparsed
@@ -20,10 +21,12 @@ __all__ = [
     "door",
     "expected",
     "first_use",
+    "is_index",
     "tellable",
     "tells",
     "told",
     "typed",
+    "weighed",
     "words_of",
 ]
 
@@ -43,7 +46,7 @@ def door(t: Text, body: Sequence[str], given: Collection[str] = (), arrays_too: 
     yield from checks
     word = t.target.like[0].partition(" ")[0]
     if word in words_of(body) and not t.target.typed:
-        names = [n for n, _ in arrays]
+        names = weighed(t, t.plan.inputs)
         yield "    " + t.target.like[not arrays].format(arrays=", ".join(names), first=(names or [""])[0])
 
 
@@ -52,9 +55,12 @@ def arrays_in(t: Text, inputs: Sequence[Value]) -> Iterator[str]:
     yield from typed(t)
     for v in inputs:
         name = t.names[v]
-        yield f'    {name} = _array("{name}", {name}, {v.order}{also(t)})'
-    if t.target.reuses and len(inputs) > 1:
-        names = [t.names[v] for v in inputs]
+        if is_index(v) and any(mark == "_places(" for mark, _, _ in t.target.extras):
+            yield f'    {name} = _places("{name}", {name}, {v.order})'
+        else:
+            yield f'    {name} = _array("{name}", {name}, {v.order}{also(t)})'
+    names = weighed(t, inputs)
+    if t.target.reuses and len(names) > 1:
         whole = f"    {', '.join(names)} = _alike({', '.join(names)})"
         if len(whole) <= t.width:
             yield whole
@@ -63,10 +69,20 @@ def arrays_in(t: Text, inputs: Sequence[Value]) -> Iterator[str]:
             yield from t.listed("    (", names, ") = alike")
 
 
+def is_index(v: Value) -> bool:
+    """Whether it names places."""
+    return v.about is not None and "index" in facts_of(v.about)
+
+
+def weighed(t: Text, inputs: Sequence[Value]) -> list[str]:
+    """The names of what is computed with: of which type that is, an index does not tell."""
+    return [t.names[v] for v in inputs if not is_index(v)] or [t.names[v] for v in inputs]
+
+
 def typed(t: Text) -> Iterator[str]:
     """The type of all arguments, where that must be known before they are arrays."""
     if t.target.typed:
-        names = [t.names[v] for v in t.plan.inputs]
+        names = weighed(t, t.plan.inputs)
         yield from t.listed("    dtype = _dtype(", [f"{n}={n}" for n in names], ")")
 
 

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from .door import door, words_of
+from .door import door, weighed, words_of
 from .frame import Target, Text, Words, begun
 from .guards import bracketed
 from .instructions import Value
@@ -82,7 +82,7 @@ def _write_blocks(plan: Plan, words: Words, name: str, mesh: Mesh) -> str:
     block = list(t.listed("def _block(", [*names, *(["*", *known] if known else [])], "):"))
     block.append('    """The value and the gradients, a block of each, from a block of every array."""')
     if "dtype" in used:
-        block.append("    " + t.target.like[not names].format(arrays=", ".join(names)))
+        block.append("    " + t.target.like[not names].format(arrays=", ".join(weighed(t, plan.inputs))))
     lines = [*block, *lines, "", "", *layout, "", "", *_maker(t, name, mesh, _blocks(t, names, known))]
     return module(t.target, lines)
 

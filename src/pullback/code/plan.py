@@ -133,6 +133,7 @@ def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr
     made = {n: low.value_of(v) for n, v in results.items()}
     found = Plan(low.values, turn, low.value_of(target), made, given, groups=groups, orders=list(low.orders), kind=kind)
     swept(found)
+    _later(found)
     stays = {found.value, *made.values()}
     found.values[found.backward :] = earlier(found.values[found.backward :], stays, found.uses, low.sizes)
     return found
@@ -151,6 +152,23 @@ def swept(p: Plan) -> None:
     before = [v for v in p.values[: p.backward] if v in needed or isinstance(v.by, Given)]
     after = [v for v in p.values[p.backward :] if v in needed]
     p.values, p.backward, p.uses = before + after, len(before), uses
+
+
+def _later(p: Plan) -> None:
+    """Moves to the backward pass what it alone reads and makes of inputs: then these are kept, which are there anyway."""
+    before = p.values[: p.backward]
+    read = {p.value, *(a for v in before for a in arguments(v.by))}
+    late = [
+        v
+        for v in before
+        if v not in read
+        and v.order
+        and all(isinstance(a.by, Given) for a in arguments(v.by))
+        and not isinstance(v.by, Given)
+    ]
+    if late:
+        p.values[: p.backward] = [v for v in before if v not in late] + late
+        p.backward -= len(late)
 
 
 def _cheaper(values: Mapping[Expr, Expr], kernels: Collection[str]) -> dict[Expr, Expr]:

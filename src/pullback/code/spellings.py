@@ -7,7 +7,7 @@ import ast
 from .syntax import Rewrite, filled
 from .traced import node_of, parsed
 
-__all__ = ["EXPECT", "OURS", "SPECIAL", "as_", "door_of", "made", "summing"]
+__all__ = ["EXPECT", "OURS", "SPECIAL", "as_", "door_of", "made", "places_of", "summing"]
 
 _ARRAY = '''def _array(name, x, order):
     """An array of real numbers with this number of axes."""
@@ -15,6 +15,15 @@ _ARRAY = '''def _array(name, x, order):
     if {whole}:
         x = {floats}
     if {unreal}:
+        raise TypeError(f"{{name}} has the type {{x.dtype}}, not real numbers")
+    if x.ndim != order:
+        raise ValueError(f"{{name}} has {{x.ndim}} axes, not {{order}}")
+    return x'''
+
+_PLACES = '''def _places(name, x, order):
+    """An array of numbers of places, with this number of axes: integers stay integers."""
+    x = {array}
+    if not ({whole}) and {unreal}:
         raise TypeError(f"{{name}} has the type {{x.dtype}}, not real numbers")
     if x.ndim != order:
         raise ValueError(f"{{name}} has {{x.ndim}} axes, not {{order}}")
@@ -32,6 +41,11 @@ SPECIAL = ("erf", "erfc", "ndtr", "gammaln", "digamma", "polygamma")
 def door_of(**words: str) -> str:
     """The helpers of the door: `array` makes an array of x, which is `whole`, or `floats`, or `unreal`."""
     return f"{_ARRAY.format(**words)}\n\n\n{EXPECT}"
+
+
+def places_of(**words: str) -> str:
+    """The helper of the door for an index, of the same words."""
+    return _PLACES.format(**words)
 
 
 def as_(text: str, **defaults: str) -> Rewrite:

@@ -43,6 +43,12 @@ def _array(name, x, order, dtype):
     + EXPECT
 )
 
+_PLACES = '''def _places(name, x, order):
+    """A tensor of numbers of places, with this number of axes, all of known sizes."""
+    x = tf.convert_to_tensor(x)
+    _dtype(**{name: x})
+    return _array(name, x, order, x.dtype)'''
+
 _BLAME = '''def _blame(**arrays):
     """Says which array is the first with an entry that is no number."""
     for name, x in arrays.items():
@@ -51,10 +57,12 @@ _BLAME = '''def _blame(**arrays):
 
 _INDEX = '''def _index(x, n):
     """Whole numbers from 0 to n - 1."""
-    whole = tf.round(x)
-    right = tf.reduce_all((whole == x) & (whole >= 0) & (whole < n))
-    tf.debugging.Assert(right, [f"an index is no whole number from 0 to {n - 1}"])
-    return tf.cast(whole, tf.int32)'''
+    whole = tf.cast(tf.round(x), tf.int64)
+    right = tf.reduce_all((tf.cast(whole, x.dtype) == x) & (whole >= 0) & (whole < n))
+    told = [f"an index is no whole number from 0 to {n - 1}"]
+    checked = tf.debugging.Assert(right, told)  # None outside a graph, where nothing waits
+    with tf.control_dependencies([] if checked is None else [checked]):
+        return tf.cast(whole, tf.int32)'''
 
 _ADD_AT = '''def _add_at(n, places, values):
     """Zeros of size n along a last axis, to which values are added at these places."""
@@ -127,7 +135,7 @@ _COSM = '''def _cosm(x):
     return tf.math.real(tf.linalg.expm(tf.complex(tf.zeros_like(x), x)))'''
 
 HELPERS: Mapping[str, str] = {
-    "_blame": _BLAME, "_index": _INDEX, "_add_at": _ADD_AT, "_logaddexp": _LOGADDEXP, "_var": _VAR, "_moveaxis": _MOVEAXIS,
+    "_blame": _BLAME, "_places": _PLACES, "_index": _INDEX, "_add_at": _ADD_AT, "_logaddexp": _LOGADDEXP, "_var": _VAR, "_moveaxis": _MOVEAXIS,
     "_kron": _KRON, "_tril": _TRIL, "_triu": _TRIU, "_solve": _SOLVE, "_svd": _SVD,
     "_logm": _LOGM, "_sinm": _SINM, "_cosm": _COSM,
 }  # fmt: skip

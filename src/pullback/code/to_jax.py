@@ -9,15 +9,16 @@ from ..errors import ParseError
 from .autodiff import Passes, write_differentiable
 from .frame import Target, Text, Words, Writer
 from .plan import Plan
-from .spellings import OURS, SPECIAL, as_, door_of, made, summing
+from .spellings import OURS, SPECIAL, as_, door_of, made, places_of, summing
 from .syntax import Spelling
 from .writer import described, write
 
 __all__ = ["FORMS", "JAX"]
 
 _JAX_INDEX = '''def _index(x, n):
-    """Whole numbers from 0 to n - 1; under jit they cannot be checked."""
-    return jnp.rint(x).astype(int)'''
+    """Whole numbers from 0 to n - 1. Under jit they cannot be checked: what is none becomes n, a place that is not there."""
+    whole = (x if x.dtype.kind in "iub" else jnp.rint(x)).astype(int)
+    return jnp.where((whole == x) & (whole >= 0), whole, n)'''
 
 _JAX_ADD_AT = '''def _add_at(n, places, values):
     """Zeros of size n along a last axis, to which values are added at these places."""
@@ -28,6 +29,9 @@ _JAX_CHOLESKY_INVERSE = '''def _cholesky_inverse(x):
     """The inverse of the matrix of which x is Cholesky's factor."""
     eye = jnp.eye(x.shape[-1], dtype=x.dtype)
     return jax.scipy.linalg.cho_solve((x, True), eye)'''
+
+_WORDS = {"array": "jnp.asarray(x)", "whole": 'x.dtype.kind in "iub"', "floats": "x.astype(float)",
+          "unreal": "not jnp.issubdtype(x.dtype, jnp.floating)"}  # fmt: skip
 
 JAX = Target(
     "jax",
@@ -42,14 +46,13 @@ JAX = Target(
         **made("jnp", "eye", "full", "zeros", "ones", "tri"),
         **{f"p{how}": f"jax.lax.p{how}" for how in ("sum", "max", "min")},
     }),
-    door_of(array="jnp.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)",
-                 unreal="not jnp.issubdtype(x.dtype, jnp.floating)"),
+    door_of(**_WORDS),
     frozenset({"jax", "jnp", "dtype"}),
     apart="jax.lax.optimization_barrier($X)",
     like=("dtype = jnp.result_type({arrays})", "dtype = float"),
     rows="functional",
     kernels=frozenset({"pick", "cholesky_inverse"}),
-    extras=(("math.", "import math", ""), ("jax.", "import jax", ""), ("_index(", "", _JAX_INDEX), ("_add_at(", "", _JAX_ADD_AT), ("_cholesky_inverse(", "import jax", _JAX_CHOLESKY_INVERSE)),
+    extras=(("math.", "import math", ""), ("jax.", "import jax", ""), ("_places(", "", places_of(**_WORDS)), ("_index(", "", _JAX_INDEX), ("_add_at(", "", _JAX_ADD_AT), ("_cholesky_inverse(", "import jax", _JAX_CHOLESKY_INVERSE)),
 )  # fmt: skip
 
 
