@@ -57,8 +57,10 @@ def test_functions_in_numpy_numba_and_jax(name: str) -> None:
     agrees(f(*ordered(f, arrays)), value, gradients)
     make = d.compile("numpy", form="buffers")
     f = make(B=4, n=3, c=5, dtype=np.float64)
-    for _ in range(2):
-        agrees(f(*ordered(f, arrays)), value, gradients)
+    for kind in ("f8", "i4"):
+        agrees(f(*ordered(f, {**arrays, "y": arrays["y"].astype(kind)})), value, gradients)
+    with pytest.raises(TypeError, match="y has the type complex128, not real numbers"):
+        f(*ordered(f, {**arrays, "y": arrays["y"] + 0j}))
     if importlib.util.find_spec("numba"):
         import numba
 

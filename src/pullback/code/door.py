@@ -125,8 +125,8 @@ def told(
 def expected(t: Text, inputs: Sequence[Value], more: str = "") -> list[str]:
     """The lines that check the shapes of inputs, each with the first equation that it stands in."""
     uses = first_use(t)
-    return [check(t, f'"{t.names[v]}"', t.names[v], v.shape, uses.get(v.about) if v.about is not None else None, more)
-            for v in inputs if v.shape]  # fmt: skip
+    return [check(t, f'"{t.names[v]}"', t.names[v], v.shape, uses.get(v.about) if v.about is not None else None,
+                  ", None" if more == ", dtype" and is_index(v) else more) for v in inputs if v.shape]  # fmt: skip
 
 
 def first_use(t: Text) -> dict[Expr, tuple[Expr, Expr]]:

@@ -82,8 +82,9 @@ BUFFERS = replace(
     door="""def _expect(name, x, shape, where, dtype):
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{name} is no array of NumPy")
-    if x.dtype != dtype:
-        raise TypeError(f"{name} has the type {x.dtype}, not {np.dtype(dtype)}")
+    if x.dtype != dtype and (dtype is not None or x.dtype.kind not in "iuf"):
+        wanted = "real numbers" if dtype is None else np.dtype(dtype)
+        raise TypeError(f"{name} has the type {x.dtype}, not {wanted}")
     if x.shape != shape:
         raise ValueError(f"{name} has the shape {x.shape}, not {shape}, in {where}")""",
 )
