@@ -29,6 +29,7 @@ PROGRAMS = {
     "deep": (MLP, ["W1", "b1", "W2", "b2"]),
     "convolution": ("x : (b, c, n)\nw : (o, c, 3)\ny = conv1d(x, w)\nE = sum(relu(y))", ["w", "x"]),
     "lookup": ("T : (v, d)\ni : (n) where index\ny = gather(T, i)\nE = sum(tanh(y))", ["T"]),
+    "labels": ("Z : (N, V)\ny : N where index\nw : N where const\nE = cross_entropy(Z, y) + w' pick(Z, y)", ["Z"]),
     "long sum": ("E = " + " + ".join(f"sum(x{k} .* tanh(x{k}))" for k in range(24)), [f"x{k}" for k in range(24)]),
 }
 FORMS = [

@@ -129,11 +129,13 @@ def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr
         last = low.define(v, short.get(e, e))
         groups.update(dict.fromkeys([*low.values[start:], last], tuple(pending)))
         start, pending = len(low.values), []
+    turns = turn is not None
     turn = len(low.values) if turn is None else turn
     made = {n: low.value_of(v) for n, v in results.items()}
     found = Plan(low.values, turn, low.value_of(target), made, given, groups=groups, orders=list(low.orders), kind=kind)
     swept(found)
-    _later(found)
+    if turns:
+        _later(found)
     stays = {found.value, *made.values()}
     found.values[found.backward :] = earlier(found.values[found.backward :], stays, found.uses, low.sizes)
     return found

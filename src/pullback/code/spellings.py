@@ -23,7 +23,7 @@ _ARRAY = '''def _array(name, x, order):
 _PLACES = '''def _places(name, x, order):
     """An array of numbers of places, with this number of axes: integers stay integers."""
     x = {array}
-    if not ({whole}) and {unreal}:
+    if {complex}:
         raise TypeError(f"{{name}} has the type {{x.dtype}}, not real numbers")
     if x.ndim != order:
         raise ValueError(f"{{name}} has {{x.ndim}} axes, not {{order}}")
@@ -44,7 +44,7 @@ def door_of(**words: str) -> str:
 
 
 def places_of(**words: str) -> str:
-    """The helper of the door for an index, of the same words."""
+    """The helper of the door for an index: `array` makes an array of x, which is `complex`, or no number."""
     return _PLACES.format(**words)
 
 

@@ -60,7 +60,7 @@ _INDEX = '''def _index(x, n):
     whole = tf.cast(tf.round(x), tf.int64)
     right = tf.reduce_all((tf.cast(whole, x.dtype) == x) & (whole >= 0) & (whole < n))
     told = [f"an index is no whole number from 0 to {n - 1}"]
-    checked = tf.debugging.Assert(right, told)  # None outside a graph, where nothing waits
+    checked = tf.debugging.Assert(right, told)  # None outside a graph
     with tf.control_dependencies([] if checked is None else [checked]):
         return tf.cast(whole, tf.int32)'''
 

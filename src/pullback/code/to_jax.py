@@ -30,9 +30,6 @@ _JAX_CHOLESKY_INVERSE = '''def _cholesky_inverse(x):
     eye = jnp.eye(x.shape[-1], dtype=x.dtype)
     return jax.scipy.linalg.cho_solve((x, True), eye)'''
 
-_WORDS = {"array": "jnp.asarray(x)", "whole": 'x.dtype.kind in "iub"', "floats": "x.astype(float)",
-          "unreal": "not jnp.issubdtype(x.dtype, jnp.floating)"}  # fmt: skip
-
 JAX = Target(
     "jax",
     ("import jax.numpy as jnp",),
@@ -46,13 +43,13 @@ JAX = Target(
         **made("jnp", "eye", "full", "zeros", "ones", "tri"),
         **{f"p{how}": f"jax.lax.p{how}" for how in ("sum", "max", "min")},
     }),
-    door_of(**_WORDS),
+    door_of(array="jnp.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)", unreal="not jnp.issubdtype(x.dtype, jnp.floating)"),
     frozenset({"jax", "jnp", "dtype"}),
     apart="jax.lax.optimization_barrier($X)",
     like=("dtype = jnp.result_type({arrays})", "dtype = float"),
     rows="functional",
     kernels=frozenset({"pick", "cholesky_inverse"}),
-    extras=(("math.", "import math", ""), ("jax.", "import jax", ""), ("_places(", "", places_of(**_WORDS)), ("_index(", "", _JAX_INDEX), ("_add_at(", "", _JAX_ADD_AT), ("_cholesky_inverse(", "import jax", _JAX_CHOLESKY_INVERSE)),
+    extras=(("math.", "import math", ""), ("jax.", "import jax", ""), ("_places(", "", places_of(array="jnp.asarray(x)", complex="jnp.iscomplexobj(x)")), ("_index(", "", _JAX_INDEX), ("_add_at(", "", _JAX_ADD_AT), ("_cholesky_inverse(", "import jax", _JAX_CHOLESKY_INVERSE)),
 )  # fmt: skip
 
 

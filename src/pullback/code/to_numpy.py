@@ -51,13 +51,6 @@ def _step(x: ast.expr, _: ast.expr, **options: ast.expr) -> ast.expr:
     return found
 
 
-_WORDS = {
-    "array": "np.asarray(x)",
-    "whole": 'x.dtype.kind in "iub"',
-    "floats": "x.astype(float)",
-    "unreal": 'x.dtype.kind != "f"',
-}
-
 NUMPY = Target(
     "numpy",
     ("import numpy as np",),
@@ -68,11 +61,11 @@ NUMPY = Target(
         **{f"linalg.{n}": f"linalg.{n}" for n in ("expm", "logm", "sqrtm", "sinm", "cosm")},
         **made("np", "eye", "full", "zeros", "ones", "tri"),
     }),
-    door_of(**_WORDS),
+    door_of(array="np.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)", unreal='x.dtype.kind != "f"'),
     frozenset({"np", "dtype"}),
     like=("dtype = np.result_type({arrays})", "dtype = np.float64"),
     copies="$X.copy()", rows="assigned", blames="np.isnan($X)",
-    extras=(("math.", "import math", ""), ("_blame(", "", _NAN), ("_sigmoid(", "", _SIGMOID), ("_places(", "", places_of(**_WORDS)), ("_index(", "", _INDEX), ("_add_at(", "", _ADD_AT),
+    extras=(("math.", "import math", ""), ("_blame(", "", _NAN), ("_sigmoid(", "", _SIGMOID), ("_places(", "", places_of(array="np.asarray(x)", complex='x.dtype.kind not in "iubf"')), ("_index(", "", _INDEX), ("_add_at(", "", _ADD_AT),
             ("special.", "from scipy import special", ""), ("linalg.", "from scipy import linalg", "")),
 )  # fmt: skip
 

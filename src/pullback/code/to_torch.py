@@ -121,9 +121,6 @@ def _torch_svd(x: ast.expr, **options: ast.expr) -> ast.expr:
     )
 
 
-_WORDS = {"array": "torch.as_tensor(x)", "whole": "not x.is_floating_point() and not x.is_complex()",
-          "floats": "x.to(torch.get_default_dtype())", "unreal": "not x.is_floating_point()"}  # fmt: skip
-
 TORCH = Target(
     "torch",
     ("import torch",),
@@ -143,12 +140,12 @@ TORCH = Target(
         "einsum": summing("torch", "dim", "torch.permute"),
         **dict.fromkeys(("linalg.logm", "linalg.sqrtm", "linalg.sinm", "linalg.cosm"), None),
     }, number="like.new_tensor($0)"),
-    door_of(**_WORDS),
+    door_of(array="torch.as_tensor(x)", whole="not x.is_floating_point() and not x.is_complex()", floats="x.to(torch.get_default_dtype())", unreal="not x.is_floating_point()"),
     frozenset({"torch", "like", "alike"}),
     copies="$X.clone()", decorators=("@torch.no_grad()",), fuses=True, rows="assigned",
     kernels=frozenset({"softmax", "log_softmax", "cholesky_inverse", "pick"}),
     like=("like = {first}", "like = torch.empty(())"),
-    extras=(("math.", "import math", ""), ("_places(", "", places_of(**_WORDS)), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), *HELPERS),
+    extras=(("math.", "import math", ""), ("_places(", "", places_of(array="torch.as_tensor(x)", complex="x.is_complex()")), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), *HELPERS),
 )  # fmt: skip
 
 
