@@ -26,6 +26,11 @@ BEGIN, END = "<!-- made by benchmarks/report.py: begin -->", "<!-- end -->"
 FLOOR = "floor: the products alone"
 TORCH_FLOOR = "floor: the products alone, PyTorch"
 PEERS = ("jax.grad", "torch eager", "torch.compile")
+PEERS_OF_MEMORY = (
+    ("ours JAX", "jax.grad"),
+    ("ours PyTorch", "torch eager"),
+    ("ours PyTorch", "torch eager, fused"),
+)
 NOISE = 1.05  # what two equal candidates differ by
 NEAR = 1.15  # what is aimed at: times the floor, from batch 256 on,
 TWICE = 0.5  # of the best peer at batch 1,
@@ -220,6 +225,11 @@ def _others(cases: Sequence[Case]) -> Iterator[str]:
         yield from table(["", *[n.removeprefix("ours ") for n in names], "of"], rows)
 
 
+def taken(m: Mapping[str, float]) -> float:
+    """What XLA says, where it says something; else what was seen."""
+    return m["temp"] + m["output"] if "temp" in m else m["rise"]
+
+
 def memory(cases: Sequence[Case]) -> Iterator[str]:
     yield "### Memory"
     yield ""
@@ -238,15 +248,12 @@ def memory(cases: Sequence[Case]) -> Iterator[str]:
             return f"{size(m[n]['rise'])}{planned}"
 
         def least(word: str, m: Mapping[str, Any] = m) -> float:
-            return min(
-                (v["temp"] + v["output"] if "temp" in v else v["rise"] for n, v in m.items() if n.startswith(word)),
-                default=0,
-            )
+            return min((taken(v) for n, v in m.items() if n.startswith(word)), default=0)
 
         aims = []
-        for word, peer in (("ours JAX", "jax.grad"), ("ours PyTorch", "torch eager")):
-            if peer in m and least(peer):
-                aims.append((least(word) / least(peer), NOISE, peer))
+        for word, peer in PEERS_OF_MEMORY:
+            if peer in m and (there := taken(m[peer])):
+                aims.append((least(word) / there, NOISE, peer))
         rows.append([c["title"], *[cell(n) for n in names], behind(aims)])
     yield from table(
         ["", *[n.removeprefix("ours ") if n.startswith("ours NumPy") else n for n in names], "behind"], rows
