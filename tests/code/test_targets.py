@@ -151,12 +151,7 @@ def assert_close(a: Any, b: Any, tolerance: float = TOLERANCE) -> None:
 
 
 UNWRITTEN: dict[str, set[str]] = {"numpy": {"prod_except"}, "buffers": {"prod_except"}}  # of all but two
-UNWRITTEN["jax"] = UNWRITTEN["numpy"] | {
-    f"{k}{f}" for k in ("", "frechet_", "second_") for f in ("logm", "sinm", "cosm")
-}
-UNWRITTEN["loops"] = UNWRITTEN["numpy"]
-UNWRITTEN["torch"] = UNWRITTEN["jax"] | {f"{k}sqrtm" for k in ("", "frechet_", "second_")} | {"invsqrtm"}
-UNWRITTEN["tensorflow"] = UNWRITTEN["numpy"]
+UNWRITTEN |= dict.fromkeys(("loops", "jax", "torch", "tensorflow"), UNWRITTEN["numpy"])
 """What a target has no function for: refused, and said so."""
 
 

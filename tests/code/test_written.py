@@ -367,3 +367,23 @@ def test_a_number_repeated_over_two_shapes_is_two_arrays() -> None:
     for n in wanted:
         assert np.shape(found[n]) == sizes[n]
         np.testing.assert_allclose(found[n], wanted[n])
+
+
+@pytest.mark.parametrize("target", ["jax", "torch"])
+@pytest.mark.parametrize("f", ["sqrtm", "logm"])
+def test_a_matrix_without_a_real_function_gives_nan(target: str, f: str) -> None:
+    """No hang, and no number that means nothing."""
+    module = pytest.importorskip(target)
+    d = pb.derive(f"A : (n, n)\nE = sum({f}(A))")
+    run = d.compile(target)
+    convert = module.numpy.asarray if target == "jax" else module.tensor
+    for bad in (np.diag([-1.0, 2.0, 3.0]), np.array([[-1.0, 0.1], [0.2, -3.0]]), np.full((2, 2), np.nan)):
+        assert np.isnan(float(run(convert(bad))[0]))
+    good = np.array([[4.0, 1.0, 0.0], [0.0, 9.0, -2.0], [1.0, 0.0, 100.0]])
+    for scale in (1.0, 1e6, 1e-6):
+        value, gradients = run(convert(scale * good))
+        wanted = d.evaluate(A=scale * good)
+        assert abs(float(value) - wanted[0]) <= 1e-11 * max(1.0, abs(wanted[0]))
+        np.testing.assert_allclose(gradients["A"], wanted[1]["A"], rtol=1e-9, atol=1e-11 / scale)
+    if target == "jax" and f == "logm":
+        assert np.isnan(float(run(convert(np.diag([0.0, 1.0])))[0]))

@@ -8,6 +8,7 @@ from functools import partial
 from ..errors import ParseError
 from .autodiff import Passes, write_differentiable
 from .frame import Target, Text, Words, Writer
+from .matrix_functions import JAX_LOGM, JAX_SQRTM
 from .plan import Plan
 from .spellings import OURS, SPECIAL, as_, door_of, made, places_of, summing
 from .syntax import Spelling
@@ -38,8 +39,8 @@ JAX = Target(
         "as_float": as_("($0).astype(dtype)"), "cholesky_inverse": "_cholesky_inverse", "einsum": summing("jnp", "axis", "jnp.transpose"), "vdot": as_("jnp.sum($0 * $1)"),
         **{f"special.{n}": f"jax.scipy.special.{n}" for n in SPECIAL},
         **{f"linalg.{n}": f"jax.scipy.linalg.{n}" for n in ("expm",)},
-        "linalg.sqrtm": as_("jnp.real(jax.scipy.linalg.sqrtm($0))"),  # complex by its type alone: no eigenvalue is negative
-        **dict.fromkeys(("linalg.logm", "linalg.sinm", "linalg.cosm"), None),
+        "linalg.sqrtm": "_sqrtm", "linalg.logm": "_logm", "linalg.sinm": as_("jnp.imag(jax.scipy.linalg.expm(1j * $0))"),
+        "linalg.cosm": as_("jnp.real(jax.scipy.linalg.expm(1j * $0))"),
         **made("jnp", "eye", "full", "zeros", "ones", "tri"),
         **{f"p{how}": f"jax.lax.p{how}" for how in ("sum", "max", "min")},
     }),
@@ -49,7 +50,7 @@ JAX = Target(
     like=("dtype = jnp.result_type({arrays})", "dtype = float"),
     rows="functional",
     kernels=frozenset({"pick", "cholesky_inverse"}),
-    extras=(("math.", "import math", ""), ("jax.", "import jax", ""), ("_places(", "", places_of(array="jnp.asarray(x)", complex="jnp.iscomplexobj(x)")), ("_index(", "", _JAX_INDEX), ("_add_at(", "", _JAX_ADD_AT), ("_cholesky_inverse(", "import jax", _JAX_CHOLESKY_INVERSE)),
+    extras=(("math.", "import math", ""), ("jax.", "import jax", ""), ("_places(", "", places_of(array="jnp.asarray(x)", complex="jnp.iscomplexobj(x)")), ("_index(", "", _JAX_INDEX), ("_add_at(", "", _JAX_ADD_AT), ("_cholesky_inverse(", "", _JAX_CHOLESKY_INVERSE), ("_sqrtm(", "", JAX_SQRTM), ("_logm(", "", JAX_LOGM)),
 )  # fmt: skip
 
 

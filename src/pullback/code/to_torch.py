@@ -11,6 +11,7 @@ from .autodiff import Passes, write_differentiable
 from .door import arrays_in
 from .frame import Target, Text, Writer
 from .guards import tupled
+from .matrix_functions import TORCH_LOGM, TORCH_SQRTM
 from .spellings import OURS, as_, door_of, places_of, summing
 from .syntax import Rewrite, Spelling, filled
 from .torch_op import HELPERS, ops
@@ -138,14 +139,15 @@ TORCH = Target(
         "tri": as_("torch.tril(like.new_ones(($0, $1)), $2)"), "arange": as_("torch.arange($0, device=like.device)"),
         "linalg.svd": _torch_svd, "linalg.norm": "torch.linalg.matrix_norm", "linalg.expm": "torch.linalg.matrix_exp",
         "einsum": summing("torch", "dim", "torch.permute"),
-        **dict.fromkeys(("linalg.logm", "linalg.sqrtm", "linalg.sinm", "linalg.cosm"), None),
+        "linalg.sqrtm": "_sqrtm", "linalg.logm": "_logm", "linalg.sinm": as_("torch.linalg.matrix_exp(1j * $0).imag"),
+        "linalg.cosm": as_("torch.linalg.matrix_exp(1j * $0).real"),
     }, number="like.new_tensor($0)"),
     door_of(array="torch.as_tensor(x)", whole="not x.is_floating_point() and not x.is_complex()", floats="x.to(torch.get_default_dtype())", unreal="not x.is_floating_point()"),
     frozenset({"torch", "like", "alike"}),
     copies="$X.clone()", decorators=("@torch.no_grad()",), fuses=True, rows="assigned",
     kernels=frozenset({"softmax", "log_softmax", "cholesky_inverse", "pick"}),
     like=("like = {first}", "like = torch.empty(())"),
-    extras=(("math.", "import math", ""), ("_places(", "", places_of(array="torch.as_tensor(x)", complex="x.is_complex()")), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), *HELPERS),
+    extras=(("math.", "import math", ""), ("_places(", "", places_of(array="torch.as_tensor(x)", complex="x.is_complex()")), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_sqrtm(", "", TORCH_SQRTM), ("_logm(", "", TORCH_LOGM), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), *HELPERS),
 )  # fmt: skip
 
 

@@ -52,11 +52,12 @@ def function(t: Text, name: str) -> list[str]:
 
 def module(target: Target, function: Sequence[str]) -> str:
     """The function with the imports and helpers that it needs."""
-    found = [
-        (line, helper)
-        for mark, line, helper in target.extras
-        if any(re.search(rf"(?<![\w.]){re.escape(mark)}", x) for x in function)
-    ]
+    read = list(function)
+    found: list[tuple[str, str]] = []
+    for mark, line, helper in reversed(target.extras):  # a helper may use those that stand before it
+        if any(re.search(rf"(?<![\w.]){re.escape(mark)}", x) for x in read):
+            found.insert(0, (line, helper))
+            read.append(helper)
     lines = {*target.imports, *(line for line, _ in found if line)}
     first = sorted(lines & _STANDARD, key=lambda line: (line.startswith("from"), line))
     others = sorted(lines.difference(first), key=lambda line: (line.startswith("from"), line))
