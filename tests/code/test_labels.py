@@ -167,7 +167,7 @@ def test_what_is_no_label_is_refused(wrong: list[float]) -> None:
     d, arrays, _, _ = case("mean")
     for target, convert in (("numpy", np.asarray), ("torch", torch.tensor)):
         f = d.compile(target)
-        with pytest.raises(ValueError, match="no whole number from 0 to 4"):
+        with pytest.raises(ValueError, match="an entry of y is no whole number from 0 to 4"):
             f(*[convert(a) for a in ordered(f, {**arrays, "y": np.array(wrong)})])
 
 

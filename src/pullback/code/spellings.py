@@ -34,7 +34,15 @@ EXPECT = """def _expect(name, x, shape, where):
         found = tuple(x.shape)
         raise ValueError(f"{name} has the shape {found}, not {shape}, in {where}")"""
 
-OURS = {"as_index": "_index", "add_at": "_add_at", "larger": "max"}  # helpers, and the larger of two sizes
+
+def _named_index(x: ast.expr, n: ast.expr) -> ast.expr:
+    """_index(y, n, "y"): who is to blame, where it holds no places."""
+    name = x.id if isinstance(x, ast.Name) else "an index"
+    return filled("_index($0, $1, $2)", {"0": x, "1": n, "2": ast.Constant(name)})
+
+
+# helpers, and the larger of two sizes
+OURS: dict[str, str | Rewrite] = {"as_index": _named_index, "add_at": "_add_at", "larger": "max"}
 SPECIAL = ("erf", "erfc", "ndtr", "gammaln", "digamma", "polygamma")
 
 

@@ -55,11 +55,11 @@ _BLAME = '''def _blame(**arrays):
         if tf.reduce_any(tf.math.is_nan(x)):
             raise FloatingPointError(f"an entry of {name} is no number (NaN)")'''
 
-_INDEX = '''def _index(x, n):
+_INDEX = '''def _index(x, n, name):
     """Whole numbers from 0 to n - 1."""
     whole = tf.cast(tf.round(x), tf.int64)
     right = tf.reduce_all((tf.cast(whole, x.dtype) == x) & (whole >= 0) & (whole < n))
-    told = [f"an index is no whole number from 0 to {n - 1}"]
+    told = [f"an entry of {name} is no whole number from 0 to {n - 1}"]
     checked = tf.debugging.Assert(right, told)  # None outside a graph
     with tf.control_dependencies([] if checked is None else [checked]):
         return tf.cast(whole, tf.int32)'''

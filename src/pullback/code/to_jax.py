@@ -35,7 +35,7 @@ JAX = Target(
     "jax",
     ("import jax.numpy as jnp",),
     Spelling("jnp", {
-        **OURS, "special.expit": "jax.nn.sigmoid",
+        **OURS, "as_index": "_index", "special.expit": "jax.nn.sigmoid",
         "as_float": as_("($0).astype(dtype)"), "cholesky_inverse": "_cholesky_inverse", "einsum": summing("jnp", "axis", "jnp.transpose"), "vdot": as_("jnp.sum($0 * $1)"),
         **{f"special.{n}": f"jax.scipy.special.{n}" for n in SPECIAL},
         **{f"linalg.{n}": f"jax.scipy.linalg.{n}" for n in ("expm",)},

@@ -27,11 +27,11 @@ _SIGMOID = '''def _sigmoid(x):
     e = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, e) / (1 + e)'''
 
-_INDEX = '''def _index(x, n):
+_INDEX = '''def _index(x, n, name):
     """Whole numbers from 0 to n - 1."""
     whole = np.asarray(np.rint(x), dtype=int)
     if np.any(whole != x) or np.any(whole < 0) or np.any(whole >= n):
-        raise ValueError(f"an index is no whole number from 0 to {n - 1}")
+        raise ValueError(f"an entry of {name} is no whole number from 0 to {n - 1}")
     return whole'''
 
 _ADD_AT = '''def _add_at(n, places, values):

@@ -20,7 +20,7 @@ from .writer import described, write
 
 __all__ = ["FORMS", "TORCH"]
 
-_TORCH_INDEX = '''def _index(x, n):
+_TORCH_INDEX = '''def _index(x, n, name):
     """Whole numbers from 0 to n - 1; while it is compiled, and within vmap, they cannot be checked."""
     whole = torch.round(x).to(torch.int64)
     if torch.compiler.is_compiling():
@@ -31,7 +31,7 @@ _TORCH_INDEX = '''def _index(x, n):
     except RuntimeError:  # vmap gives no value away
         return whole
     if wrong:
-        raise ValueError(f"an index is no whole number from 0 to {n - 1}")
+        raise ValueError(f"an entry of {name} is no whole number from 0 to {n - 1}")
     return whole'''
 
 _TORCH_ADD_AT = '''def _add_at(n, places, values):
