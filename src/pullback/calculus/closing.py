@@ -33,14 +33,15 @@ _READABLE = 60  # where our own names are not written out in every place
 _SHORT = 6  # of a gradient that a reader has in mind
 _DIAGS = 2  # where `cost` counts diagonal matrices: ⊙ is given up for one of them at most
 _Weight = tuple[int, int]
-_LONGEST = 400  # atoms and operators of a chain that is put together
+_LONGEST = 150  # atoms and operators of a chain that is put together: each costs the square of its length
+_EQUATIONS = 400  # of a program in which that is tried
 
 
 def close(d: Derivation, assume: Callable[[Expr, Expr], Expr], add: Callable[[Step], str]) -> None:
     """Set `closed` of the backward equations of the user's names where one shorter equation can be given.
 
     `assume` is what becomes of the gradient of a name by what the user assumes, told as a step."""
-    if len(d.core.equations) > _LONGEST:
+    if len(d.core.equations) > _EQUATIONS:
         return
     _fold(d, assume, add)
     for k, b in enumerate(d.backward):
