@@ -387,3 +387,19 @@ def test_a_matrix_without_a_real_function_gives_nan(target: str, f: str) -> None
         np.testing.assert_allclose(gradients["A"], wanted[1]["A"], rtol=1e-9, atol=1e-11 / scale)
     if target == "jax" and f == "logm":
         assert np.isnan(float(run(convert(np.diag([0.0, 1.0])))[0]))
+
+
+@pytest.mark.parametrize(
+    "f", ["norm_cdf(1)", "norm_cdf(n)", "digamma(2)", "trigamma(n)", "erf(1)", "gammaln(n)", "sigmoid(1)"]
+)
+@pytest.mark.parametrize("target", ["jax", "torch"])
+def test_a_function_of_a_number_of_python(target: str, f: str) -> None:
+    """Some functions of JAX take no integers, those of PyTorch no numbers."""
+    module = pytest.importorskip(target)
+    d = pb.derive(f"x : n\nE = {f} * sum(x)")
+    x = np.array([1.0, 2.0, 4.0])
+    value, gradients = d.compile(target)(module.tensor(x) if target == "torch" else x)
+    wanted = d.evaluate(x=x)
+    near = 1e-9 if target == "torch" else 1e-12  # PyTorch's trigamma has ten digits
+    assert abs(float(value) - wanted[0]) < near * abs(wanted[0])
+    np.testing.assert_allclose(gradients["x"], wanted[1]["x"], rtol=near)

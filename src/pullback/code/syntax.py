@@ -86,10 +86,15 @@ class _Speller(ast.NodeTransformer):
             if name in _MATH:
                 return ast.Call(parsed(_MATH[name]), args, [])
             if self.spelling.number and name in _ENTRYWISE:
-                args = [filled(self.spelling.number, {"0": x}) for x in args]
+                *orders, x = args  # the order of polygamma stays a whole number
+                args = [*(orders if name == "special.polygamma" else map(self.counted, orders)), self.counted(x)]
         elif name in self.spelling.arrays and self.is_number(args[0]):
             args[0] = filled(self.spelling.number, {"0": args[0]})
         return self.spelling.called(name, args, options)
+
+    def counted(self, node: ast.expr) -> ast.expr:
+        """A number of Python as the target's functions take it."""
+        return filled(self.spelling.number, {"0": node})
 
     def is_number(self, node: ast.expr) -> bool:
         if isinstance(node, (ast.Tuple, ast.List)):

@@ -43,7 +43,7 @@ JAX = Target(
         "linalg.cosm": as_("jnp.real(jax.scipy.linalg.expm(1j * $0))"),
         **made("jnp", "eye", "full", "zeros", "ones", "tri"),
         **{f"p{how}": f"jax.lax.p{how}" for how in ("sum", "max", "min")},
-    }),
+    }, number="float($0)"),
     door_of(array="jnp.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)", unreal="not jnp.issubdtype(x.dtype, jnp.floating)"),
     frozenset({"jax", "jnp", "dtype"}),
     apart="jax.lax.optimization_barrier($X)",
