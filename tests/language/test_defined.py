@@ -452,3 +452,10 @@ def test_what_a_node_stands_for_does_not_depend_on_the_shape() -> None:
     d = pb.derive("X : (m, n); g2(s, t) = s^2 / (2 + t) - 3; E = sum(g2(X, 2))")
     nodes: list[Expr] = [e for q in d.derivation.core.equations for e in postorder(q.value) if definition_of(e)]
     assert nodes and all(unfolded(e).shape == e.shape for e in nodes)
+
+
+def test_the_order_of_definitions_does_not_depend_on_what_was_derived_before() -> None:
+    """`early` is met first in the first program, and second in the other one."""
+    pb.derive("early(t) = t tanh(t / 3)\nE = sum(early(x))\nx : n").text()
+    text = pb.derive("late(t) = t sin(t / 3)\nearly(t) = t tanh(t / 3)\nx : n\nE = sum(late(x)) + sum(early(x))").text()
+    assert text.index("late(t) =") < text.index("early(t) =")

@@ -61,6 +61,7 @@ class _Writer:
         self.count = 0
 
     def all(self, shown: Iterable[Expr]) -> list[OwnFunction]:
+        shown = list(shown)
         waiting = list(_uses(shown))
         order: list[Defined] = []
         while waiting:
@@ -73,7 +74,7 @@ class _Writer:
             waiting += _uses(self.derive(f, orders))
         for own in self.found.values():
             own.derived.sort(key=lambda x: (sum(x.node.attrs[1]), [-k for k in x.node.attrs[1]]))
-        return self._numbered(sorted(order, key=lambda f: f.serial))
+        return self._numbered(_in_order(dict.fromkeys([f for f, _ in _uses(shown)] + order)))
 
     def derive(self, f: Defined, orders: tuple[int, ...]) -> list[Expr]:
         """What the derivative is, and those before it, each derived once."""
@@ -99,6 +100,19 @@ class _Writer:
                     self.count += 1
                     made.steps[k] = replace(s, id=f"f{self.count}")
         return [self.found[f] for f in order]
+
+
+def _in_order(functions: Iterable[Defined]) -> list[Defined]:
+    """As they are met, but each behind those that it is defined by: whatever else was derived in this process before."""
+    found: dict[Defined, None] = {}
+    stack = list(functions)[::-1]
+    while stack:
+        f = stack[-1]
+        before = [g for g, _ in _uses([f.body]) if g not in found]
+        stack += before[::-1]
+        if not before:
+            found[stack.pop()] = None
+    return list(found)
 
 
 def _uses(shown: Iterable[Expr]) -> Iterator[tuple[Defined, tuple[int, ...]]]:
