@@ -9,25 +9,17 @@ from .traced import node_of, parsed
 
 __all__ = ["EXPECT", "OURS", "SPECIAL", "as_", "door_of", "made", "places_of", "summing"]
 
-_ARRAY = '''def _array(name, x, order):
-    """An array of real numbers with this number of axes."""
+_TAKEN = '''def {helper}(name, x, order):
+    """{says}"""
     x = {array}
-    if {whole}:
+{whole}    if {unreal}:
+        raise TypeError(f"{{name}} has the type {{x.dtype}}, not real numbers")
+    if x.ndim != order:
+        raise ValueError(f"{{name}} has {{x.ndim}} axes, not {{order}}")
+    return x'''
+_WHOLE = """    if {whole}:
         x = {floats}
-    if {unreal}:
-        raise TypeError(f"{{name}} has the type {{x.dtype}}, not real numbers")
-    if x.ndim != order:
-        raise ValueError(f"{{name}} has {{x.ndim}} axes, not {{order}}")
-    return x'''
-
-_PLACES = '''def _places(name, x, order):
-    """An array of numbers of places, with this number of axes: integers stay integers."""
-    x = {array}
-    if {complex}:
-        raise TypeError(f"{{name}} has the type {{x.dtype}}, not real numbers")
-    if x.ndim != order:
-        raise ValueError(f"{{name}} has {{x.ndim}} axes, not {{order}}")
-    return x'''
+"""
 
 EXPECT = """def _expect(name, x, shape, where):
     if tuple(x.shape) != shape:
@@ -46,14 +38,17 @@ OURS: dict[str, str | Rewrite] = {"as_index": _named_index, "add_at": "_add_at",
 SPECIAL = ("erf", "erfc", "ndtr", "gammaln", "digamma", "polygamma")
 
 
-def door_of(**words: str) -> str:
+def door_of(*, array: str, whole: str, floats: str, unreal: str) -> str:
     """The helpers of the door: `array` makes an array of x, which is `whole`, or `floats`, or `unreal`."""
-    return f"{_ARRAY.format(**words)}\n\n\n{EXPECT}"
+    says = "An array of real numbers with this number of axes."
+    made = _WHOLE.format(whole=whole, floats=floats)
+    return f"{_TAKEN.format(helper='_array', says=says, array=array, whole=made, unreal=unreal)}\n\n\n{EXPECT}"
 
 
-def places_of(**words: str) -> str:
-    """The helper of the door for an index: `array` makes an array of x, which is `complex`, or no number."""
-    return _PLACES.format(**words)
+def places_of(*, array: str, unreal: str) -> str:
+    """The helper of the door for an index: `array` makes an array of x, which is `unreal`."""
+    says = "An array of numbers of places, with this number of axes: integers stay integers."
+    return _TAKEN.format(helper="_places", says=says, array=array, whole="", unreal=unreal)
 
 
 def as_(text: str, **defaults: str) -> Rewrite:

@@ -50,7 +50,7 @@ JAX = Target(
     like=("dtype = jnp.result_type({arrays})", "dtype = float"),
     rows="functional",
     kernels=frozenset({"pick", "cholesky_inverse"}),
-    extras=(("math.", "import math", ""), ("jax.", "import jax", ""), ("_places(", "", places_of(array="jnp.asarray(x)", complex="jnp.iscomplexobj(x)")), ("_index(", "", _JAX_INDEX), ("_add_at(", "", _JAX_ADD_AT), ("_cholesky_inverse(", "", _JAX_CHOLESKY_INVERSE), ("_sqrtm(", "", JAX_SQRTM), ("_logm(", "", JAX_LOGM)),
+    extras=(("math.", "import math", ""), ("jax.", "import jax", ""), ("_places(", "", places_of(array="jnp.asarray(x)", unreal="jnp.iscomplexobj(x)")), ("_index(", "", _JAX_INDEX), ("_add_at(", "", _JAX_ADD_AT), ("_cholesky_inverse(", "", _JAX_CHOLESKY_INVERSE), ("_sqrtm(", "", JAX_SQRTM), ("_logm(", "", JAX_LOGM)),
 )  # fmt: skip
 
 

@@ -65,7 +65,7 @@ NUMPY = Target(
     frozenset({"np", "dtype"}),
     like=("dtype = np.result_type({arrays})", "dtype = np.float64"),
     copies="$X.copy()", rows="assigned", blames="np.isnan($X)",
-    extras=(("math.", "import math", ""), ("_blame(", "", _NAN), ("_sigmoid(", "", _SIGMOID), ("_places(", "", places_of(array="np.asarray(x)", complex='x.dtype.kind not in "iubf"')), ("_index(", "", _INDEX), ("_add_at(", "", _ADD_AT),
+    extras=(("math.", "import math", ""), ("_blame(", "", _NAN), ("_sigmoid(", "", _SIGMOID), ("_places(", "", places_of(array="np.asarray(x)", unreal='x.dtype.kind not in "iubf"')), ("_index(", "", _INDEX), ("_add_at(", "", _ADD_AT),
             ("special.", "from scipy import special", ""), ("linalg.", "from scipy import linalg", "")),
 )  # fmt: skip
 

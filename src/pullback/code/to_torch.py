@@ -147,7 +147,7 @@ TORCH = Target(
     copies="$X.clone()", decorators=("@torch.no_grad()",), fuses=True, rows="assigned",
     kernels=frozenset({"softmax", "log_softmax", "cholesky_inverse", "pick"}),
     like=("like = {first}", "like = torch.empty(())"),
-    extras=(("math.", "import math", ""), ("_places(", "", places_of(array="torch.as_tensor(x)", complex="x.is_complex()")), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_sqrtm(", "", TORCH_SQRTM), ("_logm(", "", TORCH_LOGM), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), *HELPERS),
+    extras=(("math.", "import math", ""), ("_places(", "", places_of(array="torch.as_tensor(x)", unreal="x.is_complex()")), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_sqrtm(", "", TORCH_SQRTM), ("_logm(", "", TORCH_LOGM), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), *HELPERS),
 )  # fmt: skip
 
 
