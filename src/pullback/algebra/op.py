@@ -150,6 +150,8 @@ class Op:
         self.definite: Callable[..., Expr] | None = data.get("definite")
         # equal, through a function of the same argument: cheaper where that is computed anyway
         self.beside: Callable[..., Expr] | None = data.get("beside")
+        # the same, where only one entry of every row is read
+        self.sparse: Callable[..., Expr] | None = data.get("sparse")
         self.fixed: tuple[str, ...] = data.get("fixed", ())  # slots of whole numbers, which do not move
         self.ties: Callable[..., Sequence[tuple[Dim, Dim]]] | None = data.get(
             "ties"

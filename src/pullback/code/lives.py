@@ -13,7 +13,7 @@ from .syntax import expression
 __all__ = ["Lives", "is_inline"]
 
 _NEVER = 1 << 60
-_NEW = "linalg."  # algorithms whose results are no views
+_NEW = ("linalg.", "max", "min")  # algorithms whose results are no views
 
 
 def is_inline(plan: Plan, kept: Collection[Value], v: Value) -> bool:

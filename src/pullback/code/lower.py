@@ -41,12 +41,14 @@ _LONGEST = 40  # nodes of an entrywise expression, after which it is cut
 
 
 class Lowering(Once):
-    """Instructions for equations that are added in order of computation; `sizes` says how large an axis typically is."""
+    """Instructions for equations that are added in order of computation; `sizes` says how large an axis typically is, and
+    `instead` what is computed in place of an expression."""
 
     def __init__(self, sizes: Callable[[Dim], int], kernels: Collection[str] = ()) -> None:
         super().__init__()
         self.sizes = sizes
         self.kernels = kernels
+        self.instead: Mapping[Expr, Expr] = {}
         self.forms: dict[Expr, Form] = {}
         self.uses: Counter[Expr] = Counter()
         # (index sum, multiplications, of the order as written), in order
@@ -87,9 +89,12 @@ class Lowering(Once):
             e = stack.pop()
             if e not in seen:
                 seen.add(e)
-                parts = below(e, self.kernels)
+                parts = self._below(e)
                 self.uses.update(parts)
                 stack += parts
+
+    def _below(self, e: Expr) -> tuple[Expr, ...]:
+        return (self.instead[e],) if e in self.instead else below(e, self.kernels)
 
     def _bind(self, v: Expr, value: Value) -> None:
         legs = self._legs(v.shape)
@@ -110,7 +115,7 @@ class Lowering(Once):
             if e in self.forms:
                 stack.pop()
                 continue
-            waiting = [a for a in below(e, self.kernels) if a not in self.forms]
+            waiting = [a for a in self._below(e) if a not in self.forms]
             if waiting:
                 stack += reversed(waiting)
                 continue
@@ -122,7 +127,7 @@ class Lowering(Once):
         return self.forms[root]
 
     def _form(self, e: Expr) -> Form:
-        instead = definition(e, self.kernels)
+        instead = self.instead.get(e) or definition(e, self.kernels)
         if instead is not None:
             return self.forms[instead]
         if is_name(e):
@@ -331,10 +336,16 @@ class Lowering(Once):
             return None
         rows, shape = o.legs[:-1], o.value.shape
         node = by.node.op.picks(var("rows", shape), *by.node.args)
-        there = self.operands.get(x)
-        value = there.value if there is not None and there.legs == o.legs else self._chain(x, o.legs, shape)
-        places = Algorithm(node, (value, *by.args))
-        return self._summed(self._leaf(self._made(shape[:-1], places), rows), kept)
+
+        def entries(value: Value) -> Expr:
+            return self._leaf(self._made(shape[:-1], Algorithm(node, (value, *by.args))), rows)
+
+        inside = {leaf: a for leaf in leaves(x) if (a := self.operands.get(leaf)) and o.legs[-1] in a.legs}
+        if inside and all(a.legs == o.legs for a in inside.values()):  # picked first, computed with afterwards
+            x = substitute(x, {leaf: entries(a.value) for leaf, a in inside.items()})
+        else:
+            x = entries(self._chain(x, o.legs, shape))
+        return self._summed(x, kept)
 
     def _operand(self, x: Expr) -> Operand:
         """An entrywise expression as an array."""

@@ -8,7 +8,7 @@ from math import prod
 
 from ..algebra.definite import Definite
 from ..algebra.dims import Dim
-from ..algebra.expr import Expr, postorder, substitute
+from ..algebra.expr import Expr, postorder
 from ..algebra.intervals import Interval, intervals
 from ..algebra.ops.free import facts_of, gradient, is_name
 from ..calculus.derivation import Derivation
@@ -109,8 +109,8 @@ def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr
     typical = dict(sizes or {})
     low = Lowering(lambda dim: dim.value({s: typical.get(s, TYPICAL) for s in dim.symbols()}), kernels)
     equations, said = smaller(equations, low.sizes)
-    short = _cheaper({v: e for v, e, _, _ in equations}, kernels) if kernels else {}
-    low.count([short.get(e, e) for _, e, _, _ in equations])
+    low.instead = _cheaper({v: e for v, e, _, _ in equations}, kernels) if kernels else {}
+    low.count([e for _, e, _, _ in equations])
     used = {x for _, e, _, _ in equations for x in postorder(e) if is_name(x)}
     used.update(always)
     given = [low.give(v) for v in inputs if v in used]
@@ -124,9 +124,9 @@ def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr
         pending += said.get(v, ((v, e),))
         once = low.uses[v] == 1 and v not in ends
         if (once and ours) or (v not in ends and not e.args):
-            low.alias(v, short.get(e, e))
+            low.alias(v, e)
             continue
-        last = low.define(v, short.get(e, e))
+        last = low.define(v, e)
         groups.update(dict.fromkeys([*low.values[start:], last], tuple(pending)))
         start, pending = len(low.values), []
     turns = turn is not None
@@ -174,28 +174,47 @@ def _later(p: Plan) -> None:
 
 
 def _cheaper(values: Mapping[Expr, Expr], kernels: Collection[str]) -> dict[Expr, Expr]:
-    """The expressions in which something is had cheaper: by Cholesky's factor, where a matrix is known to be positive definite; from
+    """What is had cheaper, and how: by Cholesky's factor, where a matrix is known to be positive definite; from
     what is computed anyway, as softmax(x) is exp(logsoftmax(x))."""
     found: dict[Expr, Expr] = {}
     roots = list(dict.fromkeys(values.values()))
-    there, stack = set(roots), list(roots)
-    while stack:  # what is computed, through definitions
-        new = {*(e := stack.pop()).args, *below(e, kernels)} - there
-        there |= new
-        stack += new
-    matrices = [e for e in there if e.op.definite is not None] if "cholesky_inverse" in kernels else []
+    users: dict[Expr, list[Expr]] = {e: [] for e in roots}  # of what is computed, through definitions
+    stack = list(roots)
+    while stack:
+        e = stack.pop()
+        for x in below(e, kernels):
+            if x not in users:
+                users[x] = []
+                stack.append(x)
+            users[x].append(e)
+    matrices = [e for e in users if e.op.definite is not None] if "cholesky_inverse" in kernels else []
     if matrices:
         known: dict[Expr, Interval] = {}
         for v, e in values.items():
             known[v] = intervals(e, known)[e]
         definite = Definite(known, values)
         found |= {e: e.op.definite(e, *e.args) for e in matrices if definite.positive(e.args[0])}
-    for e in there:
-        if e.op.beside is not None:
-            instead = e.op.beside(e, *e.args)
-            if all(x in there and x.op.kernel in kernels for x in instead.args):
-                found[e] = instead
-    return {root: substitute(root, found) for root in roots} if found else {}
+
+    def is_had(e: Expr) -> bool:
+        """Whether the functions in it that the target has whole are computed anyway."""
+        whole = [x for x in postorder(e) if x.op.kernel]
+        return all(x in users and x not in found and x.op.kernel in kernels for x in whole)
+
+    for e, by in users.items():
+        sparse = e.op.sparse is not None and by and all(_picks(u) for u in by)
+        instead = e.op.sparse(e, *e.args) if sparse else None
+        if instead is not None and is_had(instead):
+            found[e] = instead
+    for e in users:
+        if e.op.beside is not None and e not in found and is_had(instead := e.op.beside(e, *e.args)):
+            found[e] = instead
+    return found
+
+
+def _picks(e: Expr) -> bool:
+    """Whether it reads one entry of every row: a sum or a product beside a one-hot array."""
+    means = e.op.meaning(e) or ()
+    return any(x.op.picks is not None for x in (*e.args, *(x for m in means for x in m.extra)))
 
 
 def _live(values: Mapping[Expr, Expr], ends: Iterable[Expr]) -> set[Expr]:

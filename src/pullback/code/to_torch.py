@@ -79,8 +79,11 @@ def _bounded(side: str) -> Rewrite:
     return rewritten
 
 
-def _torch_sum(x: ast.expr, **options: ast.expr) -> ast.expr:
-    return filled("torch.sum($0, dim=$axis)" if options else "torch.sum($0)", {"0": x, **options})
+def _reduced(name: str) -> Rewrite:
+    def rewritten(x: ast.expr, **options: ast.expr) -> ast.expr:
+        return filled(f"torch.{name}($0, dim=$axis)" if options else f"torch.{name}($0)", {"0": x, **options})
+
+    return rewritten
 
 
 def _torch_logaddexp(x: ast.expr, y: ast.expr) -> ast.expr:
@@ -129,7 +132,7 @@ TORCH = Target(
         **OURS, "special.expit": "torch.sigmoid",
         "as_float": as_("($0).to(like.dtype)"), "heaviside": as_("torch.sign(torch.relu($0))"),
         "softmax": as_("torch.softmax($0, dim=$axis)"), "log_softmax": as_("torch.log_softmax($0, dim=$axis)"),
-        "sum": _torch_sum, "max": "torch.amax", "min": "torch.amin", "transpose": "torch.permute", "vdot": "_dot",
+        "sum": _reduced("sum"), "max": _reduced("amax"), "min": _reduced("amin"), "transpose": "torch.permute", "vdot": "_dot",
         "tensordot": as_("torch.tensordot($0, $1, dims=$axes)"), "var": as_("torch.var($0, dim=$axis, correction=$ddof)"),
         "std": as_("torch.std($0, dim=$axis, correction=$ddof)"), "maximum": _bounded("min"), "minimum": _bounded("max"),
         "logaddexp": _torch_logaddexp, "cbrt": as_("torch.sign($0) * torch.abs($0) ** (1 / 3)"), "expand_dims": "torch.unsqueeze",

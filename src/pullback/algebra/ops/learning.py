@@ -52,6 +52,19 @@ def _logsoftmax_stable(node: Expr, X: Expr) -> Expr:
     return s - along(log(sum_over(exp(s), axes=node.attrs)), X, node.attrs[0])
 
 
+def _log_of_largest(X: Expr, axis: int) -> Expr:
+    """The largest logarithm of a softmax: minus the logarithm of the sum of exponentials of X less its largest entry."""
+    return log(largest(softmax(X, axis=axis), axes=(axis,)))
+
+
+def _logsumexp_beside(node: Expr, X: Expr) -> Expr:
+    return largest(X, axes=node.attrs) - _log_of_largest(X, node.attrs[0])
+
+
+def _logsoftmax_sparse(node: Expr, X: Expr) -> Expr:
+    return _shifted(X, node.attrs[0]) + along(_log_of_largest(X, node.attrs[0]), X, node.attrs[0])
+
+
 @composite_op("X[*s] -> [*s]", attrs=("axis",), defaults={"axis": -1}, text=_axis_text("softmax"), latex=_axis_latex("softmax"),
               calls=("softmax",), stable=_softmax_stable, kernel="softmax", beside=lambda e, X: exp(REGISTRY["logsoftmax"](X, axis=e.attrs[0])))  # fmt: skip
 def softmax(X: Expr, *, axis: int) -> Expr:
@@ -61,14 +74,14 @@ def softmax(X: Expr, *, axis: int) -> Expr:
 
 
 @composite_op("X[*s] -> [*t]", attrs=("axis",), defaults={"axis": -1}, text=_axis_text("logsumexp"), latex=_axis_latex("logsumexp"),
-              calls=("logsumexp",), stable=_logsumexp_stable, through=lambda X, axis: (softmax(X, axis=axis),))  # fmt: skip
+              calls=("logsumexp",), stable=_logsumexp_stable, beside=_logsumexp_beside, through=lambda X, axis: (softmax(X, axis=axis),))  # fmt: skip
 def logsumexp(X: Expr, *, axis: int) -> Expr:
     """The logarithm of the sum of the exponentials along an axis: a smooth maximum."""
     return log(sum_over(exp(X), axes=(axis,)))
 
 
 @composite_op("X[*s] -> [*s]", attrs=("axis",), defaults={"axis": -1}, text=_axis_text("logsoftmax"), latex=_axis_latex("logsoftmax"),
-              calls=("logsoftmax", "log_softmax"), stable=_logsoftmax_stable, kernel="log_softmax", through=lambda X, axis: (softmax(X, axis=axis),))  # fmt: skip
+              calls=("logsoftmax", "log_softmax"), stable=_logsoftmax_stable, kernel="log_softmax", sparse=_logsoftmax_sparse, through=lambda X, axis: (softmax(X, axis=axis),))  # fmt: skip
 def logsoftmax(X: Expr, *, axis: int) -> Expr:
     """The logarithm of softmax, without its underflow."""
     return X - along(log(sum_over(exp(X), axes=(axis,))), X, axis)
