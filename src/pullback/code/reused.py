@@ -71,6 +71,8 @@ def _negated(u: Ufunc) -> Ufunc:
     """−u of a number."""
     if u.name == "negative":
         return u.args[0]
+    if u.name == "divide" and u.legs and not u.args[1].legs:
+        return replace(u, args=(u.args[0], _negated(u.args[1])))
     if u.name in ("multiply", "divide"):
         return replace(u, args=(_negated(u.args[0]), u.args[1]))
     if isinstance(u.leaf, ast.UnaryOp) and isinstance(u.leaf.op, ast.USub):
@@ -87,6 +89,10 @@ def _tidied(u: Ufunc, free: Callable[[Ufunc], bool], t: Text) -> Ufunc:
     """Numbers moved to the smaller factors, and signs to numbers or to differences, which turn round."""
     if not u.name:
         return u
+    if u.name == "divide" and _is_number(u.args[1], t) and _has_small(u.args[0]):
+        (small, large), divisor = u.args[0].args, u.args[1]
+        quotient = Ufunc(small.legs, "divide", (small, divisor), reads=small.reads | divisor.reads)
+        u = replace(u.args[0], args=(quotient, large))
     u = replace(u, args=tuple(_tidied(a, free, t) for a in u.args))
     if u.name == "negative" and u.legs:
         (x,) = u.args
@@ -102,16 +108,13 @@ def _tidied(u: Ufunc, free: Callable[[Ufunc], bool], t: Text) -> Ufunc:
         if turns and _will_be_free(x.args[1], x.legs, free) and not _will_be_free(x.args[0], x.legs, free):
             factor, x = _negated(factor), replace(x, args=x.args[::-1])
             u = replace(u, args=(factor, x))
+        new = t.target.reuses and not t.target.batches  # a product of its own, which may be marked
+        if new and x.name in ("add", "subtract") and _place(x.args[1], t) and not _will_be_free(x.args[0], x.legs, free):
+            return replace(x, args=(_product(factor, x.args[0]), _product(factor, x.args[1])))  # marked in the new array
         if x.name in ("add", "subtract") and _has_small(x.args[0]):
             first, second = x.args
             (small, large) = first.args
             return replace(x, args=(_product(_product(factor, small), large), _product(factor, second)))
-    if u.name == "divide" and _is_number(u.args[1], t) and _has_small(u.args[0]):
-        product, divisor = u.args
-        small, large = product.args
-        return replace(
-            product, args=(Ufunc(small.legs, "divide", (small, divisor), reads=small.reads | divisor.reads), large)
-        )
     return u
 
 
@@ -178,6 +181,8 @@ class _Line:
         if u.name not in ("add", "subtract"):
             return None
         x, y = u.args
+        if u.name == "subtract" and x.name == "multiply" and 0 < len(y.legs) < len(u.legs) and y.name:
+            return self.fused(replace(u, name="add", args=(_negated(y), x)))
         if (u.name == "add" and x.name == "multiply" and y.name != "multiply") or (
             u.name == "add" and _matrices(x) and not _matrices(y)
         ):
@@ -213,7 +218,7 @@ class _Line:
             return None
         if factor is None:
             value = node_of(sign)
-        elif factor.legs == hits.legs[:-1] or _is_number(factor, self.t):
+        elif factor.legs in (hits.legs[:-1], ()):
             value = _signed(self.written(factor), sign)  # type: ignore[assignment]
         else:
             return None
