@@ -108,6 +108,33 @@ def test_a_batch_of_arguments_is_a_batch_of_values() -> None:
     np.testing.assert_allclose(found[0], wanted["V"], rtol=1e-10, atol=1e-12)
 
 
+@each_layer
+def test_a_batch_of_any_one_argument_or_of_cotangents(layer: str) -> None:
+    """What is written to in place is no batch where what would be written is one."""
+    f, args, wanted, names = case(layer, "autodiff")
+    moving = [k for k, n in enumerate(names) if n in wanted]
+
+    def gradients(*inputs: Any) -> Any:
+        leaves = [x.detach().requires_grad_() if k in moving else x for k, x in enumerate(inputs)]
+        return torch.autograd.grad(f(*leaves), [leaves[k] for k in moving])
+
+    plain = [x.detach() for x in args]
+    for at in moving:
+        batch = torch.stack([plain[at], 0.9 * plain[at]])
+        dims = tuple(0 if k == at else None for k in range(len(args)))
+        given = [batch if k == at else x for k, x in enumerate(plain)]
+        found = torch.vmap(torch.func.grad(f, argnums=tuple(moving)), in_dims=dims)(*given)
+        for b in (0, 1):
+            right = gradients(*[x[b] if k == at else x for k, x in enumerate(given)])
+            torch.testing.assert_close([x[b] for x in found], list(right), rtol=1e-10, atol=1e-12)
+    first = torch.autograd.grad(f(*args), [args[k] for k in moving])
+    cotangents = torch.tensor([1.0, -2.0])
+    found = torch.autograd.grad(f(*args), [args[k] for k in moving], cotangents, is_grads_batched=True)
+    torch.testing.assert_close([x[1] for x in found], [-2 * x for x in first], rtol=1e-10, atol=1e-12)
+    found = torch.func.jacrev(f, argnums=tuple(moving))(*plain)
+    torch.testing.assert_close(list(found), list(first), rtol=1e-10, atol=1e-12)
+
+
 def test_two_ops_of_one_name_do_not_replace_each_other() -> None:
     """A module that is imported twice, and two modules that chose the same name."""
     text = pb.derive("z = W a; E = z' z").code("torch", form="op", name="twice")

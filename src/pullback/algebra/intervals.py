@@ -84,6 +84,7 @@ class Interval:
 
 
 ALL = Interval()
+_NONNEGATIVE = Interval((Fraction(0), False))
 _POSITIVE = Interval((Fraction(0), True))
 
 
@@ -99,6 +100,8 @@ def of_facts(facts: tuple[str, ...]) -> Interval:
     found = ALL
     if "positive" in facts:
         found = found.meet(_POSITIVE)
+    if "nonnegative" in facts:
+        found = found.meet(_NONNEGATIVE)
     if "positive" in facts and "sums_to_one" in facts:
         found = found.meet(Interval(high=(Fraction(1), False)))
     if "unit" in facts:

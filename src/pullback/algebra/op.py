@@ -148,6 +148,8 @@ class Op:
         self.kernel: str = data.get("kernel", "")  # what packages call it that have it whole: name(arrays, **data)
         # equal where the argument is symmetric and positive definite, and cheaper
         self.definite: Callable[..., Expr] | None = data.get("definite")
+        # equal where the argument is not negative, and cheaper
+        self.nonnegative: Callable[..., Expr] | None = data.get("nonnegative")
         # equal, through a function of the same argument: cheaper where that is computed anyway
         self.beside: Callable[..., Expr] | None = data.get("beside")
         # the same, where only one entry of every row is read

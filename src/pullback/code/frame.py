@@ -53,7 +53,7 @@ class Target:
     blames: str = ""  # whether a number is NaN, where code can ask
     fuses: bool = False  # whether x + y z is one call
     reuses: bool = False  # whether lines write to temporaries, and to arrays that die
-    batches: bool = False  # whether only to those that are batches where what is written is one (vmap)
+    recycles: bool = False  # whether lines compute into arrays that are dead
     decorators: tuple[str, ...] = ()  # of a plain function
     # what a function needs whose code has these characters: (characters, import, helper)
     extras: tuple[tuple[str, str, str], ...] = ()
@@ -79,6 +79,9 @@ class Text:
     places: dict[Expr, str] = field(default_factory=dict)  # where names go that are no identifiers: h[t]
     added: set[Value] = field(default_factory=set)  # what is added to its place
     lives: Lives | None = None
+    spare: list[tuple[Shape, list[str]]] = field(
+        default_factory=list
+    )  # arrays that are dead, with the names of their memory
     taken_over: dict[str, list[str]] = field(default_factory=dict)  # a name -> earlier names of its memory
     extent: Callable[[str], str] | None = (
         None  # how many entries of an axis an array has, where it is a block of another

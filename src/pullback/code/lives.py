@@ -26,10 +26,6 @@ class Lives:
     """The lines are those of the plan, each with what it takes up; what is `kept` or given or asked for lives for ever."""
 
     def __init__(self, plan: Plan, kept: Collection[Value], size: Callable[[str], str]) -> None:
-        self.needs: dict[Value, frozenset[Value]] = {}  # the inputs that an array is made of
-        for v in plan.values:
-            mine = [self.needs[a] for a in arguments(v.by)]
-            self.needs[v] = frozenset([v]) if isinstance(v.by, Given) else frozenset[Value]().union(*mine)
         self.new = {v for v in plan.values if _is_new(v, size)}
         self.last: dict[Value, int] = {}
         self.line: dict[Value, int] = {}
@@ -61,8 +57,11 @@ class Lives:
 
     def dies(self, a: Value, v: Value) -> bool:
         """Whether its memory is free once `v` is computed, and nothing else on the line of `v` reads it."""
-        here = self.line[v]
-        return self.is_temporary(a) and self.last[a] <= here and self.reads[a, here] == 1
+        return self.ends(a, v) and self.reads[a, self.line[v]] == 1
+
+    def ends(self, a: Value, v: Value) -> bool:
+        """Whether its memory is free once `v` is computed."""
+        return self.is_temporary(a) and self.last[a] <= self.line[v]
 
 
 def _is_new(v: Value, size: Callable[[str], str]) -> bool:

@@ -9,7 +9,7 @@ from math import prod
 from ..algebra.definite import Definite
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
-from ..algebra.intervals import Interval, intervals
+from ..algebra.intervals import ALL, Interval, intervals
 from ..algebra.ops.free import facts_of, gradient, is_name
 from ..calculus.derivation import Derivation
 from ..errors import ParseError, UnsupportedError, nearest
@@ -188,17 +188,18 @@ def _cheaper(values: Mapping[Expr, Expr], kernels: Collection[str]) -> dict[Expr
                 stack.append(x)
             users[x].append(e)
     matrices = [e for e in users if e.op.definite is not None] if "cholesky_inverse" in kernels else []
-    if matrices:
+    slopes = [e for e in users if e.op.nonnegative is not None] if "sign" in kernels else []
+    if matrices or slopes:
         known: dict[Expr, Interval] = {}
         for v, e in values.items():
             known[v] = intervals(e, known)[e]
         definite = Definite(known, values)
         found |= {e: e.op.definite(e, *e.args) for e in matrices if definite.positive(e.args[0])}
+        found |= {e: e.op.nonnegative(e, *e.args) for e in slopes if known.get(e.args[0], ALL).low >= (0, False)}
 
     def is_had(e: Expr) -> bool:
-        """Whether the functions in it that the target has whole are computed anyway."""
-        whole = [x for x in postorder(e) if x.op.kernel]
-        return all(x in users and x not in found and x.op.kernel in kernels for x in whole)
+        """Whether the functions in it that come whole are computed anyway."""
+        return all(x in users and x not in found and x.op.kernel in kernels for x in postorder(e) if x.op.kernel)
 
     for e, by in users.items():
         sparse = e.op.sparse is not None and by and all(_picks(u) for u in by)

@@ -7,7 +7,7 @@ line is the last that reads it or a view of it, and if the line reads it in one 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from .frame import Text
@@ -37,6 +37,16 @@ def reusing(t: Text, lives: Lives, v: Value, read: Callable[[Value], ast.expr]) 
     texts = [ast.unparse(x.leaf) for x in _leaves(root) if x.leaf is not None]
     words = [w for x in _leaves(root) if x.leaf is not None for w in _names(x.leaf)]
 
+    def ends(u: Ufunc, beside: Sequence[Ufunc]) -> bool:
+        """Whether a leaf is an array that dies here, and what else reads it is computed before, being beside it in one call."""
+        if not t.target.reuses or len(u.reads) != 1 or not isinstance(u.leaf, ast.Name):
+            return False
+        (a,) = u.reads
+        others = [x for b in beside for x in _leaves(b) if u.leaf.id in _names(x.leaf)]  # type: ignore[arg-type]
+        before = all(not isinstance(x.leaf, ast.Name) and x.reads <= lives.new for x in others)
+        seen = 1 + sum(_names(x.leaf).count(u.leaf.id) for x in others)  # type: ignore[arg-type]
+        return before and words.count(u.leaf.id) == seen and lives.ends(a, v)
+
     def free(u: Ufunc) -> bool:
         """Whether a leaf may be written to: a temporary of this line, or an array that dies here."""
         if not t.target.reuses or len(u.reads) != 1 or texts.count(ast.unparse(u.leaf)) > 1:  # type: ignore[arg-type]
@@ -46,7 +56,7 @@ def reusing(t: Text, lives: Lives, v: Value, read: Callable[[Value], ast.expr]) 
             return lives.is_temporary(a)
         return lives.dies(a, v) and words.count(u.leaf.id) == 1
 
-    return _Line(t, free, lives).written(_tidied(root, free, t))
+    return _Line(t, free, ends).written(_tidied(root, free, t))
 
 
 def _leaves(root: Ufunc) -> list[Ufunc]:
@@ -108,9 +118,15 @@ def _tidied(u: Ufunc, free: Callable[[Ufunc], bool], t: Text) -> Ufunc:
         if turns and _will_be_free(x.args[1], x.legs, free) and not _will_be_free(x.args[0], x.legs, free):
             factor, x = _negated(factor), replace(x, args=x.args[::-1])
             u = replace(u, args=(factor, x))
-        new = t.target.reuses and not t.target.batches  # a product of its own, which may be marked
-        if new and x.name in ("add", "subtract") and _place(x.args[1], t) and not _will_be_free(x.args[0], x.legs, free):
-            return replace(x, args=(_product(factor, x.args[0]), _product(factor, x.args[1])))  # marked in the new array
+        if (
+            t.target.reuses
+            and x.name in ("add", "subtract")
+            and _place(x.args[1], t)
+            and not _will_be_free(x.args[0], x.legs, free)
+        ):
+            return replace(
+                x, args=(_product(factor, x.args[0]), _product(factor, x.args[1]))
+            )  # marked in the new array
         if x.name in ("add", "subtract") and _has_small(x.args[0]):
             first, second = x.args
             (small, large) = first.args
@@ -132,7 +148,7 @@ def _will_be_free(u: Ufunc, legs: Legs, free: Callable[[Ufunc], bool]) -> bool:
 class _Line:
     t: Text
     free: Callable[[Ufunc], bool]
-    lives: Lives
+    ends: Callable[[Ufunc, Sequence[Ufunc]], bool]
 
     def written(self, u: Ufunc) -> ast.expr:
         """The value of `u` over its legs."""
@@ -153,7 +169,9 @@ class _Line:
                 return _method(args[0], _BINARY[u.name], args[1])
             if u.name in ("add", "multiply"):
                 return _method(args[1], _BINARY[u.name], args[0])
-            if u.name == "subtract":
+            if u.name == "subtract" and (
+                u.args[1].name or self.free(u.args[1])
+            ):  # it is written to before args[0] is read
                 return _method(_method(args[1], "neg_"), "add_", args[0])
         if u.name in ("maximum", "minimum") and own and _is_number(u.args[1 - own[0]], self.t):
             bound, array = args[1 - own[0]], args[own[0]]
@@ -169,12 +187,9 @@ class _Line:
 
     def is_own(self, a: Ufunc, u: Ufunc) -> bool:
         """Whether `u` may be computed in the memory of its argument `a`."""
-        if not self.t.target.reuses or a.legs != u.legs or not (a.name or self.free(a)):
+        if not self.t.target.reuses or a.legs != u.legs:
             return False
-        return not self.t.target.batches or self.inputs(u) <= self.inputs(a)
-
-    def inputs(self, u: Ufunc) -> set[Value]:
-        return {x for v in u.reads for x in self.lives.needs[v]}
+        return bool(a.name) or self.free(a) or self.ends(a, [x for x in u.args if x is not a])
 
     def fused(self, u: Ufunc) -> ast.expr | None:
         """x + y z and x - y z in one pass, and where y z is a product of matrices, as part of that product."""
@@ -230,7 +245,7 @@ class _Line:
     ) -> ast.expr:
         first = self.beside(x, u.legs)
         options = [] if value is None else [ast.keyword(option, value)]
-        if self.is_own(x, u) and not (name == "addmm" and self.t.target.batches):  # vmap has no addmm_
+        if self.is_own(x, u):
             return ast.Call(ast.Attribute(first, f"{name}_", ast.Load()), args, options)
         return ast.Call(ast.parse(f"torch.{name}", mode="eval").body, [first, *args], options)
 

@@ -79,9 +79,9 @@ def made(module: str, *names: str) -> dict[str, Rewrite]:
     return {n: one(n) for n in names}
 
 
-def summing(module: str, axes: str, turned: str) -> Rewrite:
+def summing(module: str, axes: str, turned: str, squares: str = "") -> Rewrite:
     """einsum, but that a product entry by entry which is then summed is written as that: as an einsum it would be a batch of small
-    products of matrices, which no compiler fuses with what is around it."""
+    products of matrices, which no compiler fuses with what is around it. `squares` is a sum of squares of $0 along $1."""
 
     def rewritten(words: ast.expr, *args: ast.expr, **_: ast.expr) -> ast.expr:
         inputs, arrow, out = str(ast.literal_eval(words)).partition("->")
@@ -96,7 +96,10 @@ def summing(module: str, axes: str, turned: str) -> Rewrite:
             if a != b:
                 y = filled(f"{turned}($0, $1)", {"0": y, "1": node_of(tuple(b.index(c) for c in a))})
             gone = tuple(k for k, c in enumerate(a) if c not in out)
-            summed = {"0": x, "1": y, "2": node_of(gone[0] if len(gone) == 1 else gone)}
+            along = node_of(gone[0] if len(gone) == 1 else gone)
+            if squares and ast.dump(x) == ast.dump(y):
+                return filled(squares, {"0": x, "1": along})
+            summed = {"0": x, "1": y, "2": along}
             return filled(f"{module}.sum($0 * $1, {axes}=$2)", summed)
         return ast.Call(parsed(f"{module}.einsum"), [words, *args], [])
 

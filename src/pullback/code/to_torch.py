@@ -59,6 +59,17 @@ _TORCH_DOT = '''def _dot(x, y):
     """The sum of the products of all entries."""
     return torch.dot(x.reshape(-1), y.reshape(-1))'''
 
+_TORCH_WRITING = '''def _writing(f, *arrays):
+    """f, which writes to arrays of its own; within vmap f without that, for what it would write may be a batch."""
+    if torch.compiler.is_compiling():
+        return f
+    try:
+        for x in arrays:
+            x.data_ptr()
+    except RuntimeError:  # a batch has no memory of its own
+        return torch.func.functionalize(f)
+    return f'''
+
 _TORCH_LOGADDEXP = '''def _logaddexp(x, y):
     """log(exp(x) + exp(y)), one of them may be a number."""
     x = x if torch.is_tensor(x) else torch.full_like(y, x)
@@ -148,13 +159,13 @@ TORCH = Target(
     door_of(array="torch.as_tensor(x)", whole="not x.is_floating_point() and not x.is_complex()", floats="x.to(torch.get_default_dtype())", unreal="not x.is_floating_point()"),
     frozenset({"torch", "like", "alike"}),
     copies="$X.clone()", decorators=("@torch.no_grad()",), fuses=True, rows="assigned",
-    kernels=frozenset({"softmax", "log_softmax", "cholesky_inverse", "pick"}),
+    kernels=frozenset({"softmax", "log_softmax", "cholesky_inverse", "pick", "sign"}),
     like=("like = {first}", "like = torch.empty(())"),
-    extras=(("math.", "import math", ""), ("_places(", "", places_of(array="torch.as_tensor(x)", unreal="x.is_complex()")), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_sqrtm(", "", TORCH_SQRTM), ("_logm(", "", TORCH_LOGM), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), *HELPERS),
+    extras=(("math.", "import math", ""), ("_places(", "", places_of(array="torch.as_tensor(x)", unreal="x.is_complex()")), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_writing(", "", _TORCH_WRITING), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_sqrtm(", "", TORCH_SQRTM), ("_logm(", "", TORCH_LOGM), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), *HELPERS),
 )  # fmt: skip
 
 
-REUSING = replace(TORCH, reuses=True)  # of no use where autograd or vmap look on
+REUSING = replace(TORCH, reuses=True)  # of no use where autograd looks on
 
 
 def _function(t: Text, name: str, p: Passes) -> Iterator[str]:
@@ -171,7 +182,7 @@ def _function(t: Text, name: str, p: Passes) -> Iterator[str]:
     yield from ("", "", f"class _{name.capitalize()}(torch.autograd.Function):", "    generate_vmap_rule = True", "")
     yield "    @staticmethod"
     yield "    def forward(*inputs):"
-    yield f"        value, {'kept' if 'kept' in more else '_'} = _forward(*inputs)"
+    yield f"        value, {'kept' if 'kept' in more else '_'} = _writing(_forward, *inputs)(*inputs)"
     yield f"        return {more}"
     yield from ("", "    @staticmethod", "    def setup_context(ctx, inputs, output):")
     yield "        ctx.mark_non_differentiable(*output[1:])"
@@ -186,7 +197,7 @@ def _function(t: Text, name: str, p: Passes) -> Iterator[str]:
     some = ["g", *(["ctx.needs_input_grad"] if p.needed else []), "*inputs"]
     yield from t.listed("            return torch.func.functionalize(_again)(", some, ")")
     yield from tupled(t, "        kept = ", [*given, *made])
-    yield f"        return _backward(kept, g{told})"
+    yield f"        return _writing(_backward, g, *kept)(kept, g{told})"
     yield from ("", "")
     yield from t.listed(f"def {name}(", names, "):")
     yield '    """A function that autograd differentiates by the derived backward pass.'
@@ -197,10 +208,14 @@ def _function(t: Text, name: str, p: Passes) -> Iterator[str]:
     yield from t.listed(f"    return _{name.capitalize()}.apply(", names, ")[0]")
 
 
+# What no derivative is taken of: the slope of a norm is not that of its square at 0.
+_SQUARES = summing("torch", "dim", "torch.permute", "torch.linalg.vector_norm($0, dim=$1) ** 2")
+_PLAIN = Spelling(
+    "torch", {**TORCH.spelling.functions, "einsum": _SQUARES}, TORCH.spelling.number, TORCH.spelling.arrays
+)
+
 FORMS: Mapping[str, Writer] = {
-    "function": partial(write, target=REUSING),
-    "autodiff": partial(
-        write_differentiable, target=replace(REUSING, batches=True), shell=_function, guarded=True, outside=True
-    ),
+    "function": partial(write, target=replace(REUSING, recycles=True, spelling=_PLAIN)),
+    "autodiff": partial(write_differentiable, target=REUSING, shell=_function, guarded=True, outside=True),
     "op": partial(write_differentiable, target=REUSING, shell=ops, guarded=True, owned=True),
 }

@@ -11,6 +11,7 @@ from .frame import Target, Text, Words, begun, dims_text, word_of
 from .instructions import Applied, Given, Value, arguments
 from .lives import Lives, is_inline
 from .plan import Plan
+from .recycled import recycled, spared
 from .reused import reusing
 from .syntax import expression, filled, unparsed
 
@@ -173,15 +174,20 @@ def line(t: Text, v: Value) -> Iterator[str]:
         if again:
             node = expression(v, read, t.size, lambda e: t.functions[e], t.extent)
     node = t.target.spelling.applied(owned(t, v, t.joined(v, node) if t.joined else node), t.numbers())
-    for a in arguments(v.by):
-        t.inline.pop(a, None)
+    taken_up = [a for a in arguments(v.by) if t.inline.pop(a, None) is not None]
     if is_inline(p, t.kept, v):
         t.inline[v] = node
         return
+    gone, node, into = recycled(t, v, node, taken_up)
+    if gone:
+        yield f"    del {', '.join(gone)}"
     yield from comments(t, v)
     t.names[v] = word_of(t, v)
     lines = list(fitted(t, t.names[v], node, "+=" if v in t.added else "="))
     yield from (f"    {line}" for line in lines)
+    if into:
+        holder = next(x for x in lines if f"out={into[-1]}" in x).partition(" ")[0]
+        t.taken_over[holder] = into
     if t.lives is not None:
         yield from _freed(t, v, lines)
 
@@ -202,8 +208,9 @@ def _freed(t: Text, v: Value, lines: Sequence[str]) -> Iterator[str]:
             t.taken_over[took[1]] = [*t.taken_over.pop(took[2], []), took[2]]
     current = {n for some in t.taken_over.values() for n in some}
     assert t.lives is not None
-    ended = [n for a in t.lives.ended(v) if (n := t.names.get(a)) and n not in current]
-    names = [x for n in ended for x in (*t.taken_over.pop(n, []), n)]
+    ended = [(a, n) for a in t.lives.ended(v) if (n := t.names.get(a)) and n not in current]
+    groups = [(a, [*t.taken_over.pop(n, []), n]) for a, n in ended]
+    names = [x for a, group in groups if not spared(t, a, group) for x in group]
     if names:
         yield f"    del {', '.join(names)}"
 

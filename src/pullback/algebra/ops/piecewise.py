@@ -14,7 +14,7 @@ from .entrywise import filled, mapped, with_numbers
 
 
 @mapped("step", lambda t: float(t > 0), names=("heaviside",), exact=lambda coin, t: coin, jumps="no entry of $X is zero",
-        code="xp.heaviside($X, 0)", absorbs=("step", "sign"), beside=lambda e, X: REGISTRY["sign"](REGISTRY["relu"](X)),
+        code="xp.heaviside($X, 0)", absorbs=("step", "sign"), nonnegative=lambda e, X: REGISTRY["sign"](X),
         kink="step is 0 at 0, and its derivative is taken as 0 everywhere")  # fmt: skip
 def step(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """step is constant on both sides of 0: its derivative is 0 wherever it has one.
@@ -25,7 +25,7 @@ def step(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 
 @mapped("relu", lambda t: max(t, 0.0), exact=lambda coin, t: coin * t, code="xp.maximum($X, 0)", absorbs=("step", "sign"),
-        tells=lambda Y, X: [(step(X), step(Y))],
+        tells=lambda Y, X: [(step(X), step(Y))], gives=("nonnegative",),
         kink="relu has no derivative at 0; the convention relu′(0) = 0 is taken, as PyTorch and JAX do")  # fmt: skip
 def relu(Y: Expr, X: Expr, dX: Expr) -> Expr:
     """relu(t) is t for t > 0 and 0 for t < 0, so its slope is 1 or 0.
