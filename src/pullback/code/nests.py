@@ -56,6 +56,8 @@ def statement(v: Value, extreme: tuple[str, Sequence[int]] | None = None) -> Sta
         return _made(v, _order(by.left.legs), by.legs, "add" if set(by.left.legs) - set(by.legs) else "set", (by.left,))
     if isinstance(by, Contraction) and by.right is not None:
         both = _order((*by.legs, *by.left.legs, *by.right.legs))
+        whole = next((o.legs for o in (by.left, by.right) if len(set(o.legs)) == len(o.legs) == len(both)), None)
+        both = whole or both  # as the array lies that has all axes
         return _made(v, both, by.legs, "add" if set(both) - set(by.legs) else "set", (by.left, by.right))
     if isinstance(by, Algorithm) and extreme is not None:
         how, axes = extreme

@@ -45,7 +45,7 @@ def reusing(t: Text, lives: Lives, v: Value, read: Callable[[Value], ast.expr]) 
         others = [x for b in beside for x in _leaves(b) if u.leaf.id in _names(x.leaf)]  # type: ignore[arg-type]
         before = all(not isinstance(x.leaf, ast.Name) and x.reads <= lives.new for x in others)
         seen = 1 + sum(_names(x.leaf).count(u.leaf.id) for x in others)  # type: ignore[arg-type]
-        return before and words.count(u.leaf.id) == seen and lives.ends(a, v)
+        return before and words.count(u.leaf.id) == seen == lives.reads[a, lives.line[v]] and lives.ends(a, v)
 
     def free(u: Ufunc) -> bool:
         """Whether a leaf may be written to: a temporary of this line, or an array that dies here."""
