@@ -160,6 +160,28 @@ def test_torch_and_jax_make_no_array_of_zeros_and_ones_for_a_loss_of_labels() ->
 
 
 @with_("torch")
+@pytest.mark.parametrize("form", ["function", "autodiff", "op"])
+def test_torch_loses_no_digits_of_unlikely_or_large_logits(form: str) -> None:
+    """The value is read off the softmax, and yet not of an entry that underflows, nor a difference of large numbers."""
+    import torch
+
+    d = pb.derive("Z : (N, V)\ny : N where index\nE = cross_entropy(Z, y)")
+    rng = np.random.default_rng(5)
+    Z = rng.normal(size=(6, 9)) + 3e4
+    Z[0, 4] -= 1000  # its probability is 0 in float64
+    Z[1] = [3e4, *[0] * 8]
+    y = np.array([4, 0, 8, 3, 2, 1])
+    given = torch.tensor(Z, dtype=torch.float32, requires_grad=form != "function")
+    exact = given.detach().to(torch.float64).numpy()
+    shifted = exact - exact.max(axis=1, keepdims=True)
+    right = np.mean(np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(6), y])
+    f = d.compile("torch", form=form)
+    found = f(given, torch.tensor(y))
+    value = found[0] if form == "function" else found
+    np.testing.assert_allclose(value.item(), right, rtol=3e-7)
+
+
+@with_("torch")
 @pytest.mark.parametrize("wrong", [[0.0, 5.0, 1.0, 2.0], [0.0, -1.0, 1.0, 2.0], [0.0, 1.5, 1.0, 2.0]])
 def test_what_is_no_label_is_refused(wrong: list[float]) -> None:
     import torch

@@ -403,3 +403,18 @@ def test_a_function_of_a_number_of_python(target: str, f: str) -> None:
     near = 1e-9 if target == "torch" else 1e-12  # PyTorch's trigamma has ten digits
     assert abs(float(value) - wanted[0]) < near * abs(wanted[0])
     np.testing.assert_allclose(gradients["x"], wanted[1]["x"], rtol=near)
+
+
+def test_pytorch_computes_into_what_is_dead() -> None:
+    """By `out=` into an array that nothing reads any more; in place where what else reads it is computed before."""
+    text = "X : (B, n)\nC : (B, n) where const\nY = layernorm(X, g, h)\nE = sum(C .* Y)"
+    assert "torch.mul(C, u_2, out=Y)" in pb.derive(text).code("torch")
+    attention = pb.derive("P = softmax(Q K', axis=1); E = sum((P V) .* G)").code("torch")
+    assert "grad_P.sub_(torch.sum(grad_P * P, dim=1)[:, None])" in attention
+
+
+def test_pytorch_gives_the_backward_pass_memory_of_its_own() -> None:
+    """What the forward pass made may be kept: it is not computed into."""
+    text = "X : (B, n)\nC : (B, n) where const\nY = layernorm(X, g, h)\nE = sum(C .* Y)"
+    for form in ("autodiff", "op"):
+        assert "out=" not in pb.derive(text).code("torch", form=form)

@@ -202,9 +202,7 @@ def _cheaper(values: Mapping[Expr, Expr], kernels: Collection[str]) -> dict[Expr
         return all(x in users and x not in found and x.op.kernel in kernels for x in postorder(e) if x.op.kernel)
 
     for e, by in users.items():
-        sparse = e.op.sparse is not None and by and all(_picks(u) for u in by)
-        instead = e.op.sparse(e, *e.args) if sparse else None
-        if instead is not None and is_had(instead):
+        if e.op.sparse is not None and by and all(_picks(u) for u in by) and is_had(instead := e.op.sparse(e, *e.args)):
             found[e] = instead
     for e in users:
         if e.op.beside is not None and e not in found and is_had(instead := e.op.beside(e, *e.args)):

@@ -44,7 +44,7 @@ def recycled(t: Text, v: Value, node: ast.expr, taken_up: Collection[Value]) -> 
         made = _into(root, spare[1][-1], set(t.sizes.values()) | {t.names[x] for x in t.static if x in t.names})
         if spare[0] == v.shape and made is not None:
             t.spare.remove(spare)
-            found, into = _Root(root, made).visit(node), spare[1]
+            found, into = _with_root(node, made), spare[1]
             break
     gone = [n for _, names in t.spare for n in names]
     t.spare.clear()
@@ -52,10 +52,24 @@ def recycled(t: Text, v: Value, node: ast.expr, taken_up: Collection[Value]) -> 
 
 
 def _root(node: ast.expr) -> ast.expr:
-    """What the first of a chain of methods that work in place is called on."""
-    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
-        node = node.func.value
+    """What the first of a chain of calls that work in place is called on."""
+    while isinstance(node, ast.Call) and _is_in_place(node):
+        node = node.func.value if isinstance(node.func, ast.Attribute) else node.args[0]
     return node
+
+
+def _with_root(node: ast.expr, root: ast.expr) -> ast.expr:
+    if not (isinstance(node, ast.Call) and _is_in_place(node)):
+        return root
+    if isinstance(node.func, ast.Attribute):
+        func = ast.Attribute(_with_root(node.func.value, root), node.func.attr, ast.Load())
+        return ast.Call(func, node.args, node.keywords)
+    return ast.Call(node.func, [_with_root(node.args[0], root), *node.args[1:]], node.keywords)
+
+
+def _is_in_place(node: ast.Call) -> bool:
+    func = node.func
+    return (isinstance(func, ast.Attribute) and func.attr.endswith("_")) or ast.unparse(func) == "_mark_"
 
 
 def _into(node: ast.expr, out: str, numbers: set[str]) -> ast.expr | None:
@@ -76,11 +90,3 @@ def _into(node: ast.expr, out: str, numbers: set[str]) -> ast.expr | None:
 
 def _is_number(node: ast.expr, numbers: set[str]) -> bool:
     return all(x.id in numbers or x.id == "math" for x in ast.walk(node) if isinstance(x, ast.Name))
-
-
-class _Root(ast.NodeTransformer):
-    def __init__(self, old: ast.expr, new: ast.expr) -> None:
-        self.old, self.new = old, new
-
-    def visit(self, node: ast.AST) -> ast.AST:
-        return self.new if node is self.old else self.generic_visit(node)

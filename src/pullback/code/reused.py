@@ -42,9 +42,10 @@ def reusing(t: Text, lives: Lives, v: Value, read: Callable[[Value], ast.expr]) 
         if not t.target.reuses or len(u.reads) != 1 or not isinstance(u.leaf, ast.Name):
             return False
         (a,) = u.reads
-        others = [x for b in beside for x in _leaves(b) if u.leaf.id in _names(x.leaf)]  # type: ignore[arg-type]
-        before = all(not isinstance(x.leaf, ast.Name) and x.reads <= lives.new for x in others)
-        seen = 1 + sum(_names(x.leaf).count(u.leaf.id) for x in others)  # type: ignore[arg-type]
+        found = [(x.reads, x.leaf) for b in beside for x in _leaves(b) if x.leaf is not None]
+        others = [(reads, leaf) for reads, leaf in found if u.leaf.id in _names(leaf)]
+        before = all(not isinstance(leaf, ast.Name) and reads <= lives.new for reads, leaf in others)
+        seen = 1 + sum(_names(leaf).count(u.leaf.id) for _, leaf in others)
         return before and words.count(u.leaf.id) == seen == lives.reads[a, lives.line[v]] and lives.ends(a, v)
 
     def free(u: Ufunc) -> bool:

@@ -203,14 +203,16 @@ def _occurs(part: ast.expr, node: ast.expr) -> int:
 def _freed(t: Text, v: Value, lines: Sequence[str]) -> Iterator[str]:
     """The line that gives back the memory of what nothing needs any more; an array that took over another's has two names."""
     for x in lines:
-        took = re.match(r"(\w+) = (\w+)\.\w+_\(", x)
+        took = re.match(r"(\w+) = (?:(\w+)\.\w+_\(|_mark_\((\w+),)", x)
         if took:
-            t.taken_over[took[1]] = [*t.taken_over.pop(took[2], []), took[2]]
+            former = took[2] or took[3]
+            t.taken_over[took[1]] = [*t.taken_over.pop(former, []), former]
+    written = {n for x in lines for pair in re.findall(r"\b(\w+)\.\w+_\(|\b_mark_\((\w+),", x) for n in pair}
     current = {n for some in t.taken_over.values() for n in some}
     assert t.lives is not None
     ended = [(a, n) for a in t.lives.ended(v) if (n := t.names.get(a)) and n not in current]
     groups = [(a, [*t.taken_over.pop(n, []), n]) for a, n in ended]
-    names = [x for a, group in groups if not spared(t, a, group) for x in group]
+    names = [x for a, group in groups if group[-1] in written or not spared(t, a, group) for x in group]
     if names:
         yield f"    del {', '.join(names)}"
 
