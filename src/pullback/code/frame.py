@@ -79,9 +79,8 @@ class Text:
     places: dict[Expr, str] = field(default_factory=dict)  # where names go that are no identifiers: h[t]
     added: set[Value] = field(default_factory=set)  # what is added to its place
     lives: Lives | None = None
-    spare: list[tuple[Shape, list[str]]] = field(
-        default_factory=list
-    )  # arrays that are dead, with the names of their memory
+    # arrays that are dead, with the names of their memory
+    spare: list[tuple[Shape, list[str]]] = field(default_factory=list)
     taken_over: dict[str, list[str]] = field(default_factory=dict)  # a name -> earlier names of its memory
     extent: Callable[[str], str] | None = (
         None  # how many entries of an axis an array has, where it is a block of another

@@ -16,8 +16,9 @@ __all__ = ["recycled", "spared"]
 
 _OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.MatMult: "matmul"}  # fmt: skip
-_CALLS = {f"torch.{n}" for n in ("addcmul", "addmm", "exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "tanh", "sigmoid", "abs", "sign", "softmax",
-                                 "log_softmax", "clamp")}  # fmt: skip
+_CALLS = {f"torch.{n}" for n in (
+    "addcmul", "addmm", "exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "tanh", "sigmoid", "abs", "sign", "softmax", "log_softmax",
+    "clamp")}  # fmt: skip
 
 
 def spared(t: Text, a: Value, names: Sequence[str]) -> bool:

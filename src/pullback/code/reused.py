@@ -119,15 +119,9 @@ def _tidied(u: Ufunc, free: Callable[[Ufunc], bool], t: Text) -> Ufunc:
         if turns and _will_be_free(x.args[1], x.legs, free) and not _will_be_free(x.args[0], x.legs, free):
             factor, x = _negated(factor), replace(x, args=x.args[::-1])
             u = replace(u, args=(factor, x))
-        if (
-            t.target.reuses
-            and x.name in ("add", "subtract")
-            and _place(x.args[1], t)
-            and not _will_be_free(x.args[0], x.legs, free)
-        ):
-            return replace(
-                x, args=(_product(factor, x.args[0]), _product(factor, x.args[1]))
-            )  # marked in the new array
+        marks = t.target.reuses and x.name in ("add", "subtract") and _place(x.args[1], t) is not None
+        if marks and not _will_be_free(x.args[0], x.legs, free):  # what is marked then is the new array
+            return replace(x, args=(_product(factor, x.args[0]), _product(factor, x.args[1])))
         if x.name in ("add", "subtract") and _has_small(x.args[0]):
             first, second = x.args
             (small, large) = first.args
@@ -170,9 +164,8 @@ class _Line:
                 return _method(args[0], _BINARY[u.name], args[1])
             if u.name in ("add", "multiply"):
                 return _method(args[1], _BINARY[u.name], args[0])
-            if u.name == "subtract" and (
-                u.args[1].name or self.free(u.args[1])
-            ):  # it is written to before args[0] is read
+            # this one writes to args[1] before args[0] is computed
+            if u.name == "subtract" and (u.args[1].name or self.free(u.args[1])):
                 return _method(_method(args[1], "neg_"), "add_", args[0])
         if u.name in ("maximum", "minimum") and own and _is_number(u.args[1 - own[0]], self.t):
             bound, array = args[1 - own[0]], args[own[0]]
