@@ -33,16 +33,24 @@ def spared(t: Text, a: Value, names: Sequence[str]) -> bool:
 def recycled(t: Text, v: Value, node: ast.expr, taken_up: Collection[Value]) -> tuple[list[str], ast.expr, list[str]]:
     """(names to be given back before the line of `v`, its expression, the names whose memory this computes into).
 
-    What is held back is given back where a line makes another large array, be it one that the line takes up."""
-    if not t.spare or not (v.order > 1 or any(a.order > 1 for a in taken_up)):
+    What is held back is given back where a line makes another large array, be it one that the line takes up; a product that is summed
+    at once is computed into it."""
+    product = _summed(node) if isinstance(v.by, Contraction) else None
+    if not t.spare or not (v.order > 1 or product is not None or any(a.order > 1 for a in taken_up)):
         return [], node, []
+    numbers = set(t.sizes.values()) | {t.names[x] for x in t.static if x in t.names}
+    if product is not None and isinstance(v.by, Contraction):
+        names = next((n for shape, n in t.spare if shape == v.by.left.value.shape), None)
+        made = None if names is None else _into(product, names[-1], numbers)
+        if made is not None and isinstance(node, ast.Call):
+            return [], ast.Call(node.func, [made], node.keywords), []
     found, into = node, []
     new = v.order > 1 and t.lives is not None and v in t.lives.new and isinstance(v.by, (Chain, Contraction))
     root = _root(node)
     if new and isinstance(root, ast.Name):
         return [], node, []  # in place, in an array that is there
     for spare in t.spare if new else []:
-        made = _into(root, spare[1][-1], set(t.sizes.values()) | {t.names[x] for x in t.static if x in t.names})
+        made = _into(root, spare[1][-1], numbers)
         if spare[0] == v.shape and made is not None:
             t.spare.remove(spare)
             found, into = _with_root(node, made), spare[1]
@@ -50,6 +58,13 @@ def recycled(t: Text, v: Value, node: ast.expr, taken_up: Collection[Value]) -> 
     gone = [n for _, names in t.spare for n in names]
     t.spare.clear()
     return gone, found, into
+
+
+def _summed(node: ast.expr) -> ast.expr | None:
+    """The product of which this is the sum, None for anything else."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.sum" and isinstance(node.args[0], ast.BinOp):
+        return node.args[0]
+    return None
 
 
 def _root(node: ast.expr) -> ast.expr:
