@@ -127,14 +127,20 @@ def _deleted(t: Text, parts: Sequence[list[str]]) -> set[str]:
             last[name] = k
     last = {n: k for n, k in last.items() if n not in stays}
     for k, part in enumerate(parts):
-        line = ""
-        for name in sorted(n for n, at in last.items() if at == k):
-            if line and len(f"{line}, {name}") > t.width:
-                part.append(line)
-                line = ""
-            line = f"{line}, {name}" if line else f"    del {name}"
-        part += [line] if line else []
+        part += deletions(t, sorted(n for n, at in last.items() if at == k))
     return set(last)
+
+
+def deletions(t: Text, names: Sequence[str]) -> Iterator[str]:
+    """`del` of these names, in lines that are not too long."""
+    line = ""
+    for name in names:
+        if line and len(f"{line}, {name}") > t.width:
+            yield line
+            line = ""
+        line = f"{line}, {name}" if line else f"    del {name}"
+    if line:
+        yield line
 
 
 def returned(t: Text) -> Iterator[str]:
@@ -179,8 +185,7 @@ def line(t: Text, v: Value) -> Iterator[str]:
         t.inline[v] = node
         return
     gone, node, into = recycled(t, v, node, taken_up)
-    if gone:
-        yield f"    del {', '.join(gone)}"
+    yield from deletions(t, gone)
     yield from comments(t, v)
     t.names[v] = word_of(t, v)
     lines = list(fitted(t, t.names[v], node, "+=" if v in t.added else "="))
@@ -213,8 +218,7 @@ def _freed(t: Text, v: Value, lines: Sequence[str]) -> Iterator[str]:
     ended = [(a, n) for a in t.lives.ended(v) if (n := t.names.get(a)) and n not in current]
     groups = [(a, [*t.taken_over.pop(n, []), n]) for a, n in ended]
     names = [x for a, group in groups if group[-1] in written or not spared(t, a, group) for x in group]
-    if names:
-        yield f"    del {', '.join(names)}"
+    yield from deletions(t, names)
 
 
 def owned(t: Text, v: Value, node: ast.expr) -> ast.expr:
