@@ -219,16 +219,16 @@ class Derived:
         Arrays named by `recompute` are computed anew in the backward pass, and so many more that `memory` ("200MB") suffices.
         `mesh`, as in "data=4: B; model=2: n", says which sizes lie along which axis of a mesh of devices.
         Raises ParseError P003, P030, P032 for what there is not, UnsupportedError U042 to U045, U048 for what there is no code for."""
-        return source(self._planned(target, wrt, form, sizes, recompute, memory), target, form, name, mesh)
+        return source(self._planned(target, wrt, form, sizes, recompute, memory, mesh), target, form, name, mesh)
 
     def compile(self, target: str, wrt: str | Sequence[str] | None = None, *, form: str = "function",
                 sizes: Mapping[str, int] | None = None, recompute: str | Sequence[str] = (),
                 memory: int | str | None = None, mesh: str = "") -> Callable[..., Any]:  # fmt: skip
         """The function of `code`; the package of the target must be installed."""
-        return compiled(self._planned(target, wrt, form, sizes, recompute, memory), target, form, mesh)
+        return compiled(self._planned(target, wrt, form, sizes, recompute, memory, mesh), target, form, mesh)
 
     def _planned(self, target: str, wrt: str | Sequence[str] | None, form: str, sizes: Mapping[str, int] | None,
-                 recompute: str | Sequence[str], memory: int | str | None) -> Plan | Looped:  # fmt: skip
+                 recompute: str | Sequence[str], memory: int | str | None, mesh: str) -> Plan | Looped:  # fmt: skip
         """What the code is written from."""
         if target == "scipy":
             if recompute or memory is not None:
@@ -236,7 +236,9 @@ class Derived:
                     "P030", "for SciPy nothing is computed anew in this version", hint="leave recompute and memory out"
                 )
             return minimised(self.program, self.derivation, _names(wrt), sizes, second=form == "function")
-        return planned(self.derivation, _names(wrt), sizes, self.program.constants, recompute, memory, target)
+        together = form in ("function", "buffers") and not mesh
+        names, constants = _names(wrt), self.program.constants
+        return planned(self.derivation, names, sizes, constants, recompute, memory, target, together)
 
     def plan(self, wrt: str | Sequence[str] | None = None, sizes: Mapping[str, int] | None = None, *,
              recompute: str | Sequence[str] = (), memory: int | str | None = None, format: str = "text") -> str:  # fmt: skip

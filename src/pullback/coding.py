@@ -40,14 +40,17 @@ _WORDS = Words(ascii_name, _text)
 
 def planned(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, int] | None = None,
             constants: Collection[str] = (), recompute: str | Sequence[str] = (), memory: int | str | None = None,
-            target: str = "") -> Plan | Looped:  # fmt: skip
-    """What code is written from; a program with an index keeps its loops. Raises what `plan`, `looped` and `lighter` raise."""
+            target: str = "", together: bool = False) -> Plan | Looped:  # fmt: skip
+    """What code is written from; a program with an index keeps its loops. If value and gradients are wanted `together`, and
+    nothing twice, the value may be read off gradients. Raises what `plan`, `looped` and `lighter` raise."""
     if isinstance(d, Recurrence):
         if recompute or memory is not None:
             raise UnsupportedError("U043", "in a program with an index nothing is computed anew in this version",
                                    hint="leave recompute and memory out")  # fmt: skip
         return looped(d, wrt)
-    return lighter(plan(d, wrt, sizes, constants, kernels_of(target)), recompute, memory, sized(sizes))
+    together = together and not recompute and memory is None
+    found = plan(d, wrt, sizes, constants, kernels_of(target), together)
+    return lighter(found, recompute, memory, sized(sizes))
 
 
 def source(found: Plan | Looped, target: str, form: str = "function", name: str = "", mesh: str = "") -> str:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from ..algebra.dims import Dim, Shape
 from ..algebra.expr import Expr, postorder
-from ..algebra.ops.free import facts_of
+from ..algebra.ops.free import facts_of, is_var
 from .frame import Text, dims_text, untold
 from .instructions import Given, Value
 from .syntax import dim_node, unparsed
@@ -130,9 +130,9 @@ def expected(t: Text, inputs: Sequence[Value], more: str = "") -> list[str]:
 
 
 def first_use(t: Text) -> dict[Expr, tuple[Expr, Expr]]:
-    """For every expression the first equation (name, value) that it stands in."""
+    """For every expression the first equation (name, value) that it stands in, one of the forward pass if there is one."""
     first: dict[Expr, tuple[Expr, Expr]] = {}
-    for q in dict.fromkeys(q for group in t.plan.groups.values() for q in group):
+    for q in sorted((q for group in t.plan.groups.values() for q in group), key=lambda q: is_var(q[0], "grad")):
         for x in postorder(q[1]):
             first.setdefault(x, q)
     return first

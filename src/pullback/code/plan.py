@@ -18,6 +18,7 @@ from .instructions import Chain, Contraction, Given, Value, arguments, reads
 from .keeping import Equation, Group, smaller
 from .lower import Lowering
 from .ordering import earlier
+from .paired import paired
 
 __all__ = ["TYPICAL", "Plan", "arranged", "operations", "plan", "swept"]
 
@@ -76,10 +77,11 @@ def operations(v: Value, sizes: Callable[[Dim], int]) -> int:
 
 
 def plan(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, int] | None = None,
-         constants: Collection[str] = (), kernels: Collection[str] = ()) -> Plan:  # fmt: skip
+         constants: Collection[str] = (), kernels: Collection[str] = (), together: bool = False) -> Plan:  # fmt: skip
     """The plan for the value and the gradients of these names (default: all that were derived).
 
-    `constants` are inputs that are declared not to move; `sizes` are what the symbols typically are. Raises ParseError P003 for a gradient that was not derived, UnsupportedError
+    `constants` are inputs that are declared not to move; `sizes` are what the symbols typically are. The value may come after
+    the gradients where they are wanted `together`. Raises ParseError P003 for a gradient that was not derived, UnsupportedError
     U042 for what there is no code for, U043 for a program with an index.
     """
     if any(q.ranges for q in d.core.equations):
@@ -89,9 +91,8 @@ def plan(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, in
     equations: list[Equation] = [(q.var, q.value, q.auxiliary, False) for q in d.core.equations]
     equations += [(gradient(b.of), b.value, b.auxiliary, True) for b in d.backward]
     inputs = [*d.inputs, *([d.seed] if d.seed is not None else [])]
-    found = arranged(
-        equations, inputs, d.target, {v.attrs[0]: gradient(v) for v in wanted}, wanted, sizes, kernels=kernels
-    )
+    results = {v.attrs[0]: gradient(v) for v in wanted}
+    found = arranged(equations, inputs, d.target, results, wanted, sizes, kernels=kernels, together=together)
     found.seed = next((v for v in found.inputs if v.about is d.seed), None)
     found.fixed = frozenset(v.attrs[0] for v in d.inputs if v.attrs[0] in constants or "index" in facts_of(v))
     return found
@@ -99,16 +100,18 @@ def plan(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, in
 
 def arranged(equations: Sequence[Equation], inputs: Sequence[Expr], target: Expr, results: Mapping[str, Expr],
              always: Sequence[Expr] = (), sizes: Mapping[str, int] | None = None, kind: str = "gradient",
-             kernels: Collection[str] = ()) -> Plan:  # fmt: skip
+             kernels: Collection[str] = (), together: bool = False) -> Plan:  # fmt: skip
     """The plan for `target` and the named results. Inputs that nothing uses are left out, but for those that are `always` there.
 
-    `kernels` are the functions that the target has whole."""
+    `kernels` are the functions that the target has whole; `target` may come last if all is computed `together`."""
     ends = [target, *results.values()]
-    live = _live({v: e for v, e, _, _ in equations}, ends)
-    equations = [q for q in equations if q[0] in live]
     typical = dict(sizes or {})
     low = Lowering(lambda dim: dim.value({s: typical.get(s, TYPICAL) for s in dim.symbols()}), kernels)
-    equations, said = smaller(equations, low.sizes)
+    equations, whole = _alive(equations, ends), None
+    if together:
+        equations, whole = paired(equations, target, results.values(), low.sizes, kernels)
+    equations, said = smaller(_alive(equations, ends), low.sizes)
+    said |= {target: whole} if whole else {}
     low.instead = _cheaper({v: e for v, e, _, _ in equations}, kernels) if kernels else {}
     low.count([e for _, e, _, _ in equations])
     used = {x for _, e, _, _ in equations for x in postorder(e) if is_name(x)}
@@ -216,8 +219,9 @@ def _picks(e: Expr) -> bool:
     return any(x.op.picks is not None for x in (*e.args, *(x for m in means for x in m.extra)))
 
 
-def _live(values: Mapping[Expr, Expr], ends: Iterable[Expr]) -> set[Expr]:
-    """The names that the ends depend on, and the ends."""
+def _alive(equations: Sequence[Equation], ends: Iterable[Expr]) -> list[Equation]:
+    """The equations that the ends depend on."""
+    values = {v: e for v, e, _, _ in equations}
     live: set[Expr] = set()
     stack = list(ends)
     while stack:
@@ -234,7 +238,7 @@ def _live(values: Mapping[Expr, Expr], ends: Iterable[Expr]) -> set[Expr]:
                     seen.add(e)
                     inside += below(e)
             stack += [x for x in seen if is_name(x)]
-    return live
+    return [q for q in equations if q[0] in live]
 
 
 def _wanted(d: Derivation, wrt: Sequence[str] | None) -> list[Expr]:

@@ -233,10 +233,14 @@ def owned(t: Text, v: Value, node: ast.expr) -> ast.expr:
 def comments(t: Text, v: Value) -> Iterator[str]:
     """The equations that the array is computed for, each above the first line that is for it."""
     again = v in t.plan.again
+    last = None
     for name, e in t.plan.groups.get(v, ()):
-        if name not in t.said or again:
+        shape = f"   {dims_text(name.shape, t)}" if name.order else ""
+        if name is last:  # the same once more, in other words
+            yield f"    # {' ' * len(t.words.text(name))} = {t.words.text(e)}{shape}"
+        elif name not in t.said or again:
             t.said.add(name)
-            shape = f"   {dims_text(name.shape, t)}" if name.order else ""
+            last = name
             yield f"    # {'again: ' if again else ''}{t.words.text(name)} = {t.words.text(e)}{shape}"
 
 
