@@ -236,9 +236,9 @@ class Derived:
                     "P030", "for SciPy nothing is computed anew in this version", hint="leave recompute and memory out"
                 )
             return minimised(self.program, self.derivation, _names(wrt), sizes, second=form == "function")
-        together = form in ("function", "buffers") and not mesh
+        plain = form in ("function", "buffers") and not mesh
         names, constants = _names(wrt), self.program.constants
-        return planned(self.derivation, names, sizes, constants, recompute, memory, target, together)
+        return planned(self.derivation, names, sizes, constants, recompute, memory, target, plain)
 
     def plan(self, wrt: str | Sequence[str] | None = None, sizes: Mapping[str, int] | None = None, *,
              recompute: str | Sequence[str] = (), memory: int | str | None = None, format: str = "text") -> str:  # fmt: skip

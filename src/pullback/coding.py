@@ -40,16 +40,16 @@ _WORDS = Words(ascii_name, _text)
 
 def planned(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, int] | None = None,
             constants: Collection[str] = (), recompute: str | Sequence[str] = (), memory: int | str | None = None,
-            target: str = "", together: bool = False) -> Plan | Looped:  # fmt: skip
-    """What code is written from; a program with an index keeps its loops. If value and gradients are wanted `together`, and
-    nothing twice, the value may be read off gradients. Raises what `plan`, `looped` and `lighter` raise."""
+            target: str = "", plain: bool = False) -> Plan | Looped:  # fmt: skip
+    """What code is written from; a program with an index keeps its loops. The code is `plain` if one call computes all of it
+    and nothing differentiates that. Raises what `plan`, `looped` and `lighter` raise."""
     if isinstance(d, Recurrence):
         if recompute or memory is not None:
             raise UnsupportedError("U043", "in a program with an index nothing is computed anew in this version",
                                    hint="leave recompute and memory out")  # fmt: skip
         return looped(d, wrt)
-    together = together and not recompute and memory is None
-    found = plan(d, wrt, sizes, constants, kernels_of(target), together)
+    together = plain and not recompute and memory is None
+    found = plan(d, wrt, sizes, constants, kernels_of(target, plain), together)
     return lighter(found, recompute, memory, sized(sizes))
 
 

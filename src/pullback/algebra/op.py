@@ -145,7 +145,9 @@ class Op:
             "joins", ""
         )  # its value from its values for blocks of an axis that it lacks: "max", "min"
         self.stable: Callable[..., Expr] | None = data.get("stable")  # equal, and does not overflow on the way
-        self.kernel: str = data.get("kernel", "")  # what packages call it that have it whole: name(arrays, **data)
+        # what packages call it that have it whole: name(arrays, **data); name[k] for one of several results
+        self.kernel: str = data.get("kernel", "")
+        self._whole_if: Callable[[Expr], bool] | None = data.get("whole_if")  # which of its nodes packages have whole
         # equal where the argument is symmetric and positive definite, and cheaper
         self.definite: Callable[..., Expr] | None = data.get("definite")
         # equal where the argument is not negative, and cheaper
@@ -281,6 +283,10 @@ class Op:
             return [plain(self._means, len(e.args))]
         found = self._means(e)
         return found if isinstance(found, list) or found is None else [found]
+
+    def kernel_of(self, e: Expr) -> str:
+        """What packages call a node of this op that have it whole, "" for one that nobody has."""
+        return self.kernel if self._whole_if is None or self._whole_if(e) else ""
 
     @property
     def lettered(self) -> bool:

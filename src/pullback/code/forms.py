@@ -46,7 +46,7 @@ def definition(e: Expr, kernels: Collection[str] = ()) -> Expr | None:
 
     `kernels` are the functions that the target has whole.
     """
-    if e.op.kernel in kernels:
+    if e.op.kernel_of(e) in kernels:
         return None
     if e.op.stable is not None:
         found: Expr = e.op.stable(e, *e.args)

@@ -46,6 +46,8 @@ class Target:
         str, str
     ]  # the line that says of which type new arrays are, made of {arrays} or {first}; and without inputs
     kernels: frozenset[str] = frozenset()  # functions that it has whole, by the names that ops give them
+    # those that only a plain function may call, for the framework cannot differentiate them
+    alone: frozenset[str] = frozenset()
     typed: bool = False  # whether one type is settled for all arguments first: arrays of two types cannot be added
     copies: str = "$X"  # an array that must not be the same as another one
     apart: str = ""  # an array of which the compiler must not know that it was computed with before
@@ -78,6 +80,7 @@ class Text:
     said: set[Expr] = field(default_factory=set)  # the names whose equations stand above a line already
     places: dict[Expr, str] = field(default_factory=dict)  # where names go that are no identifiers: h[t]
     added: set[Value] = field(default_factory=set)  # what is added to its place
+    beside: dict[Value, list[Value]] = field(default_factory=dict)  # results of one call, in their order
     lives: Lives | None = None
     # arrays that are dead, with the names of their memory
     spare: list[tuple[Shape, list[str]]] = field(default_factory=list)

@@ -150,7 +150,7 @@ class Lowering(Once):
             return self._sum(e, meanings)
         if is_entrywise(e):
             return self._map(e)
-        if e.op.source is not None or e.op.kernel in self.kernels:
+        if e.op.source is not None or e.op.kernel_of(e) in self.kernels:
             return self._whole(self._made(e.shape, Algorithm(e, self._arrays(e.args))))
         if e.op.code and not e.args and not e.order:
             return Form(Scale(), (e,), ())

@@ -37,23 +37,35 @@ def earlier(after: list[Value], stays: set[Value], uses: dict[Value, int], size:
 
     found: list[Value] = []
     done = [False] * len(parts)
+    next_: list[int] = []
+
+    def take(k: int) -> None:
+        done[k] = True
+        found.extend(parts[k])
+        for a in reads[k]:
+            left[a].discard(k)
+        for v in parts[k]:
+            for n in left.get(v, ()):
+                waits[n] -= 1
+        for a in (*reads[k], *parts[k]):  # who reads it last, or may begin now
+            for n in left.get(a, ()) if a in of or len(left[a]) == 1 else ():
+                if not waits[n]:
+                    heappush(next_, n)
+
     for first in range(len(parts)):
-        next_: list[int] = [first]
+        heappush(next_, first)
         while next_:
             k = heappop(next_)
             if done[k] or waits[k] or not (k == first or frees(k)):
                 continue
-            done[k] = True
-            found += parts[k]
-            for a in reads[k]:
-                left[a].discard(k)
-            for v in parts[k]:
-                for n in left.get(v, ()):
-                    waits[n] -= 1
-            for a in (*reads[k], *parts[k]):  # who reads it last, or may begin now
-                for n in left.get(a, ()) if a in of or len(left[a]) == 1 else ():
-                    if not waits[n]:
-                        heappush(next_, n)
+            for a in [
+                a for a in reads[k] if a.shape == parts[k][-1].shape and a.order > 1 and not isinstance(a.by, Given)
+            ]:
+                others = sorted(left[a] - {k})
+                if all(not waits[n] and parts[n][-1].order < a.order for n in others):
+                    for n in others:
+                        take(n)
+            take(k)
     return found
 
 

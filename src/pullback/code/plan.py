@@ -202,7 +202,7 @@ def _cheaper(values: Mapping[Expr, Expr], kernels: Collection[str]) -> dict[Expr
 
     def is_had(e: Expr) -> bool:
         """Whether the functions in it that come whole are computed anyway."""
-        return all(x in users and x not in found and x.op.kernel in kernels for x in postorder(e) if x.op.kernel)
+        return all(x in users and x not in found and x.op.kernel_of(x) in kernels for x in postorder(e) if x.op.kernel)
 
     for e, by in users.items():
         if e.op.sparse is not None and by and all(_picks(u) for u in by) and is_had(instead := e.op.sparse(e, *e.args)):

@@ -9,10 +9,12 @@ import ast
 from collections.abc import Collection, Sequence
 
 from .frame import Text
-from .instructions import Chain, Contraction, Value
+from .instructions import Chain, Contraction, Value, arguments
+from .lives import Lives
+from .plan import Plan
 from .syntax import unparsed
 
-__all__ = ["recycled", "spared"]
+__all__ = ["freeing", "recycled", "spared"]
 
 _OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.MatMult: "matmul"}  # fmt: skip
@@ -58,6 +60,18 @@ def recycled(t: Text, v: Value, node: ast.expr, taken_up: Collection[Value]) -> 
     gone = [n for _, names in t.spare for n in names]
     t.spare.clear()
     return gone, found, into
+
+
+def freeing(p: Plan, lives: Lives) -> set[Value]:
+    """What the line of a large array would take up, and what alone of it reads an array of that size that ends there: on a line of
+    its own before, it leaves the array dead for the large one."""
+    found = set()
+    for v in p.lines:
+        whole = p.values[lives.line[v]]
+        if whole is not v and v.order < whole.order and isinstance(v.by, Contraction):
+            here = [a for a in arguments(v.by) if lives.ends(a, whole) and lives.reads[a, lives.line[v]] == 1]
+            found |= {v for a in here if a.shape == whole.shape}
+    return found
 
 
 def _summed(node: ast.expr) -> ast.expr | None:

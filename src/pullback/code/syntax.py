@@ -319,9 +319,10 @@ def _algorithm(node: Expr, args: Sequence[Value], read: Callable[[Value], ast.ex
 
 
 def _kernel(name: str, xp: Namespace, *arrays: Traced, **data: Any) -> Traced:
-    """A function that the target has whole."""
+    """A function that the target has whole, name[k] one of several results."""
+    name, _, place = name.partition("[")
     found: Traced = getattr(xp, name)(*arrays, **data)
-    return found
+    return found[int(place.rstrip("]"))] if place else found
 
 
 def _transposed(x: ast.expr, order: Sequence[int]) -> ast.expr:

@@ -30,9 +30,12 @@ FORMS: Mapping[str, Mapping[str, Writer]] = {
 MESHES: Mapping[str, Mapping[str, MeshWriter]] = {"jax": jax_mesh.FORMS, "torch": torch_mesh.FORMS}
 
 
-def kernels_of(name: str) -> frozenset[str]:
-    """The functions that a target has whole; a target that there is not has none."""
-    return TARGETS[name].kernels if name in TARGETS else frozenset()
+def kernels_of(name: str, plain: bool = False) -> frozenset[str]:
+    """The functions that a target has whole, more of them where nothing differentiates what is written; a target that there is
+    not has none."""
+    if name not in TARGETS:
+        return frozenset()
+    return TARGETS[name].kernels | (TARGETS[name].alone if plain else frozenset())
 
 
 def writer_of(name: str, form: str = "function") -> Writer:

@@ -13,7 +13,7 @@ from .frame import Target, Text, Writer
 from .guards import tupled
 from .matrix_functions import TORCH_LOGM, TORCH_SQRTM
 from .spellings import OURS, as_, door_of, places_of, summing
-from .syntax import Rewrite, Spelling, filled
+from .syntax import Rewrite, Spelling, filled, unparsed
 from .torch_op import HELPERS, ops
 from .traced import node_of
 from .writer import described, write
@@ -70,6 +70,12 @@ _TORCH_WRITING = '''def _writing(f, *arrays):
         return torch.func.functionalize(f)
     return f'''
 
+_TORCH_STANDARDIZED = '''def _standardized(x, eps, count):
+    """x with mean 0 and variance 1 along its last axes, and one over its deviation."""
+    kept, axes = x.shape[:-count], x.shape[-count:]
+    y, _, over = torch.native_layer_norm(x, axes, None, None, eps)
+    return y, over.reshape(kept)'''
+
 _TORCH_LOGADDEXP = '''def _logaddexp(x, y):
     """log(exp(x) + exp(y)), one of them may be a number."""
     x = x if torch.is_tensor(x) else torch.full_like(y, x)
@@ -102,6 +108,13 @@ def _torch_logaddexp(x: ast.expr, y: ast.expr) -> ast.expr:
     if isinstance(x, ast.Constant) and x.value == 0:
         return filled("torch.nn.functional.softplus($0, threshold=40)", {"0": y})
     return filled("_logaddexp($0, $1)", {"0": x, "1": y})
+
+
+def _torch_standardized(x: ast.expr, eps: ast.expr, axes: ast.expr) -> ast.expr:
+    number = unparsed(eps)
+    if isinstance(eps, ast.BinOp) and isinstance(eps.left, ast.Constant) and isinstance(eps.right, ast.Constant):
+        number = repr(eps.left.value / eps.right.value)  # type: ignore[operator]
+    return filled(f"_standardized($0, {number}, {len(ast.literal_eval(axes))})", {"0": x})
 
 
 def _torch_take(x: ast.expr, index: ast.expr, axis: ast.expr) -> ast.expr:
@@ -142,7 +155,7 @@ TORCH = Target(
     Spelling("torch", {
         **OURS, "special.expit": "torch.sigmoid",
         "as_float": as_("($0).to(like.dtype)"), "heaviside": as_("torch.sign(torch.relu($0))"),
-        "softmax": as_("torch.softmax($0, dim=$axis)"), "log_softmax": as_("torch.log_softmax($0, dim=$axis)"),
+        "softmax": as_("torch.softmax($0, dim=$axis)"), "log_softmax": as_("torch.log_softmax($0, dim=$axis)"), "standardized": _torch_standardized,
         "sum": _reduced("sum"), "max": _reduced("amax"), "min": _reduced("amin"), "transpose": "torch.permute", "vdot": "_dot",
         "tensordot": as_("torch.tensordot($0, $1, dims=$axes)"), "var": as_("torch.var($0, dim=$axis, correction=$ddof)"),
         "std": as_("torch.std($0, dim=$axis, correction=$ddof)"), "maximum": _bounded("min"), "minimum": _bounded("max"),
@@ -160,8 +173,9 @@ TORCH = Target(
     frozenset({"torch", "like", "alike"}),
     copies="$X.clone()", decorators=("@torch.no_grad()",), fuses=True, rows="assigned",
     kernels=frozenset({"softmax", "log_softmax", "cholesky_inverse", "pick", "sign"}),
+    alone=frozenset({"standardized[0]", "standardized[1]"}),
     like=("like = {first}", "like = torch.empty(())"),
-    extras=(("math.", "import math", ""), ("_places(", "", places_of(array="torch.as_tensor(x)", unreal="x.is_complex()")), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_writing(", "", _TORCH_WRITING), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_sqrtm(", "", TORCH_SQRTM), ("_logm(", "", TORCH_LOGM), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), *HELPERS),
+    extras=(("math.", "import math", ""), ("_places(", "", places_of(array="torch.as_tensor(x)", unreal="x.is_complex()")), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_writing(", "", _TORCH_WRITING), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_standardized(", "", _TORCH_STANDARDIZED), ("_sqrtm(", "", TORCH_SQRTM), ("_logm(", "", TORCH_LOGM), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), *HELPERS),
 )  # fmt: skip
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from .door import blamed, door, words_of
 from .frame import Target, Text, Words, begun, dims_text, word_of
-from .instructions import Applied, Given, Value, arguments
+from .instructions import Algorithm, Applied, Given, Value, arguments
 from .lives import Lives, is_inline
 from .plan import Plan
-from .recycled import recycled, spared
+from .recycled import freeing, recycled, spared
 from .reused import reusing
 from .syntax import expression, filled, unparsed
 
@@ -96,6 +97,10 @@ def described(t: Text) -> Iterator[str]:
 def body(t: Text) -> Iterator[str]:
     """The forward pass, the backward pass, and the results."""
     p = t.plan
+    t.beside = _several(p)
+    t.kept |= {v for v in t.beside if is_inline(p, t.kept, v)}
+    if t.target.recycles:
+        t.kept |= freeing(p, Lives(p, t.kept, t.size))
     turned = False
     parts: list[list[str]] = []
     for k, v in enumerate(p.values):
@@ -184,6 +189,14 @@ def line(t: Text, v: Value) -> Iterator[str]:
     if is_inline(p, t.kept, v):
         t.inline[v] = node
         return
+    if v in t.beside and isinstance(node, ast.Subscript):
+        yield from comments(t, v)
+        if v not in t.names:
+            for a in t.beside[v]:
+                t.names[a] = word_of(t, a)
+            results = ", ".join(t.names[a] for a in t.beside[v])
+            yield from (f"    {x}" for x in fitted(t, results, node.value))
+        return
     gone, node, into = recycled(t, v, node, taken_up)
     yield from deletions(t, gone)
     yield from comments(t, v)
@@ -195,6 +208,18 @@ def line(t: Text, v: Value) -> Iterator[str]:
         t.taken_over[holder] = into
     if t.lives is not None:
         yield from _freed(t, v, lines)
+
+
+def _several(p: Plan) -> dict[Value, list[Value]]:
+    """The results of functions that give several at once, where all of them are needed."""
+    groups: dict[tuple[Any, ...], dict[int, Value]] = {}
+    for v in p.lines:
+        if isinstance(v.by, Algorithm) and not v.by.node.op.source:
+            name, _, place = v.by.node.op.kernel.partition("[")
+            if place:
+                groups.setdefault((name, v.by.node.attrs, v.by.node.args), {})[int(place.rstrip("]"))] = v
+    full = [[some[k] for k in sorted(some)] for some in groups.values() if len(some) > 1]
+    return {v: some for some in full for v in some}
 
 
 def _occurs(part: ast.expr, node: ast.expr) -> int:

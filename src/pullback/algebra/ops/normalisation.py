@@ -43,7 +43,14 @@ def _centred(X: Expr, axes: tuple[int, ...]) -> Expr:
     return X - spread(mean_over(X, axes=axes), X, axes)
 
 
-@composite_op("X[*s], e[] -> [*t]", **_on_axes("rstd", omitted=(_EPS,)), needs="$e is positive")
+def _over_last(e: Expr) -> bool:
+    """Whether the axes are the last ones, and the small number is written as one: so have it packages."""
+    axes, order = e.attrs[0], e.args[0].order
+    return bool(axes == tuple(range(order - len(axes), order)) and e.args[1].op.number)
+
+
+@composite_op("X[*s], e[] -> [*t]", **_on_axes("rstd", omitted=(_EPS,)), needs="$e is positive",
+              kernel="standardized[1]", whole_if=_over_last)  # fmt: skip
 def rstd(X: Expr, e: Expr, *, axes: tuple[int, ...]) -> Expr:
     """One over the standard deviation along axes, with e added to the variance."""
     c = _centred(X, axes)
@@ -51,7 +58,8 @@ def rstd(X: Expr, e: Expr, *, axes: tuple[int, ...]) -> Expr:
 
 
 @composite_op("X[*s], e[] -> [*s]", **_on_axes("standardize", "layernorm", "layer_norm", omitted=(_EPS,)),
-              through=lambda X, e, axes: (rstd(X, e, axes=axes),), needs="$e is positive")  # fmt: skip
+              through=lambda X, e, axes: (rstd(X, e, axes=axes),), needs="$e is positive",
+              kernel="standardized[0]", whole_if=_over_last)  # fmt: skip
 def standardize(X: Expr, e: Expr, *, axes: tuple[int, ...]) -> Expr:
     """Layer normalisation without its scale and shift: the mean is 0 along the axes, and the variance v/(v + e)."""
     return _centred(X, axes) * spread(rstd(X, e, axes=axes), X, axes)
