@@ -73,7 +73,8 @@ _TORCH_WRITING = '''def _writing(f, *arrays):
 _TORCH_STANDARDIZED = '''def _standardized(x, eps, count):
     """x with mean 0 and variance 1 along its last axes, and one over its deviation."""
     kept, axes = x.shape[:-count], x.shape[-count:]
-    y, _, over = torch.native_layer_norm(x, axes, None, None, eps)
+    one, zero = x.new_ones(axes), x.new_zeros(axes)  # on a CPU faster than None
+    y, _, over = torch.native_layer_norm(x, axes, one, zero, eps)
     return y, over.reshape(kept)'''
 
 _TORCH_LOGADDEXP = '''def _logaddexp(x, y):
