@@ -263,10 +263,10 @@ def hunt(start: int, count: int, progress: bool = False) -> tuple[Counter[str], 
 
 
 def test_any_text_is_derived_or_refused() -> None:
-    tally, bugs, _ = hunt(0, 1_500)
+    tally, bugs, _ = hunt(0, 800)
     assert not bugs, "\n\n".join(bugs[:20])
     # The hunt is worth something only if it gets everywhere.
-    assert tally["accepted"] > 75
+    assert tally["accepted"] > 40
     assert {"P001", "P002", "P004", "P005", "P011", "S001", "S002", "S003", "S010", "U001"} <= set(tally)
 
 

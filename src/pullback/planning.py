@@ -31,7 +31,7 @@ def shown_plan(d: Derivation, words: Words, wrt: Sequence[str] | None = None, si
             raise ParseError("P032", f"there is no size {s}", expected=f"the sizes are {', '.join(sorted(known))}")
     if format != "text" and format not in SCENES:
         raise ParseError("P030", f"a plan is not written as {format:.40}", expected=", ".join(("text", *SCENES)))
-    found = plan(d, wrt, sizes)
+    found = plan(d, wrt, sizes, together=not recompute and memory is None)
     size = sized(sizes)
     less = lighter(found, recompute, memory, size)
     if format == "text":

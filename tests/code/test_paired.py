@@ -103,3 +103,45 @@ def test_in_other_targets(target: str, name: str) -> None:
     if target == "jax":
         module.config.update("jax_enable_x64", True)
     agrees(pb.derive(LINEAR[name][0]), target)
+
+
+STANDARDIZED = {  # name: (program, how often the kernel is called)
+    "layer norm": (LINEAR["layer norm"][0], 1),
+    "only the value": ("X : (B, n) where const\nC : (B, n)\nY = standardize(X)\nE = sum(C .* Y)", 1),
+    "two axes": ("X : (B, n, k)\nC : (B, n, k) where const\nY = standardize(X, 0.1, axis=(1, 2))\nE = sum(C .* Y .* Y)", 1),
+    "two of them": ("X : (B, n)\nC : (B, n) where const\nY = tanh(standardize(X))\nE = sum(C .* standardize(Y))", 2),
+    "the number moves": ("X : (B, n)\nC : (B, n) where const\ne : scalar where positive\nY = standardize(X, e)\nE = sum(C .* Y)", 0),
+    "over the batch": ("X : (B, n)\nC : (B, n) where const\nY = batch_norm(X)\nE = sum(C .* Y)", 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STANDARDIZED)
+def test_torch_standardizes_in_one_pass(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    text, calls = STANDARDIZED[name]
+    d = pb.derive(text)
+    source = d.code("torch")
+    assert source.count("= _standardized(") == source.count("_standardized(") - (calls > 0) == calls
+    given = {n: torch.tensor(abs(a) if n == "e" else a) for n, a in arrays(d).items()}
+    value, gradients = d.compile("torch")(**given)
+    expected = d.evaluate(**{n: a.numpy() for n, a in given.items()})
+    assert float(value) == pytest.approx(float(expected[0]), rel=1e-12)
+    for n, g in gradients.items():
+        np.testing.assert_allclose(g.numpy(), expected[1][n], rtol=1e-9, atol=1e-11)
+    for form in ("autodiff", "op"):  # its rstd has no derivative there
+        assert "_standardized(" not in d.code("torch", form=form)
+
+
+def test_torch_reads_small_results_first_and_computes_into_the_array() -> None:
+    """∇g and t C g are read off C ⊙ u, which then takes ∇X: two arrays of the size of X, as many as PyTorch's own layer norm has."""
+    source = pb.derive(LINEAR["layer norm"][0]).code("torch")
+    lines = [x.strip() for x in source.splitlines()]
+    made = next(k for k, x in enumerate(lines) if "= C * u_2" in x)
+    name = lines[made].partition(" ")[0]
+    into = next(k for k, x in enumerate(lines) if f"out={name})" in x)
+    assert (
+        made
+        < lines.index(f"grad_g = torch.sum({name}, dim=0)")
+        < into
+        < next(k for k, x in enumerate(lines) if x.startswith("grad_X ="))
+    )

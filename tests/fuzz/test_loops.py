@@ -12,7 +12,7 @@ import pullback as pb
 
 np = pytest.importorskip("numpy")
 
-SEEDS = 400 if os.environ.get("PULLBACK_SLOW") else 20
+SEEDS = 400 if os.environ.get("PULLBACK_SLOW") else 10
 N, P = 3, 2
 
 

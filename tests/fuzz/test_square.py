@@ -13,7 +13,7 @@ import pullback as pb
 
 np = pytest.importorskip("numpy")
 
-SEEDS = 300 if os.environ.get("PULLBACK_SLOW") else 30
+SEEDS = 300 if os.environ.get("PULLBACK_SLOW") else 20
 N = 4
 TARGETS = [(t, f) for t, f, module in (("numpy", "function", "numpy"), ("numpy", "buffers", "numpy"), ("numba", "function", "numba"),
                                        ("torch", "function", "torch"), ("torch", "autodiff", "torch"))

@@ -407,7 +407,7 @@ def grow(r: random.Random, names: list[str], depth: int) -> tuple[str, Callable[
     )
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", [*range(12), *(pytest.param(k, marks=pytest.mark.slow) for k in range(12, 24))])
 def test_random_definitions_have_the_derivatives_of_jax(seed: int) -> None:
     """Bodies of known functions, two parameters and a name from outside, second order too, at a few sizes."""
     r = random.Random(seed)
