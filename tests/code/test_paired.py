@@ -96,6 +96,14 @@ def test_shapes_are_blamed_on_the_equation_that_was_written() -> None:
         d.compile("numpy")(**given)
 
 
+def test_a_value_that_is_no_number_is_blamed() -> None:
+    """∞ − ∞ of entries that are numbers; the array that is first is E, for the product is not computed."""
+    d = pb.derive(LINEAR["a product"][0])
+    given = {"P": np.full((2, 3), 1e308), "V": np.full((3, 4), 1e308), "C": np.array([[1.0], [-1.0]]) * np.ones(4)}
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="an entry of E is no number"):
+        d.compile("numpy")(**given)
+
+
 @pytest.mark.parametrize("target", ["numba", "jax"])
 @pytest.mark.parametrize("name", ["layer norm", "a product"])
 def test_in_other_targets(target: str, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,13 +25,19 @@ _PLAIN = {
     "rint", "logaddexp"}  # fmt: skip
 
 
+def _expit(x: ast.expr) -> ast.expr:
+    if isinstance(x, ast.UnaryOp) and isinstance(x.op, ast.USub):
+        return filled("1.0 / (1.0 + np.exp($x))", {"x": x.operand})
+    return filled("1.0 / (1.0 + np.exp(-$x))", {"x": x})
+
+
 class _Numbers(Spelling):
     """Functions of a number, which the compiler knows."""
 
     def __init__(self) -> None:
         super().__init__("np", {
             "heaviside": lambda x, at: filled("1.0 if $x > 0 else 0.0", {"x": x}),
-            "special.expit": lambda x: filled("1.0 / (1.0 + np.exp(-$x))", {"x": x}),
+            "special.expit": _expit,
             "special.erf": "math.erf", "special.erfc": "math.erfc", "special.gammaln": "math.lgamma",
             "as_float": lambda x: filled("1.0 if $x else 0.0", {"x": x}),
         })  # fmt: skip
@@ -194,9 +201,15 @@ class Kernel:
     def function(self) -> Iterator[str]:
         t = self.t
         arrays = [(t.names[v], v.shape) for v in (*self.inputs, *self.arrays) if v.shape]
+        t.deeper, deeper = 4, t.deeper
         yield from t.listed(f"def {self.name}(", self.arguments, "):")
+        t.deeper = deeper
         yield from (f"    {t.names[v]} = real({t.names[v]})" for v in self.inputs if not v.shape)
-        yield from told(t, arrays, self.body, self.sizes)
+        known = list(told(t, arrays, self.body, self.sizes))
+        for k, line in enumerate(known):  # what is told by 3 m only is of use where m is
+            name = re.match(r"\s*(\w+) = ", line)
+            if name is None or name[1] in words_of([*known[k + 1 :], *self.body]):
+                yield line
         yield from (f"    {t.names[v]} = {t.names[where]}" for v, where in self.shared.items())
         yield from self.body
         if self.numbers:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from .door import blamed, door, expected
-from .frame import Target, Text, Words, Writer, dims_text, named
+from .frame import WIDTH, Target, Text, Words, Writer, dims_text, named
+from .guards import unpacked
 from .instructions import Value, arguments
 from .kernels import Kernel, loops_of
 from .nests import Statement, fused, locals_of
@@ -69,7 +70,10 @@ class _Parts:
             yield '    @njit(error_model="numpy", fastmath={"reassoc", "contract"})'
             yield from (f"    {x}" if x else "" for x in k.function())
         yield ""
-        yield f"    return {', '.join(k.name for k in self.kernels)}"
+        whole = f"    return {', '.join(k.name for k in self.kernels)}"
+        yield from (
+            [whole] if len(whole) <= WIDTH else self.t.listed("    return (", [k.name for k in self.kernels], ")")
+        )
         yield ""
         yield ""
 
@@ -120,7 +124,12 @@ def _function(plan: Plan, words: Words, name: str) -> str:
 
 
 def _chosen(parts: _Parts, real: str) -> list[str]:
-    return [f"    {', '.join(k.name for k in parts.kernels)} = _kernels({real})"] if parts.kernels else []
+    names = [k.name for k in parts.kernels]
+    return (
+        list(unpacked(parts.t, names, f"_kernels({real})"))
+        if len(names) > 1
+        else [f"    {n} = _kernels({real})" for n in names]
+    )
 
 
 def _buffered(plan: Plan, words: Words, name: str) -> str:

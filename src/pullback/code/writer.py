@@ -117,7 +117,7 @@ def body(t: Text) -> Iterator[str]:
         for v in t.plan.values[: t.plan.backward]
         if v in t.names and v.about is not None and v not in t.plan.gradients.values() and t.names[v] not in gone
     ]
-    yield from blamed(t, seen)
+    yield from blamed(t, seen if p.value in seen else [*seen, p.value])
     yield from returned(t)
 
 
@@ -284,6 +284,10 @@ def fitted(t: Text, name: str, node: ast.AST, sign: str = "=") -> Iterator[str]:
         word = t.temporary()
         yield f"{word} = {unparsed(part)}"
         node = _Replace(part, word, t.target.reuses).visit(node)
+    if isinstance(node, ast.Subscript) and len(f"    {name} {sign} {unparsed(node)}") > t.width:
+        word = t.temporary()
+        yield f"{word} = {unparsed(node)}"
+        node = ast.Name(word, ast.Load())
     yield f"{name} {sign} {unparsed(node)}"
 
 
