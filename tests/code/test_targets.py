@@ -20,7 +20,7 @@ from pullback.algebra.op import REGISTRY
 from pullback.algebra.ops.free import is_free_function, is_free_map, is_name, var
 from pullback.code.frame import Words, named
 from pullback.code.plan import Plan, arranged, plan
-from pullback.code.targets import TARGETS, writer_of
+from pullback.code.targets import TARGETS, kernels_of, writer_of
 from pullback.code.to_numpy import BUFFERS
 from pullback.errors import UnsupportedError
 from pullback.show import notation
@@ -257,11 +257,12 @@ def test_random_programs(targets: list[str], start: int) -> None:
         for target in targets:
             helper = _Run(known, {})
             try:
-                call = prepared(plan(d), target, needed, lambda e, a, helper=helper: helper.function(e, a), SIZES)
+                mine = plan(d, kernels=kernels_of(target, plain=True), together=True)
+                call = prepared(mine, target, needed, lambda e, a, helper=helper: helper.function(e, a), SIZES)
             except UnsupportedError:
                 continue
-            [(mine, found)] = results(target, [call])
-            assert_close(mine, value, 1e-9)
+            [(its, found)] = results(target, [call])
+            assert_close(its, value, 1e-9)
             assert list(found) == list(wanted)
             for name in wanted:
                 assert_close(found[name], wanted[name], 1e-9)

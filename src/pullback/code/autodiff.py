@@ -6,6 +6,8 @@ constants there, so that a backward pass which is to be differentiated again com
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +19,7 @@ from .guards import backward_lines, tupled, unpacked
 from .instructions import Given, Value
 from .plan import Plan
 from .seeded import seeded
+from .syntax import filled, unparsed
 from .writer import line, module
 
 __all__ = ["Passes", "Shell", "write_differentiable"]
@@ -71,11 +74,15 @@ def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target,
     static = t.static = plan.static()
     kept = [v for v in plan.kept() if v is not seed and v not in static]
     t.kept = set(kept)
-    t.owned = {v for v in (plan.value, *kept, *plan.gradients.values()) if v not in inputs} if owned else set()
+    # A value that is an input, or is kept under another name, would be no result of its own for the framework.
+    t.owned = {v for v in (plan.value, *kept, *plan.gradients.values()) if v not in inputs} if owned else {plan.value}
     forward = [s for v in plan.values[: plan.backward] if not isinstance(v.by, Given) for s in line(t, v)]
+    if plan.value in static and (number := t.target.spelling.number):
+        value = t.names[plan.value]
+        forward.append(f"    {value} = {unparsed(filled(number, {'0': ast.Name(value, ast.Load())}))}")
     backward, wanted = backward_lines(t, inputs, seed, guarded)
-    again = [n for v in plan.values[: plan.backward] if v in static and (n := t.names.get(v)) in words_of(backward)]
-    backward = [*(x for x in forward if any(x.startswith(f"    {n} = ") for n in again)), *backward]
+    numbers = {t.names[v] for v in plan.values[: plan.backward] if v in static and v in t.names}
+    backward = [*_repeated(forward, numbers, backward), *backward]
     kept += _tellers(t, inputs, kept, backward)
     kept.sort(key=lambda v: inputs.index(v) if v in inputs else len(inputs) + (v is not plan.value))
     functions = list(dict.fromkeys(t.functions.values()))
@@ -95,6 +102,18 @@ def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target,
             f"    return {name}",
         ]
     return module(t.target, [*first, *body])
+
+
+def _repeated(forward: Sequence[str], numbers: set[str], backward: Sequence[str]) -> list[str]:
+    """The lines of the forward pass for these numbers, which sizes alone tell, where the backward pass, or such a line, has them."""
+    needed = numbers & words_of(backward)
+    found: list[str] = []
+    for text in reversed(forward):
+        name = re.match(r" {4}(\w+) = ", text)
+        if name is not None and name[1] in needed:
+            found.insert(0, text)
+            needed |= words_of([text])
+    return found
 
 
 def _tellers(t: Text, inputs: Sequence[Value], kept: Sequence[Value], backward: Sequence[str]) -> list[Value]:

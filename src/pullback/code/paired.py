@@ -16,7 +16,7 @@ from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.lift import collected
 from ..algebra.network import Term, TooLarge, network
-from ..algebra.ops.arithmetic import add, added, scaled, sub
+from ..algebra.ops.arithmetic import added, scaled
 from ..algebra.ops.free import gradient, is_name, var
 from ..algebra.ops.matrix import inner
 from .forms import definition
@@ -98,15 +98,15 @@ def _without(chain: Sequence[Expr], e: Expr, values: Mapping[Expr, Expr], target
                 left = [t for t in left if all(t is not x for x, _ in cuts)]
     except TooLarge:
         return None
-    return None if left else added([*pairs, *(part for part in parts if chain[0] not in postorder(part))])
+    return None if left or not pairs else added([*pairs, *(part for part in parts if chain[0] not in postorder(part))])
 
 
 def _summands(e: Expr) -> Iterator[Expr]:
-    if e.op is add or e.op is sub:
-        yield from _summands(e.args[0])
-        yield from _summands(e.args[1]) if e.op is add else (-x for x in _summands(e.args[1]))
-    else:
+    means = (e.op.meaning(e) or []) if e.op.entrywise else []
+    if len(means) < 2:
         yield e
+    else:
+        yield from (scaled(m.scale, (), x) for m in means for x in _summands(e.args[m.slots[0]]))
 
 
 def _composites(e: Expr) -> list[Expr]:

@@ -23,7 +23,7 @@ _OPERATORS: dict[str, ast.operator] = {
     "add": ast.Add(), "subtract": ast.Sub(), "multiply": ast.Mult(), "divide": ast.Div(), "power": ast.Pow()}  # fmt: skip
 _BINARY = {"add": "add_", "subtract": "sub_", "multiply": "mul_", "divide": "div_"}
 _UNARY = {
-    "negative": "neg_", "square": "square_", "abs": "abs_", "sign": "sign_", "special.expit": "sigmoid_", "arcsin": "asin_",
+    "negative": "neg_", "abs": "abs_", "sign": "sign_", "special.expit": "sigmoid_", "arcsin": "asin_",
     "arccos": "acos_", "arctan": "atan_", "arcsinh": "asinh_", "arccosh": "acosh_", "arctanh": "atanh_",
     **{n: f"{n}_" for n in ("exp", "expm1", "exp2", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh")},
 }  # fmt: skip
@@ -157,6 +157,8 @@ class _Line:
             return fused
         args = [self.beside(a, u.legs) for a in u.args]
         own = [k for k, a in enumerate(u.args) if self.is_own(a, u)]
+        if u.name == "square" and own:
+            return _method(args[0], "pow_", ast.Constant(2))  # square_ is none of what functionalize knows
         if u.name in _UNARY and own:
             return _method(args[0], _UNARY[u.name])
         if u.name in _BINARY and own:

@@ -88,6 +88,8 @@ class _Speller(ast.NodeTransformer):
             if self.spelling.number and name in _ENTRYWISE:
                 *orders, x = args  # the order of polygamma stays a whole number
                 args = [*(orders if name == "special.polygamma" else map(self.counted, orders)), self.counted(x)]
+        elif name == "full" and "repeated" in self.spelling.functions and not self.is_number(args[1]):
+            name = "repeated"  # an array is not a number that is known when the line is run
         elif name in self.spelling.arrays and self.is_number(args[0]):
             args[0] = filled(self.spelling.number, {"0": args[0]})
         return self.spelling.called(name, args, options)

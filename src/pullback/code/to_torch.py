@@ -162,7 +162,7 @@ TORCH = Target(
         "std": as_("torch.std($0, dim=$axis, correction=$ddof)"), "maximum": _bounded("min"), "minimum": _bounded("max"),
         "logaddexp": _torch_logaddexp, "cbrt": as_("torch.sign($0) * torch.abs($0) ** (1 / 3)"), "expand_dims": "torch.unsqueeze",
         "flip": as_("torch.flip($0, ($1,))"), "repeat": "torch.repeat_interleave", "concatenate": "torch.cat", "split": "torch.chunk",
-        "kron": as_("torch.kron($0.contiguous(), $1.contiguous())"), "prod": _torch_prod, "take": _torch_take, "mark": "_mark", "mark_": "_mark_", "take_along_axis": as_("torch.take_along_dim($0, $1, dim=$axis)"), "pad": _torch_pad, "block": _torch_block, "full": as_("like.new_full($0, $1)"),
+        "kron": as_("torch.kron($0.contiguous(), $1.contiguous())"), "prod": _torch_prod, "take": _torch_take, "mark": "_mark", "mark_": "_mark_", "take_along_axis": as_("torch.take_along_dim($0, $1, dim=$axis)"), "pad": _torch_pad, "block": _torch_block, "full": as_("like.new_full($0, $1)"), "repeated": as_("($1).repeat($0)"),
         "eye": as_("torch.eye($0, dtype=like.dtype, device=like.device)"), "zeros": as_("like.new_zeros($0)"), "ones": as_("like.new_ones($0)"),
         "tri": as_("torch.tril(like.new_ones(($0, $1)), $2)"), "arange": as_("torch.arange($0, device=like.device)"),
         "linalg.svd": _torch_svd, "linalg.norm": "torch.linalg.matrix_norm", "linalg.expm": "torch.linalg.matrix_exp",

@@ -14,6 +14,7 @@ from ..expr import Expr
 from ..op import composite_op, op
 from .arithmetic import power
 from .entrywise import sqrt
+from .free import facts_of
 from .linalg import inv, sylvester
 from .matrix import diag, diagvec, dot, eye, inner, outer
 from .structure import ones
@@ -28,6 +29,12 @@ def _named(name: str, *more: str) -> dict[str, Any]:
 def _tall(e: Expr) -> list[tuple[Dim, Dim]]:
     """A matrix with no more columns than rows."""
     return [e.args[0].shape]  # type: ignore[list-item]
+
+
+def _is_lower(e: Expr) -> bool:
+    """Whether the argument is known to be a lower triangle: packages read no more of it."""
+    (L,) = e.args
+    return "lower" in (*facts_of(L), *L.op.gives)
 
 
 def _reciprocals(x: Expr) -> Expr:
@@ -49,7 +56,7 @@ def chol(L: Expr, S: Expr, dS: Expr) -> Expr:
 
 
 @composite_op("L[n,n] -> [n,n]", text="cholesky_inverse($L:0)", latex=r"\operatorname{cholesky\_inverse}($L:0)", calls=("cholesky_inverse",),
-              needs="$L is invertible", kernel="cholesky_inverse")  # fmt: skip
+              needs="$L is invertible", kernel="cholesky_inverse", whole_if=_is_lower)  # fmt: skip
 def cholesky_inverse(L: Expr) -> Expr:
     """S⁻¹ = (L Lᵀ)⁻¹, of a Cholesky factor L of S."""
     return inv(L @ L.T)
