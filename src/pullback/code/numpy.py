@@ -96,7 +96,7 @@ class _Run:
         """In NumPy where the op has such a form, else its own algorithm on lists of floats."""
         data = sized(e.op.attributes(e), self.sizes)
         if e.op.array is not None:
-            return e.op.array(self.np, *args, **data)
+            return e.op.array(self.np, *(self.np.asarray(a) if isinstance(a, float) else a for a in args), **data)
         assert e.op.floats is not None
         return self.np.array(e.op.floats(*(self.np.asarray(a, dtype=float).tolist() for a in args), **data))
 

@@ -82,12 +82,12 @@ class _Speller(ast.NodeTransformer):
             return node
         args = [self.visit(a) for a in node.args]
         options = {k.arg: self.visit(k.value) for k in node.keywords if k.arg}
-        if args and not options and all(isinstance(x, ast.expr) and self.is_number(x) for x in args):
-            if name in _MATH:
-                return ast.Call(parsed(_MATH[name]), args, [])
-            if self.spelling.number and name in _ENTRYWISE:
-                *orders, x = args  # the order of polygamma stays a whole number
-                args = [*(orders if name == "special.polygamma" else map(self.counted, orders)), self.counted(x)]
+        numbers = args and not options and all(isinstance(x, ast.expr) and self.is_number(x) for x in args)
+        if numbers and name in _MATH:
+            return ast.Call(parsed(_MATH[name]), args, [])
+        if numbers and self.spelling.number and name in _ENTRYWISE:
+            *orders, x = args  # the order of polygamma stays a whole number
+            args = [*(orders if name == "special.polygamma" else map(self.counted, orders)), self.counted(x)]
         elif name == "full" and "repeated" in self.spelling.functions and not self.is_number(args[1]):
             name = "repeated"  # an array is not a number that is known when the line is run
         elif name in self.spelling.arrays and self.is_number(args[0]):

@@ -107,7 +107,7 @@ TENSORFLOW = Target(
         "diag": "tf.linalg.diag", "diagonal": "tf.linalg.diag_part", "trace": "tf.linalg.trace",
         "linalg.svd": _svd, "linalg.norm": _norm, "linalg.solve": "_solve",
         **{f"linalg.{n}": f"_{n}" for n in ("logm", "sinm", "cosm")},
-    }, number=_NUMBER, arrays=("maximum", "minimum", "arctan2", "logaddexp")),
+    }, number=_NUMBER, arrays=("maximum", "minimum", "arctan2", "logaddexp", "expand_dims")),
     DOOR,
     frozenset({"tf", "dtype"}),
     like=("dtype = {first}.dtype", "dtype = tf.float64"),

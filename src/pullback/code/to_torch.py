@@ -169,7 +169,7 @@ TORCH = Target(
         "einsum": summing("torch", "dim", "torch.permute"),
         "linalg.sqrtm": "_sqrtm", "linalg.logm": "_logm", "linalg.sinm": as_("torch.linalg.matrix_exp(1j * $0).imag"),
         "linalg.cosm": as_("torch.linalg.matrix_exp(1j * $0).real"),
-    }, number="like.new_tensor($0)"),
+    }, number="like.new_tensor($0)", arrays=("expand_dims", "broadcast_to", "reshape")),
     door_of(array="torch.as_tensor(x)", whole="not x.is_floating_point() and not x.is_complex()", floats="x.to(torch.get_default_dtype())", unreal="not x.is_floating_point()"),
     frozenset({"torch", "like", "alike"}),
     copies="$X.clone()", decorators=("@torch.no_grad()",), fuses=True, rows="assigned",

@@ -251,7 +251,9 @@ def owned(t: Text, v: Value, node: ast.expr) -> ast.expr:
     if v not in t.owned and (not v.shape or v not in t.plan.gradients.values()):
         return node
     called = ast.unparse(node.func).removeprefix("xp.") if isinstance(node, ast.Call) else ""
-    view = isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)) or called in _VIEWS or isinstance(v.by, Applied)
+    picks = called == "einsum" and isinstance(node, ast.Call) and len(node.args) == 2  # a diagonal
+    view = isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)) or called in _VIEWS or picks
+    view = view or isinstance(v.by, Applied)
     return filled(t.target.copies, {"X": node}) if view else node
 
 

@@ -204,7 +204,8 @@ def _arguments(e: Expr) -> str:
 
 def _itself(a: Expr, v: Expr) -> bool:
     """Whether a name from outside stands for what it names in the program: a number, or a size."""
-    return a is v or (not a.args and isinstance(a.attrs[0], Dim) and str(a.attrs[0]) == v.attrs[0])
+    size = next(iter(a.attrs), None)
+    return a is v or (not a.args and isinstance(size, Dim) and str(size) == v.attrs[0])
 
 
 def _text(e: Expr) -> str:
