@@ -75,7 +75,11 @@ def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target,
     kept = [v for v in plan.kept() if v is not seed and v not in static]
     t.kept = set(kept)
     # A value that is an input, or is kept under another name, would be no result of its own for the framework.
-    t.owned = {v for v in (plan.value, *kept, *plan.gradients.values()) if v not in inputs} if owned else {plan.value} - static
+    t.owned = (
+        {v for v in (plan.value, *kept, *plan.gradients.values()) if v not in inputs}
+        if owned
+        else {plan.value} - static
+    )
     forward = [s for v in plan.values[: plan.backward] if not isinstance(v.by, Given) for s in line(t, v)]
     if plan.value in static and (number := t.target.spelling.number):
         value = t.names[plan.value]

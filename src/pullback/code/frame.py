@@ -15,7 +15,8 @@ from ..errors import UnsupportedError
 from .instructions import Applied, Value
 from .lives import Lives
 from .plan import Plan
-from .syntax import Spelling, dim_node, unparsed
+from .speller import Spelling
+from .syntax import dim_node, unparsed
 
 __all__ = ["WIDTH", "Target", "Text", "Words", "Writer", "begun", "called", "dims_text", "named", "untold", "word_of"]
 

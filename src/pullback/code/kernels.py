@@ -13,7 +13,8 @@ from .door import told, words_of
 from .frame import Text
 from .instructions import Algorithm, Chain, Contraction, Legs, Value, arguments
 from .nests import Leaf, Nest, Statement, statement, statements_of
-from .syntax import Spelling, body_node, dim_node, expression, filled, unparsed
+from .speller import Spelling
+from .syntax import body_node, dim_node, expression, filled, unparsed
 from .writer import comments, fitted
 
 __all__ = ["Kernel", "loops_of"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from .syntax import Rewrite, filled
+from .speller import Rewrite
+from .syntax import filled
 from .traced import node_of, parsed
 
 __all__ = ["EXPECT", "OURS", "SPECIAL", "as_", "door_of", "made", "places_of", "summing"]

@@ -10,8 +10,8 @@ from .autodiff import Passes, write_differentiable
 from .frame import Target, Text, Words, Writer
 from .matrix_functions import JAX_LOGM, JAX_SQRTM
 from .plan import Plan
+from .speller import Spelling
 from .spellings import OURS, SPECIAL, as_, door_of, made, places_of, summing
-from .syntax import Spelling
 from .writer import described, write
 
 __all__ = ["FORMS", "JAX"]

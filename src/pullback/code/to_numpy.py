@@ -9,8 +9,9 @@ from functools import partial
 
 from .buffers import write_buffered
 from .frame import Target, Writer
+from .speller import Spelling
 from .spellings import OURS, SPECIAL, as_, door_of, made, places_of
-from .syntax import Spelling, filled
+from .syntax import filled
 from .writer import write
 
 __all__ = ["BUFFERS", "FORMS", "NUMPY"]

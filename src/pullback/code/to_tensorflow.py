@@ -10,8 +10,9 @@ from .autodiff import Passes, write_differentiable
 from .door import door
 from .frame import Target, Text, Writer
 from .guards import tupled
+from .speller import Rewrite, Spelling
 from .spellings import OURS, as_, made
-from .syntax import Rewrite, Spelling, filled
+from .syntax import filled
 from .tensorflow_helpers import DOOR, HELPERS
 from .writer import described, write
 

@@ -12,8 +12,9 @@ from .door import arrays_in
 from .frame import Target, Text, Writer
 from .guards import tupled
 from .matrix_functions import TORCH_LOGM, TORCH_SQRTM
+from .speller import Rewrite, Spelling
 from .spellings import OURS, as_, door_of, places_of, summing
-from .syntax import Rewrite, Spelling, filled, unparsed
+from .syntax import filled, unparsed
 from .torch_op import HELPERS, ops
 from .traced import node_of
 from .writer import described, write
