@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ..errors import UnsupportedError
-from .syntax import copied, filled
+from .syntax import copied, filled, negative
 from .traced import parsed
 
 __all__ = ["Rewrite", "Spelling"]
@@ -124,15 +124,11 @@ class _Signs(ast.NodeTransformer):
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
         self.generic_visit(node)
         inner = node.operand
-        return inner.operand if _negative(node) and _negative(inner) else node  # type: ignore[attr-defined]
+        return inner.operand if negative(node) and negative(inner) else node  # type: ignore[attr-defined]
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
-        if isinstance(node.op, (ast.Add, ast.Sub)) and _negative(node.right):
+        if isinstance(node.op, (ast.Add, ast.Sub)) and negative(node.right):
             swapped = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
             return ast.BinOp(node.left, swapped, node.right.operand)  # type: ignore[attr-defined]
         return node
-
-
-def _negative(node: ast.expr) -> bool:
-    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)

@@ -19,7 +19,7 @@ from .instructions import Algorithm, Applied, Chain, Contraction, Legs, Operand,
 from .traced import Namespace, Traced, Untraceable, node_of, parsed
 
 __all__ = [
-    "aligned", "call", "copied", "dim_node", "expression", "filled", "number_node", "template_of", "unparsed", "unsigned",
+    "aligned", "call", "copied", "dim_node", "expression", "filled", "negative", "number_node", "template_of", "unparsed", "unsigned",
 ]  # fmt: skip
 
 _SLOT = re.compile(r"\$(\w+)(?::\d+)?")
@@ -85,7 +85,11 @@ def _template(text: str) -> ast.expr:
 
 
 def unsigned(node: ast.expr) -> ast.expr:
-    return node.operand if _negative(node) and isinstance(node, ast.UnaryOp) else node
+    return node.operand if negative(node) and isinstance(node, ast.UnaryOp) else node
+
+
+def negative(node: ast.expr) -> bool:
+    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
 
 
 class _Filler(ast.NodeTransformer):
