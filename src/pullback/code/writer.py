@@ -214,7 +214,7 @@ def _several(p: Plan) -> dict[Value, list[Value]]:
     """The results of functions that give several at once, where all of them are needed."""
     groups: dict[tuple[Any, ...], dict[int, Value]] = {}
     for v in p.lines:
-        if isinstance(v.by, Algorithm) and not v.by.node.op.source:
+        if isinstance(v.by, Algorithm) and not v.by.node.op.source and v not in p.again:
             name, _, place = v.by.node.op.kernel.partition("[")
             if place:
                 groups.setdefault((name, v.by.node.attrs, v.by.node.args), {})[int(place.rstrip("]"))] = v
