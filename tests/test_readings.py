@@ -109,8 +109,13 @@ def test_one_document_shows_what_is_common_once(name: str, format: str) -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in PROGRAMS if n not in ("mlp3", "batch_columns")])
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("level", [1, 4])
+@pytest.mark.parametrize(
+    ("level", "style"),
+    [
+        *((4, s) for s in STYLES),
+        *(pytest.param(1, s, marks=[] if s == "pairing" else pytest.mark.slow) for s in STYLES),
+    ],
+)
 def test_pages_are_whole(name: str, style: str, level: int) -> None:
     d = derived(PROGRAMS[name])
     view = {"level": level, "numbers": style in ("scalar", "all")}

@@ -60,7 +60,7 @@ def by_jax(f: Callable[..., Any], given: Arrays, names: Sequence[str], w: Arrays
     def along(*args: Any) -> Any:
         return sum(jax.numpy.sum(g * w[n]) for n, g in zip(names, gradient(*args), strict=True))
 
-    both = gradient(*args), jax.grad(along, argnums=which)(*args)
+    both = jax.jit(lambda *args: (gradient(*args), jax.grad(along, argnums=which)(*args)))(*args)
     return tuple(dict(zip(names, x, strict=True)) for x in both)  # type: ignore[return-value]
 
 
