@@ -173,6 +173,7 @@ CASES = {  # what the random programs found, with the number that must be right
     "a value that is an input": "x : scalar\nE = x",
     "a number in a block": "x : n; W : (m, n + 1)\nE = sum(tanh(W [x; 1]))",
     "a block of numbers": "x : n\nE = sum(exp([x; 0.5^0; pi])) x[1]",
+    "no triangle": "X : (n, n)\nE = sum(cholesky_inverse(X + 2 I).^2)",
     "a square in place": "X : (n, n); y : n\nu = tanh(X y)\nE = sum((1 - u.^2).^2 .* exp(u))",
 }
 

@@ -65,6 +65,14 @@ def test_ruff_has_nothing_to_say(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_gradient_that_is_a_diagonal_of_an_input_is_an_array_of_its_own() -> None:
+    d = pb.derive('C : (m, n, n) where const\nA : (m, n)\nE = sum(A .* ein("i j j -> i j", C))')
+    C, A = np.ones((2, 3, 3)), np.ones((2, 3))
+    _, found = d.compile("numpy")(C, A)
+    found["A"][:] = 7.0
+    assert (C == 1.0).all()
+
+
 # What makes long lines and deep loops, sizes that only 3 m tells, and a backward pass that needs inputs alone.
 LONG = {
     "grouped attention": "Q : (m, 6*k); K : (n, 2*k); V : (n, 2*k); G : (m, 6*k) where const\n"
