@@ -132,7 +132,7 @@ def outcome(seed: int, target: str, form: str) -> str:
     w, step = ({n: rng.normal(size=np.shape(wanted[n])) for n in names} for _ in range(2))
     try:
         first, second = TWICE[target](module["evaluate"], arrays, names, w)
-    except NotImplementedError:  # JAX differentiates no Schur form
+    except (NotImplementedError, LookupError):  # JAX differentiates no Schur form, TensorFlow no matrix logarithm
         return "refused"
     for n in names:
         assert_close(first[n], wanted[n], 1e-8)
