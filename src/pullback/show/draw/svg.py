@@ -1,7 +1,7 @@
 """A scene as SVG: one file, no script, no font, no outside reference; readable by day and by night.
 
-Colours stand twice: as attributes, for renderers that know no CSS, and as custom properties that follow the reader's
-colour scheme.
+The colours of the day stand at the shapes as attributes, which every renderer knows; those of the night in a style for
+readers who have chosen dark.
 """
 
 from __future__ import annotations
@@ -30,11 +30,10 @@ def _clean(text: str) -> str:
 
 
 def _style(used: set[str]) -> str:
-    roles = [r for r in PALETTE if r in used]
-    day = "".join(f"--{r}:{PALETTE[r][0]};" for r in roles)
-    night = "".join(f"--{r}:{PALETTE[r][1]};" for r in roles)
-    rules = "".join(f".pb .f-{r}{{fill:var(--{r})}}.pb .s-{r}{{stroke:var(--{r})}}" for r in roles)
-    return f"<style>.pb{{{day}}}{rules}@media (prefers-color-scheme:dark){{.pb{{{night}}}}}</style>"
+    """The colours of the night; those of the day stand at the shapes, where every renderer finds them."""
+    night = ((r, PALETTE[r][1]) for r in PALETTE if r in used)
+    rules = "".join(f".pb .f-{r}{{fill:{colour}}}.pb .s-{r}{{stroke:{colour}}}" for r, colour in night)
+    return f"<style>@media (prefers-color-scheme:dark){{{rules}}}</style>"
 
 
 class _Writer:
