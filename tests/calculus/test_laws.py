@@ -22,6 +22,7 @@ from pullback.algebra.ops.linalg import det, inv, logdet
 from pullback.algebra.ops.matrix import diag, diagvec, dot, eye, inner, outer, trace
 from pullback.algebra.ops.reduction import mean_over, norm, total
 from pullback.algebra.ops.structure import ones
+from pullback.algebra.ops.triangles import skew, sym, tril, triu
 from pullback.calculus import laws
 from pullback.calculus.core import Definition
 from pullback.calculus.derive import derive
@@ -260,6 +261,7 @@ PROGRAMS = [
     inner(B @ A, C @ inv(A).T), inner(B @ inv(A), C @ A.T), total(inv(A.T) @ B), trace(inv(inv(A)) @ B),
     dot(y, inv(A) @ (A @ x)), dot(y, A @ (inv(A) @ x)), total(inv(eye(dim=n)) @ x), det(A.T) * total(x), det(inv(A)) * total(x),
     logdet(A.T) * total(x), total(diagvec(A)) * total(x),
+    inner(sym(sym(A)), B), inner(skew(skew(A)), B), inner(sym(A).T, B), inner(tril(tril(W)), W @ A), inner(triu(triu(W)), W @ A),
 ]  # fmt: skip
 
 

@@ -44,7 +44,9 @@ def test_svg_is_valid_and_accessible(name: str, what: str) -> None:
     assert root.tag == f"{NS}svg" and root.get("role") == "img"
     assert [root[0].tag, root[1].tag, root[2].tag] == [f"{NS}title", f"{NS}desc", f"{NS}style"]
     assert root[0].text and root[1].text
-    assert root[2].text.startswith("@media (prefers-color-scheme:dark){")  # what knows no such rule shows the attributes
+    assert root[2].text.startswith(
+        "@media (prefers-color-scheme:dark){"
+    )  # what knows no such rule shows the attributes
     assert "var(" not in root[2].text
     ids = [e.get("id") for e in root.iter() if e.get("id")]
     assert len(ids) == len(set(ids))

@@ -1,5 +1,5 @@
 """The named laws; importing this package declares them all."""
 
-from . import basic, exponentials, linalg
+from . import basic, exponentials, linalg, projections
 
-__all__ = ["basic", "exponentials", "linalg"]
+__all__ = ["basic", "exponentials", "linalg", "projections"]
