@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -351,6 +352,21 @@ def test_the_order_follows_the_sizes() -> None:
 def test_work_that_two_gradients_share_is_done_once() -> None:
     text = pb.derive("u = X w; E = sum(exp(u) .* t) + ‖u‖²", wrt=["w", "X"]).code("numpy")
     assert text.count("np.exp(") == 1 and text.count("X @ w") == 1
+
+
+@pytest.mark.parametrize("target", ["numpy", "numba", "jax"])
+def test_a_product_is_not_computed_again_the_other_way_round(target: str) -> None:
+    """yᵀ (L⁻¹)ᵀ in a gradient is v = L⁻¹ y; (A B)ᵀ C in one equation is made of A B in another."""
+    d = pb.derive("K : (n, n) where positive_definite; y : n; L = cholesky(K); v = L⁻¹ y; E = ‖v‖²", wrt=["K", "y"])
+    assert len(re.findall(r"u_1 @ y\b|np\.dot\(u_1, y", d.code(target))) == 1
+    d = pb.derive("A : (m, n); B : (n, p); C : (m, q); P = A B; Q = Bᵀ Aᵀ C; E = sum(sin(P)) + sum(cos(Q))", wrt=["C"])
+    assert len(re.findall(r"A @ B|B\.T @ A\.T|np\.dot\(A, B", d.code(target))) == 1
+    rng = np.random.default_rng(0)
+    given = {"A": rng.normal(size=(2, 3)), "B": rng.normal(size=(3, 4)), "C": rng.normal(size=(2, 5))}
+    value, grad = d.compile(target)(**given)
+    A, B, C = given.values()
+    np.testing.assert_allclose(float(value), np.sin(A @ B).sum() + np.cos(B.T @ A.T @ C).sum(), rtol=1e-5)
+    np.testing.assert_allclose(np.asarray(grad["C"]), -(A @ B) @ np.sin(B.T @ A.T @ C), rtol=1e-5)
 
 
 def test_the_plan_says_what_is_kept() -> None:

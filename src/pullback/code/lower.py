@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import combinations
 from string import ascii_letters
 
 from ..algebra.dims import Dim
@@ -279,6 +280,9 @@ class Lowering(Once):
         sets = [frozenset(self.legs(x)) for x in have.values()]
         sizes = {i: self.sizes(self.dims[i]) for s in sets for i in s}
         order = path(sets, outs, sizes)
+        shorter = self._with_what_is_there([*have.values()], outs, cost_of(sets, outs, sizes, order), sizes)
+        if shorter is not None:
+            return self._contracted(shorter, outs, want)
         if len(sets) > 2:
             self._compare(sets, outs, want, sizes, order)
         for step, (a, b) in enumerate(order):
@@ -286,6 +290,21 @@ class Lowering(Once):
             rest = outs.union(*(self.legs(y) for y in have.values()))
             have[len(factors) + step] = self._pair(left, right, rest, want)
         return list(have.values())
+
+    def _with_what_is_there(
+        self, factors: list[Expr], outs: frozenset[int], most: int, sizes: Mapping[int, int]
+    ) -> list[Expr] | None:
+        """The factors, two of them as their product, where that was made already and the rest then costs less than `most`."""
+        arrays = [x for x in factors if x in self.operands and len(factors) > 2]
+        for a, b in combinations(arrays, 2):
+            rest = [x for x in factors if x is not a and x is not b]
+            stay = outs.union(*map(self.legs, rest)) & {*self.legs(a), *self.legs(b)}
+            found = self._there(self.operands[a], self.operands[b], stay)
+            if found is not None and len(rest) == len(factors) - 2:
+                sets = [frozenset(self.legs(x)) for x in (found, *rest)]
+                if cost_of(sets, outs, sizes, path(sets, outs, sizes)) < most:
+                    return [found, *rest]
+        return None
 
     def _compare(
         self, sets: Sequence[frozenset[int]], outs: frozenset[int], want: Legs, sizes: Mapping[int, int], order: Path

@@ -20,6 +20,8 @@ class Once(Legged):
         super().__init__()
         self.values: list[Value] = []  # in order of computation
         self._known: dict[Any, Value] = {}
+        # what is multiplied, and the legs that stay -> the array, with its legs in their order
+        self._products: dict[tuple[Operand, Operand | None, frozenset[int]], Operand] = {}
 
     def _value(self, shape: Shape, by: Instruction) -> Value:
         value = Value(shape, by)
@@ -35,19 +37,28 @@ class Once(Legged):
         return found
 
     def _contraction(self, left: Operand, right: Operand | None, legs: Legs) -> Expr:
-        names: dict[int, int] = {}
-
-        def short(word: Legs) -> Legs:
-            return tuple(names.setdefault(i, len(names)) for i in word)
-
+        """Σ left · right over the legs that are not asked for; (A B)ᵀ = Bᵀ Aᵀ is the array of A B, read the other way."""
         if right is not None and set(left.legs) == set(right.legs):
             there = self._product_of(left, right)
             if there is not None:  # the product is an array already
                 left, right = there, None
-        a = Operand(left.value, short(left.legs))
-        b = None if right is None else Operand(right.value, short(right.legs))
-        value = self._made(tuple(self.dims[i] for i in legs), Contraction(a, b, short(legs)))
-        return self._leaf(value, legs)
+        found = self._there(left, right, frozenset(legs))
+        if found is None:
+            by, _ = _numbered(left, right, legs)
+            value = self._made(tuple(self.dims[i] for i in legs), by)
+            self._products[by.left, by.right, frozenset(by.legs)] = Operand(value, by.legs)
+            found = self._leaf(value, legs)
+        return found
+
+    def _there(self, left: Operand, right: Operand | None, stay: frozenset[int]) -> Expr | None:
+        """The array of the product in which these legs stay, in any order, if it was made."""
+        for a, b in ((left, right), (right, left)):
+            if a is not None:
+                by, order = _numbered(a, b, tuple(stay))
+                known = self._products.get((by.left, by.right, frozenset(by.legs)))
+                if known is not None:
+                    return self._leaf(known.value, tuple(order[k] for k in known.legs))
+        return None
 
     def _product_of(self, left: Operand, right: Operand) -> Operand | None:
         """The array in which two others are multiplied entry by entry, if there is one."""
@@ -73,3 +84,14 @@ class Once(Legged):
                 bind[leaf] = self._leaf(short.value, short.legs)
                 operands[bind[leaf]] = short
         return Chain(substitute(body, bind), tuple(operands.items()), tuple(names.values()))
+
+
+def _numbered(left: Operand, right: Operand | None, legs: Legs) -> tuple[Contraction, Legs]:
+    """The instruction with its legs numbered as they appear, and the leg that each number stands for."""
+    order = tuple(dict.fromkeys((*left.legs, *(right.legs if right is not None else ()))))
+
+    def short(word: Legs) -> Legs:
+        return tuple(map(order.index, word))
+
+    b = None if right is None else Operand(right.value, short(right.legs))
+    return Contraction(Operand(left.value, short(left.legs)), b, short(legs)), order
