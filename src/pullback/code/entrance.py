@@ -25,20 +25,19 @@ def entrance(p: Looped, t: Text, letters: Collection[str], body: Sequence[str]) 
     known = _tellable(p)
     ends = [s for s in t.sizes if s not in known and s not in letters and "[" not in s]
     plain = {s: w for s, w in t.sizes.items() if s not in letters and "[" not in s}
+    checks = [
+        x
+        for w, n in ((t.sizes[s], n) for s, n in p.order.least.items() if s in plain and n > 0)
+        for x in (f"    if {w} < {n}:", f'        raise ValueError(f"{w} is {{{w}}}, not at least {n}")')
+    ]
+    body = [*checks, *body]
     if any(m.is_ragged or any("[" in s for d in m.var.shape for s in d.symbols()) for m in p.inputs):
         lines = list(_ragged(p, t, plain, set(ends), body))
     else:
         lines = list(door(replace(t, sizes=plain), body, ends))
-    words = [t.sizes[e] for e in ends]
-    least = [(t.sizes[s], n) for s, n in p.order.least.items() if s in plain and n > 0]
     like = not t.target.typed and any(x.strip().startswith(("dtype =", "like =")) for x in lines[-1:])
     where = len(lines) - like
-    checks = [
-        x
-        for w, n in least
-        for x in (f"    if {w} < {n}:", f'        raise ValueError(f"{w} is {{{w}}}, not at least {n}")')
-    ]
-    return words, [*lines[:where], *checks, *lines[where:]]
+    return [t.sizes[e] for e in ends], [*lines[:where], *checks, *lines[where:]]
 
 
 def _dims(p: Looped) -> Iterator[Dim]:

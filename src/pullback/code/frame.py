@@ -95,6 +95,7 @@ class Text:
     )
     temporaries: int = 0
     deeper: int = 0  # how far to the right of the margin all of it will stand
+    traced: set[str] = field(default_factory=set)  # identifiers of sizes that are arrays here, and no numbers of Python
 
     def fresh(self, wanted: str) -> str:
         """An identifier that nobody has yet."""
@@ -132,7 +133,7 @@ class Text:
 
     def numbers(self) -> set[str]:
         """The identifiers that stand for numbers of Python."""
-        return {*self.sizes.values(), *(self.names[v] for v in self.static if v in self.names)}
+        return {*self.sizes.values(), *(self.names[v] for v in self.static if v in self.names)} - self.traced
 
     def temporary(self) -> str:
         self.temporaries += 1

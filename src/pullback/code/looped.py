@@ -61,9 +61,10 @@ def looped(d: Derivation, wrt: Sequence[str] | None = None) -> Looped:
     Raises ParseError P003 for a gradient that was not derived, UnsupportedError U043 where no loops compute it.
     """
     taken = {family_of(str(x.attrs[0])) for q in d.core.equations for x in read_by(q.value)}
-    forward = lifted([Line(q.var, q.value, q.auxiliary, q.ranges) for q in d.core.equations], taken)
+    sums: dict[Expr, Expr] = {}
+    forward = lifted([Line(q.var, q.value, q.auxiliary, q.ranges) for q in d.core.equations], taken, sums)
     taken |= {family(q.var)[0] for q in forward}
-    backward = lifted([Line(gradient(b.of), b.value, b.auxiliary, b.ranges) for b in d.backward], taken)
+    backward = lifted([Line(gradient(b.of), b.value, b.auxiliary, b.ranges) for b in d.backward], taken, sums)
     order = Order(dict(d.least))
     given = _given([*forward, *backward], order)
     results = _results(d, given, forward, wrt)

@@ -52,7 +52,9 @@ class LoopWriter:
         self.many: dict[Family, Members] = {}  # families that are one argument
         self.scope: list[Range] = []  # the loops around what is being written
         self.functions: dict[str, tuple[str, str]] = {}  # (identifier, what it is), by name
-        self.runs = {id(q): number for number, run in enumerate(_runs([*self.forward, *self.backward])) for q in run}
+        self.runs = {
+            id(q): number for number, run in enumerate([*_runs(self.forward), *_runs(self.backward)]) for q in run
+        }
         for v, m in zip(inputs, p.inputs, strict=True):
             self.t.names[v] = self.single[m.var] = self.t.fresh(_word(words, m.name))
         for s in self.symbols():
@@ -61,6 +63,7 @@ class LoopWriter:
         self.letters = {r.letter for r in self.all_ranges()}
         self.functions_of()
         self.local = self.locals()
+        self.counted = self.numbers_of()
         self.name_members()
         for s in self.symbols():
             if "[" in s:
@@ -297,17 +300,37 @@ class LoopWriter:
         plan.gradients = {n: v for n, v in plan.gradients.items() if v.about is not None and self.is_copied(v.about)}
         said = {v: (q.var, q.whole or q.value) for v, q in parts.items()}
         plan.groups = {v: tuple(said[x] for x, _ in group) for v, group in plan.groups.items()}
+        added = {v for v in plan.values if v.about in parts and self.is_added(parts[v.about])}
+        apart = {
+            v.about for v in added if plan.uses.get(v)
+        }  # others read the term: it needs a name, as the sum has one
+        places = {v: p for v, q in parts.items() if (p := self.target_of(v, q, v in ends))}
         t = replace(self.t, plan=plan, names={v: at[v.about] for v in plan.inputs if v.about is not None}, inline={},
-                    static=plan.static(), kept=set(), deeper=self.deeper(depth),
-                    places={v: p for v, q in parts.items() if (p := self.target_of(v, q, v in ends))},
+                    static=self.static(plan), kept=set(), deeper=self.deeper(depth),
+                    places={v: p for v, p in places.items() if v not in apart},
                     functions={v.by.node: self.function(v.by.node) for v in plan.values if isinstance(v.by, Applied)},
-                    added={v for v in plan.values if v.about in parts and self.is_added(parts[v.about])})  # fmt: skip
+                    added={v for v in added if v.about not in apart})  # fmt: skip
         for made in plan.lines:
             yield from line(t, made)
+            if made.about is not None and made.about in apart:
+                yield f"    {places[made.about]} += {t.names[made]}"
             if made.about in parts:
                 yield from self.after(parts[made.about], t.names[made])
         self.t.temporaries = t.temporaries
         self.t.taken &= taken
+
+    def static(self, plan: Plan) -> set[Value]:
+        """What is a number of Python."""
+        return plan.static(v for v in plan.inputs if v.about is not None and family(v.about) in self.counted)
+
+    def numbers_of(self) -> set[Family]:
+        """The families of which every member is made of sizes and indices alone."""
+        found = {family(q.var) for q in self.lines if not q.var.order} - {family(m.var) for m in self.p.inputs}
+        while True:
+            other = {family(q.var) for q in self.lines if any(family(x) not in found for x in read_by(q.value))}
+            if found.isdisjoint(other):
+                return found
+            found -= other
 
     def made(self, q: Line, n: int) -> Expr:
         """The name of what the n-th line of a run computes."""

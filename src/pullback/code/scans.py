@@ -6,17 +6,20 @@ another one, all of them are one `jax.vmap`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, dims_in, postorder
 from ..algebra.indexed import steps_of
+from ..algebra.ranges import Range
 from .frame import Target, Words
 from .guards import tupled, unpacked
+from .instructions import Chain, Value
 from .looped import Looped
 from .looping import LoopWriter
+from .plan import Plan
 from .rows import Rows, is_even
-from .schedule import Line, Loop, family, index_of, read_by
+from .schedule import Line, Loop, Statement, family, index_of, read_by
 
 __all__ = ["write_looped"]
 
@@ -36,6 +39,22 @@ class Scans(Rows):
         self.inside: dict[Expr, str] = {}  # the rows that a round of a map is given
         self.found: list[tuple[Line, str]] | None = None  # what a round of a map gives
         super().__init__(p, words, target)
+
+    def block(self, statements: Sequence[Statement], depth: int) -> Iterator[str]:
+        self.t.traced = {self.dim(Dim.symbol(r.letter)) for r in self.scope}
+        yield from super().block(statements, depth)
+        self.t.traced = {self.dim(Dim.symbol(r.letter)) for r in self.scope[:-1]}
+
+    def static(self, plan: Plan) -> set[Value]:
+        """Not what depends on the index of a loop, which JAX traces."""
+        letters = {r.letter for r in self.scope}
+        static, found = super().static(plan), set[Value]()
+        for v in (v for v in plan.values if v in static):
+            assert isinstance(v.by, Chain)
+            sizes = {s for e in postorder(v.by.body) for d in dims_in(e) for s in d.symbols()}
+            if sizes.isdisjoint(letters) and all(o.value in found for _, o in v.by.operands):
+                found.add(v)
+        return found
 
     def place(self, v: Expr) -> str:
         return self.inside.get(v) or super().place(v)
@@ -80,11 +99,24 @@ class Scans(Rows):
     def scanned(self, loop: Loop, depth: int) -> Iterator[str]:
         lines = [q for q in loop.lines() if family(q.var) not in self.local]
         words = list(dict.fromkeys(self.stores.get(family(q.var)) or self.single[q.var] for q in lines))
+        if self.may_be_empty(loop.range):  # JAX traces a round though there is none, and there are no rows to read then
+            yield f"    if {self.dim(loop.range.last)} >= {self.dim(loop.range.first)}:"
+            yield from (x and f"    {x}" for x in self.rounds(loop, words, depth, 1))
+        else:
+            yield from self.rounds(loop, words, depth, 0)
+
+    def may_be_empty(self, r: Range) -> bool:
+        """Whether the sizes that the door lets in leave no value for the letter."""
+        least = sum(c * (self.p.order.least.get(m[0], 0) if m else 1) for m, c in (r.last - r.first).terms)
+        return least < 0 or any(c < 0 for m, c in (r.last - r.first).terms if m)
+
+    def rounds(self, loop: Loop, words: Sequence[str], depth: int, guards: int) -> Iterator[str]:
+        """The round as a function of the state, which is these names, and the scan over all of them."""
         step, state = self.t.fresh("step"), self.t.fresh("state")
         yield ""
         yield f"    def {step}({state}, {self.dim(Dim.symbol(loop.range.letter))}):"
         yield from (f"    {x}" for x in unpacked(self.t, words, state))
-        yield from (x.removeprefix("    " * (depth - 1)) for x in self.block(loop.body, depth + 1))
+        yield from (x.removeprefix("    " * (depth - 1 + guards)) for x in self.block(loop.body, depth + 1 + guards))
         yield from (f"    {x}" for x in tupled(self.t, f"    {state} = ", words))
         yield f"        return {state}, None"
         yield ""
@@ -105,6 +137,8 @@ class Scans(Rows):
         if loop.is_recurrence or any(isinstance(s, Loop) for s in loop.body):
             return False
         for q in loop.lines():
+            if q.over is not None:  # it has all members of another range
+                return False
             if any(letter in d.symbols() for e in postorder(q.value) for d in dims_in(e)):
                 return False
             for x in (q.var, *read_by(q.value)):

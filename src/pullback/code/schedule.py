@@ -99,35 +99,43 @@ def read_by(e: Expr) -> Iterator[Expr]:
     return (x for x in postorder(e) if is_name(x))
 
 
-def lifted(lines: Sequence[Line], taken: set[str]) -> list[Line]:
-    """The same with a line of its own for every sum over an index."""
+def lifted(lines: Sequence[Line], taken: set[str], known: dict[Expr, Expr]) -> list[Line]:
+    """The same with a line of its own for every sum over an index; `known` are those that have one already."""
     found: list[Line] = []
     names = (n for k in count(1) if (n := f"sum{k}") not in taken)
     for q in lines:
-        found += _lifted(q, names)
+        found += _lifted(q, names, known)
     return found
 
 
-def _lifted(q: Line, names: Iterator[str]) -> Iterator[Line]:
+def _lifted(q: Line, names: Iterator[str], known: dict[Expr, Expr]) -> Iterator[Line]:
     before: list[Line] = []
+    own = {r.letter for r in (*q.ranges, *q.adds)}
+    is_sum = (
+        q.value.op.binder and q.value.attrs[0] not in own
+    )  # else one number for all members, with a line of its own
 
     def change(e: Expr, args: tuple[Expr, ...]) -> Expr:
-        if not e.op.binder or e is q.value:
+        if not e.op.binder or (is_sum and e is q.value):
             return e.with_args(args)
+        if e in known:
+            return known[e]
         scope = tuple(r for r in (*q.ranges, *q.adds) if r.letter in letters_of(e))
         name = next(names)
         v = var(spelled(name, [Dim.symbol(r.letter) for r in scope]) if scope else name, e.shape)
         before.append(Line(v, args[0], True, scope, (Range(*e.attrs),), e.with_args(args)))
+        if not scope:  # one number or array for all that need it
+            known[e] = v
         return v
 
     value = rebuild(q.value, change)
-    if q.value.op.binder:
+    if is_sum:
         letter, first, last = q.value.attrs
         q = replace(q, value=value.args[0], adds=(*q.adds, Range(letter, first, last)), whole=q.value)
     else:
         q = replace(q, value=value)
     for b in before:
-        yield from _lifted(b, names)
+        yield from _lifted(b, names, known)
     yield q
 
 

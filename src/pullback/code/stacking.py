@@ -93,6 +93,8 @@ def stacked(q: Line) -> tuple[Expr, Mapping[Expr, Expr]] | None:
         return None
     if any(f not in low.operands for f in form.factors) or len(set(form.outs)) < len(form.outs):
         return None
+    if any(r.letter in d.symbols() for d, _ in form.scale.sizes):  # a factor of its own for every member
+        return None
     count = r.last - r.first + Dim.number(1)
     words: list[str] = []
     arrays: list[Expr] = []
