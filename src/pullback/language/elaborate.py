@@ -355,7 +355,7 @@ def _transpose(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
     if x.order == 1:
         return Val(x.shape, x.expr, not x.row)
     if not x.order:
-        return x
+        return x if len(kids) == 1 else _raised(maker, node, kids, at)
     raise maker.shape_error(
         "S002",
         f"{article(x.order)} has no transpose",

@@ -221,20 +221,21 @@ class Parser(Atoms):
 
     def raised(self, base: int, exponent: str, caret: Token, start: int) -> int:
         """The exponent is a whole number, T or -T."""
-        number = exponent.rstrip("T")
+        number = exponent.rstrip("Tᵀ")
         if number == exponent:
             return self.node("pow", (base,), (Fraction(number), False, caret), start)
         self.only_matrix = True
         if number:
             base = self.node("pow", (base,), (Fraction(-1), False, caret), start)
-        return self.node("T", (base,), None, start)
+        known = exponent.endswith("T") and (self.is_number("T") or self.is_value("T"))
+        named = (self.node("name", (), "T", caret.start),) if known else ()  # of a number 2^T is a power
+        return self.node("T", (base, *named), (False, caret), start)
 
     def power(self, base: int, dotted: bool, caret: Token, start: int) -> int:
         token = self.t[self.i]
         if token.text in ("T", "⊤", "ᵀ") and not dotted:
             self.i += 1
-            self.only_matrix = True
-            return self.node("T", (base,), None, start)
+            return self.raised(base, "T" if token.text == "T" else "ᵀ", caret, start)
         negative = False
         if token.text in MINUS:
             negative = True

@@ -118,7 +118,9 @@ def parse_expression(
     families = {family_of(x) for n in bracketed for x in (n.lstrip("∇"), n.removeprefix("grad_"))}
     marked = {w for w in re.findall(r"(\w+)\[", text) if _MARK.sub("", w) in families}  # grad_loss[t](…), D1_g[k](…)
     also = frozenset(families | marked)
-    statements = read_statements(text, "<expression>", max_line=len(text), also=also)
+    statements = read_statements(
+        text, "<expression>", max_line=len(text), also=also, plain=scope
+    )  # g^(t − 1) is a power of a number g
     if len(statements) > 1:
         span = statements[1].span(statements[1].tokens[0])
         raise ParseError("P002", "more than one expression", span=span)
@@ -150,6 +152,7 @@ def parse_expression(
 
     parser = Parser(statements[0], 0, is_function, is_number=lambda n: n in sizes_known and n not in values)
     parser.is_own = functions.__contains__
+    parser.is_value = lambda n: n in values and not values[n].order
     tape = parser.whole()
     sizes = Sizes()
     sizes.bound.update({s: Dim.symbol(n) for s, n in spelled.items() if s != n})

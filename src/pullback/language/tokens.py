@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ..errors import ParseError, Span
 from .families import NOT_IN_NAMES, SERIES, families_of, member_pattern, spelling
@@ -141,16 +141,16 @@ def _control(text: str, name: str) -> None:
 
 
 def read_statements(
-    text: str, name: str, max_line: int = MAX_LINE, also: frozenset[str] = frozenset()
+    text: str, name: str, max_line: int = MAX_LINE, also: frozenset[str] = frozenset(), plain: Collection[str] = ()
 ) -> list[Statement]:
-    """Every statement of the text; `also` are families that it does not show to be such.
+    """Every statement of the text; `also` are families that it does not show to be such, `plain` are names that are none.
 
     Raises ParseError P001, P008, P009, P010, P011, P013, P040."""
     if len(text) > MAX_TEXT:
         raise ParseError("P009", f"the text has {len(text)} characters", expected=f"at most {MAX_TEXT}")
     _control(text, name)
     found: list[Statement] = []
-    families = families_of(text) | also
+    families = families_of(text).difference(plain) | also
     # a member of a family is one token, whatever stands in its brackets
     pattern = re.compile(f"{member_pattern(families)}|{_TOKEN.pattern}", _TOKEN.flags) if families else _TOKEN
     unfinished: _Unfinished | None = None
