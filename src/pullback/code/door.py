@@ -60,7 +60,7 @@ def arrays_in(t: Text, inputs: Sequence[Value]) -> Iterator[str]:
         else:
             yield f'    {name} = _array("{name}", {name}, {v.order}{also(t)})'
     names = weighed(t, inputs)
-    if t.target.reuses and len(names) > 1:
+    if len(names) > 1 and any(mark == "_alike(" for mark, _, _ in t.target.extras):
         whole = f"    {', '.join(names)} = _alike({', '.join(names)})"
         if len(whole) <= t.width:
             yield whole

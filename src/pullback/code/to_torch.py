@@ -48,13 +48,26 @@ _TORCH_MARK = '''def _mark{0}(x, places, value):
     return x.scatter_add{0}(-1, places, value.expand(places.shape))'''
 
 _TORCH_ALIKE = '''def _alike(*arrays):
-    """The arrays in one type, that with the most digits."""
+    """The arrays in one type, that with the most digits; a number takes that of the arrays."""
     first = arrays[0].dtype
     if all(x.dtype == first for x in arrays):
         return arrays
-    for x in arrays:
-        first = torch.promote_types(first, x.dtype)
-    return [x.to(first) for x in arrays]'''
+    dtypes = [x.dtype for x in arrays if x.ndim] or [x.dtype for x in arrays]
+    for dtype in dtypes:
+        dtypes[0] = torch.promote_types(dtypes[0], dtype)
+    return [x.to(dtypes[0]) for x in arrays]'''
+
+_TORCH_ALIKE_LISTS = '''def _alike_lists(*given):
+    """The arrays, and those in lists, in one type."""
+
+    def leaves(x):
+        return [leaf for item in x for leaf in leaves(item)] if isinstance(x, list) else [x]
+
+    def put(x):
+        return [put(item) for item in x] if isinstance(x, list) else next(found)
+
+    found = iter(_alike(*leaves(list(given))))
+    return put(list(given))'''
 
 _TORCH_DOT = '''def _dot(x, y):
     """The sum of the products of all entries."""
@@ -155,7 +168,7 @@ TORCH = Target(
     "torch",
     ("import torch",),
     Spelling("torch", {
-        **OURS, "special.expit": "torch.sigmoid",
+        **OURS, "special.expit": "torch.sigmoid", "special.ndtr": as_("torch.special.erfc(-$0 / math.sqrt(2)) / 2"),  # torch's has no tail
         "as_float": as_("($0).to(like.dtype)"), "heaviside": as_("torch.sign(torch.relu($0))"),
         "softmax": as_("torch.softmax($0, dim=$axis)"), "log_softmax": as_("torch.log_softmax($0, dim=$axis)"), "standardized": _torch_standardized,
         "sum": _reduced("sum"), "max": _reduced("amax"), "min": _reduced("amin"), "transpose": "torch.permute", "vdot": "_dot",
@@ -171,13 +184,13 @@ TORCH = Target(
         "linalg.sqrtm": "_sqrtm", "linalg.logm": "_logm", "linalg.sinm": as_("torch.linalg.matrix_exp(1j * $0).imag"),
         "linalg.cosm": as_("torch.linalg.matrix_exp(1j * $0).real"),
     }, number="like.new_tensor($0)", arrays=("expand_dims", "broadcast_to", "reshape")),
-    door_of(array="torch.as_tensor(x)", whole="not x.is_floating_point() and not x.is_complex()", floats="x.to(torch.get_default_dtype())", unreal="not x.is_floating_point()"),
+    door_of(array='torch.as_tensor(x, dtype=None if hasattr(x, "dtype") else torch.float64)', whole="not x.is_floating_point() and not x.is_complex()", floats="x.to(torch.get_default_dtype())", unreal="not x.is_floating_point()"),
     frozenset({"torch", "like", "alike"}),
     copies="$X.clone()", decorators=("@torch.no_grad()",), fuses=True, rows="assigned",
     kernels=frozenset({"softmax", "log_softmax", "cholesky_inverse", "pick", "sign"}),
     alone=frozenset({"standardized[0]", "standardized[1]"}),
     like=("like = {first}", "like = torch.empty(())"),
-    extras=(("math.", "import math", ""), ("_places(", "", places_of(array="torch.as_tensor(x)", unreal="x.is_complex()")), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_writing(", "", _TORCH_WRITING), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_standardized(", "", _TORCH_STANDARDIZED), ("_sqrtm(", "", TORCH_SQRTM), ("_logm(", "", TORCH_LOGM), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), *HELPERS),
+    extras=(("math.", "import math", ""), ("_places(", "", places_of(array="torch.as_tensor(x)", unreal="x.is_complex()")), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_writing(", "", _TORCH_WRITING), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_standardized(", "", _TORCH_STANDARDIZED), ("_sqrtm(", "", TORCH_SQRTM), ("_logm(", "", TORCH_LOGM), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), ("_alike_lists(", "", _TORCH_ALIKE_LISTS), *HELPERS),
 )  # fmt: skip
 
 

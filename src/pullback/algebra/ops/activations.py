@@ -125,7 +125,7 @@ def _left(X: Expr) -> Expr:
     return 1 - step(X)
 
 
-@op("X[*s], a[] -> [*s]", name="elu", define=lambda e, X, a: relu(X) + a * (exp(_negative(X)) - 1), calls=("elu",), entrywise=True,
+@op("X[*s], a[] -> [*s]", name="elu", define=lambda e, X, a: relu(X) + a * expm1(_negative(X)), calls=("elu",), entrywise=True,
     **with_numbers("elu", "a", omitted=(Fraction(1),)),
     tells=lambda Y, X, a: [(step(X), step(Y))] if a.op.number and a.attrs[0] > 0 else [],
     real=lambda t, a: t if t > 0 else a * math.expm1(t),
@@ -136,10 +136,10 @@ def elu(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Expr]:
     X D-MAP: elu acts entry by entry with slope 1 where t > 0, else y + $a, y the forward value
     a D-MAP: an entry that is not positive is $a (eᵗ − 1), the others do not depend on $a
     """
-    return (step(X) + _left(X) * (Y + a)) * dX, da * (exp(_negative(X)) - 1)
+    return (step(X) + _left(X) * (Y + a)) * dX, da * expm1(_negative(X))
 
 
-@op("X[*s], a[] -> [*s]", name="celu", define=lambda e, X, a: relu(X) + a * (exp(_negative(X) / a) - 1), calls=("celu",), entrywise=True,
+@op("X[*s], a[] -> [*s]", name="celu", define=lambda e, X, a: relu(X) + a * expm1(_negative(X) / a), calls=("celu",), entrywise=True,
     **with_numbers("celu", "a", omitted=(Fraction(1),)), needs="$a ≠ 0",
     real=lambda t, a: t if t > 0 else a * math.expm1(t / a))  # fmt: skip
 def celu(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Expr]:
@@ -149,7 +149,7 @@ def celu(Y: Expr, X: Expr, a: Expr, dX: Expr, da: Expr) -> tuple[Expr, Expr]:
     a D-MAP: for t ≤ 0, d(a (exp(t/a) − 1)) = (exp(t/a) − 1 − (t/a) exp(t/a)) da; the other entries do not depend on $a
     """
     below = _negative(X) / a
-    return (step(X) + _left(X) * exp(below)) * dX, da * (exp(below) - 1 - below * exp(below))
+    return (step(X) + _left(X) * exp(below)) * dX, da * (expm1(below) - below * exp(below))
 
 
 @mapped("selu", lambda t: float(_SCALE) * (t if t > 0 else float(_ALPHA) * math.expm1(t)),
