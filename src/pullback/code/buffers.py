@@ -18,7 +18,7 @@ from .plan import Plan
 from .syntax import expression, unparsed
 from .writer import arguments_of, comments, fitted, module, owned, returned
 
-__all__ = ["write_buffered"]
+__all__ = ["numbers_in", "write_buffered"]
 
 _NEVER = 1 << 60
 
@@ -102,18 +102,23 @@ def write_buffered(plan: Plan, words: Words, name: str, *, target: Target) -> st
     made = [f"    {n} = np.empty({dims_text(s, t)}, dtype)" for n, s in layout.shapes.items()]
     made += [f"    {n} = {where}" for n, where in layout.shared] + [f"    {line}" for line in layout.constants]
     checks = expected(t, plan.inputs, ", dtype")
-    inputs = [v for v in plan.inputs if v.shape]  # other arrays may have lost their memory to later ones
     function = [
         *t.listed(f"def {name}(", arguments_of(t), "):"),
         *checks,
+        *numbers_in(t),
         *body,
-        *blamed(t, [*inputs, plan.value]),
+        *blamed(t, [*plan.inputs, plan.value]),  # other arrays may have lost their memory to later ones
         *returned(t),
     ]
     outer = [*t.listed(f"def make_{name}(", [*sizes, "dtype=np.float64"], "):"),
              '    """A function of arrays of these sizes: the value, and {name: gradient}, in memory that its next call overwrites."""',
              *made, "", *(f"    {line}" if line else "" for line in function), "", f"    return {name}"]  # fmt: skip
     return module(target, outer)
+
+
+def numbers_in(t: Text) -> Iterator[str]:
+    """The lines that make every argument without axes a number of the type of the arrays."""
+    yield from (f'    {n} = _number("{n}", {n}, dtype)' for v in t.plan.inputs if not v.shape for n in [t.names[v]])
 
 
 def _computed(t: Text, layout: _Layout, v: Value, k: int) -> Iterator[str]:

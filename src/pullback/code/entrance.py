@@ -65,8 +65,8 @@ def _ragged(p: Looped, t: Text, plain: dict[str, str], known: set[str], body: Se
         else:
             yield f'    {word} = [[_array("{m.name}", x, {order}{more}) for x in row] for row in {word}]'
     if any(mark == "_alike(" for mark, _, _ in t.target.extras):
-        names = [one[id(m)] for m in p.inputs]
-        yield f"    {', '.join(names) if len(names) > 1 else f'({names[0]},)'} = _alike_lists({', '.join(names)})"
+        every = [one[id(m)] for m in p.inputs]
+        yield f"    {', '.join(every) if len(every) > 1 else f'({every[0]},)'} = _alike_lists({', '.join(every)})"
     facts = [(text, d) for m in p.inputs for text, d in _facts(m, one[id(m)])]
     telling: set[str] = set()
     changed = True

@@ -8,7 +8,7 @@ from .speller import Rewrite
 from .syntax import filled
 from .traced import node_of, parsed
 
-__all__ = ["EXPECT", "OURS", "SPECIAL", "as_", "door_of", "made", "places_of", "summing"]
+__all__ = ["EXPECT", "GIVEN", "OURS", "SPECIAL", "as_", "door_of", "made", "places_of", "summing"]
 
 _TAKEN = '''def {helper}(name, x, order):
     """{says}"""
@@ -26,6 +26,18 @@ EXPECT = """def _expect(name, x, shape, where):
     if tuple(x.shape) != shape:
         found = tuple(x.shape)
         raise ValueError(f"{name} has the shape {found}, not {shape}, in {where}")"""
+
+
+GIVEN = (
+    "_given(",
+    "",
+    '''def _given(name, x, shape):
+    """What a function that was given returns: an array of this shape."""
+    found = tuple(getattr(x, "shape", ()))
+    if found != shape:
+        raise ValueError(f"{name} gave the shape {found}, not {shape}")
+    return x''',
+)
 
 
 def _named_index(x: ast.expr, n: ast.expr) -> ast.expr:

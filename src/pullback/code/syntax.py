@@ -181,7 +181,9 @@ def expression(v: Value, read: Callable[[Value], ast.expr], size: Callable[[str]
         case Spread(value, legs):
             return _spread(read(value), value.order, legs, v, size)
         case Applied(node, args):
-            return ast.Call(ast.Name(function(node), ast.Load()), [read(a) for a in args], [])
+            found = ast.Call(ast.Name(function(node), ast.Load()), [read(a) for a in args], [])
+            shape = ast.Tuple([dim_node(d, extent) for d in v.shape], ast.Load())
+            return ast.Call(ast.Name("_given", ast.Load()), [ast.Constant(function(node)), found, shape], [])
         case Algorithm(node, args):
             return _algorithm(node, args, read, size, extent)
     raise AssertionError("an input is not computed")

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from .buffers import numbers_in
 from .door import blamed, door, expected
 from .frame import WIDTH, Target, Text, Words, Writer, dims_text, named
 from .guards import unpacked
@@ -95,8 +96,7 @@ class _Parts:
             yield from (f"    {x}" for x in fitted(t, t.names[part], node))
             if part.shape and any(part in k.inputs for k in self.kernels):
                 yield f"    {t.names[part]} = np.ascontiguousarray({t.names[part]}, dtype)"
-        seen = [v for v in self.plan.inputs if v.shape]
-        yield from blamed(t, [*seen, self.plan.value])
+        yield from blamed(t, [*self.plan.inputs, self.plan.value])
         yield from returned(t)
 
     def taken(self) -> Iterator[str]:
@@ -138,8 +138,7 @@ def _buffered(plan: Plan, words: Words, name: str) -> str:
     t = named(plan, target, words, sizes=True)
     parts = _Parts(plan, t)
     t.deeper = 4
-    numbers = [f"    {t.names[v]} = dtype.type({t.names[v]})" for v in plan.inputs if not v.shape]
-    inside = [*expected(t, plan.inputs, ", dtype"), *numbers,
+    inside = [*expected(t, plan.inputs, ", dtype"), *numbers_in(t),
               *(x for x in parts.taken() if "ascontiguousarray" in x), *parts.body()]  # fmt: skip
     inner = [*t.listed(f"def {name}(", arguments_of(t), "):"), *inside]
     t.deeper = 0

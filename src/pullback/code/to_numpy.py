@@ -10,7 +10,7 @@ from functools import partial
 from .buffers import write_buffered
 from .frame import Target, Writer
 from .speller import Spelling
-from .spellings import OURS, SPECIAL, as_, door_of, made, places_of
+from .spellings import GIVEN, OURS, SPECIAL, as_, door_of, made, places_of
 from .syntax import filled
 from .writer import write
 
@@ -41,6 +41,15 @@ _ADD_AT = '''def _add_at(n, places, values):
     np.add.at(out, (..., places), values)
     return out'''
 
+_NUMBER = '''def _number(name, x, dtype):
+    """A real number of this type."""
+    x = np.asarray(x)
+    if x.dtype.kind not in "iubf":
+        raise TypeError(f"{name} has the type {x.dtype}, not real numbers")
+    if x.ndim:
+        raise ValueError(f"{name} has {x.ndim} axes, not 0")
+    return x.astype(dtype)[()]'''
+
 
 def _step(x: ast.expr, _: ast.expr, **options: ast.expr) -> ast.expr:
     """1 where x > 0 and 0 elsewhere: np.heaviside takes thirty times as long."""
@@ -66,8 +75,8 @@ NUMPY = Target(
     frozenset({"np", "dtype"}),
     like=("dtype = np.result_type({arrays})", "dtype = np.float64"),
     copies="$X.copy()", rows="assigned", blames="np.isnan($X)",
-    extras=(("math.", "import math", ""), ("_blame(", "", _NAN), ("_sigmoid(", "", _SIGMOID), ("_places(", "", places_of(array="np.asarray(x)", unreal='x.dtype.kind not in "iubf"')), ("_index(", "", _INDEX), ("_add_at(", "", _ADD_AT),
-            ("special.", "from scipy import special", ""), ("linalg.", "from scipy import linalg", "")),
+    extras=(("math.", "import math", ""), GIVEN, ("_blame(", "", _NAN), ("_sigmoid(", "", _SIGMOID), ("_places(", "", places_of(array="np.asarray(x)", unreal='x.dtype.kind not in "iubf"')), ("_index(", "", _INDEX), ("_add_at(", "", _ADD_AT),
+            ("_number(", "", _NUMBER), ("special.", "from scipy import special", ""), ("linalg.", "from scipy import linalg", "")),
 )  # fmt: skip
 
 BUFFERS = replace(

@@ -13,7 +13,7 @@ from .frame import Target, Text, Writer
 from .guards import tupled
 from .matrix_functions import TORCH_LOGM, TORCH_SQRTM
 from .speller import Rewrite, Spelling
-from .spellings import OURS, as_, door_of, places_of, summing
+from .spellings import GIVEN, OURS, as_, door_of, places_of, summing
 from .syntax import filled, unparsed
 from .torch_op import HELPERS, ops
 from .traced import node_of
@@ -47,6 +47,9 @@ _TORCH_MARK = '''def _mark{0}(x, places, value):
     places = places[..., None]
     return x.scatter_add{0}(-1, places, value.expand(places.shape))'''
 
+_TORCH_ARRAY = '''torch.stack(x) if isinstance(x, list) and x and torch.is_tensor(x[0]) else x
+    x = torch.as_tensor(x, dtype=None if hasattr(x, "dtype") else torch.float64)'''
+
 _TORCH_ALIKE = '''def _alike(*arrays):
     """The arrays in one type, that with the most digits; a number takes that of the arrays."""
     first = arrays[0].dtype
@@ -61,10 +64,10 @@ _TORCH_ALIKE_LISTS = '''def _alike_lists(*given):
     """The arrays, and those in lists, in one type."""
 
     def leaves(x):
-        return [leaf for item in x for leaf in leaves(item)] if isinstance(x, list) else [x]
+        return [y for z in x for y in leaves(z)] if isinstance(x, list) else [x]
 
     def put(x):
-        return [put(item) for item in x] if isinstance(x, list) else next(found)
+        return [put(z) for z in x] if isinstance(x, list) else next(found)
 
     found = iter(_alike(*leaves(list(given))))
     return put(list(given))'''
@@ -184,13 +187,13 @@ TORCH = Target(
         "linalg.sqrtm": "_sqrtm", "linalg.logm": "_logm", "linalg.sinm": as_("torch.linalg.matrix_exp(1j * $0).imag"),
         "linalg.cosm": as_("torch.linalg.matrix_exp(1j * $0).real"),
     }, number="like.new_tensor($0)", arrays=("expand_dims", "broadcast_to", "reshape")),
-    door_of(array='torch.as_tensor(x, dtype=None if hasattr(x, "dtype") else torch.float64)', whole="not x.is_floating_point() and not x.is_complex()", floats="x.to(torch.get_default_dtype())", unreal="not x.is_floating_point()"),
+    door_of(array=_TORCH_ARRAY, whole="not x.is_floating_point() and not x.is_complex()", floats="x.to(torch.get_default_dtype())", unreal="not x.is_floating_point()"),
     frozenset({"torch", "like", "alike"}),
     copies="$X.clone()", decorators=("@torch.no_grad()",), fuses=True, rows="assigned",
     kernels=frozenset({"softmax", "log_softmax", "cholesky_inverse", "pick", "sign"}),
     alone=frozenset({"standardized[0]", "standardized[1]"}),
     like=("like = {first}", "like = torch.empty(())"),
-    extras=(("math.", "import math", ""), ("_places(", "", places_of(array="torch.as_tensor(x)", unreal="x.is_complex()")), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_writing(", "", _TORCH_WRITING), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_standardized(", "", _TORCH_STANDARDIZED), ("_sqrtm(", "", TORCH_SQRTM), ("_logm(", "", TORCH_LOGM), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), ("_alike_lists(", "", _TORCH_ALIKE_LISTS), *HELPERS),
+    extras=(("math.", "import math", ""), GIVEN, ("_places(", "", places_of(array="torch.as_tensor(x)", unreal="x.is_complex()")), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_writing(", "", _TORCH_WRITING), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_standardized(", "", _TORCH_STANDARDIZED), ("_sqrtm(", "", TORCH_SQRTM), ("_logm(", "", TORCH_LOGM), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), ("_alike_lists(", "", _TORCH_ALIKE_LISTS), *HELPERS),
 )  # fmt: skip
 
 
