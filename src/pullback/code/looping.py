@@ -373,8 +373,23 @@ class LoopWriter:
         found = ref(name)
         return f"{word}[{self.index(found.index)}]" if found else word
 
+    def may_be_empty(self, r: Range) -> bool:
+        """Whether the sizes that the door lets in leave no value for the letter."""
+        terms = (r.last - r.first).terms
+        least = sum(c * (self.p.order.least.get(m[0], 0) if m else 1) for m, c in terms)
+        return least < 0 or any(c < 0 for m, c in terms if m)
+
     def returned(self) -> Iterator[str]:
-        results = [f'"{n}": {self.gathered(m)}' for n, m in self.p.results.items()]
+        results = []
+        for n, m in self.p.results.items():
+            text = self.gathered(m)
+            if self.is_stacked(m) and any(map(self.may_be_empty, m.ranges)):  # of no arrays there is no stack
+                where = " and ".join(f"{self.dim(r.last)} >= {self.dim(r.first)}" for r in m.ranges)
+                word = self.t.fresh("rows")
+                yield from (f"    if {where}:", f"        {word} = {text}", "    else:")
+                yield f"        {word} = {self.nothing((*m.counts, *m.var.shape))}"
+                text = word
+            results.append(f'"{n}": {text}')
         varies = any(q.var is self.p.target and any(read_by(q.value)) for q in self.p.forward)
         value = self.place(self.p.target) if varies else self.number(self.p.target)
         yield from self.t.listed(f"    return {value}, {{", results, "}")
@@ -383,6 +398,10 @@ class LoopWriter:
         """How the name is written as a result: a number is a tensor then, where only tensors have a type."""
         text = self.place(v)
         return self.t.target.spelling.number.replace("$0", text) if self.t.target.typed and not v.shape else text
+
+    def is_stacked(self, m: Members) -> bool:
+        """Whether the result is put together of its members."""
+        return bool(m.ranges) and not m.is_ragged
 
     def gathered(self, m: Members) -> str:
         text = self.number(m.var)

@@ -138,6 +138,9 @@ class Rows(LoopWriter):
     def is_copied(self, v: Expr) -> bool:
         return not index_of(v) and super().is_copied(v)  # a row is written to, which copies
 
+    def is_stacked(self, m: Members) -> bool:
+        return super().is_stacked(m) and family(m.var) not in self.stores
+
     def gathered(self, m: Members) -> str:
         f = family(m.var)
         if not m.ranges or f not in self.stores:

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, dims_in, postorder
 from ..algebra.indexed import steps_of
-from ..algebra.ranges import Range
 from .frame import Target, Words
 from .guards import tupled, unpacked
 from .instructions import Chain, Value
@@ -104,11 +103,6 @@ class Scans(Rows):
             yield from (x and f"    {x}" for x in self.rounds(loop, words, depth, 1))
         else:
             yield from self.rounds(loop, words, depth, 0)
-
-    def may_be_empty(self, r: Range) -> bool:
-        """Whether the sizes that the door lets in leave no value for the letter."""
-        least = sum(c * (self.p.order.least.get(m[0], 0) if m else 1) for m, c in (r.last - r.first).terms)
-        return least < 0 or any(c < 0 for m, c in (r.last - r.first).terms if m)
 
     def rounds(self, loop: Loop, words: Sequence[str], depth: int, guards: int) -> Iterator[str]:
         """The round as a function of the state, which is these names, and the scan over all of them."""

@@ -47,8 +47,8 @@ _TORCH_MARK = '''def _mark{0}(x, places, value):
     places = places[..., None]
     return x.scatter_add{0}(-1, places, value.expand(places.shape))'''
 
-_TORCH_ARRAY = '''torch.stack(x) if isinstance(x, list) and x and torch.is_tensor(x[0]) else x
-    x = torch.as_tensor(x, dtype=None if hasattr(x, "dtype") else torch.float64)'''
+_TORCH_ARRAY = """torch.stack(x) if isinstance(x, list) and x and torch.is_tensor(x[0]) else x
+    x = torch.as_tensor(x, dtype=None if hasattr(x, "dtype") else torch.float64)"""
 
 _TORCH_ALIKE = '''def _alike(*arrays):
     """The arrays in one type, that with the most digits; a number takes that of the arrays."""

@@ -49,7 +49,7 @@ def evaluate_unrolled(
         Core([Equation(v, value) for v, value in equations]), tuple(known), instantiate(d.target, ends, {}), seed, wanted,
         [b for b in values.values() if b.of in defined or b.of in known])  # fmt: skip
     value, found = evaluate(plain, {n for n in flat if callable(flat[n]) or _is_function(flat[n])}, flat)
-    return value, _gathered(found)
+    return value, {**{a: {} for a in asked}, **_gathered(found)}  # of a range without members there are no gradients
 
 
 def _is_function(x: Any) -> bool:
@@ -117,7 +117,7 @@ def _ends(
 def _flat(d: Derivation, ends: Mapping[str, int], inputs: Sequence[Expr], called: set[str], functions: Iterable[str],
           given: Mapping[str, Any]) -> dict[str, Any]:  # fmt: skip
     """Every member by its own name. Raises ParseError P020, P021, P045."""
-    words = {family_of(x.attrs[0]) for x in inputs} | set(map(family_of, functions)) | set(ends)
+    words = {family_of(x.attrs[0]) for x in (*inputs, *d.inputs)} | set(map(family_of, functions)) | set(ends)
     for name in given:
         if name not in words:
             close = nearest(name, sorted(words))
