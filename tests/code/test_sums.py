@@ -6,6 +6,8 @@ What `evaluate` gives, which walks the proved equations member by member and kno
 from __future__ import annotations
 
 import importlib.util
+import os
+import random
 import re
 from typing import Any
 
@@ -170,3 +172,97 @@ def test_value_and_gradients(name: str, target: str, monkeypatch: pytest.MonkeyP
         numba = pytest.importorskip("numba")
         monkeypatch.setattr(numba, "njit", lambda *_, **__: lambda f: f)  # the same text, as Python
     compared(target, *PROGRAMS[name])
+
+
+def random_program(rng: random.Random) -> tuple[str, Given]:
+    """A recurrence, or none, and one to three sums over the index, added, multiplied, shared, within each other."""
+    lines = ["x[k], w[k] : n; h[0] : n; A : (n, n); V : (m, n); s : scalar"]
+    inside = [
+        "A h[k-1]",
+        "s h[k-1]",
+        "h[k-1] .* x[k]",
+        "exp(-0.1 k) h[k-1]",
+        "A' (A h[k-1] - x[k])",
+        "(h[k-1]' w[k]) h[k-1]",
+        "softmax(h[k-1])",
+    ]
+    beside = ["w[k]", "k w[k]", "w[k]/k", "s x[k]", "norm(w[k]) x[k]", "A x[k]"]
+    moves = rng.random() < 0.7
+    if moves:
+        act = rng.choice(["tanh", "sin", "", "sigmoid"])
+        lines.append(
+            f"h[k] = {act}({' + '.join([rng.choice(inside), *rng.sample(beside, rng.randint(0, 2))])}) for k = 1..K"
+        )
+    inner = ["‖x[k]‖²", "norm(x[k])", "s norm(x[k])", "k sum(sin(x[k]))", "x[k]' w[k]", "exp(-0.2 k) ‖w[k]‖²", "logsumexp(A x[k])",
+             "(x[k]' (sum_{j=1..K} w[j]))^2", "norm(A x[k] + w[k]) / k", "sum(exp(s x[k]))", "norm(w[k])^2"]  # fmt: skip
+    if moves:
+        inner += [
+            "s norm(h[k])",
+            "norm(h[k])^2",
+            "‖h[k]‖² / k",
+            "x[k]' h[k]",
+            "x[k]' logsoftmax(A h[k])",
+            "‖V h[k]‖²",
+            "h[k]' h[k-1]",
+        ]
+    ends = ["logsumexp(h[K])", "‖V h[K]‖²", "log(1 + ‖h[K]‖²)", "norm(h[K] - h[0])"] if moves else ["(sum_{k=1..K} norm(A x[k]))"]
+
+    def part() -> str:
+        if rng.random() < 0.25:
+            return rng.choice(ends)
+        return f"(sum_{{k=1..K}} {rng.choice(inner)})"
+
+    if rng.random() < 0.4:
+        lines.append(f"a = {part()}")
+        inner += ["a norm(x[k])", "a^2 x[k]' w[k]"]
+    terms = [
+        rng.choice(["{}", "{} " + part(), "s {}", "log(1 + {}^2)", "{} / K"]).replace("{}", part())
+        for _ in range(rng.randint(1, 3))
+    ]
+    lines.append("E = " + " + ".join(terms))
+    K = rng.choice([2, 4])
+    draw = np.random.default_rng(rng.randrange(1 << 30))
+
+    def some(*shape: int) -> Any:
+        return draw.normal(size=shape) * 0.6
+
+    given = {
+        "x": (some(K, 3), 1),
+        "w": (some(K, 3), 1),
+        "h_0": some(3),
+        "A": some(3, 3),
+        "V": some(2, 3),
+        "s": 0.7,
+        "K": K,
+    }
+    text = "\n".join(lines)
+    used = {n for n in given if re.search(rf"\b{n.partition('_')[0]}\b", "\n".join(lines[1:]))}
+    return "\n".join([_declared(lines[0], used), *lines[1:]]) if text else text, {
+        n: x for n, x in given.items() if n in used or n == "K"
+    }
+
+
+def _declared(line: str, used: set[str]) -> str:
+    parts = []
+    for part in line.split("; "):
+        names, _, shape = part.partition(" : ")
+        kept = [n for n in names.split(", ") if n.partition("[")[0] in {u.partition("_")[0] for u in used}]
+        parts += [f"{', '.join(kept)} : {shape}"] if kept else []
+    return "; ".join(parts)
+
+
+SLOW = bool(os.environ.get("PULLBACK_SLOW"))
+SEEDS = 300 if SLOW else 16
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_random_sums(seed: int) -> None:
+    text, given = random_program(random.Random(seed))
+    for target in TARGETS:
+        if (
+            target == "numba"
+            or importlib.util.find_spec(target) is None
+            or not (SLOW or target == "numpy" or seed % 4 == 0)
+        ):
+            continue
+        compared(target, text, given)
