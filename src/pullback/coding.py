@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import keyword
 import linecache
 import sys
@@ -59,9 +60,33 @@ def source(found: Plan | Looped, target: str, form: str = "function", name: str 
     Raises ParseError P030 for a target, a form or a name that cannot be, UnsupportedError U042, U044 for what there is no code for.
     With a mesh also ParseError P032 for a size that there is not, UnsupportedError U045 for what cannot be computed in blocks.
     """
-    name = name or _name(target, form)
+    usual = _name(target, form)
+    if not name or name == usual:
+        return _written(found, target, form, usual, mesh)
     if not (name.isidentifier() and name.isascii()) or keyword.iskeyword(name):
         raise ParseError("P030", f"{name!r:.40} is no name of a function", expected="letters, digits and _")
+    if name in _own_names(_written(found, target, form, usual, mesh)):
+        raise ParseError("P030", f"the code has another use for the name {name}", expected="a name that it has not",
+                         hint=f"--name {name.strip('_')}_and_grad")  # fmt: skip
+    return _written(found, target, form, name, mesh)
+
+
+def _own_names(text: str) -> set[str]:
+    """What a module defines, imports, or has from Python."""
+    tree = ast.parse(text)
+    found = {x.id for x in ast.walk(tree) if isinstance(x, ast.Name) and hasattr(builtins, x.id)}
+    for x in tree.body:
+        if isinstance(x, (ast.Import, ast.ImportFrom)):
+            found.update(a.asname or a.name.partition(".")[0] for a in x.names)
+        elif isinstance(x, (ast.FunctionDef, ast.ClassDef)):
+            found.add(x.name)
+        elif isinstance(x, ast.Assign):
+            found.update(t.id for t in x.targets if isinstance(t, ast.Name))
+    return found
+
+
+def _written(found: Plan | Looped, target: str, form: str, name: str, mesh: str) -> str:
+    """The module, the name being one that can be."""
     if mesh:
         return _over(found, target, form, name, mesh)
     write = writer_of(target, form)

@@ -22,7 +22,22 @@ __all__ = ["WIDTH", "Target", "Text", "Words", "Writer", "begun", "called", "dim
 
 WIDTH = 88  # as ruff format has it
 _RESERVED = frozenset(
-    {"abs", "math", "max", "min", "special", "linalg", "range", "slice"}
+    {
+        "abs",
+        "enumerate",
+        "float",
+        "int",
+        "len",
+        "linalg",
+        "math",
+        "max",
+        "min",
+        "range",
+        "slice",
+        "special",
+        "sum",
+        "tuple",
+    }
 )  # words that generated code may use
 
 
