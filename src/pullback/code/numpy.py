@@ -66,8 +66,7 @@ class _Run:
             try:
                 return self.algorithm(e, args)
             except (Singular, np.linalg.LinAlgError) as why:
-                raise UnsupportedError("U022", f"{e.op.name} has no value at these numbers",
-                                       hint="the conditions of the derivation say where it has one") from why  # fmt: skip
+                raise _no_value(e) from why
         if (
             e.op.define is not None and e.op.real is None
         ):  # else the function itself, which does not overflow on the way
@@ -123,12 +122,21 @@ class _Run:
             return _tensor(np, self.given(e.attrs[0]), e, args)
         plain = _PLAIN.fullmatch(e.op.code) if isinstance(e.op.code, str) else None
         known = getattr(np, plain[1]) if plain else None
-        return known(args[0]) if known is not None else np.vectorize(
-            lambda *t: e.op.real(*t, **e.op.attributes(e)), otypes=[float])(*args)  # fmt: skip
+        if known is not None:
+            return known(args[0])
+        try:
+            return np.vectorize(lambda *t: e.op.real(*t, **e.op.attributes(e)), otypes=[float])(*args)
+        except (ValueError, TypeError, ZeroDivisionError) as why:  # outside of the domain, where it may be complex
+            raise _no_value(e) from why
 
     def given(self, name: str) -> tuple[Function, ...]:
         found = self.functions[name]
         return tuple(found) if isinstance(found, (tuple, list)) else (found,)
+
+
+def _no_value(e: Expr) -> UnsupportedError:
+    return UnsupportedError("U022", f"{e.op.name} has no value at these numbers",
+                            hint="the conditions of the derivation say where it has one")  # fmt: skip
 
 
 def _entrywise(np: Any, given: tuple[Function, ...], orders: tuple[int, ...], args: list[Any], name: str) -> Any:

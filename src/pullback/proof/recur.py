@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
 from ..algebra.indexed import family_of, ref
+from ..algebra.ops.arithmetic import divide, power, sdiv
 from ..algebra.ops.free import gradient, increment, is_name, is_var
 from ..algebra.ops.series import series_ranges
 from ..algebra.ranges import Range
@@ -70,8 +72,11 @@ def choices(symbols: Sequence[str], least: dict[str, int]) -> Iterator[dict[str,
 
 def written_out(program: Program, helpers: Program, backward: Sequence[Backward], target: Expr, seed: Expr | None,
                 members: Sequence[str], sizes: dict[str, int]) -> Problem | None:  # fmt: skip
-    """The program and its gradients at these ends; None where the program reaches a member that does not exist there."""
+    """The program and its gradients at these ends; None where the program reaches a member that does not exist there, or divides
+    by a number of members that is 0, as T − 1 is."""
     forward = instances(program, sizes)
+    if any(_divides_by_zero(x) for _, value in forward for x in postorder(value)):
+        return None
     defined = {v for v, _ in forward}
     families = {family_of(v.attrs[0]) for v, _, _ in program if ref(v.attrs[0])}
     pairs = instances([(gradient(b.of), b.value, b.ranges) for b in backward], sizes)
@@ -101,6 +106,13 @@ def written_out(program: Program, helpers: Program, backward: Sequence[Backward]
         seed=None if seed is None else instantiate(seed, sizes, index),
         inputs=list(inputs),
         probed=[v for v, _ in asked if v not in helper_names],
+    )
+
+
+def _divides_by_zero(e: Expr) -> bool:
+    below = e.args[1] if e.op in (sdiv, divide) else e.args[0] if e.op is power and e.attrs[0] < 0 else None
+    return below is not None and any(
+        x == 0 or (isinstance(x, Dim) and x.constant == 0) for x in below.attrs if not below.args
     )
 
 
