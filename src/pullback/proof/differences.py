@@ -32,6 +32,7 @@ _TRIES = 32
 _SEARCH = 160  # tries after which a program without one real point is held to be defined nowhere
 _LIMIT = 400  # equations above which only the slopes of functions are checked
 _VAIN = 4  # points that test nothing after which other sizes are tried
+_MISSED = 6  # points outside of the domain, one after the other, after which other sizes are tried
 _STEPS = (2e-3, 2e-4, 2e-5, 2e-6, 2e-2)  # a steep function needs a short step, a flat one a long step
 _TOLERANCE = 1e-6
 _USEFUL = 1e-5  # relative error of a difference that tests something
@@ -157,13 +158,13 @@ def _central(problem: Problem) -> float | None:
     At some sizes none does: where a projection is the identity, nothing depends on it. Raises CheckFailed; UnsupportedError
     U012 if at no point the program and its gradients are real numbers.
     """
-    defined, vain, others = False, 0, _defined(problem)
-    sizes = next(others)
+    defined, vain, missed, others = False, 0, 0, _defined(problem)
+    first = sizes = next(others)
     for attempt in range(_SEARCH):
         if defined and attempt >= _TRIES:
             break
-        if vain == _VAIN:
-            sizes, vain = next(others, sizes), 0
+        if vain == _VAIN or missed == _MISSED:
+            sizes, vain, missed = next(others, first), 0, 0
         field = Real(f"float{attempt}", positive=attempt % 4 == 3)
         point = Point(field, sizes)
         try:
@@ -183,10 +184,12 @@ def _central(problem: Problem) -> float | None:
             claimed, size = claimed_change(problem, base, pushes)
             defined = True
             vain += 1
+            missed = 0
         except TooLarge:
             defined = True  # as far as floats can tell
             continue
-        except OutOfDomain:
+        except OutOfDomain:  # eigenvalues of a singular matrix, which it is at these sizes
+            missed += 1
             continue
         if not isfinite(claimed):
             continue
