@@ -212,7 +212,10 @@ def _solved(t: Text, arrays: Sequence[tuple[str, Shape]], told: set[str]) -> Ite
             others.remove(unknown[0])
             factor, offset = Dim({tuple(others): c}), Dim(dict(rest))
             text = f"{name}.shape[{k}]"
-            text = text if not offset.terms else f"({text} - ({unparsed(dim_node(offset, t.size))}))"
+            if offset.constant is not None and offset.constant < 0:
+                text = f"({text} + {-offset.constant})"
+            elif offset.terms:
+                text = f"({text} - ({unparsed(dim_node(offset, t.size))}))"
             text = text if factor.constant == 1 else f"{text} // ({unparsed(dim_node(factor, t.size))})"
             told.add(unknown[0])
             changed = True

@@ -30,6 +30,7 @@ def entrance(p: Looped, t: Text, letters: Collection[str], body: Sequence[str]) 
         for w, n in ((t.sizes[s], n) for s, n in p.order.least.items() if s in plain and n > 0)
         for x in (f"    if {w} < {n}:", f'        raise ValueError(f"{w} is {{{w}}}, not at least {n}")')
     ]
+    whole = [f'    {t.sizes[e]} = _end("{e}", {t.sizes[e]})' for e in ends]
     body = [*checks, *body]
     if any(m.is_ragged or any("[" in s for d in m.var.shape for s in d.symbols()) for m in p.inputs):
         lines = list(_ragged(p, t, plain, set(ends), body))
@@ -37,7 +38,7 @@ def entrance(p: Looped, t: Text, letters: Collection[str], body: Sequence[str]) 
         lines = list(door(replace(t, sizes=plain), body, ends))
     like = not t.target.typed and any(x.strip().startswith(("dtype =", "like =")) for x in lines[-1:])
     where = len(lines) - like
-    return [t.sizes[e] for e in ends], [*lines[:where], *checks, *lines[where:]]
+    return [t.sizes[e] for e in ends], [*whole, *lines[:where], *checks, *lines[where:]]
 
 
 def _dims(p: Looped) -> Iterator[Dim]:

@@ -138,12 +138,12 @@ class Text:
     def listed(self, head: str, words: Sequence[str], tail: str) -> Iterator[str]:
         """`head` a, b, c `tail`, with one word a line where that is too long."""
         whole = f"{head}{', '.join(words)}{tail}"
-        if len(whole) <= self.width:
+        if len(whole) <= self.width and "\n" not in whole:
             yield whole
             return
         indent = " " * (len(head) - len(head.lstrip()))
         yield head
-        yield from (f"{indent}    {w}," for w in words)
+        yield from (f"{indent}    {x}" for w in words for x in f"{w},".split("\n"))
         yield f"{indent}{tail}"
 
     def numbers(self) -> set[str]:

@@ -8,168 +8,30 @@ have one shape and the target can, what is computed is in one array too.
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..algebra.dims import Dim, Shape
-from ..algebra.expr import Expr, dims_in, postorder
+from ..algebra.expr import Expr
 from ..algebra.indexed import family_of, ref
-from ..algebra.ops.free import is_free_function, is_free_map, var
+from ..algebra.ops.free import var
 from ..algebra.ranges import Order, Range
 from ..calculus.loops import box_of
 from .entrance import entrance
-from .frame import Target, Text, Words, called, dims_text
-from .instructions import Applied, Given, Value
-from .looped import Looped, Members
-from .plan import Plan, arranged
-from .schedule import Family, Line, Loop, Statement, family, index_of, lines_of, meets, read_by, scheduled
+from .frame import called, dims_text
+from .instructions import Applied
+from .looped import Members
+from .places import Places
+from .plan import arranged
+from .schedule import Family, Line, Loop, Statement, family, index_of, meets, read_by
 from .syntax import call, dim_node, unparsed
 from .writer import line, module
 
 __all__ = ["LoopWriter"]
 
 
-class LoopWriter:
+class LoopWriter(Places):
     """Members in dictionaries, loops of Python."""
-
-    apart = False  # whether what is no recurrence has loops of its own
-
-    def __init__(self, p: Looped, words: Words, target: Target) -> None:
-        self.p = p
-        # what one line writes, another round may read: no line takes over the memory of another one
-        target = replace(target, fuses=False, reuses=False)
-        self.forward, self.backward = (
-            scheduled(self.prepared(some), p.order, self.apart) for some in (p.forward, p.backward)
-        )
-        self.lines = [*lines_of(self.forward), *lines_of(self.backward)]
-        inputs = [_stacked(m) for m in p.inputs]
-        goal = Value(p.target.shape, Given(p.target))
-        said = {goal: tuple((q.var, q.whole or q.value) for q in (*p.forward, *p.backward))}
-        self.t = Text(Plan(inputs, 0, goal, {}, inputs, groups=said), target, words)
-        self.stores: dict[Family, str] = {}  # where the members of a family are
-        self.single: dict[Expr, str] = {}  # the identifier of a name
-        self.many: dict[Family, Members] = {}  # families that are one argument
-        self.scope: list[Range] = []  # the loops around what is being written
-        self.functions: dict[str, tuple[str, str]] = {}  # (identifier, what it is), by name
-        self.runs = {
-            id(q): number for number, run in enumerate([*_runs(self.forward), *_runs(self.backward)]) for q in run
-        }
-        for v, m in zip(inputs, p.inputs, strict=True):
-            self.t.names[v] = self.single[m.var] = self.t.fresh(_word(words, m.name))
-        for s in self.symbols():
-            if "[" not in s:
-                self.t.sizes[s] = self.t.fresh(words.name(s))
-        self.letters = {r.letter for r in self.all_ranges()}
-        self.functions_of()
-        self.local = self.locals()
-        self.counted = self.numbers_of()
-        self.name_members()
-        for s in self.symbols():
-            if "[" in s:
-                found = ref(s)
-                assert found is not None
-                f = (found.family, "size")
-                if f not in self.stores:
-                    self.stores[f] = self.t.fresh(words.name(found.family))
-                self.t.sizes[s] = f"{self.stores[f]}[{self.index(found.index)}]"
-        self.t.names[goal] = self.place(p.target)
-
-    def prepared(self, lines: Sequence[Line]) -> list[Line]:
-        """The lines as they are to be scheduled."""
-        return list(lines)
-
-    def all_ranges(self) -> Iterator[Range]:
-        stack: list[Statement] = [*self.forward, *self.backward]
-        while stack:
-            s = stack.pop()
-            if isinstance(s, Loop):
-                yield s.range
-                stack += s.body
-            else:
-                yield from s.adds
-        for m in (*self.p.inputs, *self.p.results.values()):
-            yield from m.ranges
-
-    def symbols(self) -> list[str]:
-        """Every symbol of a size, an end or an index, once."""
-        every = (*self.p.inputs, *self.p.results.values())
-        dims = [d for q in self.lines for e in (q.var, *postorder(q.value)) for d in dims_in(e)]
-        dims += [d for m in every for d in (*m.counts, *m.var.shape)]
-        dims += [d for r in self.all_ranges() for d in (Dim.symbol(r.letter), r.first, r.last)]
-        dims += [d for q in self.lines for x in (q.var, *read_by(q.value)) for d in index_of(x)]
-        return list(dict.fromkeys(s for d in dims for s in sorted(d.symbols())))
-
-    # ---- names -------------------------------------------------------------------------------------------------
-
-    def functions_of(self) -> None:
-        for q in self.lines:
-            for e in postorder(q.value):
-                if is_free_map(e) or is_free_function(e):
-                    word = called(e, self.t.words, family_of(e.attrs[0]))
-                    if word not in self.functions:
-                        self.functions[word] = (self.t.fresh(word), self.t.words.text(e))
-
-    def locals(self) -> set[Family]:
-        """The families of which every member is used only where it is made."""
-        made: dict[Family, list[Line]] = {}
-        for q in self.lines:
-            made.setdefault(family(q.var), []).append(q)
-        kept = {family(m.var) for m in self.p.results.values()} | {family(self.p.target)}
-        for q in self.lines:
-            for x in read_by(q.value):
-                here = any(o.var is x and self.runs[id(o)] == self.runs[id(q)] for o in made.get(family(x), ()))
-                if not here or q.over is not None:
-                    kept.add(family(x))
-        return {f for f, lines in made.items() if f not in kept and not any(q.adds or q.over for q in lines)}
-
-    def name_members(self) -> None:
-        made = {family(q.var) for q in self.lines if index_of(q.var)}
-        read = {family(x) for q in self.lines for x in read_by(q.value) if any(d.symbols() for d in index_of(x))}
-        for m in self.p.inputs:
-            f = family(m.var)
-            if m.ranges and f not in made:
-                self.many[f] = m
-            elif index_of(m.var) and (f in made or f in read):
-                self.store(f)
-        for q in self.lines:
-            f = family(q.var)
-            if index_of(q.var):
-                self.store(f)
-            elif q.var not in self.single:
-                self.single[q.var] = self.t.fresh(self.t.words.name(self.t.words.text(q.var)))
-
-    def store(self, f: Family) -> None:
-        if f not in self.stores:
-            stem = var(f[0], (), f[1])
-            self.stores[f] = self.t.fresh(self.t.words.name(self.t.words.text(stem)))
-
-    def place(self, v: Expr) -> str:
-        """How the name is written in code."""
-        f = family(v)
-        if f in self.local and index_of(v):
-            return self.stores[f]
-        if f in self.stores:
-            return f"{self.stores[f]}[{self.index(index_of(v))}]"
-        if f in self.many:
-            m = self.many[f]
-            return self.member(self.single[m.var], m, index_of(v))
-        return self.single[v]
-
-    def member(self, word: str, m: Members, index: Sequence[Dim]) -> str:
-        """A member of what is given as one argument, where counting begins at 0."""
-        firsts = [a for a, b in m.box if a != b]
-        some = [self.dim(d - a) for d, (a, b) in zip(index, m.box, strict=True) if a != b]
-        assert len(firsts) == len(some)
-        return f"{word}[{']['.join(some)}]" if m.is_ragged else f"{word}[{', '.join(some)}]"
-
-    def index(self, index: Sequence[Dim]) -> str:
-        return ", ".join(map(self.dim, index))
-
-    def dim(self, d: Dim) -> str:
-        return unparsed(dim_node(d, self.t.size))
-
-    # ---- text --------------------------------------------------------------------------------------------------
 
     def module(self, name: str) -> str:
         t = self.t
@@ -244,7 +106,8 @@ class LoopWriter:
         one = Dim.number(1)
         if reverse:
             return f"range({self.dim(r.last)}, {self.dim(r.first - one)}, -1)"
-        return f"range({self.dim(r.first)}, {self.dim(r.last + one)})"
+        first = "" if r.first.constant == 0 else f"{self.dim(r.first)}, "
+        return f"range({first}{self.dim(r.last + one)})"
 
     def block(self, statements: Sequence[Statement], depth: int) -> Iterator[str]:
         """The statements, every line as far to the right as `depth` says."""
@@ -319,19 +182,6 @@ class LoopWriter:
         self.t.temporaries = t.temporaries
         self.t.taken &= taken
 
-    def static(self, plan: Plan) -> set[Value]:
-        """What is a number of Python."""
-        return plan.static(v for v in plan.inputs if v.about is not None and family(v.about) in self.counted)
-
-    def numbers_of(self) -> set[Family]:
-        """The families of which every member is made of sizes and indices alone."""
-        found = {family(q.var) for q in self.lines if not q.var.order} - {family(m.var) for m in self.p.inputs}
-        while True:
-            other = {family(q.var) for q in self.lines if any(family(x) not in found for x in read_by(q.value))}
-            if found.isdisjoint(other):
-                return found
-            found -= other
-
     def made(self, q: Line, n: int) -> Expr:
         """The name of what the n-th line of a run computes."""
         return var(f"term{n + 1}", q.var.shape) if q.adds else q.var
@@ -389,7 +239,9 @@ class LoopWriter:
                 yield from (f"    if {where}:", f"        {word} = {text}", "    else:")
                 yield f"        {word} = {self.nothing((*m.counts, *m.var.shape))}"
                 text = word
-            results.append(f'"{n}": {text}')
+            start = f'"{n}": '
+            rows = _laid_out(ast.parse(text, mode="eval").body, self.t.width - 8, len(start) + len(","))
+            results.append(start + "\n".join(rows))
         varies = any(q.var is self.p.target and any(read_by(q.value)) for q in self.p.forward)
         value = self.place(self.p.target) if varies else self.number(self.p.target)
         yield from self.t.listed(f"    return {value}, {{", results, "}")
@@ -412,26 +264,14 @@ class LoopWriter:
         return text
 
 
-def _stacked(m: Members) -> Value:
-    value = Value((*m.counts, *m.var.shape), Given(m.var))
-    value.name, value.about = m.name, m.var
-    return value
-
-
-def _word(words: Words, name: str) -> str:
-    """h_0 for h[0]."""
-    return re.sub(r"\W+", "_", words.name(name.replace("−", "-"))).strip("_")
-
-
-def _runs(statements: Sequence[Statement]) -> Iterator[list[Line]]:
-    run: list[Line] = []
-    for s in statements:
-        if isinstance(s, Line):
-            run.append(s)
-            continue
-        if run:
-            yield run
-            run = []
-        yield from _runs(s.body)
-    if run:
-        yield run
+def _laid_out(node: ast.expr, width: int, before: int = 0) -> list[str]:
+    """The lines of a stack of members as ruff format has them, what stands `before` the first line on it."""
+    text = unparsed(node)
+    if before + len(text) <= width:
+        return [text]
+    if isinstance(node, ast.Call) and len(node.args) == 1:
+        return [f"{unparsed(node.func)}(", *(f"    {x}" for x in _laid_out(node.args[0], width - 4)), ")"]
+    if isinstance(node, ast.ListComp):
+        loops = [f"for {unparsed(g.target)} in {unparsed(g.iter)}" for g in node.generators]
+        return ["[", *(f"    {x}" for x in [*_laid_out(node.elt, width - 4), *loops]), "]"]
+    return [text]

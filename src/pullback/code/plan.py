@@ -44,9 +44,9 @@ class Plan:
         default_factory=list
     )  # (index sum, multiplications, of the order as written)
 
-    def static(self, known: Iterable[Value] = ()) -> set[Value]:
-        """What depends on sizes, and on numbers that are `known`, alone."""
-        found = set(known)
+    def static(self) -> set[Value]:
+        """What depends on sizes alone."""
+        found: set[Value] = set()
         for v in self.values:
             if not v.shape and isinstance(v.by, Chain) and all(o.value in found for _, o in v.by.operands):
                 found.add(v)

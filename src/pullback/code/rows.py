@@ -15,10 +15,8 @@ from ..algebra.ops.free import is_free_function, is_free_map, var
 from ..algebra.ranges import Box, Order, Range
 from ..calculus.loops import box_of
 from .frame import Target, Words
-from .instructions import Value
 from .looped import Looped, Members
 from .looping import LoopWriter
-from .plan import Plan
 from .schedule import Family, Line, family, index_of, read_by
 from .stacking import prepared, stacked
 
@@ -98,9 +96,8 @@ class Rows(LoopWriter):
         found = stacked(q) if q.over is not None else None
         return found or super().value(q)
 
-    def static(self, plan: Plan) -> set[Value]:
-        """Not what is a row of an array."""
-        return {v for v in plan.static() if v.about is None or not index_of(v.about) or family(v.about) in self.local}
+    def is_row(self, v: Expr) -> bool:
+        return bool(index_of(v)) and family(v) in self.stores and family(v) not in self.local
 
     def made(self, q: Line, n: int) -> Expr:
         if q.over is None or q.adds:

@@ -16,7 +16,6 @@ from .guards import tupled, unpacked
 from .instructions import Chain, Value
 from .looped import Looped
 from .looping import LoopWriter
-from .plan import Plan
 from .rows import Rows, is_even
 from .schedule import Line, Loop, Statement, family, index_of, read_by
 
@@ -44,16 +43,11 @@ class Scans(Rows):
         yield from super().block(statements, depth)
         self.t.traced = {self.dim(Dim.symbol(r.letter)) for r in self.scope[:-1]}
 
-    def static(self, plan: Plan) -> set[Value]:
+    def is_known(self, v: Value) -> bool:
         """Not what depends on the index of a loop, which JAX traces."""
         letters = {r.letter for r in self.scope}
-        static, found = super().static(plan), set[Value]()
-        for v in (v for v in plan.values if v in static):
-            assert isinstance(v.by, Chain)
-            sizes = {s for e in postorder(v.by.body) for d in dims_in(e) for s in d.symbols()}
-            if sizes.isdisjoint(letters) and all(o.value in found for _, o in v.by.operands):
-                found.add(v)
-        return found
+        inside = postorder(v.by.body) if isinstance(v.by, Chain) else ()
+        return letters.isdisjoint(s for e in inside for d in dims_in(e) for s in d.symbols())
 
     def place(self, v: Expr) -> str:
         return self.inside.get(v) or super().place(v)
@@ -89,9 +83,8 @@ class Scans(Rows):
 
     def repeated(self, loop: Loop, depth: int) -> Iterator[str]:
         indent = "    " * (depth - 1)
-        yield from (
-            f"{indent}{x}" for x in (self.mapped(loop, depth) if self.is_map(loop) else self.scanned(loop, depth))
-        )
+        lines = self.mapped(loop, depth) if self.is_map(loop) else self.scanned(loop, depth)
+        yield from (x and indent + x for x in lines)
 
     # ---- recurrences -------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from .speller import Rewrite
 from .syntax import filled
 from .traced import node_of, parsed
 
-__all__ = ["EXPECT", "GIVEN", "OURS", "SPECIAL", "as_", "door_of", "made", "places_of", "summing"]
+__all__ = ["EXPECT", "OURS", "SHARED", "SPECIAL", "as_", "door_of", "made", "places_of", "summing"]
 
 _TAKEN = '''def {helper}(name, x, order):
     """{says}"""
@@ -27,17 +27,20 @@ EXPECT = """def _expect(name, x, shape, where):
         found = tuple(x.shape)
         raise ValueError(f"{name} has the shape {found}, not {shape}, in {where}")"""
 
-
-GIVEN = (
-    "_given(",
-    "",
-    '''def _given(name, x, shape):
+_GIVEN = '''def _given(name, x, shape):
     """What a function that was given returns: an array of this shape."""
     found = tuple(getattr(x, "shape", ()))
     if found != shape:
         raise ValueError(f"{name} gave the shape {found}, not {shape}")
-    return x''',
-)
+    return x'''
+
+_END = '''def _end(name, n):
+    """A whole number."""
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
+        raise TypeError(f"{name} is {n!r}, not a whole number")
+    return n.__index__()'''
+
+SHARED = (("_given(", "", _GIVEN), ("_end(", "", _END))  # helpers of every target
 
 
 def _named_index(x: ast.expr, n: ast.expr) -> ast.expr:

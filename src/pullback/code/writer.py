@@ -290,6 +290,14 @@ def fitted(t: Text, name: str, node: ast.AST, sign: str = "=") -> Iterator[str]:
         word = t.temporary()
         yield f"{word} = {unparsed(node)}"
         node = ast.Name(word, ast.Load())
+    long = len(f"    {name} {sign} {unparsed(node)}") > t.width
+    if long and isinstance(node, ast.Call) and not any(k.arg == "out" for k in node.keywords):
+        arguments = [unparsed(x) for x in node.args] + [f"{k.arg}={unparsed(k.value)}" for k in node.keywords]
+        inside = ", ".join(arguments)
+        yield f"{name} {sign} {unparsed(node.func)}("
+        yield from [f"    {inside}"] if len(inside) + 8 <= t.width else (f"    {x}," for x in arguments)
+        yield ")"
+        return
     yield f"{name} {sign} {unparsed(node)}"
 
 

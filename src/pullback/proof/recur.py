@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
 from ..algebra.indexed import family_of, ref
-from ..algebra.ops.arithmetic import divide, power, sdiv
 from ..algebra.ops.free import gradient, increment, is_name, is_var
 from ..algebra.ops.series import series_ranges
 from ..algebra.ranges import Range
@@ -110,10 +109,10 @@ def written_out(program: Program, helpers: Program, backward: Sequence[Backward]
 
 
 def _divides_by_zero(e: Expr) -> bool:
-    below = e.args[1] if e.op in (sdiv, divide) else e.args[0] if e.op is power and e.attrs[0] < 0 else None
-    return below is not None and any(
-        x == 0 or (isinstance(x, Dim) and x.constant == 0) for x in below.attrs if not below.args
-    )
+    """Whether it is something over a number, and that is 0 here."""
+    powers = [m.power for m in e.op.meaning(e) or ()]
+    below = e.args[-1] if e.op.divides or (powers and powers[0] < 0) else None
+    return below is not None and not below.args and any(x in (0, Dim({})) for x in below.attrs[:1])
 
 
 def _names(*groups: Sequence[Expr]) -> Iterator[Expr]:
