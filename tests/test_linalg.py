@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import pullback as pb
+from pullback.errors import PullbackError
 
 np = pytest.importorskip("numpy")
 jax = pytest.importorskip("jax")
@@ -164,3 +165,14 @@ def test_the_gradient_in_a_subspace_is_the_projection(kind: str, project: Any) -
 ])  # fmt: skip
 def test_programs_that_are_defined_at_some_sizes_only(text: str, gradient: str) -> None:
     assert str(pb.derive(text)["X"]) == gradient
+
+
+@pytest.mark.parametrize(("text", "given"), [
+    ("x : n; E = sum(x.^1.5)", {"x": [-1.0, 2.0]}),
+    ("x : n; g : scalar; E = sum(x.^g)", {"x": [-1.0, 2.0], "g": 2.0}),
+    ("x : n; g : scalar; E = sum(x.^g)", {"x": [0.0, 2.0], "g": 2.0}),
+])  # fmt: skip
+def test_a_power_that_is_no_real_number_is_refused(text: str, given: dict[str, object]) -> None:
+    with pytest.raises(PullbackError) as why:
+        pb.derive(text).evaluate(**{n: np.asarray(x) for n, x in given.items()})
+    assert why.value.code == "U022"

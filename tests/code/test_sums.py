@@ -205,7 +205,11 @@ def random_program(rng: random.Random) -> tuple[str, Given]:
             "‖V h[k]‖²",
             "h[k]' h[k-1]",
         ]
-    ends = ["logsumexp(h[K])", "‖V h[K]‖²", "log(1 + ‖h[K]‖²)", "norm(h[K] - h[0])"] if moves else ["(sum_{k=1..K} norm(A x[k]))"]
+    ends = (
+        ["logsumexp(h[K])", "‖V h[K]‖²", "log(1 + ‖h[K]‖²)", "norm(h[K] - h[0])"]
+        if moves
+        else ["(sum_{k=1..K} norm(A x[k]))"]
+    )
 
     def part() -> str:
         if rng.random() < 0.25:

@@ -469,3 +469,64 @@ def test_pytorch_gives_the_backward_pass_memory_of_its_own() -> None:
     text = "X : (B, n)\nC : (B, n) where const\nY = layernorm(X, g, h)\nE = sum(C .* Y)"
     for form in ("autodiff", "op"):
         assert "out=" not in pb.derive(text).code("torch", form=form)
+
+
+@pytest.mark.parametrize("target", ["numpy", "numba", "jax"])
+def test_what_a_given_function_returns_has_the_shape_of_its_equation(target: str) -> None:
+    pytest.importorskip(target)
+    xp = pytest.importorskip("jax.numpy") if target == "jax" else np
+    f = pb.derive("X : (B, n); E = sum(f(X))").compile(target)
+    X = np.arange(12.0).reshape(4, 3)
+    value, grad = f(X, f=xp.sin, df=xp.cos)
+    assert float(value) == pytest.approx(np.sin(X).sum())
+    np.testing.assert_allclose(grad["X"], np.cos(X), rtol=1e-6)
+    with pytest.raises(ValueError, match=r"^f gave the shape \(4, 1\), not \(4, 3\)$"):
+        f(X, f=lambda z: xp.sin(z)[:, :1], df=xp.cos)
+    with pytest.raises(ValueError, match=r"^df gave the shape \(\), not \(4, 3\)$"):
+        f(X, f=xp.sin, df=lambda z: 1.0)
+
+
+@pytest.mark.parametrize("target", ["numpy", "numba"])
+def test_numbers_of_buffers_are_numbers(target: str) -> None:
+    pytest.importorskip(target)
+    d = pb.derive("X : (n, m); s : scalar; c : scalar where const; E = sum(tanh(X / s)) + c sumsq(X)")
+    X = np.arange(12.0).reshape(3, 4) / 7
+    f = d.compile(target, form="buffers")(3, 4)
+    value, _ = f(X, 1.3, 0.1)
+    assert value == pytest.approx(np.tanh(X / 1.3).sum() + 0.1 * (X * X).sum())
+    for s, c, error, message in (
+        (np.arange(4.0), 0.1, ValueError, "s has 1 axes, not 0"),
+        (1.3, np.ones(4), ValueError, "c has 1 axes, not 0"),
+        ("a", 0.1, TypeError, "s has the type <U1, not real numbers"),
+        (None, 0.1, TypeError, "s has the type object, not real numbers"),
+        (1j, 0.1, TypeError, "s has the type complex128, not real numbers"),
+        (np.nan, 0.1, FloatingPointError, "an entry of s is no number"),
+    ):
+        with pytest.raises(error, match=message):
+            f(X, s, c)
+    small, grad = d.compile("numpy", form="buffers")(3, 4, dtype=np.float32)(X.astype(np.float32), np.float64(1.3), 0.1)
+    assert small.dtype == grad["s"].dtype == np.float32
+
+
+@pytest.mark.parametrize("name", ["np", "_array", "tuple", "ValueError"])
+def test_a_name_that_the_code_uses_itself_is_refused(name: str) -> None:
+    with pytest.raises(ParseError, match=f"another use for the name {name}"):
+        pb.derive("E = sum(tanh(x))").code("numpy", name=name)
+
+
+@pytest.mark.parametrize("target", ["numpy", "jax"])
+def test_the_end_of_a_range_is_a_whole_number(target: str) -> None:
+    pytest.importorskip(target)
+    f = pb.derive("h[0] : n; W : (n, n); h[t] = tanh(W h[t-1]) for t = 1..T; E = ‖h[T]‖²").compile(target)
+    given = {"h_0": np.ones(2), "W": np.ones((2, 2))}
+    assert float(f(**given, T=np.int64(2))[0]) == pytest.approx(float(f(**given, T=2)[0]))
+    for wrong in (3.0, "3", None, True):
+        with pytest.raises(TypeError, match=f"^T is {wrong!r}, not a whole number$"):
+            f(**given, T=wrong)
+
+
+def test_elu_has_all_digits_near_zero() -> None:
+    x = np.array([-1e-10, -1e-6, 0.5])
+    for text in ("elu(x)", "celu(x, 1)"):
+        value, _ = pb.derive(f"E = sum({text})").compile("numpy")(x[:2])
+        assert value == pytest.approx(np.expm1(x[:2]).sum(), rel=1e-14)

@@ -359,3 +359,21 @@ def test_what_must_hold_of_the_sizes_for_a_part_to_be_there(text: str, needs: st
 def test_a_number_of_any_length_can_be_written(number: str, shown: str) -> None:
     found = value(f"x : n; E = {number} * sum(x)")
     assert notation.text(found.args[0]) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("x : T; a : scalar; E = a^T sum(x)", "a^T sum(x)"),
+        ("h[0] : n; a : scalar; h[t] = a h[t-1] for t = 1..T; E = 0.9^T sum(h[T])", "0.9^T sum(h[T])"),
+        ("x : n; T : scalar; E = 2^T sum(x)", "2^T sum(x)"),
+        ("x : n; T : scalar; E = 2^-T sum(x)", "2^(−T) sum(x)"),
+        ("A : (T, n); E = sum(A^T)", "sum(Aᵀ)"),
+        ("A : (n, n); T : scalar; E = T tr(A^T)", "T tr(Aᵀ)"),
+        ("T : (n, n); x : n; E = x^T T x", "xᵀ T x"),
+        ("g : scalar; r[t] : scalar; E = sum_{t=1..T} g^t r[t]", "Σ_{t=1..T} g^t r[t]"),
+    ],
+)
+def test_a_number_to_the_power_of_a_size_called_t(text: str, shown: str) -> None:
+    """Of a matrix ^T is the transpose; a number has none that anybody would write."""
+    assert f"E = {shown} " in pb.derive(text).text()

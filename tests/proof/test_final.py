@@ -178,3 +178,9 @@ def test_sizes_at_which_nothing_depends_on_the_point_are_not_the_last() -> None:
         "A : (n, n); B : (n, k); v : (q, n); w : q; G = A B; E = ‖w − v G inv(Gᵀ vᵀ v G) Gᵀ vᵀ w‖²; derive grad A"
     )
     assert any("central difference" in e.detail for e in A.evidence)
+
+
+def test_sizes_at_which_a_covariance_is_regular_are_found() -> None:
+    """Of n centred rows it has the rank n − 1: at n = 2 and d = 3 two of its eigenvalues are 0, and have no slope."""
+    d = pb.derive("X : (n, d); Y = X - 1_n mean(X, axis=0)'; S = Y' Y / n; E = sum(eigvals(S).^2)")
+    assert {"TESTED-MODP", "TESTED-FLOAT"} <= {e.level for e in d.evidence}

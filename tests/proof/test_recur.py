@@ -113,3 +113,15 @@ def test_all_sizes_are_called_different_only_where_they_are() -> None:
     wide = pb.derive(f"{extra}; h[0] : n; h[t] = f(h[t-1]) for t = 1..T; E = loss(h[T]) + {total}")
     [said, other] = [next(e.detail for e in d.evidence if e.level == "RECUR") for d in (few, wide)]
     assert "all sizes different" in said and "all sizes different" not in other
+
+
+@pytest.mark.parametrize(("below", "least"), [("(T - 1)", 2), ("(T - 2)", 3), ("T", 1)])
+def test_ranges_at_which_it_divides_by_zero_are_too_short(below: str, least: int) -> None:
+    d = pb.derive(f"x[t] : n; E = sum_{{t=1..T}} ‖x[t]‖² / {below}")
+    assert next(e.data["ends"] for e in d.evidence if e.level == "RECUR")[0] == {"T": least}
+    np = pytest.importorskip("numpy")
+    f = d.compile("numpy")
+    assert f(np.ones((least, 2)))[0] == pytest.approx(2 * least / (least - {"T": 0, "(T - 1)": 1, "(T - 2)": 2}[below]))
+    if least > 1:
+        with pytest.raises(ValueError, match=f"T is {least - 1}, not at least {least}"):
+            f(np.ones((least - 1, 2)))

@@ -1,0 +1,92 @@
+"""PyTorch: numbers of Python are exact, arguments of several types are computed with in one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import pullback as pb
+
+np = pytest.importorskip("numpy")
+torch = pytest.importorskip("torch")
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(4, 3)), RNG.normal(size=(4, 3))
+TEXT = "X : (n, m); Y : (n, m); s : scalar; A = softmax(X Y' / s); E = sumsq(A Y) + sum(X .* Y)"
+FORMS = ["function", "autodiff", "op"]
+
+
+def run(form: str, *given: Any) -> tuple[Any, list[Any]]:
+    """The value, and the gradients of the tensors in one list."""
+    f = pb.derive(TEXT).compile("torch", form=form)
+    if form == "function":
+        value, grad = f(*given)
+        return value, [g for g, x in zip(grad.values(), given, strict=True) if torch.is_tensor(x)]
+    tensors = [x.clone().requires_grad_() if torch.is_tensor(x) else x for x in given]
+    value = f(*tensors)
+    value.backward()
+    return value.detach(), [x.grad for x in tensors if torch.is_tensor(x)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_number_of_python_has_all_its_digits(form: str) -> None:
+    value, grad = pb.derive(TEXT).compile("numpy")(X, Y, 1.3)
+    found, gradients = run(form, torch.tensor(X), torch.tensor(Y), 1.3)
+    assert found.dtype == torch.float64 and float(found) == pytest.approx(value, rel=1e-14)
+    for g, right in zip(gradients, grad.values(), strict=False):
+        np.testing.assert_allclose(g, right, rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_number_of_python_takes_the_type_of_the_tensors(form: str) -> None:
+    found, gradients = run(form, torch.tensor(X).float(), torch.tensor(Y).float(), 1.3)
+    assert found.dtype == torch.float32 and all(g.dtype == torch.float32 for g in gradients)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_tensors_of_two_types(form: str) -> None:
+    value, _ = pb.derive(TEXT).compile("numpy")(X.astype(np.float32), Y, 1.3)
+    found, gradients = run(form, torch.tensor(X).float(), torch.tensor(Y), torch.tensor(1.3, dtype=torch.float64))
+    assert found.dtype == torch.float64 and float(found) == pytest.approx(value, rel=1e-13)
+    assert gradients[1].dtype == torch.float64
+
+
+def test_lists_are_exact() -> None:
+    value, _ = pb.derive(TEXT).compile("numpy")(X, Y, 1.3)
+    found, _ = pb.derive(TEXT).compile("torch")(X.tolist(), Y.tolist(), 1.3)
+    assert found.dtype == torch.float64 and float(found) == pytest.approx(value, rel=1e-14)
+
+
+def test_a_loop_computes_in_the_type_of_its_arrays() -> None:
+    d = pb.derive("x[0] : n; a : scalar; x[t] = tanh(a x[t-1]) for t = 1..T; E = ½ ‖x[T]‖²")
+    value, grad = d.compile("numpy")(x_0=X[0], a=0.3, T=3)
+    found, gradients = d.compile("torch")(x_0=torch.tensor(X[0]), a=0.3, T=3)
+    assert float(found) == pytest.approx(float(value), rel=1e-14)
+    np.testing.assert_allclose(gradients["x[0]"], grad["x[0]"], rtol=1e-13)
+
+
+def test_members_of_several_types_and_shapes() -> None:
+    d = pb.derive("W[k] : (n[k+1], n[k]); x[1] : n[1]; c : scalar; x[k+1] = tanh(W[k] x[k]) for k = 1..L; "
+                  "E = sumsq(x[L+1]) + sum_{k=1..L} c norm(W[k])")  # fmt: skip
+    W = [RNG.normal(size=(4, 3)), RNG.normal(size=(2, 4))]
+    found, grad = d.compile("torch")(W=[torch.tensor(w).float() for w in W], x_1=torch.tensor(X[0]), c=0.1)
+    value, _ = d.compile("numpy")(W=[w.astype(np.float32).astype(float) for w in W], x_1=X[0], c=0.1)
+    assert found.dtype == torch.float64 and float(found) == pytest.approx(float(value), rel=1e-13)
+    assert [g.shape for g in grad["W"]] == [(4, 3), (2, 4)]
+
+
+def test_a_family_as_a_list_of_tensors() -> None:
+    d = pb.derive("x[k] : n; E = sum_{k=1..L} sumsq(sin(x[k]))")
+    value, grad = d.compile("torch")([torch.tensor(x) for x in X])
+    assert float(value) == pytest.approx(float((np.sin(X) ** 2).sum()), rel=1e-14)
+    assert grad["x"].shape == X.shape
+
+
+def test_the_tail_of_the_normal_distribution() -> None:
+    d = pb.derive("x : n; y : n where const; E = -mean(y .* log(normcdf(x)) + (1-y) .* log(normcdf(-x)))")
+    x, y = np.array([-9.0, 12.0, 0.3, -37.0]), np.array([1.0, 0.0, 1.0, 1.0])
+    value, grad = d.compile("numpy")(x, y)
+    found, gradients = d.compile("torch")(torch.tensor(x), torch.tensor(y))
+    assert float(found) == pytest.approx(value, rel=1e-12)
+    np.testing.assert_allclose(gradients["x"], grad["x"], rtol=1e-11)
