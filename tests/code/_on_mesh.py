@@ -160,6 +160,26 @@ def test_the_door_refuses_what_cannot_be_divided(form: str) -> None:
         f(**{**arrays, "W": arrays["W"][:, :4]})
 
 
+@pytest.mark.parametrize("form", ["function", "shard_map"])
+def test_a_mesh_of_any_kind_that_has_the_axes(form: str) -> None:
+    """`jax.make_mesh` has explicit axes unless it is told otherwise; ours are divided by the layout that the module says."""
+    text, sizes, mesh = CASES["cross-entropy, classes along the mesh"]
+    d = pb.derive(text)
+    names: dict[str, Any] = {}
+    exec(d.code("jax", form=form, mesh=mesh), names)
+    arrays = drawn(d, sizes)
+    value, _ = d.evaluate(**arrays)
+    explicit = jax.make_mesh((4, 2), ("data", "model"), axis_types=(AxisType.Explicit,) * 2)
+    inputs, _ = names["shardings"](explicit)
+    laid = {n: jax.device_put(x, inputs[n]) for n, x in arrays.items()}
+    for given in (arrays, laid):
+        same(names["make_value_and_grad"](explicit)(**given)[0], value)
+    with pytest.raises(ValueError, match=r"the mesh has no axis model, it has \('data',\)"):
+        names["make_value_and_grad"](jax.make_mesh((8,), ("data",)))
+    with pytest.raises(TypeError, match=r"mesh is a tuple, not a jax\.sharding\.Mesh"):
+        names["make_value_and_grad"]((4, 2))
+
+
 # ---- the check of what is alike on all devices ------------------------------------------------------------------
 
 

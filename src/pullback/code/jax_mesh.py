@@ -33,22 +33,45 @@ _LAID = '''def _laid(name, x, mesh, spec):
             raise ValueError(f"{name} has the shape {x.shape}, and {why}")
     return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, spec))'''
 
+_DIVIDED = '''def _divided(mesh):
+    """The mesh, on which we say what lies where (AxisType.Auto)."""
+    if not isinstance(mesh, Mesh):
+        raise TypeError(f"mesh is a {type(mesh).__name__}, not a jax.sharding.Mesh")
+    for axis in AXES:
+        if axis not in mesh.axis_names:
+            raise ValueError(f"the mesh has no axis {axis}, it has {mesh.axis_names}")
+    auto = (AxisType.Auto,) * mesh.devices.ndim
+    return Mesh(mesh.devices, mesh.axis_names, axis_types=auto)'''
+
 _SHARDINGS = '''def shardings(mesh):
     """The layout of the arguments by name, and that of (value, gradients)."""
+    mesh = _divided(mesh)
     inputs = {name: NamedSharding(mesh, spec) for name, spec in INPUTS.items()}
     gradients = {name: NamedSharding(mesh, spec) for name, spec in GRADIENTS.items()}
     return inputs, (NamedSharding(mesh, VALUE), gradients)'''
 
 _OURS = frozenset(
-    {"AxisType", "GRADIENTS", "INPUTS", "NamedSharding", "VALUE", "blocks", "mesh", "partial", "shardings"}
+    {
+        "AXES",
+        "AxisType",
+        "GRADIENTS",
+        "INPUTS",
+        "Mesh",
+        "NamedSharding",
+        "VALUE",
+        "blocks",
+        "mesh",
+        "partial",
+        "shardings",
+    }
 )
 
 MESHED: Target = replace(
     JAX,
-    imports=("import jax", "import jax.numpy as jnp", "from jax.sharding import AxisType, NamedSharding",
+    imports=("import jax", "import jax.numpy as jnp", "from jax.sharding import AxisType, Mesh, NamedSharding",
              "from jax.sharding import PartitionSpec as P"),
     reserved=JAX.reserved | _OURS,
-    extras=(*JAX.extras, ("_laid(", "", _LAID), ("partial(", "from functools import partial", "")),
+    extras=(*JAX.extras, ("_laid(", "", _LAID), ("_divided(", "", _DIVIDED), ("partial(", "from functools import partial", "")),
 )  # fmt: skip
 
 
@@ -97,8 +120,10 @@ def _spec(mesh: Mesh, name: str, v: Value) -> str:
 
 
 def _layout(t: Text, mesh: Mesh) -> Iterator[str]:
-    """The constants INPUTS, VALUE and GRADIENTS, and the function that makes shardings of them."""
+    """The constants AXES, INPUTS, VALUE and GRADIENTS, and the function that makes shardings of them."""
+    axes = bracketed([f'"{a}"' for a in mesh.axes])
     yield f"# {laid_out(mesh)}"
+    yield f"AXES = {axes}"
     yield "INPUTS = {"
     yield from (f'    "{t.names[v]}": {_spec(mesh, v.name, v)},' for v in t.plan.inputs)
     yield "}"
@@ -121,16 +146,10 @@ def _maker(t: Text, name: str, mesh: Mesh, inside: Iterator[str]) -> Iterator[st
     yield from described(t)
     yield '    """'
     t.deeper = 4
-    sizes, axes = bracketed([str(n) for n in mesh.axes.values()]), bracketed([f'"{a}"' for a in mesh.axes])
+    sizes = bracketed([str(n) for n in mesh.axes.values()])
     yield "    if mesh is None:"
-    yield from (
-        f"    {x}"
-        for x in t.listed(
-            "    mesh = jax.make_mesh(",
-            [sizes, axes, f"axis_types=(AxisType.Auto,){f' * {len(mesh.axes)}' if len(mesh.axes) > 1 else ''}"],
-            ")",
-        )
-    )
+    yield from (f"    {x}" for x in t.listed("    mesh = jax.make_mesh(", [sizes, "AXES"], ")"))
+    yield "    mesh = _divided(mesh)"
     yield from inside
 
 
