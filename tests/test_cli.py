@@ -78,6 +78,11 @@ def test_no_command_shows_the_help(call) -> None:
 # ---- what is asked for
 
 
+def test_equations_said_in_several_options_are_several_lines(call) -> None:
+    parts = [a for part in TEXT.split("; ") for a in ("-e", part)]
+    assert call("derive", *parts) == call("derive", "-e", TEXT.replace("; ", "\n"))
+
+
 def test_wrt_chooses_the_gradients(call) -> None:
     out = call("derive", "-e", TEXT, "--wrt", "W, b", "--level", "1")[1]
     result = out.partition("RESULT")[2]

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from ._version import __version__
 from .api import Derived, derive
@@ -206,14 +206,24 @@ def _write(shown: str, out: str | None) -> None:
         Path(out).write_text(shown + "\n", encoding="utf-8")
     except OSError as why:
         raise ParseError("P031", f"cannot write {out}: {why.strerror or why}",
-                         hint="--out names a file in a folder that exists") from None  # fmt: skip
+                         hint="name a file in a folder that exists") from None  # fmt: skip
     print(f"wrote {out}", file=sys.stderr)
+
+
+class _Lines(argparse.Action):
+    """What is said several times is several lines."""
+
+    def __call__(self, parser: object, namespace: argparse.Namespace, values: Any, option: str | None = None) -> None:
+        known = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, values if known is None else f"{known}\n{values}")
 
 
 def _program_arguments(parser: argparse.ArgumentParser) -> None:
     """Which program is meant, and which gradients."""
     parser.add_argument("file", nargs="?", metavar="FILE", help="a file of equations, or - for standard input")
-    parser.add_argument("-e", "--equations", metavar="TEXT", help="the equations themselves, separated by ;")
+    parser.add_argument(
+        "-e", "--equations", metavar="TEXT", action=_Lines, help="the equations themselves, separated by ;"
+    )
     parser.add_argument(
         "--wrt", metavar="NAMES", action="append",
         help="differentiate with respect to these, comma-separated (default: every input)")  # fmt: skip

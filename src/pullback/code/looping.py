@@ -164,9 +164,8 @@ class LoopWriter(Places):
         said = {v: (q.var, q.whole or q.value) for v, q in parts.items()}
         plan.groups = {v: tuple(said[x] for x, _ in group) for v, group in plan.groups.items()}
         added = {v for v in plan.values if v.about in parts and self.is_added(parts[v.about])}
-        apart = {
-            v.about for v in added if plan.uses.get(v)
-        }  # others read the term: it needs a name, as the sum has one
+        # where others read the term, it has a name of its own: that of the sum has another value
+        apart = {v.about for v in added if plan.uses.get(v)}
         places = {v: p for v, q in parts.items() if (p := self.target_of(v, q, v in ends))}
         t = replace(self.t, plan=plan, names={v: at[v.about] for v in plan.inputs if v.about is not None}, inline={},
                     static=self.static(plan), kept=set(), deeper=self.deeper(depth),
