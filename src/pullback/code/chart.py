@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..algebra.dims import Dim
 from .frame import Words, named
-from .instructions import Given, arguments
+from .instructions import Applied, Given, arguments
 from .memory import Size, alive, entries, last_uses
 from .plan import Plan, operations
 from .syntax import expression, unparsed
@@ -61,6 +61,8 @@ def chart(plan: Plan, words: Words, size: Size, entry: int = 8) -> Chart:
         if v not in place:
             continue
         node = expression(v, lambda a: ast.Name(t.names[a], ast.Load()), t.size, lambda e: t.functions[e])
+        if isinstance(v.by, Applied) and isinstance(node, ast.Call):
+            node = node.args[1]  # the function itself, without the check of its shape
         rows.append(Row(
             t.names[v], unparsed(NUMPY.spelling.applied(node, t.numbers())), _shape(v.shape), operations(v, size), entries(v, size) * entry,
             memory[k] * entry, tuple(place[a] for a in arguments(v.by) if a in place),
