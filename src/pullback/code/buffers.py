@@ -7,7 +7,7 @@ another array (a slice, what a given function returns) keeps the memory of what 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ..algebra.dims import Shape
 from .door import blamed, expected
@@ -18,7 +18,7 @@ from .plan import Plan
 from .syntax import expression, unparsed
 from .writer import arguments_of, comments, fitted, module, owned, returned
 
-__all__ = ["numbers_in", "write_buffered"]
+__all__ = ["apart", "numbers_in", "owned_by", "write_buffered"]
 
 _NEVER = 1 << 60
 
@@ -105,6 +105,7 @@ def write_buffered(plan: Plan, words: Words, name: str, *, target: Target) -> st
     function = [
         *t.listed(f"def {name}(", arguments_of(t), "):"),
         *checks,
+        *apart(t, layout.shapes),
         *numbers_in(t),
         *body,
         *blamed(t, [*plan.inputs, plan.value]),  # other arrays may have lost their memory to later ones
@@ -112,8 +113,27 @@ def write_buffered(plan: Plan, words: Words, name: str, *, target: Target) -> st
     ]
     outer = [*t.listed(f"def make_{name}(", [*sizes, "dtype=np.float64"], "):"),
              '    """A function of arrays of these sizes: the value, and {name: gradient}, in memory that its next call overwrites."""',
-             *made, "", *(f"    {line}" if line else "" for line in function), "", f"    return {name}"]  # fmt: skip
+             "    dtype = _real(dtype)", *made, *owned_by(t, layout.shapes), "", *(f"    {line}" if line else "" for line in function), "", f"    return {name}"]  # fmt: skip
     return module(target, outer)
+
+
+def owned_by(t: Text, buffers: Collection[str]) -> Iterator[str]:
+    """The line that notes which memory is ours."""
+    if buffers and any(v.shape for v in t.plan.inputs):
+        comma = "," if len(buffers) == 1 else ""
+        whole = f"    own = {{id(x) for x in ({', '.join(buffers)}{comma})}}"
+        if len(whole) <= t.width:
+            yield whole
+        else:
+            yield from t.listed("    buffers = (", [*buffers], ")")
+            yield "    own = {id(x) for x in buffers}"
+
+
+def apart(t: Text, buffers: Collection[str]) -> Iterator[str]:
+    """The line that refuses it as an argument: a result is read by whoever has it, but not while it is written to."""
+    names = [t.names[v] for v in t.plan.inputs if v.shape]
+    if buffers and names:
+        yield from t.listed("    _apart(", ["own", *(f"{n}={n}" for n in names)], ")")
 
 
 def numbers_in(t: Text) -> Iterator[str]:

@@ -241,7 +241,10 @@ class _Line:
     ) -> ast.expr:
         first = self.beside(x, u.legs)
         options = [] if value is None else [ast.keyword(option, value)]
-        if self.is_own(x, u):
+        own = self.is_own(x, u)
+        if name == "addmm":  # a product that reads x is not computed before, but while x is written to
+            own = own and (bool(x.name) or self.free(x))
+        if own:
             return ast.Call(ast.Attribute(first, f"{name}_", ast.Load()), args, options)
         return ast.Call(ast.parse(f"torch.{name}", mode="eval").body, [first, *args], options)
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from .buffers import numbers_in
+from .buffers import apart, numbers_in, owned_by
 from .door import blamed, door, expected
 from .frame import WIDTH, Target, Text, Words, Writer, dims_text, named
 from .guards import unpacked
@@ -66,6 +66,8 @@ class _Parts:
         yield "@cache"
         yield "def _kernels(real):"
         yield '    """The loops for numbers of this type."""'
+        yield "    if real not in (np.float32, np.float64):"
+        yield '        raise TypeError(f"the loops are for float32 and float64, not {real.__name__}")'
         for k in self.kernels:
             yield ""
             yield '    @njit(error_model="numpy", fastmath={"reassoc", "contract"})'
@@ -138,13 +140,14 @@ def _buffered(plan: Plan, words: Words, name: str) -> str:
     t = named(plan, target, words, sizes=True)
     parts = _Parts(plan, t)
     t.deeper = 4
-    inside = [*expected(t, plan.inputs, ", dtype"), *numbers_in(t),
+    buffers = [t.names[v] for k in parts.kernels for v in k.arrays]
+    inside = [*expected(t, plan.inputs, ", dtype"), *apart(t, buffers), *numbers_in(t),
               *(x for x in parts.taken() if "ascontiguousarray" in x), *parts.body()]  # fmt: skip
     inner = [*t.listed(f"def {name}(", arguments_of(t), "):"), *inside]
     t.deeper = 0
     outer = [*t.listed(f"def make_{name}(", [*t.sizes.values(), "dtype=np.float64"], "):"),
              '    """A function of arrays of these sizes: the value, and {name: gradient}, in memory that its next call overwrites."""',
-             "    dtype = np.dtype(dtype)", *_chosen(parts, "dtype.type"), *parts.arrays("dtype"), "",
+             "    dtype = _real(dtype)", *_chosen(parts, "dtype.type"), *parts.arrays("dtype"), *owned_by(t, buffers), "",
              *(f"    {x}" if x else "" for x in inner), "", f"    return {name}"]  # fmt: skip
     return module(target, [*(parts.compiled() if parts.kernels else ()), *outer])
 

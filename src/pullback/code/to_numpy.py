@@ -50,6 +50,19 @@ _NUMBER = '''def _number(name, x, dtype):
         raise ValueError(f"{name} has {x.ndim} axes, not 0")
     return x.astype(dtype)[()]'''
 
+_APART = '''def _apart(own, **arrays):
+    """No argument may lie in the memory that is written to."""
+    for name, x in arrays.items():
+        if id(x) in own or id(x.base) in own:
+            raise ValueError(f"{name} is a result of an earlier call: copy it")'''
+
+_REAL = '''def _real(dtype):
+    """A type of real numbers."""
+    dtype = np.dtype(dtype)
+    if dtype.kind != "f":
+        raise TypeError(f"dtype is {dtype}, not a type of real numbers")
+    return dtype'''
+
 
 def _step(x: ast.expr, _: ast.expr, **options: ast.expr) -> ast.expr:
     """1 where x > 0 and 0 elsewhere: np.heaviside takes thirty times as long."""
@@ -72,11 +85,11 @@ NUMPY = Target(
         **made("np", "eye", "full", "zeros", "ones", "tri"),
     }),
     door_of(array="np.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)", unreal='x.dtype.kind != "f"'),
-    frozenset({"np", "dtype"}),
+    frozenset({"np", "dtype", "own"}),
     like=("dtype = np.result_type({arrays})", "dtype = np.float64"),
     copies="$X.copy()", rows="assigned", blames="np.isnan($X)",
     extras=(("math.", "import math", ""), *SHARED, ("_blame(", "", _NAN), ("_sigmoid(", "", _SIGMOID), ("_places(", "", places_of(array="np.asarray(x)", unreal='x.dtype.kind not in "iubf"')), ("_index(", "", _INDEX), ("_add_at(", "", _ADD_AT),
-            ("_number(", "", _NUMBER), ("special.", "from scipy import special", ""), ("linalg.", "from scipy import linalg", "")),
+            ("_number(", "", _NUMBER), ("_apart(", "", _APART), ("_real(", "", _REAL), ("special.", "from scipy import special", ""), ("linalg.", "from scipy import linalg", "")),
 )  # fmt: skip
 
 BUFFERS = replace(

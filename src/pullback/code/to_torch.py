@@ -213,17 +213,26 @@ def _function(t: Text, name: str, p: Passes) -> Iterator[str]:
     yield from ("", "", f"def _again(g{needed}, *inputs):", f"    return _backward(_forward(*inputs)[1], g{needed})")
     yield from ("", "", f"class _{name.capitalize()}(torch.autograd.Function):", "    generate_vmap_rule = True", "")
     yield "    @staticmethod"
-    yield "    def forward(*inputs):"
-    yield f"        value, {'kept' if 'kept' in more else '_'} = _writing(_forward, *inputs)(*inputs)"
+    yield from t.listed(
+        "    def forward(", names, "):"
+    )  # by name: torch.compile binds no *inputs where nothing needs a gradient
+    kept_too = "kept" if "kept" in more else "_"
+    whole = f"        value, {kept_too} = _writing(_forward, {', '.join(names)})({', '.join(names)})"
+    if len(whole) <= t.width:
+        yield whole
+    else:
+        yield from t.listed("        forward = _writing(", ["_forward", *names], ")")
+        yield from t.listed(f"        value, {kept_too} = forward(", names, ")")
     yield f"        return {more}"
     yield from ("", "    @staticmethod", "    def setup_context(ctx, inputs, output):")
     yield "        ctx.mark_non_differentiable(*output[1:])"
     yield "        ctx.save_for_backward(*inputs, *output)"
     yield from ("", "    @staticmethod", "    def backward(ctx, g, *_):")
     if made:
-        yield f"        inputs, made = ctx.saved_tensors[:{count}], ctx.saved_tensors[{count}:]"
+        yield "        saved = ctx.saved_tensors  # read once, for checkpoint"
+        yield f"        inputs, made = saved[:{count}], saved[{count}:]"
     else:
-        yield f"        inputs = ctx.saved_tensors[:{count}]"
+        yield "        inputs = ctx.saved_tensors"
     yield "        if torch.is_grad_enabled():  # a second derivative: through the inputs"
     told = ", ctx.needs_input_grad" if p.needed else ""
     some = ["g", *(["ctx.needs_input_grad"] if p.needed else []), "*inputs"]
