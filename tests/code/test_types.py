@@ -1,4 +1,4 @@
-"""PyTorch: numbers of Python are exact, arguments of several types are computed with in one."""
+"""PyTorch: numbers of Python are exact, arguments of several types are computed with in one; what is written to is read before."""
 
 from __future__ import annotations
 
@@ -90,3 +90,53 @@ def test_the_tail_of_the_normal_distribution() -> None:
     found, gradients = d.compile("torch")(torch.tensor(x), torch.tensor(y))
     assert float(found) == pytest.approx(value, rel=1e-12)
     np.testing.assert_allclose(gradients["x"], grad["x"], rtol=1e-11)
+
+
+OVERLAPPING = [
+    "X : (m, n); A : (n, n) where const; Y = X + X A; E = sum(sin(Y))",
+    "X : (m, n); A : (m, m) where const; Y = X + A X; E = sum(sin(Y))",
+    "X : (m, n); A : (n, n) where const; Y = X - 2 X A; E = sum(sin(Y))",
+    "X : (m, n); u : m where const; Y = X + u u' X; E = sum(sin(Y))",
+    "X : (m, n); A : (n, n); Y = 3 X - X A; Z = Y + Y A' + ½ Y; E = sum(cos(Z)) + sum(sin(Y) .* Z)",
+    "A : (n, n); u : n; M = A A'; N = M'; E = u' M u + u' (M A') u + ⟨N A, diag(u) N⟩ + ½ tr(M N)",
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("text", OVERLAPPING)
+def test_a_product_is_not_added_to_what_it_reads(text: str, form: str) -> None:
+    """`x.addmm_(x, A)` reads entries of x that it has written already, from a certain size on."""
+    d = pb.derive(text)
+    sizes = {"m": 30, "n": 40}
+    arrays = {str(v.attrs[0]): RNG.normal(size=tuple(x.value(sizes) for x in v.shape)) / 4 for v in d.program.inputs}
+    value, wanted = d.compile("numpy")(**arrays)
+    tensors = {n: torch.tensor(x, requires_grad=form != "function" and n in wanted) for n, x in arrays.items()}
+    f = d.compile("torch", form=form)
+    if form == "function":
+        found, grad = f(**tensors)
+    else:
+        found = f(**tensors)
+        found.backward()
+        grad = {n: tensors[n].grad for n in wanted}
+    assert float(found) == pytest.approx(float(value), rel=1e-11)
+    for n, right in wanted.items():
+        np.testing.assert_allclose(grad[n], right, rtol=1e-9, atol=1e-9 * np.abs(right).max(), err_msg=n)
+
+
+def test_checkpoint_and_compile_where_nothing_needs_a_gradient() -> None:
+    from torch.utils.checkpoint import checkpoint
+
+    d = pb.derive("z = W a; y = tanh(z); E = ½ ‖y‖²")
+    f = d.compile("torch", form="autodiff")
+    W, a = (
+        torch.tensor(RNG.normal(size=(3, 4)), requires_grad=True),
+        torch.tensor(RNG.normal(size=4), requires_grad=True),
+    )
+    wanted = torch.autograd.grad(f(W, a), (W, a))
+    found = torch.autograd.grad(checkpoint(f, W, a, use_reentrant=False), (W, a))
+    for x, y in zip(found, wanted, strict=True):
+        torch.testing.assert_close(x, y)
+    whole = torch.compile(f, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(whole(W.detach(), a.detach()), f(W, a).detach())
+    with torch.no_grad():
+        torch.testing.assert_close(whole(W, a), f(W, a))

@@ -530,3 +530,25 @@ def test_elu_has_all_digits_near_zero() -> None:
     for text in ("elu(x)", "celu(x, 1)"):
         value, _ = pb.derive(f"E = sum({text})").compile("numpy")(x[:2])
         assert value == pytest.approx(np.expm1(x[:2]).sum(), rel=1e-14)
+
+
+@pytest.mark.parametrize("target", ["numpy", "numba"])
+def test_buffers_refuse_their_own_results_and_other_types(target: str) -> None:
+    pytest.importorskip(target)
+    d = pb.derive("X : (n, n); E = sum(sin(X)) + sum(X X)")
+    f = d.compile(target, form="buffers")(n=3)
+    grad = f(np.arange(9.0).reshape(3, 3) / 5)[1]["X"]
+    for mine in (grad, grad.T, grad[:, ::-1]):
+        with pytest.raises(ValueError, match="^X is a result of an earlier call: copy it$"):
+            f(mine)
+    own = grad.copy()
+    assert f(own)[0] == pytest.approx(np.sin(own).sum() + (own @ own).sum())
+    for wrong in (np.int8, np.complex128, int):
+        with pytest.raises(TypeError, match="not a type of real numbers"):
+            d.compile(target, form="buffers")(n=3, dtype=wrong)
+
+
+def test_numba_says_which_types_its_loops_are_for() -> None:
+    pytest.importorskip("numba")
+    with pytest.raises(TypeError, match="for float32 and float64, not float16"):
+        pb.derive("E = sum(tanh(x))").compile("numba")(np.ones(3, np.float16))
