@@ -90,6 +90,14 @@ PROGRAMS: dict[str, tuple[str, Given]] = {
                  {"m_0": drawn(3), "g": many(4, 3), "b": 0.5}),
     "number by number": ("s[0] : scalar; a : scalar; r[t] : scalar; s[t] = a s[t-1] + r[t] for t = 1..T; E = sum_{t=1..T} s[t]^2",
                          {"s_0": 0.4, "a": 0.5, "r": many(4)}),
+    "discounted states": (RNN + "E = sum_{t=1..T} 0.9^(T-t) sum(h[t])", state()),
+    "another letter": (RNN + "E = sum_{u=1..T} 0.9^(T-u) sum(h[u])", state()),
+    "a power in a step": ("h[0] : n; g : scalar; h[t] = g^t tanh(h[t-1]) for t = 1..T; E = sum_{t=1..T} t sum(h[t])", {"h_0": drawn(3), "g": 0.8, "T": 3}),
+    "halved": ("h[0] : n; h[t] = 2^(-t) tanh(h[t-1]) for t = 1..T; E = sum_{t=1..T} t sum(h[t])", {"h_0": drawn(3), "T": 3}),
+    # inverses of what is symmetric by its form
+    "inverse of each": ("A[t] : (n, n); E = sum_{t=1..T} tr(inv(A[t] A[t]' + 2 I))", {"A": many(2, 3, 3)}),
+    "one inverse": ("B : (n, n); x[t] : n; E = sum_{t=1..T} sum(inv(B B' + I) x[t])", {"B": drawn(3, 3), "x": many(4, 3)}),
+    "inverses on the way": ("x[0] : n; A[t] : (n, n); x[t] = inv(2 I + A[t] A[t]') x[t-1] for t = 1..T; E = ‖x[T]‖²", {"x_0": drawn(3), "A": many(2, 3, 3)}),
     # little or nothing to go round
     "one step": (CLASSES, classes(1)),
     "steps": (CLASSES, classes(4)),

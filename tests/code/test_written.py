@@ -539,7 +539,7 @@ def test_buffers_refuse_their_own_results_and_other_types(target: str) -> None:
     f = d.compile(target, form="buffers")(n=3)
     grad = f(np.arange(9.0).reshape(3, 3) / 5)[1]["X"]
     for mine in (grad, grad.T, grad[:, ::-1]):
-        with pytest.raises(ValueError, match="^X is a result of an earlier call: copy it$"):
+        with pytest.raises(ValueError, match=r"^X is a result of an earlier call: copy it$"):
             f(mine)
     own = grad.copy()
     assert f(own)[0] == pytest.approx(np.sin(own).sum() + (own @ own).sum())

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 from .dims import Dim, Shape
 from .expr import Attrs, Expr, dims_in, postorder, rebuild
@@ -135,9 +137,37 @@ def _moved(e: Expr, bind: Mapping[str, Dim]) -> Expr:
         attrs: Attrs = tuple(_at_attr(a, bind) for a in x.attrs)
         shape = at_shape(x.shape, bind)
         same = args == x.args and attrs == x.attrs and shape == x.shape
-        return x if same else Expr.make(x.op, args, attrs, shape)
+        return x if same else _with_number(x.op, args, attrs, shape)
 
     return rebuild(e, change)
+
+
+def _with_number(op: Any, args: tuple[Expr, ...], attrs: Attrs, shape: Shape) -> Expr:
+    """The node, or what it is called where its last argument is a number: g^t at t = 1 is g."""
+    number = None if op.at_number is None else _number(args[-1])
+    found: Expr | None = None if number is None else op.at_number(args[0], number)
+    return Expr.make(op, args, attrs, shape) if found is None else found
+
+
+def _number(e: Expr) -> Fraction | None:
+    """The number that sums and multiples of numbers are."""
+    if e.op.number:
+        return Fraction(e.attrs[0])
+    if not e.args:
+        size = e.attrs[0] if len(e.attrs) == 1 and not e.shape else None
+        return Fraction(size.constant) if isinstance(size, Dim) and size.constant is not None else None
+    total = Fraction(0)
+    for m in e.op.meaning(e) or (None,):
+        if m is None or m.extra or m.times or m.over or m.power != 1 or e.shape:
+            return None
+        term = m.scale
+        for k in m.slots:
+            part = _number(e.args[k])
+            if part is None:
+                return None
+            term *= part
+        total += term
+    return total
 
 
 def _apart(e: Expr, taken: set[str]) -> Expr:

@@ -146,7 +146,7 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
         weight: dict[Expr, int] = {}
         wanted = {a for e in postorder(value) for a in _must_name(e)} | _shared(value, lifted)
         scope = (*d.ranges, *series_ranges(value))
-        variable = _variable(value, {r.letter for r in scope})
+        variable = _variable(value)
         for e in postorder(value):
             args = tuple(done[a] for a in e.args)
             new = e if args == e.args else Expr.make(e.op, args, e.attrs, e.shape)
@@ -166,11 +166,11 @@ def elaborate(definitions: Sequence[Definition], taken: set[str]) -> Core:
     return core
 
 
-def _variable(value: Expr, letters: set[str]) -> set[Expr]:
-    """The parts that have names in them, or an index: the others, as 1/n, need no differential."""
+def _variable(value: Expr) -> set[Expr]:
+    """The parts that have names in them: the others, as 1/n or −t, need no differential."""
     found: set[Expr] = set()
     for e in postorder(value):
-        if is_name(e) or any(a in found for a in e.args) or (letters and letters & letters_of(e)):
+        if is_name(e) or any(a in found for a in e.args):
             found.add(e)
     return found
 

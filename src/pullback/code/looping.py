@@ -167,7 +167,7 @@ class LoopWriter(Places):
         # where others read the term, it has a name of its own: that of the sum has another value
         apart = {v.about for v in added if plan.uses.get(v)}
         places = {v: p for v, q in parts.items() if (p := self.target_of(v, q, v in ends))}
-        t = replace(self.t, plan=plan, names={v: at[v.about] for v in plan.inputs if v.about is not None}, inline={},
+        t = replace(self.t, plan=plan, sizes=self.as_numbers(), names={v: at[v.about] for v in plan.inputs if v.about is not None}, inline={},
                     static=self.static(plan), kept=set(), deeper=self.deeper(depth),
                     places={v: p for v, p in places.items() if v not in apart},
                     functions={v.by.node: self.function(v.by.node) for v in plan.values if isinstance(v.by, Applied)},
@@ -180,6 +180,10 @@ class LoopWriter(Places):
                 yield from self.after(parts[made.about], t.names[made])
         self.t.temporaries = t.temporaries
         self.t.taken &= taken
+
+    def as_numbers(self) -> dict[str, str]:
+        """How sizes and indices are written as numbers."""
+        return self.t.sizes
 
     def made(self, q: Line, n: int) -> Expr:
         """The name of what the n-th line of a run computes."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, dims_in, postorder
 from ..algebra.indexed import steps_of
+from .door import words_of
 from .frame import Target, Words
 from .guards import tupled, unpacked
 from .instructions import Chain, Value
@@ -39,9 +40,16 @@ class Scans(Rows):
         super().__init__(p, words, target)
 
     def block(self, statements: Sequence[Statement], depth: int) -> Iterator[str]:
-        self.t.traced = {self.dim(Dim.symbol(r.letter)) for r in self.scope}
+        self.t.traced = {*self.reals().values()}
         yield from super().block(statements, depth)
-        self.t.traced = {self.dim(Dim.symbol(r.letter)) for r in self.scope[:-1]}
+        self.t.traced = {*list(self.reals().values())[:-1]}
+
+    def reals(self) -> dict[str, str]:
+        """For every letter of a loop around what is written the index as a real number: powers of whole ones overflow."""
+        return {r.letter: f"real_{self.dim(Dim.symbol(r.letter))}" for r in self.scope}
+
+    def as_numbers(self) -> dict[str, str]:
+        return {**self.t.sizes, **self.reals()}
 
     def is_known(self, v: Value) -> bool:
         """Not what depends on the index of a loop, which JAX traces."""
@@ -103,7 +111,11 @@ class Scans(Rows):
         yield ""
         yield f"    def {step}({state}, {self.dim(Dim.symbol(loop.range.letter))}):"
         yield from (f"    {x}" for x in unpacked(self.t, words, state))
-        yield from (x.removeprefix("    " * (depth - 1 + guards)) for x in self.block(loop.body, depth + 1 + guards))
+        body = [x.removeprefix("    " * (depth - 1 + guards)) for x in self.block(loop.body, depth + 1 + guards)]
+        letter = self.dim(Dim.symbol(loop.range.letter))
+        if f"real_{letter}" in words_of(body):
+            yield f"        real_{letter} = 1.0 * {letter}"
+        yield from body
         yield from (f"    {x}" for x in tupled(self.t, f"    {state} = ", words))
         yield f"        return {state}, None"
         yield ""

@@ -79,8 +79,9 @@ def written_out(program: Program, helpers: Program, backward: Sequence[Backward]
     defined = {v for v, _ in forward}
     families = {family_of(v.attrs[0]) for v, _, _ in program if ref(v.attrs[0])}
     pairs = instances([(gradient(b.of), b.value, b.ranges) for b in backward], sizes)
-    named = {gradient(x): x for x in _names([v for v, _ in forward], [x for _, x in forward], [x for _, x in pairs])}
     own = instances(helpers, sizes)
+    parts = ([v for v, _ in (*forward, *own)], [x for _, x in (*forward, *own)], [x for _, x in pairs])
+    named = {gradient(x): x for x in _names(*parts)}  # with what is known of it, as that it is symmetric
     inputs = dict.fromkeys(x for _, value in forward for x in postorder(value) if is_var(x) and x not in defined)
     given = set(members)
     for x in inputs:

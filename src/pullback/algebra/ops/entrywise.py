@@ -237,7 +237,7 @@ def _raised_text(slot: str) -> dict[str, Any]:
 
 
 @op("X[*s], b[] -> [*s]", name="pow", fix=POSTFIX, calls=("pow", "power"), needs="every entry of $X is positive",
-    real=_raise, entrywise=True, token="^", code="$X ** $b", at_number=lambda X, b: raised(X, b) if b else None, **_raised_text("b"))  # fmt: skip
+    real=_raise, entrywise=True, token="^", code="$X ** $b", at_number=lambda X, b: raised(X, b) if b else None if X.order else rational(1), **_raised_text("b"))  # fmt: skip
 def pow(Y: Expr, X: Expr, b: Expr, dX: Expr, db: Expr) -> tuple[Expr, Expr]:
     """tᵇ = exp(b log t), so d(tᵇ) = tᵇ (b dt/t + log t db).
 
