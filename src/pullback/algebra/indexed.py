@@ -151,18 +151,26 @@ def _with_number(op: Any, args: tuple[Expr, ...], attrs: Attrs, shape: Shape) ->
 
 def _number(e: Expr) -> Fraction | None:
     """The number that sums and multiples of numbers are."""
-    if e.op.number:
-        return Fraction(e.attrs[0])
-    if not e.args:
-        size = e.attrs[0] if len(e.attrs) == 1 and not e.shape else None
-        return Fraction(size.constant) if isinstance(size, Dim) and size.constant is not None else None
+    known: dict[Expr, Fraction | None] = {}
+    for x in postorder(e):
+        if x.op.number:
+            known[x] = Fraction(x.attrs[0])
+        elif not x.args:
+            size = x.attrs[0] if len(x.attrs) == 1 and not x.shape else None
+            known[x] = Fraction(size.constant) if isinstance(size, Dim) and size.constant is not None else None
+        else:
+            known[x] = _sum_of(x, [known[a] for a in x.args])
+    return known[e]
+
+
+def _sum_of(e: Expr, parts: Sequence[Fraction | None]) -> Fraction | None:
+    """The number that the node is, its arguments being these; None for what is no sum of multiples and products of them."""
     total = Fraction(0)
     for m in e.op.meaning(e) or (None,):
         if m is None or m.extra or m.times or m.over or m.power != 1 or e.shape:
             return None
         term = m.scale
-        for k in m.slots:
-            part = _number(e.args[k])
+        for part in (parts[k] for k in m.slots):
             if part is None:
                 return None
             term *= part

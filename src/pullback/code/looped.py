@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from ..algebra.dims import Dim, Shape
 from ..algebra.expr import Expr
-from ..algebra.indexed import at, family_of, spelled, steps_of
+from ..algebra.indexed import at, at_dim, family_of, spelled, steps_of
 from ..algebra.ops.free import gradient
 from ..algebra.ranges import Box, Cells, Order, Range
 from ..calculus.derivation import Derivation
@@ -65,6 +65,7 @@ def looped(d: Derivation, wrt: Sequence[str] | None = None) -> Looped:
     forward = lifted([Line(q.var, q.value, q.auxiliary, q.ranges) for q in d.core.equations], taken, sums)
     taken |= {family(q.var)[0] for q in forward}
     backward = lifted([Line(gradient(b.of), b.value, b.auxiliary, b.ranges) for b in d.backward], taken, sums)
+    forward, backward = _in_one_letter(forward, backward)
     order = Order(dict(d.least))
     given = _given([*forward, *backward], order)
     results = _results(d, given, forward, wrt)
@@ -78,6 +79,30 @@ def looped(d: Derivation, wrt: Sequence[str] | None = None) -> Looped:
     return Looped(
         inputs, [q for q in forward if q in live], [q for q in backward if q in live], d.target, gradients, order
     )
+
+
+def _in_one_letter(*groups: list[Line]) -> list[list[Line]]:
+    """The same, every family counted by one letter, h[u] as h[t]: whoever shares a loop has its letter."""
+    letters: dict[tuple[str, int], str] = {}
+    return [[_renamed(q, letters) for q in lines] for lines in groups]
+
+
+def _renamed(q: Line, letters: dict[tuple[str, int], str]) -> Line:
+    index = index_of(q.var)
+    bind: dict[str, Dim] = {}
+    for k, d in enumerate(index):
+        letter = (steps_of(d) or (None, 0))[0]
+        if letter is not None and any(r.letter == letter for r in q.ranges):
+            wanted = letters.setdefault((family(q.var)[0], k), letter)
+            if wanted != letter:
+                bind[letter] = Dim.symbol(wanted)
+    taken = {r.letter for r in (*q.ranges, *q.adds)}
+    if not bind or any(d.name in taken for d in bind.values()) or len(set(bind.values())) < len(bind):
+        return q
+    ranges, adds = (tuple(Range(str(bind.get(r.letter, r.letter)), at_dim(r.first, bind), at_dim(r.last, bind)) for r in some)
+                    for some in (q.ranges, q.adds))  # fmt: skip
+    whole = None if q.whole is None else at(q.whole, bind)
+    return replace(q, var=at(q.var, bind), value=at(q.value, bind), ranges=ranges, adds=adds, whole=whole)
 
 
 def _given(lines: Sequence[Line], order: Order) -> list[Members]:
