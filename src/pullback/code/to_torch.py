@@ -232,7 +232,7 @@ def _function(t: Text, name: str, p: Passes) -> Iterator[str]:
         yield "        saved = ctx.saved_tensors  # read once, for checkpoint"
         yield f"        inputs, made = saved[:{count}], saved[{count}:]"
     else:
-        yield "        inputs = ctx.saved_tensors"
+        yield f"        inputs = ctx.saved_tensors[:{count}]"
     yield "        if torch.is_grad_enabled():  # a second derivative: through the inputs"
     told = ", ctx.needs_input_grad" if p.needed else ""
     some = ["g", *(["ctx.needs_input_grad"] if p.needed else []), "*inputs"]
