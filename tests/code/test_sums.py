@@ -95,6 +95,8 @@ PROGRAMS: dict[str, tuple[str, Given]] = {
     "a power in a step": ("h[0] : n; g : scalar; h[t] = g^t tanh(h[t-1]) for t = 1..T; E = sum_{t=1..T} t sum(h[t])", {"h_0": drawn(3), "g": 0.8, "T": 3}),
     "halved": ("h[0] : n; h[t] = 2^(-t) tanh(h[t-1]) for t = 1..T; E = sum_{t=1..T} t sum(h[t])", {"h_0": drawn(3), "T": 3}),
     "parts of the states": (RNN + "E = sum_{t=2..T} sum(h[t]) + sum_{u=3..T-2} sum(h[u])", state(T=7)),
+    "a name that the code would take": ("h[0] : n; real_t : scalar; h[t] = real_t 2^(-t) tanh(h[t-1]) for t = 1..T; E = sum_{t=1..T} t sum(h[t])",
+                                        {"h_0": drawn(3), "real_t": 0.7, "T": 3}),
     # inverses of what is symmetric by its form
     "inverse of each": ("A[t] : (n, n); E = sum_{t=1..T} tr(inv(A[t] A[t]' + 2 I))", {"A": many(2, 3, 3)}),
     "one inverse": ("B : (n, n); x[t] : n; E = sum_{t=1..T} sum(inv(B B' + I) x[t])", {"B": drawn(3, 3), "x": many(4, 3)}),

@@ -548,6 +548,14 @@ def test_buffers_refuse_their_own_results_and_other_types(target: str) -> None:
             d.compile(target, form="buffers")(n=3, dtype=wrong)
 
 
+@pytest.mark.parametrize("target", ["numpy", "numba"])
+def test_sizes_may_be_called_as_buffers_are(target: str) -> None:
+    pytest.importorskip(target)
+    X = np.arange(6.0).reshape(2, 3)
+    f = pb.derive("X : (buffers, own); E = sum(tanh(X))").compile(target, form="buffers")(2, 3)
+    assert f(X)[0] == pytest.approx(np.tanh(X).sum())
+
+
 def test_numba_says_which_types_its_loops_are_for() -> None:
     pytest.importorskip("numba")
     with pytest.raises(TypeError, match="for float32 and float64, not float16"):

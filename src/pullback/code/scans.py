@@ -37,6 +37,7 @@ class Scans(Rows):
     def __init__(self, p: Looped, words: Words, target: Target) -> None:
         self.inside: dict[Expr, str] = {}  # the rows that a round of a map is given
         self.found: list[tuple[Line, str]] | None = None  # what a round of a map gives
+        self.real: dict[str, str] = {}  # for every letter of a loop the identifier of the index as a real number
         super().__init__(p, words, target)
 
     def block(self, statements: Sequence[Statement], depth: int) -> Iterator[str]:
@@ -46,7 +47,10 @@ class Scans(Rows):
 
     def reals(self) -> dict[str, str]:
         """For every letter of a loop around what is written the index as a real number: powers of whole ones overflow."""
-        return {r.letter: f"real_{self.dim(Dim.symbol(r.letter))}" for r in self.scope}
+        for r in self.scope:
+            if r.letter not in self.real:
+                self.real[r.letter] = self.t.fresh(f"real_{self.dim(Dim.symbol(r.letter))}")
+        return {r.letter: self.real[r.letter] for r in self.scope}
 
     def as_numbers(self) -> dict[str, str]:
         return {**self.t.sizes, **self.reals()}
@@ -112,9 +116,9 @@ class Scans(Rows):
         yield f"    def {step}({state}, {self.dim(Dim.symbol(loop.range.letter))}):"
         yield from (f"    {x}" for x in unpacked(self.t, words, state))
         body = [x.removeprefix("    " * (depth - 1 + guards)) for x in self.block(loop.body, depth + 1 + guards)]
-        letter = self.dim(Dim.symbol(loop.range.letter))
-        if f"real_{letter}" in words_of(body):
-            yield f"        real_{letter} = 1.0 * {letter}"
+        real = self.real[loop.range.letter]
+        if real in words_of(body):
+            yield f"        {real} = 1.0 * {self.dim(Dim.symbol(loop.range.letter))}"
         yield from body
         yield from (f"    {x}" for x in tupled(self.t, f"    {state} = ", words))
         yield f"        return {state}, None"

@@ -111,9 +111,8 @@ def lifted(lines: Sequence[Line], taken: set[str], known: dict[Expr, Expr]) -> l
 def _lifted(q: Line, names: Iterator[str], known: dict[Expr, Expr]) -> Iterator[Line]:
     before: list[Line] = []
     own = {r.letter for r in (*q.ranges, *q.adds)}
-    is_sum = (
-        q.value.op.binder and q.value.attrs[0] not in own
-    )  # else one number for all members, with a line of its own
+    # a sum over a letter that the line has itself is one number for all members, with a line of its own
+    is_sum = q.value.op.binder and q.value.attrs[0] not in own
 
     def change(e: Expr, args: tuple[Expr, ...]) -> Expr:
         if not e.op.binder or (is_sum and e is q.value):

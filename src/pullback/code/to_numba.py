@@ -136,7 +136,7 @@ def _chosen(parts: _Parts, real: str) -> list[str]:
 
 def _buffered(plan: Plan, words: Words, name: str) -> str:
     """A module with `make_<name>(sizes, dtype)`: all arrays made once, the loops compiled for the type."""
-    target = replace(NUMBA, door=BUFFERS.door)
+    target = replace(NUMBA, door=BUFFERS.door, reserved=NUMBA.reserved | BUFFERS.reserved)
     t = named(plan, target, words, sizes=True)
     parts = _Parts(plan, t)
     t.deeper = 4

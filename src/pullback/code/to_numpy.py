@@ -85,7 +85,7 @@ NUMPY = Target(
         **made("np", "eye", "full", "zeros", "ones", "tri"),
     }),
     door_of(array="np.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)", unreal='x.dtype.kind != "f"'),
-    frozenset({"np", "dtype", "own"}),
+    frozenset({"np", "dtype"}),
     like=("dtype = np.result_type({arrays})", "dtype = np.float64"),
     copies="$X.copy()", rows="assigned", blames="np.isnan($X)",
     extras=(("math.", "import math", ""), *SHARED, ("_blame(", "", _NAN), ("_sigmoid(", "", _SIGMOID), ("_places(", "", places_of(array="np.asarray(x)", unreal='x.dtype.kind not in "iubf"')), ("_index(", "", _INDEX), ("_add_at(", "", _ADD_AT),
@@ -94,6 +94,7 @@ NUMPY = Target(
 
 BUFFERS = replace(
     NUMPY,
+    reserved=NUMPY.reserved | {"own", "buffers"},
     spelling=Spelling("np", {**NUMPY.spelling.functions, "special.expit": "special.expit"}),
     door="""def _expect(name, x, shape, where, dtype):
     if not isinstance(x, np.ndarray):

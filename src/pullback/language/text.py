@@ -118,9 +118,8 @@ def parse_expression(
     families = {family_of(x) for n in bracketed for x in (n.lstrip("∇"), n.removeprefix("grad_"))}
     marked = {w for w in re.findall(r"(\w+)\[", text) if _MARK.sub("", w) in families}  # grad_loss[t](…), D1_g[k](…)
     also = frozenset(families | marked)
-    statements = read_statements(
-        text, "<expression>", max_line=len(text), also=also, plain=scope
-    )  # g^(t − 1) is a power of a number g
+    # what is bound without an index is no family: g^(t − 1) is a power of a number g
+    statements = read_statements(text, "<expression>", max_line=len(text), also=also, plain=scope)
     if len(statements) > 1:
         span = statements[1].span(statements[1].tokens[0])
         raise ParseError("P002", "more than one expression", span=span)

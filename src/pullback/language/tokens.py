@@ -155,9 +155,8 @@ def read_statements(
     pattern = re.compile(f"{member_pattern(families)}|{_TOKEN.pattern}", _TOKEN.flags) if families else _TOKEN
     unfinished: _Unfinished | None = None
     for number, line in enumerate(text.split("\n"), 1):
-        line = unicodedata.normalize("NFC", line.rstrip("\r").removeprefix("\ufeff")).replace(
-            "\u00b5", "μ"
-        )  # micro is mu
+        line = unicodedata.normalize("NFC", line.rstrip("\r").removeprefix("\ufeff"))
+        line = line.replace("\u00b5", "μ")  # the micro sign of keyboards is the letter mu
         if len(line) > max_line:
             span = Span(name, number, MAX_LINE + 1, 1, line)
             raise ParseError(

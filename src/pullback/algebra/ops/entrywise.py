@@ -231,13 +231,18 @@ def _raise(t: float, b: float) -> float:
     return math.exp(b * math.log(t))
 
 
+def _at_number(X: Expr, b: Fraction) -> Expr | None:
+    """Xᵇ for a number b; to the power of 0 a number is 1."""
+    return raised(X, b) if b else rational(1) if not X.order else None
+
+
 def _raised_text(slot: str) -> dict[str, Any]:
     return {"text": lambda e: f"$X:40^∘${slot}:40" if e.order else f"$X:40^${slot}:40",
             "latex": lambda e: rf"{{$X:40}}^{{\circ ${slot}:40}}" if e.order else f"{{$X:40}}^{{${slot}:0}}"}  # fmt: skip
 
 
 @op("X[*s], b[] -> [*s]", name="pow", fix=POSTFIX, calls=("pow", "power"), needs="every entry of $X is positive",
-    real=_raise, entrywise=True, token="^", code="$X ** $b", at_number=lambda X, b: raised(X, b) if b else None if X.order else rational(1), **_raised_text("b"))  # fmt: skip
+    real=_raise, entrywise=True, token="^", code="$X ** $b", at_number=_at_number, **_raised_text("b"))  # fmt: skip
 def pow(Y: Expr, X: Expr, b: Expr, dX: Expr, db: Expr) -> tuple[Expr, Expr]:
     """tᵇ = exp(b log t), so d(tᵇ) = tᵇ (b dt/t + log t db).
 
