@@ -215,23 +215,51 @@ def test_tensorflow_third_derivatives_and_hessians() -> None:
 
 
 @with_tensorflow
-def test_tensorflow_records_no_line_of_the_forward_pass() -> None:
-    """A tape holds what the backward pass reads: what the forward pass computes besides is not recorded."""
+@pytest.mark.parametrize("graph", [False, True])
+def test_tensorflow_forward_mode(graph: bool) -> None:
+    """Forward mode alone, over reverse mode and under it, as of the same function without the derived backward pass."""
     import tensorflow as tf
 
-    d = pb.derive("x : n where const; w : n; z = w + x; y = f(z); E = sum(y)")
-    watched = []
-
-    def f(z: Any) -> Any:
-        watched.append(tape.gradient(tf.reduce_sum(z), w) is not None)
-        return tf.tanh(z)
-
-    evaluate = d.compile("tensorflow", form="autodiff")(f=f, df=lambda z: 1 - tf.tanh(z) ** 2)
-    w, x = tf.constant([0.1, 0.2], tf.float64), tf.constant([1.0, 2.0], tf.float64)
+    text = "x : n where data; W : (m, n); b : m; z = W x + b; y = tanh(z); E = sum(y^∘3)"
+    rng = np.random.default_rng(3)
+    W, x, b, tW, tb = (tf.constant(rng.normal(size=s)) for s in [(2, 3), (3,), (2,), (2, 3), (2,)])
+    evaluate = pb.derive(text).compile("tensorflow", form="autodiff")
     names = list(inspect.signature(evaluate).parameters)
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch(w)
-        value = evaluate(*[{"w": w, "x": x}[n] for n in names])
-    assert watched == [False]
-    np.testing.assert_allclose(tape.gradient(value, w), 1 - np.tanh([1.1, 2.2]) ** 2, rtol=1e-12)
-    assert tape.gradient(value, x) is None
+
+    def ours(W: Any, b: Any) -> Any:
+        return evaluate(**dict(zip(names, ({"W": W, "x": x, "b": b}[n] for n in names), strict=True)))
+
+    def theirs(W: Any, b: Any) -> Any:
+        return tf.reduce_sum(tf.tanh(tf.linalg.matvec(W, x) + b) ** 3)
+
+    def found(of: Any) -> list[Any]:
+        with tf.autodiff.ForwardAccumulator([W, b], [tW, tb]) as over:
+            with tf.GradientTape() as tape:
+                tape.watch([W, b])
+                value = of(W, b)
+            gradients = tape.gradient(value, [W, b])
+        slope = over.jvp(value)
+        with tf.GradientTape() as outer:
+            outer.watch([W, b])
+            with tf.autodiff.ForwardAccumulator([W, b], [tW, tb]) as under:
+                value = of(W, b)
+            rate = under.jvp(value)
+        return [slope, *over.jvp(gradients), *(() if graph else outer.gradient(rate, [W, b]))]
+
+    wrapped = tf.function if graph else lambda f: f  # tapes over forward mode over a graph: None, without us as well
+    for one, other in zip(found(wrapped(ours)), found(theirs), strict=False):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="make frameworks runs this")
+def test_an_op_of_pytorch_refuses_forward_mode() -> None:
+    """PyTorch would take the tangent to be 0."""
+    import torch
+
+    evaluate = pb.derive("v : n; E = sum(v^∘3)").compile("torch", form="op")
+    v = torch.tensor([1.0, 2.0], dtype=torch.float64)
+    with pytest.raises(NotImplementedError, match="no forward mode"):
+        torch.func.jvp(evaluate, (v,), (v,))
+    with pytest.raises(NotImplementedError, match="no forward mode"), torch.autograd.forward_ad.dual_level():
+        evaluate(torch.autograd.forward_ad.make_dual(v, v))
+

@@ -122,31 +122,10 @@ def _custom_gradient(t: Text, name: str, p: Passes) -> Iterator[str]:
     yield from p.lines
     inputs = p.inputs
     names = [t.names[v] for v in inputs]
-    moves = [v.name in t.plan.gradients for v in inputs]
     value = "value" if t.plan.value not in t.static else "tf.constant(value, inputs[0].dtype)"
-    backward = "_backward({})" if all(moves) else "_moving(_backward({}))"
-    if not all(moves):
-        yield from ("", "", "def _moving(gradients):", '    """Without those of inputs that do not move."""')
-        yield "    return [x for x in gradients if x is not None]"
-    yield from ("", "", "def _gradients(kept, g, inputs):")
-    yield '    """The backward pass; its own gradient goes through both passes, from the inputs."""'
-    yield from ("", "    @tf.custom_gradient", "    def found(*known):")
-    yield from ("        def pull(*cotangents):", "            with tf.GradientTape() as tape:")
-    yield "                tape.watch(known)"
-    yield "                kept = _forward(*known[1:])[1]"
-    yield f"                again = {backward.format('kept, known[0]')}"
-    yield "            return tape.gradient(again, known, cotangents)"
-    yield from ("", f"        return {backward.format('kept, tf.stop_gradient(g)')}, pull")
-    yield from ("", "    return found(g, *map(tf.identity, inputs))")
     yield from ("", "", "@tf.custom_gradient", "def _evaluate(*inputs):")
-    yield "    value, kept = _forward(*map(tf.stop_gradient, inputs))"
-    yield from ("", "    def pull(g):")
-    if all(moves):
-        yield "        return _gradients(kept, g, inputs)"
-    else:
-        yield "        found = iter(_gradients(kept, g, inputs))"
-        yield from tupled(t, "        moves = ", [str(x) for x in moves])
-        yield "        return [next(found) if x else None for x in moves]"
+    yield "    value, kept = _forward(*inputs)"  # on the tape: the gradient of a gradient reaches the inputs through `kept`
+    yield from ("", "    def pull(g):", "        return _backward(kept, g)")
     yield from ("", f"    return {value}, pull")
     yield from ("", "")
     yield from t.listed(f"def {name}(", names, "):")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .autodiff import Passes
-from .door import arrays_in, door, told
+from .door import arrays_in, door, told, weighed
 from .frame import Text, dims_text
 from .guards import tupled
 from .writer import described
@@ -39,7 +39,13 @@ _EACH = '''def _each(op, size, in_dims, args):
         return torch.stack(rows), 0
     return tuple(torch.stack(some) for some in zip(*rows)), (0,) * len(rows[0])'''
 
-HELPERS = (("_new(", "", _NEW), ("_gradient_like(", "", _GRADIENT), ("_each(", "", _EACH))
+_REVERSE = '''def _no_tangents(*arrays):
+    """An op has no forward mode; without this, PyTorch takes the tangent to be 0."""
+    for x in arrays:
+        if torch.autograd.forward_ad.unpack_dual(x).tangent is not None:
+            raise NotImplementedError("no forward mode for an op: take reverse mode")'''
+
+HELPERS = (("_new(", "", _NEW), ("_no_tangents(", "", _REVERSE), ("_gradient_like(", "", _GRADIENT), ("_each(", "", _EACH))
 
 
 def ops(t: Text, name: str, p: Passes) -> Iterator[str]:
@@ -70,6 +76,7 @@ def ops(t: Text, name: str, p: Passes) -> Iterator[str]:
         yield from door(t, result)
     else:
         yield from arrays_in(t, p.inputs)
+    yield from t.listed("    _no_tangents(", weighed(t, p.inputs), ")")
     yield from result
 
 
