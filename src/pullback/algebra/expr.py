@@ -6,7 +6,7 @@ because the depth of a program is the user's and not ours.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 from weakref import WeakValueDictionary
@@ -97,8 +97,8 @@ class Expr:
         return f"<{self.op.name}{list(self.attrs) or ''}({', '.join(inner)}) : {tuple(map(str, self.shape))}>"
 
 
-def postorder(*roots: Expr) -> Iterator[Expr]:
-    """Every node under `roots` once, arguments before their node."""
+def postorder(*roots: Expr, without: Container[Expr] = ()) -> Iterator[Expr]:
+    """Every node under `roots` once, arguments before their node; those `without` which it is asked are not entered."""
     seen: set[Expr] = set()
     stack: list[Expr | None] = list(reversed(roots))
     while stack:
@@ -107,7 +107,7 @@ def postorder(*roots: Expr) -> Iterator[Expr]:
             done = stack.pop()
             assert done is not None
             yield done
-        elif node not in seen:
+        elif node not in seen and node not in without:
             seen.add(node)
             if node.args:
                 stack += (node, None)

@@ -9,6 +9,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from ..algebra.dims import Dim, Shape
 from ..algebra.expr import Expr, postorder
@@ -92,6 +93,7 @@ def _resize(attr: object, sizes: dict[str, Dim]) -> object:
 
 LAWS: list[Law] = []
 NOT_LAWS: list[Law] = []
+_by_op: dict[Any, list[Law]] = {}  # the laws by the op of their left side
 
 
 def _declare(signature: str, where: str, store: list[Law]) -> Callable[[Callable[..., tuple[Expr, Expr]]], list[Law]]:
@@ -108,6 +110,9 @@ def _declare(signature: str, where: str, store: list[Law]) -> Callable[[Callable
             left, right = body(*(var(n, s, _WILD) for (n, _), s in zip(slots, shapes, strict=True)))
             made.append(Law(body.__name__, inspect.cleandoc(body.__doc__ or ""), left, right, where, order))
         store.extend(made)
+        if store is LAWS:
+            for one in made:
+                _by_op.setdefault(one.left.op, []).append(one)
         return made
 
     return wrap
@@ -125,8 +130,7 @@ def not_law(signature: str, *, where: str = "") -> Callable[[Callable[..., tuple
 
 def rewrite(e: Expr) -> Iterator[tuple[Law, Expr]]:
     """Every law that fits the root of `e`, with what it makes of it."""
-    for candidate in LAWS:
-        if candidate.left.op is e.op:
-            found = candidate.match(e)
-            if found is not None:
-                yield candidate, found
+    for candidate in _by_op.get(e.op, ()):
+        found = candidate.match(e)
+        if found is not None:
+            yield candidate, found

@@ -5,6 +5,8 @@ Nothing here is trusted: every change is a step whose two sides are compared by 
 
 from __future__ import annotations
 
+from weakref import WeakSet
+
 from ..algebra.expr import Expr, postorder, substitute
 from ..algebra.factor import rank, written
 from ..algebra.fold import Known
@@ -27,6 +29,9 @@ _TRANSPOSES = 4  # where `cost` counts them
 _HEAVY = 60  # nodes above which an expression is not expanded in search of a shorter form
 
 
+_tidied: WeakSet[Expr] = WeakSet()  # nothing in them is written shorter by a law
+
+
 def tidy(e: Expr) -> tuple[Expr, Rules]:
     """`e` after the laws that a reader applies without noticing, and their names."""
     used: Rules = ()
@@ -34,6 +39,7 @@ def tidy(e: Expr) -> tuple[Expr, Rules]:
         shorter, more = _pass(e)
         used += more
         if shorter is e:
+            _tidied.add(e)
             break
         e = shorter
     return e, tuple(dict.fromkeys(used))
@@ -43,9 +49,8 @@ def _pass(e: Expr) -> tuple[Expr, Rules]:
     """Every node of `e` once, arguments first."""
     used: list[str] = []
     done: dict[Expr, Expr] = {}
-    for node in postorder(e):
-        args = tuple(done[a] for a in node.args)
-        new = node if args == node.args else Expr.make(node.op, args, node.attrs, node.shape)
+    for node in postorder(e, without=_tidied):
+        new = node.with_args(tuple(done.get(a, a) for a in node.args))
         for _ in range(16):
             changed = numbers_in_front(new) or joined(new)
             if changed is None:
@@ -56,7 +61,7 @@ def _pass(e: Expr) -> tuple[Expr, Rules]:
             new, rule = changed
             used.append(rule)
         done[node] = new
-    return done[e], tuple(dict.fromkeys(used))
+    return done.get(e, e), tuple(dict.fromkeys(used))
 
 
 def _composites(e: Expr) -> list[Expr]:

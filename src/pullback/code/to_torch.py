@@ -22,16 +22,16 @@ from .writer import described, write
 __all__ = ["FORMS", "TORCH"]
 
 _TORCH_INDEX = '''def _index(x, n, name):
-    """Whole numbers from 0 to n - 1; while it is compiled, and within vmap, they cannot be checked."""
-    whole = torch.round(x).to(torch.int64)
+    """Whole numbers from 0 to n - 1. Compiled, and within vmap, what is none becomes n, a place that is not there."""
+    whole = x.round().to(torch.int64) if x.is_floating_point() else x.to(torch.int64)
+    wrong = (whole != x) | (whole < 0) | (whole >= n)
     if torch.compiler.is_compiling():
-        return whole
-    wrong = ((whole != x) | (whole < 0) | (whole >= n)).any()
+        return whole.masked_fill(wrong, n)
     try:
-        wrong = bool(wrong)
+        found = bool(wrong.any())
     except RuntimeError:  # vmap gives no value away
-        return whole
-    if wrong:
+        return whole.masked_fill(wrong, n)
+    if found:
         raise ValueError(f"an entry of {name} is no whole number from 0 to {n - 1}")
     return whole'''
 
@@ -179,7 +179,7 @@ TORCH = Target(
         "std": as_("torch.std($0, dim=$axis, correction=$ddof)"), "maximum": _bounded("min"), "minimum": _bounded("max"),
         "logaddexp": _torch_logaddexp, "cbrt": as_("torch.sign($0) * torch.abs($0) ** (1 / 3)"), "expand_dims": "torch.unsqueeze",
         "flip": as_("torch.flip($0, ($1,))"), "repeat": "torch.repeat_interleave", "concatenate": "torch.cat", "split": "torch.chunk",
-        "kron": as_("torch.kron($0.contiguous(), $1.contiguous())"), "prod": _torch_prod, "take": _torch_take, "mark": "_mark", "mark_": "_mark_", "take_along_axis": as_("torch.take_along_dim($0, $1, dim=$axis)"), "pad": _torch_pad, "block": _torch_block, "full": as_("like.new_full($0, $1)"), "repeated": as_("($1).repeat($0)"),
+        "kron": as_("torch.kron($0.contiguous(), $1.contiguous())"), "prod": _torch_prod, "take": _torch_take, "mark": "_mark", "mark_": "_mark_", "take_along_axis": as_("torch.gather($0, $axis, $1)"), "pad": _torch_pad, "block": _torch_block, "full": as_("like.new_full($0, $1)"), "repeated": as_("($1).repeat($0)"),
         "eye": as_("torch.eye($0, dtype=like.dtype, device=like.device)"), "zeros": as_("like.new_zeros($0)"), "ones": as_("like.new_ones($0)"),
         "tri": as_("torch.tril(like.new_ones(($0, $1)), $2)"), "arange": as_("torch.arange($0, device=like.device)"),
         "linalg.svd": _torch_svd, "linalg.norm": "torch.linalg.matrix_norm", "linalg.expm": "torch.linalg.matrix_exp",
@@ -207,7 +207,8 @@ def _function(t: Text, name: str, p: Passes) -> Iterator[str]:
     given = [f"inputs[{inputs.index(v)}]" for v in kept if v in inputs]
     start = len(given) + (t.plan.value in kept)  # where in `kept` begins what is given back beside the value
     more = f"value, *kept[{start}:]" if start < len(kept) else "(value,)"
-    made = ["*made" if t.plan.value in kept else "*made[1:]"] if len(given) < len(kept) else []
+    made = ["*made"] if len(given) < len(kept) else []
+    saved = ["*inputs", *(["*output" if t.plan.value in kept else "*output[1:]"] if made else [])]
     count = len(inputs)
     needed = ", needed" if p.needed else ""
     yield from ("", "", f"def _again(g{needed}, *inputs):", f"    return _backward(_forward(*inputs)[1], g{needed})")
@@ -226,13 +227,13 @@ def _function(t: Text, name: str, p: Passes) -> Iterator[str]:
     yield f"        return {more}"
     yield from ("", "    @staticmethod", "    def setup_context(ctx, inputs, output):")
     yield "        ctx.mark_non_differentiable(*output[1:])"
-    yield "        ctx.save_for_backward(*inputs, *output)"
+    yield f"        ctx.save_for_backward({', '.join(saved)})"
     yield from ("", "    @staticmethod", "    def backward(ctx, g, *_):")
     if made:
         yield "        saved = ctx.saved_tensors  # read once, for checkpoint"
         yield f"        inputs, made = saved[:{count}], saved[{count}:]"
     else:
-        yield f"        inputs = ctx.saved_tensors[:{count}]"
+        yield "        inputs = ctx.saved_tensors"
     yield "        if torch.is_grad_enabled():  # a second derivative: through the inputs"
     told = ", ctx.needs_input_grad" if p.needed else ""
     some = ["g", *(["ctx.needs_input_grad"] if p.needed else []), "*inputs"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .autodiff import Passes
-from .door import arrays_in, door, told, weighed
+from .door import arrays_in, door, is_index, told, weighed
 from .frame import Text, dims_text
 from .guards import tupled
 from .writer import described
@@ -192,9 +192,16 @@ def _second_derivative(t: Text, name: str, p: Passes) -> Iterator[str]:
     yield "    ctx.need = inputs[-1]"
     yield f"    ctx.save_for_backward(*inputs[:{count + 1}])"
     yield from ("", "", f"def _vjp_{name}_backward(ctx, *grads):")
-    yield "    def gradients(g, *inputs):"
+    places = [v for v in p.inputs if is_index(v)]  # of which nothing has a derivative
+    args = [p.cotangent, *(t.names[v] for v in p.inputs)] if places else ["g", "*inputs"]
+    of = [a for a in args if a not in {t.names[v] for v in places}]
+    if places:
+        yield from t.listed("    (", args, ") = ctx.saved_tensors")
+        yield ""
+    yield f"    def gradients({', '.join(of)}):"
     sizes = ", *ctx.sizes" if p.numbers else ""
-    yield f"        found = _backward(_forward(*inputs{sizes})[1], g{', ctx.need' if p.needed else ''}{sizes})"
+    needed = ", ctx.need" if p.needed else ""
+    yield f"        found = _backward(_forward({', '.join(args[1:])}{sizes})[1], {args[0]}{needed}{sizes})"
     yield "        return tuple(x for x in found if x is not None)"
     yield ""
     if len(moving) > 1:
@@ -202,6 +209,11 @@ def _second_derivative(t: Text, name: str, p: Passes) -> Iterator[str]:
         yield f"    needs = {needs}"
         yield "    grads = tuple(x for x, need in zip(grads, needs) if need)"
     yield "    plain = torch.func.functionalize(gradients)  # nothing is done in place"
-    yield "    found = torch.func.vjp(plain, *ctx.saved_tensors)[1](grads)"
+    yield f"    found = torch.func.vjp(plain, {', '.join(of) if places else '*ctx.saved_tensors'})[1](grads)"
     nothing = made + len(p.numbers) + 1
-    yield f"    return *found, {', '.join(['None'] * nothing) if nothing < 10 else f'*[None] * {nothing}'}"
+    rest = ["None"] * nothing if nothing < 10 else [f"*[None] * {nothing}"]
+    if places:
+        found = [f"found[{of.index(a)}]" if a in of else "None" for a in args]
+        yield from tupled(t, "    return ", [*found, *rest])
+    else:
+        yield f"    return *found, {', '.join(rest)}"

@@ -5,7 +5,6 @@ Queries, keys and values are matrices, a row for each; further axes in front, of
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 from ...errors import ShapeError
@@ -46,7 +45,8 @@ def _masked_stable(node: Expr, X: Expr, M: Expr) -> Expr:
     """Shifted by the largest entry that the mask lets through; what it does not let through is bounded, and may be as large as it likes."""
     last = X.order - 1
     seen = step(abs_(M))
-    shown = seen * X - filled(rational(Fraction(10) ** 30), X) * (1 - seen)
+    least = -largest(-X, axes=(last,))  # a bound that every type of number has, for what the mask does not let through
+    shown = seen * X + along(least, X, last) * (1 - seen)
     below = X - along(largest(shown, axes=(last,)), X, last)
     e = M * exp(minimum(below, 0 * below))
     return e / along(sum_over(e, axes=(last,)), X, last)
