@@ -140,3 +140,62 @@ def test_checkpoint_and_compile_where_nothing_needs_a_gradient() -> None:
     torch.testing.assert_close(whole(W.detach(), a.detach()), f(W, a).detach())
     with torch.no_grad():
         torch.testing.assert_close(whole(W, a), f(W, a))
+
+
+LABELLED = "X : (B, n) where const; W : (n, c); y : B where index; E = cross_entropy(tanh(X W), y)"
+
+
+@pytest.mark.parametrize("form", ["autodiff", "op"])
+def test_autocast_is_not_heard(form: str) -> None:
+    """Products in half precision beside sums in single precision would not fit each other."""
+    f = pb.derive(LABELLED).compile("torch", form=form)
+    x, y = torch.tensor(X).float(), torch.tensor([0, 1, 1, 0])
+    W = torch.tensor(RNG.normal(size=(3, 2))).float().requires_grad_()
+    (wanted,) = torch.autograd.grad(f(x, W, y), W, create_graph=True)
+    (curved,) = torch.autograd.grad(wanted.sum(), W)
+    with torch.autocast("cpu", torch.bfloat16):
+        (found,) = torch.autograd.grad(f(x, W, y), W, create_graph=True)
+        (again,) = torch.autograd.grad(found.sum(), W)
+        value = torch.compile(f, fullgraph=True, backend="aot_eager")(x, W, y)
+    assert found.dtype == value.dtype == torch.float32
+    assert torch.equal(found, wanted) and torch.equal(again, curved) and torch.equal(value, f(x, W, y))
+
+
+@pytest.mark.parametrize("labels", [torch.int64, torch.float64, torch.bool])
+@pytest.mark.parametrize("form", ["autodiff", "op"])
+def test_second_derivatives_beside_labels(form: str, labels: Any) -> None:
+    f = pb.derive(LABELLED).compile("torch", form=form)
+    x, y = torch.tensor(X), torch.tensor([0, 1, 1, 0], dtype=labels)
+    W = torch.tensor(RNG.normal(size=(3, 2)), requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda w: f(x, w, y), (W,))
+
+
+@pytest.mark.parametrize("bad", [2, -1, 1.5])
+@pytest.mark.parametrize("how", ["vmap", "compile"])
+def test_labels_that_are_none_are_refused_where_they_cannot_be_checked(how: str, bad: float) -> None:
+    f = pb.derive(LABELLED).compile("torch", form="autodiff")
+    x, W, y = torch.tensor(X), torch.tensor(RNG.normal(size=(3, 2))), torch.tensor([0, 1, bad, 0])
+    with pytest.raises((RuntimeError, IndexError), match=r"index 2 is out of"):
+        if how == "vmap":
+            torch.vmap(f, in_dims=(None, None, 0))(x, W, torch.stack([y, y]))
+        else:
+            torch.compile(f, backend="aot_eager")(x, W, y)
+
+
+def test_the_value_may_be_changed_in_place() -> None:
+    f = pb.derive("x : n; E = sum(exp(x))").compile("torch", form="autodiff")
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    value = f(x)
+    value /= 2
+    value.backward()
+    torch.testing.assert_close(x.grad, torch.exp(x.detach()) / 2)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_mask_in_half_precision(form: str) -> None:
+    text = "Q : (t, d); K : (s, d); V : (s, e); O = causal_attention(Q, K, V); E = sum(O)"
+    q, k, v = (torch.tensor(RNG.normal(size=(3, 3))) for _ in range(3))
+    f = pb.derive(text).compile("torch", form=form)
+    found = f(*(x.half() for x in (q, k, v)))
+    wanted = torch.nn.functional.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True).sum()
+    assert float(found[0] if form == "function" else found) == pytest.approx(float(wanted), abs=0.02)

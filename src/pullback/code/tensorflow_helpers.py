@@ -57,6 +57,7 @@ _BLAME = '''def _blame(**arrays):
 
 _INDEX = '''def _index(x, n, name):
     """Whole numbers from 0 to n - 1."""
+    x = tf.cast(x, tf.int64) if x.dtype.is_bool else x
     whole = tf.cast(tf.round(x), tf.int64)
     right = tf.reduce_all((tf.cast(whole, x.dtype) == x) & (whole >= 0) & (whole < n))
     told = [f"an entry of {name} is no whole number from 0 to {n - 1}"]

@@ -74,10 +74,11 @@ _TORCH_ALIKE_LISTS = '''def _alike_lists(*given):
 
 _TORCH_DOT = '''def _dot(x, y):
     """The sum of the products of all entries."""
-    return torch.dot(x.reshape(-1), y.reshape(-1))'''
+    return torch.dot(x.reshape(-1), y.reshape(-1).to(x.dtype))'''
 
 _TORCH_WRITING = '''def _writing(f, *arrays):
     """f, which writes to arrays of its own; within vmap f without that, for what it would write may be a batch."""
+    f = _as_it_is(f, arrays[0])
     if torch.compiler.is_compiling():
         return f
     try:
@@ -93,6 +94,13 @@ _TORCH_STANDARDIZED = '''def _standardized(x, eps, count):
     one, zero = x.new_ones(axes), x.new_zeros(axes)  # on a CPU faster than None
     y, _, over = torch.native_layer_norm(x, axes, one, zero, eps)
     return y, over.reshape(kept)'''
+
+_TORCH_AS_IT_IS = '''def _as_it_is(f, x):
+    """f in the types of its arrays: autocast would change that of some."""
+    kind = x.device.type
+    if not torch.is_autocast_enabled(kind):
+        return f
+    return torch.autocast(kind, enabled=False)(f)'''
 
 _TORCH_LOGADDEXP = '''def _logaddexp(x, y):
     """log(exp(x) + exp(y)), one of them may be a number."""
@@ -193,7 +201,7 @@ TORCH = Target(
     kernels=frozenset({"softmax", "log_softmax", "cholesky_inverse", "pick", "sign"}),
     alone=frozenset({"standardized[0]", "standardized[1]"}),
     like=("like = {first}", "like = torch.empty(())"),
-    extras=(("math.", "import math", ""), *SHARED, ("_places(", "", places_of(array="torch.as_tensor(x)", unreal="x.is_complex()")), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_writing(", "", _TORCH_WRITING), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_standardized(", "", _TORCH_STANDARDIZED), ("_sqrtm(", "", TORCH_SQRTM), ("_logm(", "", TORCH_LOGM), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), ("_alike_lists(", "", _TORCH_ALIKE_LISTS), *HELPERS),
+    extras=(("math.", "import math", ""), *SHARED, ("_places(", "", places_of(array="torch.as_tensor(x)", unreal="x.is_complex()")), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_writing(", "", _TORCH_WRITING), ("_as_it_is(", "", _TORCH_AS_IT_IS), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_standardized(", "", _TORCH_STANDARDIZED), ("_sqrtm(", "", TORCH_SQRTM), ("_logm(", "", TORCH_LOGM), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), ("_alike_lists(", "", _TORCH_ALIKE_LISTS), *HELPERS),
 )  # fmt: skip
 
 
@@ -237,7 +245,8 @@ def _function(t: Text, name: str, p: Passes) -> Iterator[str]:
     yield "        if torch.is_grad_enabled():  # a second derivative: through the inputs"
     told = ", ctx.needs_input_grad" if p.needed else ""
     some = ["g", *(["ctx.needs_input_grad"] if p.needed else []), "*inputs"]
-    yield from t.listed("            return torch.func.functionalize(_again)(", some, ")")
+    yield "            again = torch.func.functionalize(_as_it_is(_again, g))"
+    yield from t.listed("            return again(", some, ")")
     yield from tupled(t, "        kept = ", [*given, *made])
     yield f"        return _writing(_backward, g, *kept)(kept, g{told})"
     yield from ("", "")

@@ -110,7 +110,8 @@ def _forward_op(t: Text, name: str, p: Passes, made: int) -> Iterator[str]:
     numbers = [*names, *p.numbers]
     yield from _registered(t, name, [*(f"Tensor {n}" for n in names), *(f"int {n}" for n in p.numbers)], 1 + made)
     yield from t.listed(f"def _{name}(", numbers, "):")
-    yield from t.listed(f"    value, {'kept' if made else '_'} = _forward(", numbers, ")")
+    yield f"    forward = _as_it_is(_forward, {names[0]})"
+    yield from t.listed(f"    value, {'kept' if made else '_'} = forward(", numbers, ")")
     start = len(p.kept) - made
     yield (
         f"    return tuple(x.contiguous() for x in (value, *kept[{start}:]))"
@@ -142,7 +143,7 @@ def _backward_op(t: Text, name: str, p: Passes, needed: str) -> Iterator[str]:
     yield from t.listed(f"def _{name}_backward(", [*args, needed], "):")
     yield from tupled(t, "    kept = ", [t.names[v] for v in p.kept])
     given = ["kept", p.cotangent, *([needed] if p.needed else []), *p.numbers]
-    yield f"    found = _backward({', '.join(given)})"
+    yield f"    found = _as_it_is(_backward, {p.cotangent})({', '.join(given)})"
     if len(moving) == 1:
         yield f"    return found[{moving[0]}].contiguous()"
     else:
@@ -208,7 +209,7 @@ def _second_derivative(t: Text, name: str, p: Passes) -> Iterator[str]:
         needs = "ctx.need" if len(moving) == count else f"[ctx.need[k] for k in {tuple(moving)}]"
         yield f"    needs = {needs}"
         yield "    grads = tuple(x for x, need in zip(grads, needs) if need)"
-    yield "    plain = torch.func.functionalize(gradients)  # nothing is done in place"
+    yield "    plain = torch.func.functionalize(_as_it_is(gradients, ctx.saved_tensors[0]))"
     yield f"    found = torch.func.vjp(plain, {', '.join(of) if places else '*ctx.saved_tensors'})[1](grads)"
     nothing = made + len(p.numbers) + 1
     rest = ["None"] * nothing if nothing < 10 else [f"*[None] * {nothing}"]
