@@ -155,8 +155,8 @@ def test_autocast_is_not_heard(form: str) -> None:
     (curved,) = torch.autograd.grad(wanted.sum(), W)
     with torch.autocast("cpu", torch.bfloat16):
         (found,) = torch.autograd.grad(f(x, W, y), W, create_graph=True)
-        (again,) = torch.autograd.grad(found.sum(), W)
         value = torch.compile(f, fullgraph=True, backend="aot_eager")(x, W, y)
+    (again,) = torch.autograd.grad(found.sum(), W)
     assert found.dtype == value.dtype == torch.float32
     assert torch.equal(found, wanted) and torch.equal(again, curved) and torch.equal(value, f(x, W, y))
 
