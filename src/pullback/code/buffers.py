@@ -10,7 +10,7 @@ import ast
 from collections.abc import Collection, Iterator
 
 from ..algebra.dims import Shape
-from .door import blamed, expected
+from .door import blamed, expected, fitting
 from .frame import Target, Text, Words, dims_text, named
 from .inplace import Memory, out_of, read_once, statements, tree
 from .instructions import Chain, Contraction, Given, Legs, Value, arguments
@@ -113,7 +113,7 @@ def write_buffered(plan: Plan, words: Words, name: str, *, target: Target) -> st
     ]
     outer = [*t.listed(f"def make_{name}(", [*sizes, "dtype=np.float64"], "):"),
              '    """A function of arrays of these sizes: the value, and {name: gradient}, in memory that its next call overwrites."""',
-             "    dtype = _real(dtype)", *made, *owned_by(t, layout.shapes), "", *(f"    {line}" if line else "" for line in function), "", f"    return {name}"]  # fmt: skip
+             *fitting(t), "    dtype = _real(dtype)", *made, *owned_by(t, layout.shapes), "", *(f"    {line}" if line else "" for line in function), "", f"    return {name}"]  # fmt: skip
     return module(target, outer)
 
 

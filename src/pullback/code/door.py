@@ -21,6 +21,7 @@ __all__ = [
     "door",
     "expected",
     "first_use",
+    "fitting",
     "is_index",
     "tellable",
     "tells",
@@ -42,6 +43,7 @@ def door(t: Text, body: Sequence[str], given: Collection[str] = (), arrays_too: 
         yield from arrays_in(t, t.plan.inputs)
     tell = _tell([shape for _, shape in arrays])
     checks = expected(t, [v for v, tells in zip(t.plan.inputs, tell, strict=True) if not tells])
+    checks += fitting(t)
     yield from told(t, arrays, [*checks, *body], given)
     yield from checks
     word = t.target.like[0].partition(" ")[0]
@@ -127,6 +129,20 @@ def expected(t: Text, inputs: Sequence[Value], more: str = "") -> list[str]:
     uses = first_use(t)
     return [check(t, f'"{t.names[v]}"', t.names[v], v.shape, uses.get(v.about) if v.about is not None else None,
                   ", None" if more == ", dtype" and is_index(v) else more) for v in inputs if v.shape]  # fmt: skip
+
+
+def fitting(t: Text) -> list[str]:
+    """The lines that refuse sizes at which an op of the equations is not defined, as one whose window lies not within its axis."""
+    found: dict[str, str] = {}
+    for q in (q for group in t.plan.groups.values() for q in group if not is_var(q[0], "grad")):
+        for e in postorder(q[1]):
+            for x in (e, *(a for m in e.op.meaning(e) or () for a in m.extra)):
+                for whole, end in x.op.span(x) if x.op.span is not None and not t.blocks else ():
+                    if not whole.at_least(end):
+                        few, many = (unparsed(dim_node(d, t.size)) for d in (end, whole))
+                        text = f"{e.op.name} needs {end} ≤ {whole}"
+                        found[f"    if {few} > {many}:"] = f'        raise ValueError("{text}")'
+    return [line for pair in found.items() for line in pair]
 
 
 def first_use(t: Text) -> dict[Expr, tuple[Expr, Expr]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr
-from ..algebra.ops.free import var
+from ..algebra.ops.free import is_name, var
 from .instructions import (
     Algorithm,
     Applied,
@@ -51,9 +51,10 @@ def in_rows(p: Plan, given: Collection[Value], linear: Collection[Value], count:
                 return None
             found.of[v] = Value((count, *v.shape), by, v.name, v.about)
             if v in p.groups:
-                for name, _ in p.groups[v]:
+                named = [(name, e) for name, e in p.groups[v] if is_name(name)]  # not a value that has no name
+                for name, _ in named:
                     names.setdefault(name, var(str(name.attrs[0]), (count, *name.shape), str(name.attrs[1])))
-                found.groups[found.of[v]] = tuple((names[name], e) for name, e in p.groups[v])
+                found.groups[found.of[v]] = tuple((names[name], e) for name, e in named)
     return found
 
 
