@@ -262,4 +262,3 @@ def test_an_op_of_pytorch_refuses_forward_mode() -> None:
         torch.func.jvp(evaluate, (v,), (v,))
     with pytest.raises(NotImplementedError, match="no forward mode"), torch.autograd.forward_ad.dual_level():
         evaluate(torch.autograd.forward_ad.make_dual(v, v))
-

@@ -45,7 +45,10 @@ class LoopWriter(Places):
         functions = list(dict.fromkeys(f for f, _ in self.functions.values()))
         arguments = [*(t.names[v] for v in t.plan.inputs), *(["*", *ends, *functions] if ends or functions else [])]
         head = [*t.target.decorators, *t.listed(f"def {name}(", arguments, "):"), *self.described(ends)]
-        return module(t.target, [*head, *first, *body])
+        families = [f for f, what in self.functions.values() if _is_family(what)]
+        return module(
+            t.target, [*head, *(f'    {f} = _ByIndex("{f}", {f})' for f in dict.fromkeys(families)), *first, *body]
+        )
 
     def blamed(self) -> Iterator[str]:
         """Where the value is no number: which of what is given is the first that has such an entry."""
@@ -80,7 +83,7 @@ class LoopWriter(Places):
                 yield f"    {word}: {shape}{', for ' + which if which else ''}"
         yield from (f"    {e}: a whole number" for e in ends)
         for word, what in self.functions.values():
-            yield f"    {word}: {what}" + (", by its index" if "[" in what.partition("(")[0] else "")
+            yield f"    {word}: {what}" + (": one function, or a dict by the index" if _is_family(what) else "")
         yield '    """'
 
     def begun(self) -> Iterator[str]:
@@ -265,6 +268,11 @@ class LoopWriter(Places):
             if not m.is_ragged:
                 text = unparsed(self.t.target.spelling.applied(call("stack", ast.parse(text, mode="eval").body)))
         return text
+
+
+def _is_family(what: str) -> bool:
+    """Whether the call is one of a function with an index."""
+    return "[" in what.partition("(")[0]
 
 
 def _laid_out(node: ast.expr, width: int, before: int = 0) -> list[str]:

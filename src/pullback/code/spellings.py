@@ -8,7 +8,7 @@ from .speller import Rewrite
 from .syntax import filled
 from .traced import node_of, parsed
 
-__all__ = ["EXPECT", "OURS", "SHARED", "SPECIAL", "as_", "door_of", "made", "places_of", "summing"]
+__all__ = ["EXPECT", "OURS", "SPECIAL", "as_", "door_of", "made", "places_of", "shared", "summing"]
 
 _TAKEN = '''def {helper}(name, x, order):
     """{says}"""
@@ -28,11 +28,31 @@ EXPECT = """def _expect(name, x, shape, where):
         raise ValueError(f"{name} has the shape {found}, not {shape}, in {where}")"""
 
 _GIVEN = '''def _given(name, x, shape):
-    """What a function that was given returns: an array of this shape."""
+    """What a function that was given returns: real numbers of this shape."""
+    if not isinstance(x, (int, float)):
+        if not hasattr(x, "shape"):
+            raise TypeError(f"{{name}} gave {{type(x).__name__}}, not an array")
+        if {unreal}:
+            raise TypeError(f"{{name}} gave the type {{x.dtype}}, not real numbers")
     found = tuple(getattr(x, "shape", ()))
     if found != shape:
-        raise ValueError(f"{name} gave the shape {found}, not {shape}")
+        raise ValueError(f"{{name}} gave the shape {{found}}, not {{shape}}")
     return x'''
+
+_BY_INDEX = '''class _ByIndex:
+    """Functions by their index, or one function for all."""
+
+    def __init__(self, name, given):
+        if not callable(given) and not hasattr(given, "keys"):
+            raise TypeError(f"{name} is no function and no dict {{index: function}}")
+        self.name, self.given = name, given
+
+    def __getitem__(self, index):
+        if callable(self.given):
+            return self.given
+        if index not in self.given:
+            raise ValueError(f"there is no {self.name}[{index}]")
+        return self.given[index]'''
 
 _END = '''def _end(name, n):
     """A whole number."""
@@ -40,7 +60,10 @@ _END = '''def _end(name, n):
         raise TypeError(f"{name} is {n!r}, not a whole number")
     return n.__index__()'''
 
-SHARED = (("_given(", "", _GIVEN), ("_end(", "", _END))  # helpers of every target
+
+def shared(unreal: str) -> tuple[tuple[str, str, str], ...]:
+    """The helpers of every target: `unreal` says that the array x holds something else than real numbers."""
+    return ("_given(", "", _GIVEN.format(unreal=unreal)), ("_end(", "", _END), ("_ByIndex(", "", _BY_INDEX)
 
 
 def _named_index(x: ast.expr, n: ast.expr) -> ast.expr:

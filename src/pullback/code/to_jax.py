@@ -11,7 +11,7 @@ from .frame import Target, Text, Words, Writer
 from .matrix_functions import JAX_LOGM, JAX_SQRTM
 from .plan import Plan
 from .speller import Spelling
-from .spellings import OURS, SHARED, SPECIAL, as_, door_of, made, places_of, summing
+from .spellings import OURS, SPECIAL, as_, door_of, made, places_of, shared, summing
 from .writer import described, write
 
 __all__ = ["FORMS", "JAX"]
@@ -50,7 +50,7 @@ JAX = Target(
     like=("dtype = jnp.result_type({arrays})", "dtype = float"),
     rows="functional",
     kernels=frozenset({"pick", "cholesky_inverse"}),
-    extras=(("math.", "import math", ""), *SHARED, ("jax.", "import jax", ""), ("_places(", "", places_of(array="jnp.asarray(x)", unreal="jnp.iscomplexobj(x)")), ("_index(", "", _JAX_INDEX), ("_add_at(", "", _JAX_ADD_AT), ("_cholesky_inverse(", "", _JAX_CHOLESKY_INVERSE), ("_sqrtm(", "", JAX_SQRTM), ("_logm(", "", JAX_LOGM)),
+    extras=(("math.", "import math", ""), *shared('x.dtype.kind == "c"'), ("jax.", "import jax", ""), ("_places(", "", places_of(array="jnp.asarray(x)", unreal="jnp.iscomplexobj(x)")), ("_index(", "", _JAX_INDEX), ("_add_at(", "", _JAX_ADD_AT), ("_cholesky_inverse(", "", _JAX_CHOLESKY_INVERSE), ("_sqrtm(", "", JAX_SQRTM), ("_logm(", "", JAX_LOGM)),
 )  # fmt: skip
 
 

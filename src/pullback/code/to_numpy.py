@@ -10,7 +10,7 @@ from functools import partial
 from .buffers import write_buffered
 from .frame import Target, Writer
 from .speller import Spelling
-from .spellings import OURS, SHARED, SPECIAL, as_, door_of, made, places_of
+from .spellings import OURS, SPECIAL, as_, door_of, made, places_of, shared
 from .syntax import filled
 from .writer import write
 
@@ -88,7 +88,7 @@ NUMPY = Target(
     frozenset({"np", "dtype"}),
     like=("dtype = np.result_type({arrays})", "dtype = np.float64"),
     copies="$X.copy()", rows="assigned", blames="np.isnan($X)",
-    extras=(("math.", "import math", ""), *SHARED, ("_blame(", "", _NAN), ("_sigmoid(", "", _SIGMOID), ("_places(", "", places_of(array="np.asarray(x)", unreal='x.dtype.kind not in "iubf"')), ("_index(", "", _INDEX), ("_add_at(", "", _ADD_AT),
+    extras=(("math.", "import math", ""), *shared('x.dtype.kind not in "iubf"'), ("_blame(", "", _NAN), ("_sigmoid(", "", _SIGMOID), ("_places(", "", places_of(array="np.asarray(x)", unreal='x.dtype.kind not in "iubf"')), ("_index(", "", _INDEX), ("_add_at(", "", _ADD_AT),
             ("_number(", "", _NUMBER), ("_apart(", "", _APART), ("_real(", "", _REAL), ("special.", "from scipy import special", ""), ("linalg.", "from scipy import linalg", "")),
 )  # fmt: skip
 

@@ -9,9 +9,8 @@ from functools import partial
 from .autodiff import Passes, write_differentiable
 from .door import door
 from .frame import Target, Text, Writer
-from .guards import tupled
 from .speller import Rewrite, Spelling
-from .spellings import OURS, SHARED, as_, made
+from .spellings import OURS, as_, made, shared
 from .syntax import filled
 from .tensorflow_helpers import DOOR, HELPERS
 from .writer import described, write
@@ -114,7 +113,7 @@ TENSORFLOW = Target(
     like=("dtype = {first}.dtype", "dtype = tf.float64"),
     typed=True,
     blames="tf.executing_eagerly() and math.isnan($X)",
-    extras=(("math.", "import math", ""), *SHARED, *((f"{name}(", "", text) for name, text in HELPERS.items())),
+    extras=(("math.", "import math", ""), *shared('x.dtype.is_complex'), *((f"{name}(", "", text) for name, text in HELPERS.items())),
 )  # fmt: skip
 
 

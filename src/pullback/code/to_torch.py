@@ -13,7 +13,7 @@ from .frame import Target, Text, Writer
 from .guards import tupled
 from .matrix_functions import TORCH_LOGM, TORCH_SQRTM
 from .speller import Rewrite, Spelling
-from .spellings import OURS, SHARED, as_, door_of, places_of, summing
+from .spellings import OURS, as_, door_of, places_of, shared, summing
 from .syntax import filled, unparsed
 from .torch_op import HELPERS, ops
 from .traced import node_of
@@ -201,7 +201,7 @@ TORCH = Target(
     kernels=frozenset({"softmax", "log_softmax", "cholesky_inverse", "pick", "sign"}),
     alone=frozenset({"standardized[0]", "standardized[1]"}),
     like=("like = {first}", "like = torch.empty(())"),
-    extras=(("math.", "import math", ""), *SHARED, ("_places(", "", places_of(array="torch.as_tensor(x)", unreal="x.is_complex()")), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_writing(", "", _TORCH_WRITING), ("_as_it_is(", "", _TORCH_AS_IT_IS), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_standardized(", "", _TORCH_STANDARDIZED), ("_sqrtm(", "", TORCH_SQRTM), ("_logm(", "", TORCH_LOGM), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), ("_alike_lists(", "", _TORCH_ALIKE_LISTS), *HELPERS),
+    extras=(("math.", "import math", ""), *shared('x.is_complex()'), ("_places(", "", places_of(array="torch.as_tensor(x)", unreal="x.is_complex()")), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_writing(", "", _TORCH_WRITING), ("_as_it_is(", "", _TORCH_AS_IT_IS), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_standardized(", "", _TORCH_STANDARDIZED), ("_sqrtm(", "", TORCH_SQRTM), ("_logm(", "", TORCH_LOGM), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), ("_alike_lists(", "", _TORCH_ALIKE_LISTS), *HELPERS),
 )  # fmt: skip
 
 

@@ -45,7 +45,12 @@ _REVERSE = '''def _no_tangents(*arrays):
         if torch.autograd.forward_ad.unpack_dual(x).tangent is not None:
             raise NotImplementedError("no forward mode for an op: take reverse mode")'''
 
-HELPERS = (("_new(", "", _NEW), ("_no_tangents(", "", _REVERSE), ("_gradient_like(", "", _GRADIENT), ("_each(", "", _EACH))
+HELPERS = (
+    ("_new(", "", _NEW),
+    ("_no_tangents(", "", _REVERSE),
+    ("_gradient_like(", "", _GRADIENT),
+    ("_each(", "", _EACH),
+)
 
 
 def ops(t: Text, name: str, p: Passes) -> Iterator[str]:

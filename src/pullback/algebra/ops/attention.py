@@ -11,9 +11,9 @@ from ...errors import ShapeError
 from ..dims import Dim, Shape, show_shape
 from ..expr import Expr
 from ..op import Meaning, composite_op, linear_op
-from .arithmetic import LETTERS, rational, size_of
+from .arithmetic import LETTERS, size_of
 from .composites import called, fitted
-from .entrywise import exp, filled, sqrt
+from .entrywise import exp, sqrt
 from .learning import along, largest, softmax
 from .maps import lower
 from .piecewise import abs_, minimum, step
