@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 from functools import partial
 
@@ -12,6 +13,7 @@ from .matrix_functions import JAX_LOGM, JAX_SQRTM
 from .plan import Plan
 from .speller import Spelling
 from .spellings import OURS, SPECIAL, as_, door_of, made, places_of, shared, summing
+from .syntax import filled
 from .writer import described, write
 
 __all__ = ["FORMS", "JAX"]
@@ -22,9 +24,24 @@ _JAX_INDEX = '''def _index(x, n):
     return jnp.where((whole == x) & (whole >= 0), whole, n)'''
 
 _JAX_ADD_AT = '''def _add_at(n, places, values):
-    """Zeros of size n along a last axis, to which values are added at these places."""
-    out = jnp.zeros((*values.shape[: values.ndim - places.ndim], n), values.dtype)
+    """Zeros of size n along a last axis, to which values are added at these places; NaN if one is not there."""
+    zero = jnp.where(jnp.any(places >= n), jnp.nan, 0).astype(values.dtype)
+    out = jnp.full((*values.shape[: values.ndim - places.ndim], n), zero)
     return out.at[..., places].add(values)'''
+
+_JAX_HOT = '''def _hot(places, n, dtype):
+    """1 at the place that is named, 0 at the others; NaN for a place that is not there."""
+    hot = (jnp.arange(n) == places[..., None]).astype(dtype)
+    return jnp.where(places[..., None] < n, hot, jnp.nan)'''
+
+
+def _as_float(x: ast.expr) -> ast.expr:
+    """Zeros and ones as numbers; where they stand for places, those may be none."""
+    for node in ast.walk(x):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("_index"):
+            return filled("_hot($0, $1, dtype)", {"0": node, "1": node.args[1]})
+    return filled("($0).astype(dtype)", {"0": x})
+
 
 _JAX_CHOLESKY_INVERSE = '''def _cholesky_inverse(x):
     """The inverse of the matrix of which x is Cholesky's factor."""
@@ -36,7 +53,7 @@ JAX = Target(
     ("import jax.numpy as jnp",),
     Spelling("jnp", {
         **OURS, "as_index": "_index", "special.expit": "jax.nn.sigmoid",
-        "as_float": as_("($0).astype(dtype)"), "cholesky_inverse": "_cholesky_inverse", "einsum": summing("jnp", "axis", "jnp.transpose"), "vdot": as_("jnp.sum($0 * $1)"),
+        "as_float": _as_float, "cholesky_inverse": "_cholesky_inverse", "einsum": summing("jnp", "axis", "jnp.transpose"), "vdot": as_("jnp.sum($0 * $1)"),
         **{f"special.{n}": f"jax.scipy.special.{n}" for n in SPECIAL},
         **{f"linalg.{n}": f"jax.scipy.linalg.{n}" for n in ("expm",)},
         "linalg.sqrtm": "_sqrtm", "linalg.logm": "_logm", "linalg.sinm": as_("jnp.imag(jax.scipy.linalg.expm(1j * $0))"),
@@ -50,7 +67,7 @@ JAX = Target(
     like=("dtype = jnp.result_type({arrays})", "dtype = float"),
     rows="functional",
     kernels=frozenset({"pick", "cholesky_inverse"}),
-    extras=(("math.", "import math", ""), *shared('x.dtype.kind == "c"'), ("jax.", "import jax", ""), ("_places(", "", places_of(array="jnp.asarray(x)", unreal="jnp.iscomplexobj(x)")), ("_index(", "", _JAX_INDEX), ("_add_at(", "", _JAX_ADD_AT), ("_cholesky_inverse(", "", _JAX_CHOLESKY_INVERSE), ("_sqrtm(", "", JAX_SQRTM), ("_logm(", "", JAX_LOGM)),
+    extras=(("math.", "import math", ""), *shared('x.dtype.kind == "c"'), ("jax.", "import jax", ""), ("_places(", "", places_of(array="jnp.asarray(x)", unreal="jnp.iscomplexobj(x)")), ("_index(", "", _JAX_INDEX), ("_hot(", "", _JAX_HOT), ("_add_at(", "", _JAX_ADD_AT), ("_cholesky_inverse(", "", _JAX_CHOLESKY_INVERSE), ("_sqrtm(", "", JAX_SQRTM), ("_logm(", "", JAX_LOGM)),
 )  # fmt: skip
 
 
