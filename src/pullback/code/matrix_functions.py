@@ -7,7 +7,7 @@ approximant, which is the Gauss-Legendre rule for the integral of (I + t X)⁻¹
 
 from __future__ import annotations
 
-__all__ = ["JAX_LOGM", "JAX_SQRTM", "TORCH_LOGM", "TORCH_SQRTM"]
+__all__ = ["JAX_LOGM", "JAX_SQRTM", "NUMPY_PRINCIPAL", "TORCH_LOGM", "TORCH_SQRTM"]
 
 _RULE = """    rule = (  # of Gauss and Legendre, from 0 to 1: places and weights
         (0.019855071751231912, 0.05061426814518853),
@@ -19,6 +19,13 @@ _RULE = """    rule = (  # of Gauss and Legendre, from 0 to 1: places and weight
         (0.8983332387068134, 0.11119051722668721),
         (0.9801449282487681, 0.05061426814518853),
     )"""
+
+NUMPY_PRINCIPAL = '''def _principal(x):
+    """A function of a matrix; NaN where it is not real."""
+    if np.isrealobj(x):
+        return x
+    near = np.sqrt(np.finfo(x.dtype).eps) * np.max(np.abs(x))
+    return x.real if np.max(np.abs(x.imag)) <= near else np.full_like(x.real, np.nan)'''
 
 JAX_SQRTM = '''def _sqrtm(x):
     """The principal square root; NaN where it is not real."""

@@ -170,6 +170,7 @@ class _Problem:
         ]
         yield from ("", "@_once", f"def {forward}({x}):", f'    """{self.value}, and what is read later."""')
         yield from self.entering(Stage.VALUE)
+        yield from self.v.definite("FloatingPointError")
         yield from lines
         yield from blamed(t, seen)
         yield from returned(t, [t.names[v] for v in (p.value, *self.handed(Stage.VALUE))], True)
@@ -189,7 +190,7 @@ class _Problem:
             f'    """{self.value}; inf where it is no number, so that a method steps back."""',
         )
         yield from (f"    {x} = {self.point}({x})", "    try:", f"        return {value}")
-        yield from ("    except FloatingPointError:", "        return np.inf")
+        yield from ("    except (FloatingPointError, np.linalg.LinAlgError):", "        return np.inf")
         yield from (
             "",
             f"def jac({x}):",

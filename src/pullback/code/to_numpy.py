@@ -9,6 +9,7 @@ from functools import partial
 
 from .buffers import write_buffered
 from .frame import Target, Writer
+from .matrix_functions import NUMPY_PRINCIPAL
 from .speller import Spelling
 from .spellings import OURS, SPECIAL, as_, door_of, made, places_of, shared
 from .syntax import filled
@@ -81,14 +82,15 @@ NUMPY = Target(
         **OURS, "special.expit": "_sigmoid", "heaviside": _step,
         "as_float": as_("($0).astype(dtype)"),
         **{f"special.{n}": f"special.{n}" for n in SPECIAL},
-        **{f"linalg.{n}": f"linalg.{n}" for n in ("expm", "logm", "sqrtm", "sinm", "cosm")},
+        **{f"linalg.{n}": f"linalg.{n}" for n in ("expm", "sinm", "cosm")},
+        **{f"linalg.{n}": as_(f"_principal(linalg.{n}($0))") for n in ("logm", "sqrtm")},
         **made("np", "eye", "full", "zeros", "ones", "tri"),
     }),
     door_of(array="np.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)", unreal='x.dtype.kind != "f"'),
     frozenset({"np", "dtype"}),
     like=("dtype = np.result_type({arrays})", "dtype = np.float64"),
     copies="$X.copy()", rows="assigned", blames="np.isnan($X)",
-    extras=(("math.", "import math", ""), *shared('x.dtype.kind not in "iubf"'), ("_blame(", "", _NAN), ("_sigmoid(", "", _SIGMOID), ("_places(", "", places_of(array="np.asarray(x)", unreal='x.dtype.kind not in "iubf"')), ("_index(", "", _INDEX), ("_add_at(", "", _ADD_AT),
+    extras=(("math.", "import math", ""), *shared('x.dtype.kind not in "iubf"'), ("_blame(", "", _NAN), ("_sigmoid(", "", _SIGMOID), ("_principal(", "", NUMPY_PRINCIPAL), ("_places(", "", places_of(array="np.asarray(x)", unreal='x.dtype.kind not in "iubf"')), ("_index(", "", _INDEX), ("_add_at(", "", _ADD_AT),
             ("_number(", "", _NUMBER), ("_apart(", "", _APART), ("_real(", "", _REAL), ("special.", "from scipy import special", ""), ("linalg.", "from scipy import linalg", "")),
 )  # fmt: skip
 

@@ -93,6 +93,14 @@ _FREE = '''def _entries(x, at, sign):
     i, j = at
     return x[at] + sign * np.where(i == j, 0, x.T[at])'''
 
+_DEFINITE = '''def _is_definite(x):
+    """Whether the symmetric matrix x is positive definite."""
+    try:
+        np.linalg.cholesky(x)
+    except np.linalg.LinAlgError:
+        return False
+    return True'''
+
 SCIPY = replace(
     NUMPY,
     name="scipy",
@@ -101,7 +109,13 @@ SCIPY = replace(
     reserved=NUMPY.reserved
     | {"SimpleNamespace", "operator", "fun", "jac", "fun_and_jac", "hess", "hessp", "pack", "unpack", "size"},
     like=("dtype = float", "dtype = float"),
-    extras=(("_size(", "import operator", _SIZE), ("_matrix(", "", _MATRIX), ("_entries(", "", _FREE), *NUMPY.extras),
+    extras=(
+        ("_size(", "import operator", _SIZE),
+        ("_matrix(", "", _MATRIX),
+        ("_entries(", "", _FREE),
+        ("_is_definite(", "", _DEFINITE),
+        *NUMPY.extras,
+    ),
 )
 
 FORMS: Mapping[str, Writer] = {

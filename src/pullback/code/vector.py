@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from ..algebra.dims import entries_of
 from ..algebra.facts import restricted
+from ..algebra.ops.free import facts_of
 from .door import expected
 from .frame import Text, dims_text
 from .guards import tupled, unpacked
@@ -123,6 +124,7 @@ class Vector:
             if v in self.sets:
                 yield f"    if not np.array_equal({n}, {_SETS[self.sets[v]][0].format(n)}):"
                 yield f'        raise ValueError("{n} is not {self.sets[v]}")'
+        yield from self.definite("ValueError")
         if self.sets:
             yield from joined(
                 t,
@@ -137,6 +139,13 @@ class Vector:
         yield from self.taken(f'_vector("{x}", {x}, size)', names)
         own = [f'"{v.name}": {n}{".copy()" if v.shape else ""}' for n, v in zip(names, self.moving, strict=True)]
         yield from t.listed("    return {", own, "}")
+
+    def definite(self, error: str) -> Iterator[str]:
+        """The lines that refuse a matrix which is not positive definite where it was declared so."""
+        for n, v in zip(self.names, self.moving, strict=True):
+            if v.about is not None and "posdef" in facts_of(v.about):
+                yield f"    if not _is_definite({n}):"
+                yield f'        raise {error}("{n} is not positive definite")'
 
     # ---- many vectors, the rows of a matrix ----------------------------------------------------------------------
 
