@@ -43,7 +43,14 @@ def planned(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str,
             constants: Collection[str] = (), recompute: str | Sequence[str] = (), memory: int | str | None = None,
             target: str = "", plain: bool = False) -> Plan | Looped:  # fmt: skip
     """What code is written from; a program with an index keeps its loops. The code is `plain` if one call computes all of it
-    and nothing differentiates that. Raises what `plan`, `looped` and `lighter` raise."""
+    and nothing differentiates that. Raises what `plan`, `looped` and `lighter` raise, and ParseError P032 for a size that there is not."""
+    for name in sizes or ():
+        if name not in (known := _sizes(d)):
+            raise ParseError(
+                "P032",
+                f"there is no size {name:.40}",
+                expected=f"the sizes are {', '.join(known) or 'numbers already'}",
+            )
     if isinstance(d, Recurrence):
         if recompute or memory is not None:
             raise UnsupportedError("U043", "in a program with an index nothing is computed anew in this version",
@@ -52,6 +59,14 @@ def planned(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str,
     together = plain and not recompute and memory is None
     found = plan(d, wrt, sizes, constants, kernels_of(target, plain), together)
     return lighter(found, recompute, memory, sized(sizes))
+
+
+def _sizes(d: Derivation) -> list[str]:
+    """The sizes of the axes of all names, and the ends of ranges."""
+    equations = [q for q in d.core.equations]
+    dims = [n for v in (*d.inputs, *(q.var for q in equations)) for n in v.shape]
+    dims += [n for q in equations for r in q.ranges for n in (r.first, r.last)]
+    return sorted({s for n in dims for s in n.symbols()})
 
 
 def source(found: Plan | Looped, target: str, form: str = "function", name: str = "", mesh: str = "") -> str:
@@ -64,7 +79,8 @@ def source(found: Plan | Looped, target: str, form: str = "function", name: str 
     if not name or name == usual:
         return _written(found, target, form, usual, mesh)
     if not (name.isidentifier() and name.isascii()) or keyword.iskeyword(name):
-        raise ParseError("P030", f"{name!r:.40} is no name of a function", expected="letters, digits and _")
+        said = "is a word of Python" if keyword.iskeyword(name) else "is no name of a function"
+        raise ParseError("P030", f"{name!r:.40} {said}", expected="letters, digits and _")
     if name in _own_names(_written(found, target, form, usual, mesh)):
         raise ParseError("P030", f"the code has another use for the name {name}", expected="a name that it has not",
                          hint=f"--name {name.strip('_')}_and_grad")  # fmt: skip
@@ -91,7 +107,11 @@ def _written(found: Plan | Looped, target: str, form: str, name: str, mesh: str)
         return _over(found, target, form, name, mesh)
     write = writer_of(target, form)
     if isinstance(found, Plan):
-        return write(found, _WORDS, name)
+        try:
+            return write(found, _WORDS, name)
+        except RecursionError:
+            raise UnsupportedError("U042", "there is no code for an equation with hundreds of terms in this version",
+                                   hint="name parts of it: u = x₁ + … + x₉₉") from None  # fmt: skip
     if form != "function":
         raise UnsupportedError(
             "U043", f"a program with an index has no form {form} in this version", hint="--form function"
