@@ -63,7 +63,7 @@ def planned(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str,
 
 def _sizes(d: Derivation) -> list[str]:
     """The sizes of the axes of all names, and the ends of ranges."""
-    equations = [q for q in d.core.equations]
+    equations = list(d.core.equations)
     dims = [n for v in (*d.inputs, *(q.var for q in equations)) for n in v.shape]
     dims += [n for q in equations for r in q.ranges for n in (r.first, r.last)]
     return sorted({s for n in dims for s in n.symbols()})
