@@ -249,7 +249,15 @@ def test_jax_gives_nan_for_what_is_no_label() -> None:
     f = jax.jit(d.compile("jax"))
     names = list(inspect.signature(d.compile("jax")).parameters)
     for wrong in ([0, 5, 1, 2], [0, -1, 1, 2], [0, 1.5, 1, 2]):
-        assert np.isnan(f(*[{**arrays, "y": np.array(wrong)}[n] for n in names])[0])
+        value, slopes = f(*[{**arrays, "y": np.array(wrong)}[n] for n in names])
+        assert np.isnan(value) and all(np.isnan(g).any() for g in slopes.values())
+
+
+def test_a_row_that_is_not_there_makes_the_gradient_of_the_table_nan_in_jax() -> None:
+    jax = pytest.importorskip("jax")
+    f = jax.jit(pb.derive("T : (V, d); i : B where index; E = sum(gather(T, i)^∘2)").compile("jax"))
+    assert np.isnan(f(np.ones((3, 2)), np.array([0, 3]))[1]["T"]).all()
+    np.testing.assert_array_equal(f(np.ones((3, 2)), np.array([0, 2]))[1]["T"], [[2, 2], [0, 0], [2, 2]])
 
 
 def converting(target: str) -> Any:

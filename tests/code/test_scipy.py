@@ -541,3 +541,26 @@ def test_the_command_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str
     capsys.readouterr()
     assert main(["code", "-e", "E = ‖x‖²", "--target", "numpy", "--form", "gradient"]) == 2
     assert "numpy has no form gradient" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("body", ["E = tr(C S) − logdet(S)", "L = chol(S); E = tr(C S) − 2 sum(log(diag(L)))"])
+def test_outside_of_the_positive_definite_matrices_the_value_is_infinite(body: str) -> None:
+    """The determinant of −I is 1 for two rows: the function that is minimised ends where the set ends."""
+    d = pb.derive(f"S : (n, n) where positive_definite; C : (n, n) where const; {body}", wrt="S")
+    problem = d.compile("scipy")(C=np.array([[2.0, 0.3], [0.3, 1.0]]))
+    with pytest.raises(ValueError, match="S is not positive definite"):
+        problem.pack(S=-np.eye(2))
+    outside = -problem.pack(S=np.eye(2))
+    assert problem.fun(outside) == np.inf
+    with pytest.raises(FloatingPointError, match="S is not positive definite"):
+        problem.jac(outside)
+    found = optimize.minimize(problem.fun, problem.pack(S=0.1 * np.eye(2)), jac=problem.jac, method="BFGS")
+    assert found.fun == pytest.approx(np.log(1.91) + 2)
+
+
+def test_a_larger_of_two_computed_arrays_has_a_hessian() -> None:
+    p = pb.derive("x : n; w : n; E = sum(sin(maximum(sin(x), w)))").compile("scipy")(n=3)
+    x = p.pack(x=np.array([0.1, 0.2, 0.3]), w=np.array([0.0, 1.0, 0.0]))
+    h = p.hess(x)
+    differences = [(p.jac(x + e) - p.jac(x - e)) / 2e-6 for e in 1e-6 * np.eye(6)]
+    np.testing.assert_allclose(h, np.array(differences), atol=1e-8)

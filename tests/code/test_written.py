@@ -484,6 +484,65 @@ def test_what_a_given_function_returns_has_the_shape_of_its_equation(target: str
         f(X, f=lambda z: xp.sin(z)[:, :1], df=xp.cos)
     with pytest.raises(ValueError, match=r"^df gave the shape \(\), not \(4, 3\)$"):
         f(X, f=xp.sin, df=lambda z: 1.0)
+    with pytest.raises(TypeError, match=r"^df gave the type complex\d+, not real numbers$"):
+        f(X, f=xp.sin, df=lambda z: 1j * z)
+    with pytest.raises(TypeError, match=r"^f gave list, not an array$"):
+        f(X, f=lambda z: [1.0], df=xp.cos)
+
+
+@pytest.mark.parametrize("target", ["numpy", "numba", "jax"])
+def test_functions_by_their_index(target: str) -> None:
+    """A dict, or one function for all: a list would be counted from 0 by one and from 1 by another."""
+    pytest.importorskip(target)
+    text = "a[1] : n[1]; W[k] : (n[k+1], n[k]); a[k+1] = f[k](W[k] a[k]) for k = 1..L; E = sum(a[L+1])"
+    g = pb.derive(text).compile(target)
+    given = {"W": [np.ones((3, 2)), np.ones((4, 3))], "a_1": np.ones(2)}
+    f, df = {1: lambda z: z, 2: lambda z: 10 * z}, {1: lambda z: z * 0 + 1, 2: lambda z: z * 0 + 10}
+    value, grad = g(**given, f=f, df=df)
+    assert float(value) == 240 and np.allclose(grad["a[1]"], 120)
+    assert float(g(**given, f=f[1], df=df[1])[0]) == 24
+    with pytest.raises(TypeError, match="f is no function and no dict"):
+        g(**given, f=[*f.values()], df=df)
+    with pytest.raises(ValueError, match=r"there is no df\[2\]"):
+        g(**given, f=f, df={1: df[1]})
+
+
+@pytest.mark.parametrize("target", ["numpy", "numba", "jax"])
+def test_sizes_at_which_an_op_is_not_defined(target: str) -> None:
+    pytest.importorskip(target)
+    f = pb.derive("A : (m, n); E = sum(svdvals(A))").compile(target)
+    with pytest.raises(ValueError, match="svdvals needs n ≤ m"):
+        f(np.ones((3, 4)))
+    assert float(f(np.eye(4, 3))[0]) == pytest.approx(3)
+    g = pb.derive("x : (N, c, n); k : (o, c, w); E = sumsq(conv1d(x, k))").compile(target)
+    with pytest.raises(ValueError, match="conv1d needs w ≤ n"):
+        g(np.ones((1, 1, 3)), np.ones((1, 1, 5)))
+
+
+@pytest.mark.parametrize("target", ["numpy", "numba", "jax"])
+@pytest.mark.parametrize("name", ["sqrtm", "logm", "invsqrtm"])
+def test_functions_of_matrices_that_are_not_real(name: str, target: str) -> None:
+    pytest.importorskip(target)
+    pytest.importorskip("scipy")
+    f = pb.derive(f"C : (n, n); E = sum({name}(C))").compile(target)
+    M = np.array([[1.0, 2.0], [-0.1, -3.0]])  # an eigenvalue below 0
+    if target == "jax":
+        assert np.isnan(f(M)[0])
+    else:
+        with pytest.raises(FloatingPointError, match="is no number"):
+            f(M)
+    assert np.isfinite(f(M @ M)[0])
+
+
+def test_too_many_terms_for_code_are_refused() -> None:
+    d = pb.derive("E = sum(" + " + ".join(f"tanh(x_{k})" for k in range(500)) + ")")
+    with pytest.raises(UnsupportedError, match="hundreds of terms"):
+        d.code("numpy")
+
+
+def test_sizes_that_there_are_not() -> None:
+    with pytest.raises(ParseError, match="there is no size q"):
+        pb.derive("z = W a; E = ‖z‖²").code("numpy", sizes={"q": 3})
 
 
 @pytest.mark.parametrize("target", ["numpy", "numba"])

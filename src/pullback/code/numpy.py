@@ -116,10 +116,15 @@ class _Run:
         if not e.args:
             return float(e.op.real())
         args = [np.asarray(a, dtype=float) for a in args]  # what is given to us may ask for a shape
-        if is_free_map(e):
-            return _entrywise(np, self.given(e.attrs[0]), e.attrs[1], args, e.attrs[0])
-        if is_free_function(e):
-            return _tensor(np, self.given(e.attrs[0]), e, args)
+        if is_free_map(e) or is_free_function(e):
+            given, name = self.given(e.attrs[0]), str(e.attrs[0])
+            found = _entrywise(np, given, e.attrs[1], args, name) if is_free_map(e) else _tensor(np, given, e, args)
+            shape = tuple(d.value(self.sizes) for d in e.shape)
+            if found.shape != shape:
+                raise ShapeError(
+                    "S021", f"{name}, or a derivative that is given for it, gave the shape {found.shape}, not {shape}"
+                )
+            return found
         plain = _PLAIN.fullmatch(e.op.code) if isinstance(e.op.code, str) else None
         known = getattr(np, plain[1]) if plain else None
         if known is not None:
@@ -139,16 +144,25 @@ def _no_value(e: Expr) -> UnsupportedError:
                             hint="the conditions of the derivation say where it has one")  # fmt: skip
 
 
+def _numbers(np: Any, found: Any, name: str) -> Any:
+    """What a function that was given returns, in float64. Raises ShapeError S021."""
+    array = np.asarray(found)
+    if array.dtype.kind not in "iubf":
+        raise ShapeError("S021", f"{name}, or a derivative that is given for it, gave {type(found).__name__}, not real numbers"
+                         if array.dtype.kind != "c" else f"{name}, or a derivative that is given for it, gave complex numbers")  # fmt: skip
+    return array.astype(float)
+
+
 def _entrywise(np: Any, given: tuple[Function, ...], orders: tuple[int, ...], args: list[Any], name: str) -> Any:
     order = sum(orders)
     if order == 0 or (len(given) > order and len(orders) == 1):
-        return np.asarray(given[order](*args), dtype=float)
+        return _numbers(np, given[order](*args), name)
     if order == 1 and len(given) > 1:
         found = given[1](*args)
         if not isinstance(found, tuple) or len(found) != len(orders):
             raise UnsupportedError("U021", f"the derivative that is given for {name} is no tuple of {len(orders)} arrays",
                                    expected=f"the partial derivatives of {name}, one for each argument")  # fmt: skip
-        return np.asarray(found[orders.index(1)], dtype=float)
+        return _numbers(np, found[orders.index(1)], name)
     if order > 1:
         raise UnsupportedError(
             "U021",
@@ -182,7 +196,7 @@ def _tensor(np: Any, given: tuple[Function, ...], e: Expr, args: list[Any]) -> A
     name, slots, out = e.attrs
     if len(slots) < len(given):
         found = given[len(slots)](*args)
-        return np.asarray(found[slots[0]] if isinstance(found, tuple) and slots else found, dtype=float)
+        return _numbers(np, found[slots[0]] if isinstance(found, tuple) and slots else found, name)
     if len(slots) != 1:
         raise UnsupportedError(
             "U021", f"the derivative of {name} is needed", hint=f"pass {name}=({name}, gradient_of_{name})"

@@ -124,8 +124,12 @@ _SVD = '''def _svd(x):
     return u, s, tf.transpose(v)'''
 
 _LOGM = '''def _logm(x):
-    """The logarithm of a matrix none of whose eigenvalues is negative."""
-    return tf.math.real(tf.linalg.logm(tf.complex(x, tf.zeros_like(x))))'''
+    """The principal logarithm; NaN where it is not real."""
+    found = tf.linalg.logm(tf.complex(x, tf.zeros_like(x)))
+    near = 1e-6 * tf.reduce_max(tf.abs(found))
+    off = tf.reduce_max(tf.abs(tf.math.imag(found))) > near
+    real = tf.math.real(found)
+    return tf.where(off, tf.fill(real.shape, tf.constant(math.nan, x.dtype)), real)'''
 
 _SINM = '''def _sinm(x):
     """The sine of a matrix, the imaginary part of exp(i x)."""
