@@ -34,7 +34,7 @@ from .minimising import minimised
 from .pictures import picture
 from .proof.final import Problem, confirm
 from .proof.problem import sampled
-from .proof.recur import confirm_all, prove_induction, within_reach, write_all
+from .proof.recur import confirm_all, divisors_within, prove_induction, within_reach, write_all
 from .proof.whynot import WhyNot, why_not
 from .readback import kinds_of, own_of, read_back, spelled_apart
 from .readings import PARTS, functions_of, prepare, readable
@@ -332,6 +332,7 @@ def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr,
     induction(derivation, add)
     derivation.functions = functions_of(derivation)
     derivation.steps = list(checked(derivation.steps, progress))
+    divisors_within(derivation.core.equations)
     printed = read_back(derivation, program)
     helpers = [(q.var, q.value, q.ranges) for q in derivation.core.equations if q.auxiliary]
     written = write_all(rows, helpers, derivation.backward, goal, seed, program.members, derivation.least)
@@ -386,6 +387,8 @@ def _wanted(program: Program, wrt: Sequence[str] | None) -> list[Expr]:
             if n in functions:
                 raise ParseError("P003", f"{n} is a function: there is no gradient with respect to it",
                                  hint=f"the names are {', '.join(program.names[:12])}")  # fmt: skip
+            if n in program.declared:
+                raise ParseError("P003", f"{n} is declared, but no equation uses it", hint="leave it out")
             if any(n in d.symbols() for v in (*program.inputs, *(q.var for q in program.equations)) for d in v.shape):
                 raise ParseError("P003", f"{n} is a size: there is no gradient with respect to it",
                                  hint=f"the names are {', '.join(program.names[:12])}")  # fmt: skip

@@ -55,7 +55,14 @@ def planned(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str,
         if recompute or memory is not None:
             raise UnsupportedError("U043", "in a program with an index nothing is computed anew in this version",
                                    hint="leave recompute and memory out")  # fmt: skip
-        return looped(d, wrt)
+        try:
+            return looped(d, wrt)
+        except UnsupportedError as error:
+            if error.code != "U032":
+                raise
+            raise UnsupportedError("U043", "there is no code for these ranges in this version, which are not compared with each other",
+                                   expected="loops one after another, or in one letter",
+                                   hint="write a second letter as an axis: H[t] = tanh(H[t-1] W' + X[t]) with a row for each b") from None  # fmt: skip
     together = plain and not recompute and memory is None
     found = plan(d, wrt, sizes, constants, kernels_of(target, plain), together)
     return lighter(found, recompute, memory, sized(sizes))

@@ -75,6 +75,7 @@ class Program:
     constants: frozenset[str] = frozenset()
     ranges: Mapping[str, tuple[Range, ...]] = field(default_factory=lambda: MappingProxyType({}))  # of `for k = 1..L`
     members: tuple[str, ...] = ()  # the members of families that are declared as inputs: `a[1] : n[1]`
+    declared: tuple[str, ...] = ()  # by a line of its own, used or not
     dialect: str = "matrix"
     source: str = ""
 

@@ -339,6 +339,7 @@ class Reader:
             constants=frozenset(lines.constants),
             ranges=MappingProxyType({e.name: e.definition.ranges for e in scan.equations if e.definition.ranges}),
             members=tuple(n for n in lines.declared if ref(n) and n not in scan.defined),
+            declared=tuple(lines.declared),
             dialect="matlab" if self.matlab else "matrix",
             source=self.text,
         )

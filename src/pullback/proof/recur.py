@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 
 from ..algebra.dims import Dim
 from ..algebra.expr import Expr, postorder
@@ -10,6 +11,7 @@ from ..algebra.indexed import family_of, ref
 from ..algebra.ops.free import gradient, increment, is_name, is_var
 from ..algebra.ops.series import series_ranges
 from ..algebra.ranges import Range
+from ..calculus.core import Equation
 from ..calculus.derivation import Backward
 from ..calculus.induction import Invariant
 from ..calculus.transpose import pairing
@@ -22,7 +24,7 @@ from .final import Problem, confirm
 from .jets import Point
 from .sizes import TRIALS, sizes_of
 
-__all__ = ["Program", "confirm_all", "prove_induction", "within_reach", "write_all"]
+__all__ = ["Program", "confirm_all", "divisors_within", "prove_induction", "within_reach", "write_all"]
 
 _ROUNDS = 3
 _LONGEST = 24  # members of a family that are written out
@@ -109,11 +111,29 @@ def written_out(program: Program, helpers: Program, backward: Sequence[Backward]
     )
 
 
-def _divides_by_zero(e: Expr) -> bool:
-    """Whether it is something over a number, and that is 0 here."""
+def divisors_within(equations: Iterable[Equation]) -> None:
+    """Refuses a divisor that is 0 at an end of its range, as T − t is at t = T. Raises UnsupportedError U032."""
+    for q in equations:
+        for r, x in product(q.ranges, postorder(q.value)):
+            size = _divisor(x)
+            if not isinstance(size, Dim):
+                continue
+            for end in (r.first, r.last):
+                if size.substitute({r.letter: end}) == Dim({}):
+                    raise UnsupportedError("U032", f"{size} is a divisor, and 0 at {r.letter} = {end}",
+                                           hint="end the range before that")  # fmt: skip
+
+
+def _divisor(e: Expr) -> object:
+    """The number or the size that `e` is something over; None where it is no quotient by such a one."""
     powers = [m.power for m in e.op.meaning(e) or ()]
     below = e.args[-1] if e.op.divides or (powers and powers[0] < 0) else None
-    return below is not None and not below.args and any(x in (0, Dim({})) for x in below.attrs[:1])
+    return below.attrs[0] if below is not None and not below.args and below.attrs else None
+
+
+def _divides_by_zero(e: Expr) -> bool:
+    """Whether it is something over a number, and that is 0 here."""
+    return _divisor(e) in (0, Dim({}))
 
 
 def _names(*groups: Sequence[Expr]) -> Iterator[Expr]:
@@ -156,8 +176,8 @@ def write_all(program: Program, helpers: Program, backward: Sequence[Backward], 
             return whole
         for s in symbols:
             least[s] = least.get(s, 1) + 1
-    raise UnsupportedError("U032", "no small ranges were found at which every member that is used exists",
-                           hint="are the ends of the ranges far apart?")  # fmt: skip
+    raise UnsupportedError("U032", "no small ranges were found at which every member that is used exists and nothing is divided by 0",
+                           hint="are the ends of the ranges far apart? is t − 1 a divisor, and t 1?")  # fmt: skip
 
 
 def confirm_all(written: Written) -> list[Evidence]:
