@@ -413,3 +413,42 @@ def test_a_function_of_ones_own_may_be_called_almost_like_a_known_one() -> None:
     declared = pb.derive("softmx : entrywise; z : n; E = sum(softmx(z))")
     assert str(declared["z"]) == "softmx′(z)"
     assert str(pb.derive("z : n; E = sum(tanh2(z))")["z"]) == "tanh2′(z)"  # a number behind a name makes another name
+
+
+LOOP = "h[0] : n; W : (n, n); h[t] = tanh(W h[t-1]) for t = 1..T; "
+
+
+@pytest.mark.parametrize(
+    ("text", "wrt", "said"),
+    [
+        (LOOP + "E = sum_{t=1..T} ‖h[t]‖²/(T-t)", None, "T - t is a divisor, and 0 at t = T"),
+        (LOOP + "E = sum_{t=1..T} ‖h[t]‖²/(t-1)", None, "t - 1 is a divisor, and 0 at t = 1"),
+        (LOOP + "E = ‖h[T]‖²", "T", "T is a size"),
+        ("W : (m, n); a : n; q : k; E = ‖W a‖²", "q", "q is declared, but no equation uses it"),
+        ("z = W a; E = ‖z‖²", "m", "m is a size"),
+    ],
+)
+def test_what_is_said_of_names_and_divisors_is_true(text: str, wrt: str | None, said: str) -> None:
+    with pytest.raises(pb.PullbackError, match=re.escape(said)):
+        pb.derive(text, wrt=wrt)
+
+
+def test_code_says_which_ranges_it_cannot_compare() -> None:
+    text = "h[b,0] : n; W : (n, n); h[b,t] = tanh(W h[b,t-1]) for b = 1..B, t = 1..T; E = sum_{b=1..B} ‖h[b,T]‖²"
+    with pytest.raises(pb.PullbackError, match="no code for these ranges") as why:
+        pb.derive(text).code("numpy")
+    assert why.value.code == "U043"
+
+
+def test_what_functions_give_to_evaluate() -> None:
+    np = pytest.importorskip("numpy")
+    d = pb.derive("z = W a + b; y = f(z); E = loss(y)")
+    given = {"W": np.ones((2, 3)), "a": np.ones(3), "b": np.ones(2)}
+    loss = (lambda y: y.sum(), lambda y: y * 0 + 1)
+    for f, said in (
+        ((lambda z: z[0], lambda z: z), r"gave the shape \(\), not \(2,\)"),
+        ((lambda z: 1j * z, lambda z: z), "f, or a derivative that is given for it, gave complex numbers"),
+        ((lambda z: None, lambda z: z), "gave NoneType, not real numbers"),
+    ):
+        with pytest.raises(pb.PullbackError, match=said):
+            d.evaluate(**given, f=f, loss=loss)
