@@ -255,7 +255,7 @@ def test_random_programs(targets: list[str], start: int) -> None:
         if not float(np.max(np.abs(value))) < 1e6:
             continue
         for target in targets:
-            helper = _Run(known, {})
+            helper = _Run(known, dict(SIZES))
             try:
                 mine = plan(d, kernels=kernels_of(target, plain=True), together=True)
                 call = prepared(mine, target, needed, lambda e, a, helper=helper: helper.function(e, a), SIZES)
