@@ -199,3 +199,14 @@ def test_a_mask_in_half_precision(form: str) -> None:
     found = f(*(x.half() for x in (q, k, v)))
     wanted = torch.nn.functional.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True).sum()
     assert float(found[0] if form == "function" else found) == pytest.approx(float(wanted), abs=0.02)
+
+
+@pytest.mark.parametrize("form", ["autodiff", "op"])
+def test_inputs_may_have_the_names_of_what_is_written(form: str) -> None:
+    names = ("forward", "value", "kept", "again", "found", "plain")
+    text = (
+        "; ".join(f"{n} : n" for n in names) + "; E = sum(forward .* value .* exp(kept)) + sum(again .* found .* plain)"
+    )
+    f = pb.derive(text).compile("torch", form=form)
+    given = [torch.tensor(RNG.normal(size=3), requires_grad=True) for _ in names]
+    assert torch.autograd.gradcheck(f, given) and torch.autograd.gradgradcheck(f, given)

@@ -230,8 +230,9 @@ def _function(t: Text, name: str, p: Passes) -> Iterator[str]:
     if len(whole) <= t.width:
         yield whole
     else:
-        yield from t.listed("        forward = _writing(", ["_forward", *names], ")")
-        yield from t.listed(f"        value, {kept_too} = forward(", names, ")")
+        forward = t.fresh("forward")  # an input may have that name
+        yield from t.listed(f"        {forward} = _writing(", ["_forward", *names], ")")
+        yield from t.listed(f"        value, {kept_too} = {forward}(", names, ")")
     yield f"        return {more}"
     yield from ("", "    @staticmethod", "    def setup_context(ctx, inputs, output):")
     yield "        ctx.mark_non_differentiable(*output[1:])"

@@ -115,8 +115,7 @@ def _forward_op(t: Text, name: str, p: Passes, made: int) -> Iterator[str]:
     numbers = [*names, *p.numbers]
     yield from _registered(t, name, [*(f"Tensor {n}" for n in names), *(f"int {n}" for n in p.numbers)], 1 + made)
     yield from t.listed(f"def _{name}(", numbers, "):")
-    yield f"    forward = _as_it_is(_forward, {names[0]})"
-    yield from t.listed(f"    value, {'kept' if made else '_'} = forward(", numbers, ")")
+    yield from t.listed(f"    value, {'kept' if made else '_'} = _as_it_is(_forward, {names[0]})(", numbers, ")")
     start = len(p.kept) - made
     yield (
         f"    return tuple(x.contiguous() for x in (value, *kept[{start}:]))"
