@@ -349,16 +349,13 @@ def _families(program: Program, wrt: Sequence[str] | None) -> list[str]:
     defined = dict.fromkeys(family_of(q.name) for q in program.equations)
     given = {family_of(m) for m in program.members}
     constant = {family_of(c) for c in program.constants}
-    ends = {s for q in program.equations for d in q.var.shape for s in d.symbols()}
-    ends |= {s for v in program.inputs for d in v.shape for s in d.symbols()}
-    ends |= {s for some in program.ranges.values() for r in some for d in (r.first, r.last) for s in d.symbols()}
     names = list(wrt) if wrt else list(program.wrt)
     if not names:
         return [f for f in inputs if f not in constant and (f not in defined or f in given)]
     for n in names:
         if family_of(n) in named and family_of(n) not in inputs | defined:
             raise ParseError("P003", f"{n} is declared, but no equation uses it", hint="leave it out")
-        if n in ends:
+        if n in program.sizes:
             raise ParseError("P003", f"{n} is a size: there is no gradient with respect to it",
                              hint=f"the names are {', '.join(inputs | defined)}")  # fmt: skip
         if family_of(n) not in inputs | defined:
@@ -389,7 +386,7 @@ def _wanted(program: Program, wrt: Sequence[str] | None) -> list[Expr]:
                                  hint=f"the names are {', '.join(program.names[:12])}")  # fmt: skip
             if n in program.declared:
                 raise ParseError("P003", f"{n} is declared, but no equation uses it", hint="leave it out")
-            if any(n in d.symbols() for v in (*program.inputs, *(q.var for q in program.equations)) for d in v.shape):
+            if n in program.sizes:
                 raise ParseError("P003", f"{n} is a size: there is no gradient with respect to it",
                                  hint=f"the names are {', '.join(program.names[:12])}")  # fmt: skip
             close = nearest(n, program.names) if len(n) > 1 else None

@@ -95,6 +95,13 @@ class Program:
         found = self.equation(name)
         return found.var if found else self._inputs.get(name)
 
+    @cached_property
+    def sizes(self) -> tuple[str, ...]:
+        """The sizes of the axes of all names, and the ends of ranges."""
+        dims = [d for v in (*self.inputs, *(q.var for q in self.equations)) for d in v.shape]
+        dims += [d for some in self.ranges.values() for r in some for d in (r.first, r.last)]
+        return tuple(sorted({s for d in dims for s in d.symbols()}))
+
     @property
     def names(self) -> tuple[str, ...]:
         return (*(v.attrs[0] for v in self.inputs), *(e.name for e in self.equations))
