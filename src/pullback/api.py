@@ -355,14 +355,20 @@ def _families(program: Program, wrt: Sequence[str] | None) -> list[str]:
     for n in names:
         if family_of(n) in named and family_of(n) not in inputs | defined:
             raise ParseError("P003", f"{n} is declared, but no equation uses it", hint="leave it out")
-        if n in program.sizes:
-            raise ParseError("P003", f"{n} is a size: there is no gradient with respect to it",
-                             hint=f"the names are {', '.join(inputs | defined)}")  # fmt: skip
         if family_of(n) not in inputs | defined:
-            close = nearest(family_of(n), list(inputs | defined))
-            hint = f"did you mean {close}?" if close else f"the names are {', '.join(inputs | defined)}"
-            raise ParseError("P003", f"undefined name {n}: nothing to differentiate with respect to", hint=hint)
+            raise _unknown(program, family_of(n), list(inputs | defined))
     return list(dict.fromkeys(map(family_of, names)))
+
+
+def _unknown(program: Program, n: str, names: Sequence[str]) -> ParseError:
+    """What is said of a name with respect to which there is no gradient."""
+    if n in program.declared:
+        return ParseError("P003", f"{n} is declared, but no equation uses it", hint="leave it out")
+    close = nearest(n, names) if len(n) > 1 else None
+    hint = f"did you mean {close}?" if close else f"the names are {', '.join(names[:12])}"
+    if n in program.sizes:
+        return ParseError("P003", f"{n} is a size: there is no gradient with respect to it", hint=hint)
+    return ParseError("P003", f"undefined name {n}: nothing to differentiate with respect to", hint=hint)
 
 
 def _nothing_free() -> NoReturn:
@@ -384,14 +390,7 @@ def _wanted(program: Program, wrt: Sequence[str] | None) -> list[Expr]:
             if n in functions:
                 raise ParseError("P003", f"{n} is a function: there is no gradient with respect to it",
                                  hint=f"the names are {', '.join(program.names[:12])}")  # fmt: skip
-            if n in program.declared:
-                raise ParseError("P003", f"{n} is declared, but no equation uses it", hint="leave it out")
-            if n in program.sizes:
-                raise ParseError("P003", f"{n} is a size: there is no gradient with respect to it",
-                                 hint=f"the names are {', '.join(program.names[:12])}")  # fmt: skip
-            close = nearest(n, program.names) if len(n) > 1 else None
-            hint = f"did you mean {close}?" if close else f"the names are {', '.join(program.names[:12])}"
-            raise ParseError("P003", f"undefined name {n}: nothing to differentiate with respect to", hint=hint)
+            raise _unknown(program, n, program.names)
         found.append(v)
     return found
 
