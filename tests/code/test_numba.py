@@ -112,6 +112,23 @@ def test_buffers_allocate_nothing_of_the_size_of_an_array() -> None:
         f(**(arrays | {"X": arrays["X"].astype(np.float32)}))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("B", [0, 1, 2])
+def test_a_batch_of_one_or_none(B: int, dtype: Any) -> None:
+    """Along an axis of size 1 a product of matrices is one entry by one entry, and of size 0 it is zero."""
+    d = pb.derive("X : (B, n); W : (n, h); V : (B, h); E = sum(tanh(X W) .* V)", wrt=["W", "X"])
+    rng = np.random.default_rng(4)
+    arrays = {k: rng.normal(size=s).astype(dtype) for k, s in {"X": (B, 7), "W": (7, 5), "V": (B, 5)}.items()}
+    wanted = {k: a.astype(float) for k, a in arrays.items()}
+    slope = (1 - np.tanh(wanted["X"] @ wanted["W"]) ** 2) * wanted["V"]
+    tolerance = 1e-12 if dtype is np.float64 else 1e-5
+    found = {"W": wanted["X"].T @ slope, "X": slope @ wanted["W"].T}
+    for order in (np.ascontiguousarray, np.asfortranarray):
+        _, grad = d.compile("numba")(**{k: order(a) for k, a in arrays.items()})
+        for k, g in found.items():
+            np.testing.assert_allclose(grad[k], g, rtol=tolerance, atol=tolerance)
+
+
 def test_a_softmax_is_one_loop_over_rows() -> None:
     """Its largest entry, its sum, the loss and the gradient of a row are made before the next row is begun."""
     text = pb.derive(MLP).code("numba")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..algebra.dims import Dim
 from ..errors import UnsupportedError
 from .door import told, words_of
 from .frame import Text
@@ -61,6 +62,7 @@ class _Product:
     right: Value
     turned: tuple[bool, bool]
     swapped: bool
+    inner: Dim  # the size of the axis that is summed over
 
 
 def _product(v: Value) -> _Product | None:
@@ -79,9 +81,9 @@ def _product(v: Value) -> _Product | None:
     if len(inner) != 1 or inner[0] in out or len(mine) > 1 or len(yours) > 1 or not out or set(out) != {*mine, *yours}:
         return None
     swapped = len(out) == 2 and out != (*mine, *yours)
-    return _Product(
-        lead, by.left.value, by.right.value, (len(a) == 2 and a[0] in inner, len(b) == 2 and b[0] not in inner), swapped
-    )
+    turned = (len(a) == 2 and a[0] in inner, len(b) == 2 and b[0] not in inner)
+    size = by.left.value.shape[by.left.legs.index(inner[0])]
+    return _Product(lead, by.left.value, by.right.value, turned, swapped, size)
 
 
 def loops_of(v: Value, t: Text) -> Statement | bool | None:
@@ -290,7 +292,8 @@ class Kernel:
             left, right = (x.removesuffix(".T") if x.endswith(".T") else x + ".T" for x in (right, left))
         for k, letter in enumerate(counters):
             yield f"{'    ' * k}for {letter} in range({t.names[v]}.shape[{k}]):"
-        yield f"{'    ' * p.lead}np.dot({left}, {right}, {t.names[v]}{at})"
+        by = "_product" if v.order == p.lead + 2 and p.inner.constant is None else "np.dot"
+        yield f"{'    ' * p.lead}{by}({left}, {right}, {t.names[v]}{at})"
 
 
 def _shared(items: Sequence[Leaf | Nest], kept: set[Value], local: set[Value]) -> dict[Value, Value]:

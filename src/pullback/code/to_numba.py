@@ -20,6 +20,16 @@ from .writer import arguments_of, described, fitted, module, owned, returned
 
 __all__ = ["FORMS", "NUMBA"]
 
+_PRODUCT = '''@njit(error_model="numpy", fastmath={"reassoc", "contract"})
+def _product(a, b, out):
+    """out = a b, by BLAS; along an axis of size 1 every entry is one product, and BLAS would read and write it twice."""
+    if a.shape[1] != 1:
+        np.dot(a, b, out)
+        return
+    for i in range(a.shape[0]):
+        for j in range(b.shape[1]):
+            out[i, j] = a[i, 0] * b[0, j]'''
+
 NUMBA: Target = replace(
     NUMPY,
     name="numba",
@@ -30,6 +40,7 @@ NUMBA: Target = replace(
         *NUMPY.extras,
         ("@cache", "from functools import cache", ""),
         ("@njit", "from numba import njit", ""),
+        ("_product(", "", _PRODUCT),
     ),
 )
 
