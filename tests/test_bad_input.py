@@ -449,6 +449,25 @@ def test_what_functions_give_to_evaluate() -> None:
         ((lambda z: z[0], lambda z: z), r"gave the shape \(\), not \(2,\)"),
         ((lambda z: 1j * z, lambda z: z), "f, or a derivative that is given for it, gave complex numbers"),
         ((lambda z: None, lambda z: z), "gave NoneType, not real numbers"),
+        (3, "what is given for f is no function: 3"),
+        ((np.tanh, None), "what is given for f is no function"),
     ):
         with pytest.raises(pb.PullbackError, match=said):
             d.evaluate(**given, f=f, loss=loss)
+
+
+def test_what_is_no_array_to_evaluate() -> None:
+    np = pytest.importorskip("numpy")
+    d = pb.derive("E = sum(exp(W a))")
+    for a, said in (
+        ([[1, 2], [3]], "a cannot be made an array: "),
+        (None, "a has the type object"),
+        (np.ma.array([1.0, 2.0], mask=[0, 1]), "a is a masked array"),
+    ):
+        with pytest.raises(pb.UnsupportedError, match=said):
+            d.evaluate(W=np.ones((3, 2)), a=a)
+    d = pb.derive("h[0] : n; W : (n, n); h[t] = tanh(W h[t-1] + x[t]) for t = 1..T; E = ‖h[T]‖²")
+    x = {1: np.ones(2), 2: np.ones(2)}
+    assert d.evaluate(W=np.ones((2, 2)), h={0: np.ones(2)}, x=x, T=2)[0] > 0
+    with pytest.raises(pb.ParseError, match="x has no member 3 in this program"):
+        d.evaluate(W=np.ones((2, 2)), h={0: np.ones(2)}, x={**x, 3: np.ones(2)}, T=2)

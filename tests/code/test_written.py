@@ -257,6 +257,9 @@ WRONG = {
     "axes": ((W, np.ones((3, 1)), b, t), ValueError, "a has 2 axes, not 1"),
     "complex": ((W, 1j * a, b, t), TypeError, "a has the type complex128, not real numbers"),
     "text": ((W, np.array(["x", "y", "z"]), b, t), TypeError, "a has the type <U1, not real numbers"),
+    "rows": (([[1, 2, 3], [4, 5]], a, b, t), TypeError, "W cannot be made an array: .*inhomogeneous"),
+    "nothing": ((W, None, b, t), TypeError, "a has the type object, not real numbers"),
+    "mask": ((W, np.ma.array(a, mask=[0, 1, 0]), b, t), TypeError, "a cannot be made an array: its mask would be lost"),
     "NaN": ((W, np.array([1, np.nan, 1]), b, t), FloatingPointError, r"an entry of a is no number \(NaN\)"),
     "NaN on the way": ((np.array([[np.inf, -np.inf, 0.0], [0, 0, 0]]), a, b, t), FloatingPointError, "an entry of z is no number"),
     "missing": ((W, a, b), TypeError, "missing 1 required positional argument: 't'"),
@@ -269,6 +272,15 @@ def test_wrong_arrays_are_named(case: str) -> None:
     args, error, says = WRONG[case]
     with pytest.raises(error, match=says):
         pb.derive("z = W a + b; y = tanh(z); E = ½ ‖y − t‖²").compile("numpy")(*args)
+
+
+@pytest.mark.parametrize("target", ["jax", "torch", "tensorflow"])
+@pytest.mark.parametrize("wrong", [None, "text", [[1.0, 2.0], [3.0]], {1: 2.0}])
+def test_what_is_no_array_is_named(target: str, wrong: object) -> None:
+    pytest.importorskip(target)
+    f = pb.derive("z = W a + b; y = tanh(z); E = ½ ‖y − t‖²").compile(target)
+    with pytest.raises(TypeError, match=r"a cannot be made an? (array|tensor): "):
+        f(W, wrong, b, t)
 
 
 def test_whole_numbers_are_taken_for_real_ones() -> None:
@@ -284,6 +296,18 @@ def test_wrong_arrays_for_buffers_are_named() -> None:
         f(W, [1, 2, 3], b)
     with pytest.raises(ValueError, match=r"b has the shape \(3,\), not \(2,\), in z = W a \+ b"):
         f(W, a, a)
+
+
+@pytest.mark.parametrize("target", ["numpy", "numba"])
+@pytest.mark.parametrize(
+    ("size", "error", "says"),
+    [(-1, ValueError, "the size m is -1, which is negative"), (2.0, TypeError, "the size m is 2.0, not a whole number"),
+     ("2", TypeError, "the size m is '2', not a whole number"), (None, TypeError, "the size m is None")],
+)  # fmt: skip
+def test_sizes_of_buffers_are_whole_numbers(target: str, size: object, error: type[Exception], says: str) -> None:
+    pytest.importorskip(target)
+    with pytest.raises(error, match=says):
+        pb.derive("z = W a + b; E = z' z").compile(target, form="buffers")(m=size, n=3)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from .plan import Plan
 from .syntax import expression, unparsed
 from .writer import arguments_of, comments, fitted, module, owned, returned
 
-__all__ = ["apart", "numbers_in", "owned_by", "write_buffered"]
+__all__ = ["apart", "making", "numbers_in", "owned_by", "write_buffered"]
 
 _NEVER = 1 << 60
 
@@ -98,7 +98,6 @@ def write_buffered(plan: Plan, words: Words, name: str, *, target: Target) -> st
         body += comments(t, v)
         body += (f"    {line}" for line in _computed(t, layout, v, k))
         layout.done(k)
-    sizes = list(t.sizes.values())
     made = [f"    {n} = np.empty({dims_text(s, t)}, dtype)" for n, s in layout.shapes.items()]
     made += [f"    {n} = {where}" for n, where in layout.shared] + [f"    {line}" for line in layout.constants]
     checks = expected(t, plan.inputs, ", dtype")
@@ -111,10 +110,20 @@ def write_buffered(plan: Plan, words: Words, name: str, *, target: Target) -> st
         *blamed(t, [*plan.inputs, plan.value]),  # other arrays may have lost their memory to later ones
         *returned(t),
     ]
-    outer = [*t.listed(f"def make_{name}(", [*sizes, "dtype=np.float64"], "):"),
-             '    """A function of arrays of these sizes: the value, and {name: gradient}, in memory that its next call overwrites."""',
-             *fitting(t), "    dtype = _real(dtype)", *made, *owned_by(t, layout.shapes), "", *(f"    {line}" if line else "" for line in function), "", f"    return {name}"]  # fmt: skip
+    t.deeper = 0
+    outer = [*making(t, name), *made, *owned_by(t, layout.shapes), "", *(f"    {line}" if line else "" for line in function), "", f"    return {name}"]  # fmt: skip
     return module(target, outer)
+
+
+def making(t: Text, name: str) -> Iterator[str]:
+    """The head of `make_<name>`: sizes and type, checked."""
+    sizes = list(t.sizes.values())
+    yield from t.listed(f"def make_{name}(", [*sizes, "dtype=np.float64"], "):")
+    yield '    """A function of arrays of these sizes: the value, and {name: gradient}, in memory that its next call overwrites."""'
+    if sizes:
+        yield from t.listed("    _sizes(", [f"{s}={s}" for s in sizes], ")")
+    yield from fitting(t)
+    yield "    dtype = _real(dtype)"
 
 
 def owned_by(t: Text, buffers: Collection[str]) -> Iterator[str]:

@@ -45,7 +45,7 @@ def _float(x: Fraction | int) -> float:
 
 
 class _Run:
-    def __init__(self, functions: Mapping[str, Any], sizes: dict[str, int]) -> None:
+    def __init__(self, functions: Mapping[str, tuple[Function, ...]], sizes: dict[str, int]) -> None:
         self.np = _numpy()
         self.functions = functions
         self.sizes = sizes
@@ -117,7 +117,7 @@ class _Run:
             return float(e.op.real())
         args = [np.asarray(a, dtype=float) for a in args]  # what is given to us may ask for a shape
         if is_free_map(e) or is_free_function(e):
-            given, name = self.given(e.attrs[0]), str(e.attrs[0])
+            given, name = self.functions[e.attrs[0]], str(e.attrs[0])
             found = _entrywise(np, given, e.attrs[1], args, name) if is_free_map(e) else _tensor(np, given, e, args)
             shape = tuple(d.value(self.sizes) for d in e.shape)
             if found.shape != shape:
@@ -134,9 +134,14 @@ class _Run:
         except (ValueError, TypeError, ZeroDivisionError) as why:  # outside of the domain, where it may be complex
             raise _no_value(e) from why
 
-    def given(self, name: str) -> tuple[Function, ...]:
-        found = self.functions[name]
-        return tuple(found) if isinstance(found, (tuple, list)) else (found,)
+
+def _callables(name: str, given: Any) -> tuple[Function, ...]:
+    """A function and what derivatives of it are given. Raises ParseError P020."""
+    found = tuple(given) if isinstance(given, (tuple, list)) else (given,)
+    if not found or not all(map(callable, found)):
+        raise ParseError("P020", f"what is given for {name} is no function: {given!r:.40}",
+                         expected=f"{name}=callable, or {name}=(callable, derivative)")  # fmt: skip
+    return found
 
 
 def _no_value(e: Expr) -> UnsupportedError:
@@ -215,6 +220,20 @@ def _tensor(np: Any, given: tuple[Function, ...], e: Expr, args: list[Any]) -> A
     return np.moveaxis(stacked, range(args[k].ndim), range(-args[k].ndim, 0)) if out else stacked
 
 
+def _reals(np: Any, name: str, given: Any) -> Any:
+    """An input in float64. Raises UnsupportedError U002."""
+    if isinstance(given, np.ma.MaskedArray):
+        raise UnsupportedError("U002", f"{name} is a masked array; only real numbers are supported",
+                               hint="put numbers in the masked places: x.filled(0)")  # fmt: skip
+    try:
+        a = np.asarray(given)
+    except (TypeError, ValueError) as why:  # rows of several lengths, a tensor that is elsewhere
+        raise UnsupportedError("U002", f"{name} cannot be made an array: {why}") from None
+    if a.dtype.kind not in "fiub":
+        raise UnsupportedError("U002", f"{name} has the type {a.dtype}; only real numbers are supported")
+    return a.astype(float)
+
+
 def _bind(np: Any, names: list[Expr], arrays: Mapping[str, Any], sizes: dict[str, int]) -> dict[Expr, Any]:
     found: dict[Expr, Any] = {}
     for v in names:
@@ -225,10 +244,7 @@ def _bind(np: Any, names: list[Expr], arrays: Mapping[str, Any], sizes: dict[str
                 f"no array is given for {name}",
                 expected=f"{name} of shape ({', '.join(map(str, v.shape))})",
             )
-        a = np.asarray(arrays[name])
-        if a.dtype.kind not in "fiub":
-            raise UnsupportedError("U002", f"{name} has the type {a.dtype}; only real numbers are supported")
-        a = a.astype(float)
+        a = _reals(np, name, arrays[name])
         if a.ndim != v.order:
             raise ShapeError(
                 "S020",
@@ -291,7 +307,7 @@ def evaluate(d: Derivation, functions: set[str], arrays: Mapping[str, Any]) -> t
                 f"no function is given for {name}",
                 expected=f"{name}=callable, or {name}=(callable, derivative)",
             )
-    run = _Run({f: arrays[f] for f in functions}, {})
+    run = _Run({f: _callables(f, arrays[f]) for f in sorted(functions)}, {})
     run.values.update(_bind(np, inputs, arrays, run.sizes))
     used = [e for q in d.core.equations for e in postorder(q.value)]
     untold = sorted(s for v in (*d.inputs, *used) for n in v.shape for s in n.symbols() - run.sizes.keys())

@@ -12,7 +12,10 @@ __all__ = ["EXPECT", "OURS", "SPECIAL", "as_", "door_of", "made", "places_of", "
 
 _TAKEN = '''def {helper}(name, x, order):
     """{says}"""
-    x = {array}
+    try:
+        {array}
+    except (RuntimeError, TypeError, ValueError) as why:
+        raise TypeError(f"{{name}} cannot be made an array: {{why}}") from None
 {whole}    if {unreal}:
         raise TypeError(f"{{name}} has the type {{x.dtype}}, not real numbers")
     if x.ndim != order:
@@ -78,14 +81,14 @@ SPECIAL = ("erf", "erfc", "ndtr", "gammaln", "digamma", "polygamma")
 
 
 def door_of(*, array: str, whole: str, floats: str, unreal: str) -> str:
-    """The helpers of the door: `array` makes an array of x, which is `whole`, or `floats`, or `unreal`."""
+    """The helpers of the door: `array` is the statement that makes x an array, which is `whole`, or `floats`, or `unreal`."""
     says = "An array of real numbers with this number of axes."
     made = _WHOLE.format(whole=whole, floats=floats)
     return f"{_TAKEN.format(helper='_array', says=says, array=array, whole=made, unreal=unreal)}\n\n\n{EXPECT}"
 
 
 def places_of(*, array: str, unreal: str) -> str:
-    """The helper of the door for an index: `array` makes an array of x, which is `unreal`."""
+    """The helper of the door for an index: `array` is the statement that makes x an array, which is `unreal`."""
     says = "An array of numbers of places, with this number of axes: integers stay integers."
     return _TAKEN.format(helper="_places", says=says, array=array, whole="", unreal=unreal)
 

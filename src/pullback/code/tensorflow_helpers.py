@@ -28,10 +28,10 @@ DOOR = (
 
 def _array(name, x, order, dtype):
     """A tensor with this number of axes, all of known sizes."""
-    if hasattr(x, "dtype"):
-        x = tf.cast(x, dtype)
-    else:
-        x = tf.convert_to_tensor(x, dtype)
+    try:
+        x = tf.cast(x, dtype) if hasattr(x, "dtype") else tf.convert_to_tensor(x, dtype)
+    except (TypeError, ValueError) as why:
+        raise TypeError(f"{name} cannot be made a tensor: {why}") from None
     if x.shape.rank != order:
         raise ValueError(f"{name} has {x.shape.rank} axes, not {order}")
     if not x.shape.is_fully_defined():

@@ -61,13 +61,13 @@ JAX = Target(
         **made("jnp", "eye", "full", "zeros", "ones", "tri"),
         **{f"p{how}": f"jax.lax.p{how}" for how in ("sum", "max", "min")},
     }, number="float($0)"),
-    door_of(array="jnp.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)", unreal="not jnp.issubdtype(x.dtype, jnp.floating)"),
+    door_of(array="x = jnp.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)", unreal="not jnp.issubdtype(x.dtype, jnp.floating)"),
     frozenset({"jax", "jnp", "dtype"}),
     apart="jax.lax.optimization_barrier($X)",
     like=("dtype = jnp.result_type({arrays})", "dtype = float"),
     rows="functional",
     kernels=frozenset({"pick", "cholesky_inverse"}),
-    extras=(("math.", "import math", ""), *shared('x.dtype.kind == "c"'), ("jax.", "import jax", ""), ("_places(", "", places_of(array="jnp.asarray(x)", unreal="jnp.iscomplexobj(x)")), ("_index(", "", _JAX_INDEX), ("_hot(", "", _JAX_HOT), ("_add_at(", "", _JAX_ADD_AT), ("_cholesky_inverse(", "", _JAX_CHOLESKY_INVERSE), ("_sqrtm(", "", JAX_SQRTM), ("_logm(", "", JAX_LOGM)),
+    extras=(("math.", "import math", ""), *shared('x.dtype.kind == "c"'), ("jax.", "import jax", ""), ("_places(", "", places_of(array="x = jnp.asarray(x)", unreal="jnp.iscomplexobj(x)")), ("_index(", "", _JAX_INDEX), ("_hot(", "", _JAX_HOT), ("_add_at(", "", _JAX_ADD_AT), ("_cholesky_inverse(", "", _JAX_CHOLESKY_INVERSE), ("_sqrtm(", "", JAX_SQRTM), ("_logm(", "", JAX_LOGM)),
 )  # fmt: skip
 
 

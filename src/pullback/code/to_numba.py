@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from .buffers import apart, numbers_in, owned_by
+from .buffers import apart, making, numbers_in, owned_by
 from .door import blamed, door, expected
 from .frame import WIDTH, Target, Text, Words, Writer, dims_text, named
 from .guards import unpacked
@@ -156,9 +156,7 @@ def _buffered(plan: Plan, words: Words, name: str) -> str:
               *(x for x in parts.taken() if "ascontiguousarray" in x), *parts.body()]  # fmt: skip
     inner = [*t.listed(f"def {name}(", arguments_of(t), "):"), *inside]
     t.deeper = 0
-    outer = [*t.listed(f"def make_{name}(", [*t.sizes.values(), "dtype=np.float64"], "):"),
-             '    """A function of arrays of these sizes: the value, and {name: gradient}, in memory that its next call overwrites."""',
-             "    dtype = _real(dtype)", *_chosen(parts, "dtype.type"), *parts.arrays("dtype"), *owned_by(t, buffers), "",
+    outer = [*making(t, name), *_chosen(parts, "dtype.type"), *parts.arrays("dtype"), *owned_by(t, buffers), "",
              *(f"    {x}" if x else "" for x in inner), "", f"    return {name}"]  # fmt: skip
     return module(target, [*(parts.compiled() if parts.kernels else ()), *outer])
 

@@ -17,6 +17,10 @@ from .writer import write
 
 __all__ = ["BUFFERS", "FORMS", "NUMPY"]
 
+_ARRAY = """if isinstance(x, np.ma.MaskedArray):
+            raise TypeError("its mask would be lost")
+        x = np.asarray(x)"""
+
 _NAN = '''def _blame(**arrays):
     """Says which array is the first with an entry that is no number."""
     for name, x in arrays.items():
@@ -57,6 +61,14 @@ _APART = '''def _apart(own, **arrays):
         if id(x) in own or id(x.base) in own:
             raise ValueError(f"{name} is a result of an earlier call: copy it")'''
 
+_SIZES = '''def _sizes(**sizes):
+    """Whole numbers that are not negative."""
+    for name, n in sizes.items():
+        if isinstance(n, bool) or not hasattr(n, "__index__"):
+            raise TypeError(f"the size {name} is {n!r}, not a whole number")
+        if n < 0:
+            raise ValueError(f"the size {name} is {n}, which is negative")'''
+
 _REAL = '''def _real(dtype):
     """A type of real numbers."""
     dtype = np.dtype(dtype)
@@ -86,12 +98,12 @@ NUMPY = Target(
         **{f"linalg.{n}": as_(f"_principal(linalg.{n}($0))") for n in ("logm", "sqrtm")},
         **made("np", "eye", "full", "zeros", "ones", "tri"),
     }),
-    door_of(array="np.asarray(x)", whole='x.dtype.kind in "iub"', floats="x.astype(float)", unreal='x.dtype.kind != "f"'),
+    door_of(array=_ARRAY, whole='x.dtype.kind in "iub"', floats="x.astype(float)", unreal='x.dtype.kind != "f"'),
     frozenset({"np", "dtype"}),
     like=("dtype = np.result_type({arrays})", "dtype = np.float64"),
     copies="$X.copy()", rows="assigned", blames="np.isnan($X)",
-    extras=(("math.", "import math", ""), *shared('x.dtype.kind not in "iubf"'), ("_blame(", "", _NAN), ("_sigmoid(", "", _SIGMOID), ("_principal(", "", NUMPY_PRINCIPAL), ("_places(", "", places_of(array="np.asarray(x)", unreal='x.dtype.kind not in "iubf"')), ("_index(", "", _INDEX), ("_add_at(", "", _ADD_AT),
-            ("_number(", "", _NUMBER), ("_apart(", "", _APART), ("_real(", "", _REAL), ("special.", "from scipy import special", ""), ("linalg.", "from scipy import linalg", "")),
+    extras=(("math.", "import math", ""), *shared('x.dtype.kind not in "iubf"'), ("_blame(", "", _NAN), ("_sigmoid(", "", _SIGMOID), ("_principal(", "", NUMPY_PRINCIPAL), ("_places(", "", places_of(array=_ARRAY, unreal='x.dtype.kind not in "iubf"')), ("_index(", "", _INDEX), ("_add_at(", "", _ADD_AT),
+            ("_number(", "", _NUMBER), ("_apart(", "", _APART), ("_sizes(", "", _SIZES), ("_real(", "", _REAL), ("special.", "from scipy import special", ""), ("linalg.", "from scipy import linalg", "")),
 )  # fmt: skip
 
 BUFFERS = replace(

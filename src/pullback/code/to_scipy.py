@@ -17,7 +17,10 @@ __all__ = ["FORMS", "SCIPY"]
 
 _DOOR = '''def _numbers(name, x):
     """An array of real numbers, none of them NaN."""
-    x = np.asarray(x)
+    try:
+        x = np.asarray(x)
+    except (RuntimeError, TypeError, ValueError) as why:
+        raise TypeError(f"{name} cannot be made an array: {why}") from None
     if x.dtype.kind not in "biuf":
         raise TypeError(f"{name} has the type {x.dtype}, not real numbers")
     x = x.astype(float, copy=False)

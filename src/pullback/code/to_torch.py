@@ -47,8 +47,8 @@ _TORCH_MARK = '''def _mark{0}(x, places, value):
     places = places[..., None]
     return x.scatter_add{0}(-1, places, value.expand(places.shape))'''
 
-_TORCH_ARRAY = """torch.stack(x) if isinstance(x, list) and x and torch.is_tensor(x[0]) else x
-    x = torch.as_tensor(x, dtype=None if hasattr(x, "dtype") else torch.float64)"""
+_TORCH_ARRAY = """x = torch.stack(x) if isinstance(x, list) and x and torch.is_tensor(x[0]) else x
+        x = torch.as_tensor(x, dtype=None if hasattr(x, "dtype") else torch.float64)"""
 
 _TORCH_ALIKE = '''def _alike(*arrays):
     """The arrays in one type, that with the most digits; a number takes that of the arrays."""
@@ -201,7 +201,7 @@ TORCH = Target(
     kernels=frozenset({"softmax", "log_softmax", "cholesky_inverse", "pick", "sign"}),
     alone=frozenset({"standardized[0]", "standardized[1]"}),
     like=("like = {first}", "like = torch.empty(())"),
-    extras=(("math.", "import math", ""), *shared('x.is_complex()'), ("_places(", "", places_of(array="torch.as_tensor(x)", unreal="x.is_complex()")), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_writing(", "", _TORCH_WRITING), ("_as_it_is(", "", _TORCH_AS_IT_IS), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_standardized(", "", _TORCH_STANDARDIZED), ("_sqrtm(", "", TORCH_SQRTM), ("_logm(", "", TORCH_LOGM), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), ("_alike_lists(", "", _TORCH_ALIKE_LISTS), *HELPERS),
+    extras=(("math.", "import math", ""), *shared('x.is_complex()'), ("_places(", "", places_of(array="x = torch.as_tensor(x)", unreal="x.is_complex()")), ("_index(", "", _TORCH_INDEX), ("_add_at(", "", _TORCH_ADD_AT), ("_mark(", "", _TORCH_MARK.format("", "")), ("_mark_(", "", _TORCH_MARK.format("_", ", in place,")), ("_writing(", "", _TORCH_WRITING), ("_as_it_is(", "", _TORCH_AS_IT_IS), ("_logaddexp(", "", _TORCH_LOGADDEXP), ("_standardized(", "", _TORCH_STANDARDIZED), ("_sqrtm(", "", TORCH_SQRTM), ("_logm(", "", TORCH_LOGM), ("_dot(", "", _TORCH_DOT), ("_alike(", "", _TORCH_ALIKE), ("_alike_lists(", "", _TORCH_ALIKE_LISTS), *HELPERS),
 )  # fmt: skip
 
 
