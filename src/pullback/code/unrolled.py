@@ -133,12 +133,6 @@ def _flat(d: Derivation, ends: Mapping[str, int], inputs: Sequence[Expr], called
             raise ParseError("P020", f"nothing is given for {family}", expected=f"{family}=…")
         value = given[family]
         one = (callable(value) or _is_function(value)) and named.keys() <= called
-        if isinstance(value, Mapping):
-            known = {k for index in named.values() for k in (index, *index[: len(index) == 1])}
-            for key in value:
-                if key not in known:
-                    raise ParseError("P021", f"{family} has no member {key} in this program",
-                                     expected=", ".join(map(str, named)))  # fmt: skip
         if not one and any(named.values()):
             firsts = tuple(map(min, zip(*named.values(), strict=True)))
             lasts = tuple(map(max, zip(*named.values(), strict=True)))

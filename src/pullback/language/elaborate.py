@@ -319,8 +319,9 @@ def _raised(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
     """A power whose exponent is an expression: of a number, or entry by entry."""
     x, b = kids
     dotted, _ = node.value
-    if b.number is not None:
-        return _pow(maker, Node("pow", node.kids[:1], (b.number, dotted, None), node.start, node.end), kids[:1], at)
+    exponent = number_of(b)
+    if exponent is not None:
+        return _pow(maker, Node("pow", node.kids[:1], (exponent, dotted, None), node.start, node.end), kids[:1], at)
     if maker.tape[node.kids[0]].tag == "name" and maker.tape[node.kids[0]].value == "e" and x.order:
         raise maker.parse_error("P002", "e is a variable here", node, expected="exp(x) for the exponential function",
                                 hint="if e is a number, declare `e : scalar`")  # fmt: skip

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from operator import add, mul, neg, sub
 
 from ..algebra.dims import Dim
-from ..algebra.expr import OPERATORS
+from ..algebra.expr import OPERATORS, Expr
 from ..algebra.op import Op
 from ..algebra.ops import arithmetic
 from .tape import Node, Tape
 from .values import Maker, Val
 
 __all__ = ["check_domain", "data_in_front", "filled", "fitting", "number_of"]
+
+_DEPTH = 16  # of the arithmetic that is worked out
+_BITS = 1 << 20  # of a power
 
 
 def fitting(
@@ -90,9 +94,28 @@ def _domain_of(o: Op) -> str:
 
 def number_of(value: Val) -> Fraction | None:
     """The number that every entry visibly is."""
-    e, sign = value.expr, 1
-    while e is not None and len(e.args) == 1 and (inside := arithmetic.negated(e)) is not None:
-        e, sign = inside, -sign
-    if e is not None and e.op.scales and e.args[1].op.uniform == 1:
-        e = e.args[0]
-    return sign * e.attrs[0] if e is not None and e.op.number else None
+    return None if value.expr is None else _number(value.expr, _DEPTH)
+
+
+def _number(e: Expr, depth: int) -> Fraction | None:
+    if e.op.number:
+        return Fraction(e.attrs[0])
+    if e.op.scales and e.args[1].op.uniform == 1:
+        return _number(e.args[0], depth)
+    how = _EXACT.get(e.op)
+    parts = [_number(a, depth - 1) for a in e.args] if how is not None and depth else [None]
+    return None if how is None or None in parts else how(*parts, *e.attrs)
+
+
+def _power(base: Fraction, exponent: Fraction) -> Fraction | None:
+    """The power, where it is a fraction that is not too long."""
+    bits = base.numerator.bit_length() + base.denominator.bit_length()
+    if exponent.denominator != 1 or abs(exponent) * bits > _BITS or (exponent < 0 and not base):
+        return None
+    return base ** int(exponent)
+
+
+_EXACT: Mapping[Op, Callable[..., Fraction | None]] = {
+    arithmetic.add: add, arithmetic.sub: sub, arithmetic.neg: neg, arithmetic.smul: mul, arithmetic.power: _power,
+    arithmetic.sdiv: lambda a, b: a / b if b else None,
+}  # fmt: skip
