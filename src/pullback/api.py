@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any
 
 from .algebra.dims import Shape
-from .algebra.expr import Expr, postorder
+from .algebra.expr import Expr
 from .algebra.indexed import family_of
-from .algebra.ops.free import is_name, var
+from .algebra.ops.free import var
 from .algebra.ops.series import series_ranges
 from .calculus.core import Definition
 from .calculus.derivation import Derivation
@@ -36,13 +36,14 @@ from .proof.final import Problem, confirm
 from .proof.problem import sampled
 from .proof.recur import confirm_all, divisors_within, prove_induction, within_reach, write_all
 from .proof.whynot import WhyNot, why_not
-from .readback import kinds_of, own_of, read_back, spelled_apart
+from .readback import kinds_of, read_back, spelled_apart
 from .readings import PARTS, functions_of, prepare, readable
 from .show import notation
 from .show.names import SCHEMES
 from .show.page import LEVELS, render
 from .show.record import ALL, record
 from .step import Evidence, Step
+from .wanted import families, names_of, nothing_free, wanted
 
 __all__ = ["Derived", "Gradient", "derive"]
 
@@ -235,15 +236,15 @@ class Derived:
                 raise ParseError(
                     "P030", "for SciPy nothing is computed anew in this version", hint="leave recompute and memory out"
                 )
-            return minimised(self.program, self.derivation, _names(wrt), sizes, second=form == "function")
+            return minimised(self.program, self.derivation, names_of(wrt), sizes, second=form == "function")
         plain = form in ("function", "buffers") and not mesh
-        names, constants = _names(wrt), self.program.constants
+        names, constants = names_of(wrt), self.program.constants
         return planned(self.derivation, names, sizes, constants, recompute, memory, target, plain)
 
     def plan(self, wrt: str | Sequence[str] | None = None, sizes: Mapping[str, int] | None = None, *,
              recompute: str | Sequence[str] = (), memory: int | str | None = None, format: str = "text") -> str:  # fmt: skip
         """What is computed, with operations and memory at these sizes, and what is kept: a table, or a picture (svg, tikz)."""
-        return plan_text(self.derivation, _names(wrt), sizes, recompute, memory, format)
+        return plan_text(self.derivation, names_of(wrt), sizes, recompute, memory, format)
 
     def __repr__(self) -> str:
         return "\n".join(repr(self[name]) for name in self)
@@ -269,7 +270,7 @@ def derive(
 
     Raises ParseError, ShapeError, UnsupportedError (see docs/errors.md); CheckFailed if a step could not be confirmed.
     """
-    wrt = _names(wrt)
+    wrt = names_of(wrt)
     if isinstance(source, str):
         program = parse_program(source, name=name, dialect=dialect)
     else:
@@ -287,27 +288,12 @@ def derive(
     if any(d.ranges or series_ranges(d.value) for d in definitions):
         return _recurrence(program, definitions, goal, seed, wrt, progress)
     sampled(program.facts, program.inputs)
-    derivation = sweep(definitions, program.inputs, goal, _wanted(program, wrt), seed=seed, facts=program.facts,
+    derivation = sweep(definitions, program.inputs, goal, wanted(program, wrt), seed=seed, facts=program.facts,
                        known=program.known)  # fmt: skip
     derivation.functions = functions_of(derivation)
     derivation.steps = list(checked(derivation.steps, progress))
     printed = read_back(derivation, program)
     return Derived(program, derivation, [*confirm(problem_of(derivation, program)), printed])
-
-
-def _names(wrt: str | Expr | Sequence[str | Expr] | None) -> list[str] | None:
-    """The names in `wrt`, which may be tensors, or one name alone."""
-    if wrt is None:
-        return None
-    found: list[str] = []
-    for n in [wrt] if isinstance(wrt, (str, Expr)) else wrt:
-        name = n.attrs[0] if isinstance(n, Expr) and is_name(n) else n
-        if not isinstance(name, str):
-            raise ParseError(
-                "P003", f"{n!r:.80} is no name to differentiate with respect to", expected='wrt=["W", "b"]'
-            )
-        found.append(name)
-    return found
 
 
 def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr, seed: Expr | None,
@@ -316,13 +302,13 @@ def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr,
     if program.facts:
         raise UnsupportedError("U033", "an assumption about values cannot be used together with an index",
                                hint="leave the `assume` line out")  # fmt: skip
-    families = _families(program, wrt)
+    asked = families(program, wrt)
     rows = [(q.var, q.rhs, program.ranges.get(q.name, ())) for q in program.equations]
     try:
-        derivation = derive_recurrence(definitions, program.inputs, program.members, goal, families, seed=seed)
+        derivation = derive_recurrence(definitions, program.inputs, program.members, goal, asked, seed=seed)
         within_reach(rows, derivation.least)
-        if not families:
-            _nothing_free()
+        if not asked:
+            nothing_free()
     except PullbackError as error:
         equation = program.equation(error.about)
         raise error.at(equation.span if equation else None) from None
@@ -339,60 +325,6 @@ def _recurrence(program: Program, definitions: Sequence[Definition], goal: Expr,
     found = confirm_all(written)
     derivation.steps = prove_induction(derivation.steps, written)
     return Derived(program, derivation, [*found, printed])
-
-
-def _families(program: Program, wrt: Sequence[str] | None) -> list[str]:
-    """What to differentiate with respect to: families, by their own name or by that of a member."""
-    used = {family_of(e.attrs[0]) for q in program.equations for e in (q.var, *postorder(q.rhs)) if is_name(e)}
-    named = dict.fromkeys(family_of(n) for n in (*(v.attrs[0] for v in program.inputs), *program.members))
-    inputs = {f: None for f in named if f in used}  # what is declared only, nothing depends on
-    defined = dict.fromkeys(family_of(q.name) for q in program.equations)
-    given = {family_of(m) for m in program.members}
-    constant = {family_of(c) for c in program.constants}
-    names = list(wrt) if wrt else list(program.wrt)
-    if not names:
-        return [f for f in inputs if f not in constant and (f not in defined or f in given)]
-    for n in names:
-        if family_of(n) in named and family_of(n) not in inputs | defined:
-            raise ParseError("P003", f"{n} is declared, but no equation uses it", hint="leave it out")
-        if family_of(n) not in inputs | defined:
-            raise _unknown(program, family_of(n), list(inputs | defined))
-    return list(dict.fromkeys(map(family_of, names)))
-
-
-def _unknown(program: Program, n: str, names: Sequence[str]) -> ParseError:
-    """What is said of a name with respect to which there is no gradient."""
-    if n in program.declared:
-        return ParseError("P003", f"{n} is declared, but no equation uses it", hint="leave it out")
-    close = nearest(n, names) if len(n) > 1 else None
-    hint = f"did you mean {close}?" if close else f"the names are {', '.join(names[:12])}"
-    if n in program.sizes:
-        return ParseError("P003", f"{n} is a size: there is no gradient with respect to it", hint=hint)
-    return ParseError("P003", f"undefined name {n}: nothing to differentiate with respect to", hint=hint)
-
-
-def _nothing_free() -> NoReturn:
-    raise ParseError("P010", "there is nothing to differentiate with respect to: the equations have no free input",
-                     hint="use a name that is not defined, as in E = ‖x‖², or name one with --wrt")  # fmt: skip
-
-
-def _wanted(program: Program, wrt: Sequence[str] | None) -> list[Expr]:
-    names = list(wrt) if wrt else list(program.wrt)
-    if not names:
-        names = [v.attrs[0] for v in program.inputs if v.attrs[0] not in program.constants]
-        if not names:
-            _nothing_free()
-    found = []
-    functions = kinds_of(program) | own_of(program)
-    for n in dict.fromkeys(names):
-        v = program.variable(n)
-        if v is None:
-            if n in functions:
-                raise ParseError("P003", f"{n} is a function: there is no gradient with respect to it",
-                                 hint=f"the names are {', '.join(program.names[:12])}")  # fmt: skip
-            raise _unknown(program, n, program.names)
-        found.append(v)
-    return found
 
 
 def _header(program: Program, evidence: Sequence[Evidence]) -> dict[str, Any]:

@@ -65,11 +65,9 @@ def read_sizes(text: str) -> dict[str, int]:
 
 def small_numbers(program: Program, sizes: Mapping[str, int]) -> dict[str, int]:
     """The sizes, if each is a size of the program and a small positive number. Raises ParseError P032."""
-    variables = [*program.inputs, *(q.var for q in program.equations)]
-    known = sorted({s for v in variables for n in v.shape for s in n.symbols()})
     for name, value in sizes.items():
-        if name not in known:
-            shown = ", ".join(known) or "numbers already"
+        if name not in program.sizes:
+            shown = ", ".join(program.sizes) or "numbers already"
             raise ParseError("P032", f"there is no size {name}", expected=f"the sizes are {shown}")
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST:
             raise ParseError(

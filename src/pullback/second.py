@@ -11,7 +11,7 @@ from .algebra.dims import Shape
 from .algebra.expr import Expr, postorder, substitute
 from .algebra.ops.free import gradient, is_name, var
 from .algebra.ops.series import series_ranges
-from .api import _names, _wanted, derive
+from .api import derive
 from .calculus.core import Core, Definition, Equation
 from .calculus.derivation import Backward, Derivation
 from .calculus.second import Again, Opened, again, open_up, use_facts, written_out
@@ -37,6 +37,7 @@ from .show.second import Array, array_record, conditions_of, document, symbol
 from .shown import Shown
 from .step import Evidence, Step
 from .vec import Vec
+from .wanted import names_of, wanted
 
 __all__ = ["Jacobian", "hessian", "jacobian"]
 
@@ -304,7 +305,7 @@ def _asked(program: Program, names: Sequence[str | Expr | None]) -> list[Expr]:
     """The names to differentiate with respect to; the only one there is where none is said. Raises ParseError P050."""
     found = []
     for n in names:
-        some = _wanted(program, _names(n))
+        some = wanted(program, names_of(n))
         if len(some) != 1:
             raise ParseError("P050", "a Jacobian is with respect to one name, and there are "
                              f"{', '.join(str(v.attrs[0]) for v in some[:12])}", expected="one of them", hint='wrt="x", or --wrt x')  # fmt: skip
