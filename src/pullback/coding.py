@@ -114,11 +114,7 @@ def _written(found: Plan | Looped, target: str, form: str, name: str, mesh: str)
         return _over(found, target, form, name, mesh)
     write = writer_of(target, form)
     if isinstance(found, Plan):
-        try:
-            return write(found, _WORDS, name)
-        except RecursionError:
-            raise UnsupportedError("U042", "there is no code for an equation with hundreds of terms in this version",
-                                   hint="name parts of it: u = x₁ + … + x₉₉") from None  # fmt: skip
+        return write(found, _WORDS, name)
     if form != "function":
         raise UnsupportedError(
             "U043", f"a program with an index has no form {form} in this version", hint="--form function"

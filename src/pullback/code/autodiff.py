@@ -17,6 +17,7 @@ from .door import door, is_index, told, weighed, words_of
 from .frame import Target, Text, Words, begun
 from .guards import backward_lines, tupled, unpacked
 from .instructions import Given, Value
+from .lives import deepest
 from .plan import Plan
 from .seeded import seeded
 from .syntax import filled, unparsed
@@ -73,7 +74,7 @@ def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target,
     t.names[seed] = cotangent
     static = t.static = plan.static()
     kept = [v for v in plan.kept() if v is not seed and v not in static]
-    t.kept = set(kept)
+    t.kept = {*kept, *deepest(plan, kept)}
     # A value that is an input, or is kept under another name, would be no result of its own for the framework.
     t.owned = (
         {v for v in (plan.value, *kept, *plan.gradients.values()) if v not in inputs}
@@ -145,7 +146,7 @@ def _passes(t: Text, own: tuple[str, str, str], inputs: Sequence[Value], kept: S
     if t.blocks or t.target.typed:  # the door stands before it: what arrives is in blocks, or has tensors of one type
         yield from told(t, [(t.names[v], v.shape) for v in inputs], forward)
         if word in words_of(forward):
-            yield "    " + t.target.like[not names].format(first=(weighed(t, inputs) or [""])[0])
+            yield from t.typed_as(weighed(t, inputs))
     else:
         yield from door(t, forward, arrays_too=arrays)
     yield from forward
@@ -157,6 +158,5 @@ def _passes(t: Text, own: tuple[str, str, str], inputs: Sequence[Value], kept: S
         yield from unpacked(t, [t.names[v] for v in kept], bundle)
     yield from told(t, [(t.names[v], v.shape) for v in kept], backward)
     if word in words_of(backward):
-        first = [t.names[v] for v in kept if not is_index(v)][:1] or [cotangent]
-        yield "    " + t.target.like[0].format(arrays=", ".join([*first]), first=first[0])
+        yield from t.typed_as([t.names[v] for v in kept if not is_index(v)][:1] or [cotangent])
     yield from backward

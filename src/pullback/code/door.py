@@ -49,7 +49,7 @@ def door(t: Text, body: Sequence[str], given: Collection[str] = (), arrays_too: 
     word = t.target.like[0].partition(" ")[0]
     if word in words_of(body) and not t.target.typed:
         names = weighed(t, t.plan.inputs)
-        yield "    " + t.target.like[not arrays].format(arrays=", ".join(names), first=(names or [""])[0])
+        yield from t.typed_as(names)
 
 
 def arrays_in(t: Text, inputs: Sequence[Value]) -> Iterator[str]:
@@ -134,14 +134,14 @@ def expected(t: Text, inputs: Sequence[Value], more: str = "") -> list[str]:
 def fitting(t: Text) -> list[str]:
     """The lines that refuse sizes at which an op of the equations is not defined, as one whose window lies not within its axis."""
     found: dict[str, str] = {}
-    for q in (q for group in t.plan.groups.values() for q in group if not is_var(q[0], "grad")):
-        for e in postorder(q[1]):
-            for x in (e, *(a for m in e.op.meaning(e) or () for a in m.extra)):
-                for whole, end in x.op.span(x) if x.op.span is not None and not t.blocks else ():
-                    if not whole.at_least(end):
-                        few, many = (unparsed(dim_node(d, t.size)) for d in (end, whole))
-                        text = f"{e.op.name} needs {end} ≤ {whole}"
-                        found[f"    if {few} > {many}:"] = f'        raise ValueError("{text}")'
+    values = [q[1] for group in t.plan.groups.values() for q in group if not is_var(q[0], "grad")]
+    for e in postorder(*values) if not t.blocks else ():
+        for x in (e, *(a for m in e.op.meaning(e) or () for a in m.extra)):
+            for whole, end in x.op.span(x) if x.op.span is not None else ():
+                if not whole.at_least(end):
+                    few, many = (unparsed(dim_node(d, t.size)) for d in (end, whole))
+                    text = f"{e.op.name} needs {end} ≤ {whole}"
+                    found[f"    if {few} > {many}:"] = f'        raise ValueError("{text}")'
     return [line for pair in found.items() for line in pair]
 
 

@@ -97,7 +97,7 @@ def _ragged(p: Looped, t: Text, plain: dict[str, str], known: set[str], body: Se
             for m in p.inputs
         ]
         first = one[id(p.inputs[0])] + "[0]" * (len(p.inputs[0].ranges) if p.inputs[0].is_ragged else 0)
-        yield "    " + t.target.like[0].format(arrays=", ".join(arrays), first=first)
+        yield from t.typed_as(arrays, first)
 
 
 def _any(t: Text, name: str) -> str:

@@ -146,6 +146,14 @@ class Text:
         yield from (f"{indent}    {x}" for w in words for x in f"{w},".split("\n"))
         yield f"{indent}{tail}"
 
+    def typed_as(self, arrays: Sequence[str], first: str = "") -> Iterator[str]:
+        """What the numbers of the code are like: these arrays, or the `first` of them."""
+        head, arrays_too, tail = self.target.like[not arrays].partition("{arrays}")
+        if arrays_too:
+            yield from self.listed(f"    {head}", arrays, tail)
+        else:
+            yield f"    {head.format(first=first or [*arrays, ''][0])}"
+
     def numbers(self) -> set[str]:
         """The identifiers that stand for numbers of Python."""
         return {*self.sizes.values(), *(self.names[v] for v in self.static if v in self.names)} - self.traced

@@ -105,7 +105,7 @@ def _write_blocks(plan: Plan, words: Words, name: str, mesh: Mesh) -> str:
     block = list(t.listed("def _block(", [*names, *(["*", *known] if known else [])], "):"))
     block.append('    """The value and the gradients, a block of each, from a block of every array."""')
     if "dtype" in used:
-        block.append("    " + t.target.like[not names].format(arrays=", ".join(weighed(t, plan.inputs))))
+        block += t.typed_as(weighed(t, plan.inputs))
     lines = [*block, *lines, "", "", *layout, "", "", *_maker(t, name, mesh, _blocks(t, names, known))]
     return module(t.target, lines)
 

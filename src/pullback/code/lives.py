@@ -6,13 +6,15 @@ import ast
 from collections import Counter
 from collections.abc import Callable, Collection
 
+from ..algebra.expr import Expr, postorder
 from .instructions import Algorithm, Chain, Contraction, Given, Value, arguments
 from .plan import Plan
 from .syntax import expression
 
-__all__ = ["Lives", "is_inline"]
+__all__ = ["Lives", "deepest", "is_inline"]
 
 _NEVER = 1 << 60
+_DEEPEST = 100  # levels of brackets in a line before it is cut: what walks over its tree calls itself
 _NEW = ("linalg.", "max", "min")  # algorithms whose results are no views
 
 
@@ -20,6 +22,25 @@ def is_inline(plan: Plan, kept: Collection[Value], v: Value) -> bool:
     """Whether the one line that reads the array takes it up."""
     ends = v is plan.value or v in kept or v in plan.gradients.values()
     return v.about is None and plan.uses.get(v) == 1 and not ends
+
+
+def deepest(plan: Plan, kept: Collection[Value]) -> set[Value]:
+    """The arrays that are not taken up although one line alone reads them: so deep is the expression of that line already."""
+    found: set[Value] = set()
+    depth: dict[Value, int] = {}
+    for v in plan.values:
+        inside = [depth[a] for a in arguments(v.by) if is_inline(plan, kept, a) and a not in found]
+        depth[v] = max(inside, default=0) + (_depth(v.by.body) if isinstance(v.by, Chain) else 2)
+        if depth[v] > _DEEPEST and is_inline(plan, kept, v):
+            found.add(v)
+    return found
+
+
+def _depth(body: Expr) -> int:
+    depth: dict[Expr, int] = {}
+    for e in postorder(body):
+        depth[e] = 1 + max((depth[a] for a in e.args), default=0)
+    return depth[body]
 
 
 class Lives:

@@ -25,7 +25,7 @@ from .places import Places
 from .plan import arranged
 from .schedule import Family, Line, Loop, Statement, family, index_of, meets, read_by
 from .syntax import call, dim_node, unparsed
-from .writer import line, module
+from .writer import line, module, some
 
 __all__ = ["LoopWriter"]
 
@@ -68,7 +68,7 @@ class LoopWriter(Places):
         yield from self.t.listed("        _blame(", [*parts, f"{goal}={goal}"], ")")
 
     def described(self, ends: Sequence[str]) -> Iterator[str]:
-        yield f'    """The value, and {{name: gradient}} for {", ".join(self.p.results)}.'
+        yield f'    """The value, and {{name: gradient}} for {some(self.p.results)}.'
         yield ""
         for v, m in zip(self.t.plan.inputs, self.p.inputs, strict=True):
             word = self.t.names[v]

@@ -12,6 +12,7 @@ from .door import blamed, door, tellable, words_of
 from .frame import Target, Text, Words, begun
 from .guards import unpacked
 from .instructions import Given, Value, arguments
+from .lives import deepest
 from .packed import Packed, Stage, stages
 from .plan import Plan
 from .syntax import dim_node, unparsed
@@ -58,6 +59,7 @@ class _Problem:
             self.read[end] |= dict.fromkeys(some)
         ends = {*plan.gradients.values(), *plan.products.values()}
         t.kept = ends | {a for s, some in self.read.items() for a in some if self.stage[a] < s}
+        t.kept |= deepest(plan, t.kept)
 
     def module(self, name: str) -> str:
         """Imports, helpers, the function `make_<name>`. Raises UnsupportedError U042, U044."""
@@ -230,7 +232,7 @@ class _Problem:
         if set(names) != {"_"}:
             yield from self.v.taken(d, names)
         yield from lines
-        yield f"    return {self.v.packed([t.names[p.products[v.name]] for v in p.moving])}"
+        yield from returned(t, [self.v.packed([t.names[p.products[v.name]] for v in p.moving])])
         yield from rows
         if not rows:
             yield from ("", f"def hess({x}):", '    """The Hessian, row by row."""')

@@ -19,7 +19,7 @@ from .instructions import Algorithm, Applied, Chain, Contraction, Legs, Operand,
 from .traced import Namespace, Traced, Untraceable, node_of, parsed
 
 __all__ = [
-    "aligned", "call", "copied", "dim_node", "expression", "filled", "negative", "number_node", "template_of", "unparsed", "unsigned",
+    "aligned", "call", "copied", "dim_node", "expression", "filled", "negative", "number_node", "same", "template_of", "unparsed", "unsigned",
 ]  # fmt: skip
 
 _SLOT = re.compile(r"\$(\w+)(?::\d+)?")
@@ -44,6 +44,17 @@ def copied(node: Any) -> Any:
     for name, value in node.__dict__.items():
         setattr(new, name, copied(value))
     return new
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two trees have the same text; of two that differ `ast.dump` would write everything."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    if not isinstance(a, ast.AST):
+        return bool(a == b)
+    return a is b or all(same(getattr(a, f, None), getattr(b, f, None)) for f in a._fields)
 
 
 def unparsed(node: ast.AST) -> str:

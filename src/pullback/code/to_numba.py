@@ -16,7 +16,7 @@ from .nests import Statement, fused, locals_of
 from .plan import Plan
 from .syntax import expression
 from .to_numpy import BUFFERS, NUMPY
-from .writer import arguments_of, described, fitted, module, owned, returned
+from .writer import arguments_of, described, fitted, module, owned, returned, some
 
 __all__ = ["FORMS", "NUMBA"]
 
@@ -130,7 +130,7 @@ def _function(plan: Plan, words: Words, name: str) -> str:
     parts = _Parts(plan, t)
     body = [*parts.taken(), *parts.arrays("dtype"), *parts.body()]
     head = [*t.listed(f"def {name}(", arguments_of(t), "):"),
-            f'    """The value, and {{name: gradient}} for {", ".join(plan.gradients)}.', "", *described(t), '    """']  # fmt: skip
+            f'    """The value, and {{name: gradient}} for {some(plan.gradients)}.', "", *described(t), '    """']  # fmt: skip
     first = [*door(t, [*body, "dtype"])]
     first += _chosen(parts, "dtype.type")
     return module(NUMBA, [*(parts.compiled() if parts.kernels else ()), *head, *first, *body])

@@ -89,7 +89,8 @@ class Vector:
     def packed(self, names: Sequence[str]) -> str:
         """Gradients of these names as one vector, which is a new one."""
         if len(names) > 1:
-            return f"{self.vector}({', '.join(names)})"
+            first, *rest = self.t.listed(f"    return {self.vector}(", names, ")")
+            return "\n".join([first.removeprefix("    return "), *(x[4:] for x in rest)])
         [v] = self.moving
         if v in self.sets:
             return self._flat(names[0], v)
@@ -134,7 +135,7 @@ class Vector:
                 ],
             )
         else:
-            yield f"    return {self.packed(names)}"
+            yield from returned(t, [self.packed(names)])
         yield from ("", f"def unpack({x}):", '    """{name: array} for a vector."""')
         yield from self.taken(f'_vector("{x}", {x}, size)', names)
         own = [f'"{v.name}": {n}{".copy()" if v.shape else ""}' for n, v in zip(names, self.moving, strict=True)]
@@ -176,7 +177,12 @@ class Vector:
 def returned(t: Text, words: Sequence[str], many: bool = False) -> Iterator[str]:
     """The last line; a tuple, if there may be `many`, also where it is one."""
     whole = f"    return {', '.join(words)}"
-    yield from [whole] if len(words) > 1 - (not many) and len(whole) <= t.width else tupled(t, "    return ", words)
+    if len(words) == 1 and not many:
+        yield from (f"    {x}" for x in f"return {words[0]}".split("\n"))
+    elif len(words) > 1 and len(whole) <= t.width and "\n" not in whole:
+        yield whole
+    else:
+        yield from tupled(t, "    return ", words)
 
 
 def joined(t: Text, arrays: Sequence[str], option: str = "") -> Iterator[str]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from textwrap import wrap
 from typing import Any
 
 from .door import blamed, door, words_of
 from .frame import Target, Text, Words, begun, dims_text, word_of
 from .instructions import Algorithm, Applied, Given, Value, arguments
-from .lives import Lives, is_inline
+from .lives import Lives, deepest, is_inline
 from .plan import Plan
 from .recycled import freeing, recycled, spared
 from .reused import reusing
-from .syntax import expression, filled, unparsed
+from .syntax import expression, filled, same, unparsed
 
 __all__ = [
     "arguments_of",
@@ -27,9 +28,11 @@ __all__ = [
     "module",
     "owned",
     "returned",
+    "some",
     "write",
 ]
 
+_REMARK = 132  # characters of a comment on one line
 _STANDARD = {
     "import math",
     "import operator",
@@ -78,11 +81,17 @@ def _signature(t: Text, name: str) -> Iterator[str]:
     p = t.plan
     yield from t.target.decorators
     yield from t.listed(f"def {name}(", arguments_of(t), "):")
-    results = f"its {p.kind}" if p.kind != "gradient" else f"{{name: gradient}} for {', '.join(p.gradients)}"
+    results = f"its {p.kind}" if p.kind != "gradient" else f"{{name: gradient}} for {some(p.gradients)}"
     yield f'    """The value, and {results}.'
     yield ""
     yield from described(t)
     yield '    """'
+
+
+def some(names: Iterable[str]) -> str:
+    """The names, or the first and the last of them where they are many."""
+    found = [*names]
+    return ", ".join(found if len(", ".join(found)) <= _REMARK else [*found[:4], "…", found[-1]])
 
 
 def described(t: Text) -> Iterator[str]:
@@ -99,6 +108,7 @@ def body(t: Text) -> Iterator[str]:
     p = t.plan
     t.beside = _several(p)
     t.kept |= {v for v in t.beside if is_inline(p, t.kept, v)}
+    t.kept |= deepest(p, t.kept)
     if t.target.recycles:
         t.kept |= freeing(p, Lives(p, t.kept, t.size))
     turned = False
@@ -226,8 +236,7 @@ def _occurs(part: ast.expr, node: ast.expr) -> int:
     """How often work is written in the expression."""
     if not any(isinstance(x, (ast.BinOp, ast.Call)) for x in ast.walk(part)):
         return 0
-    text = ast.dump(part)
-    return sum(isinstance(x, type(part)) and ast.dump(x) == text for x in ast.walk(node))
+    return sum(same(x, part) for x in ast.walk(node))
 
 
 def _freed(t: Text, v: Value, lines: Sequence[str]) -> Iterator[str]:
@@ -264,25 +273,27 @@ def comments(t: Text, v: Value) -> Iterator[str]:
     for name, e in t.plan.groups.get(v, ()):
         shape = f"   {dims_text(name.shape, t)}" if name.order else ""
         if name is last:  # the same once more, in other words
-            yield f"    # {' ' * len(t.words.text(name))} = {t.words.text(e)}{shape}"
+            yield from _remark(f"{' ' * len(t.words.text(name))} = {t.words.text(e)}{shape}")
         elif name not in t.said or again:
             t.said.add(name)
             last = name
-            yield f"    # {'again: ' if again else ''}{t.words.text(name)} = {t.words.text(e)}{shape}"
+            yield from _remark(f"{'again: ' if again else ''}{t.words.text(name)} = {t.words.text(e)}{shape}")
+
+
+def _remark(text: str) -> Iterator[str]:
+    """A comment, on several lines where it is long."""
+    yield from (
+        f"    # {x}"
+        for x in wrap(text, _REMARK, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    )
 
 
 def fitted(t: Text, name: str, node: ast.AST, sign: str = "=") -> Iterator[str]:
     """The line, not indented, parts of it on lines of their own where it would be too long."""
     while len(f"    {name} {sign} {unparsed(node)}") > t.width:
-        for kinds in ((ast.BinOp, ast.Call), (ast.List,)):
-            parts = [x for x in ast.walk(node) if isinstance(x, kinds) and x is not node]
-            fitting = [(len(unparsed(x)), k) for k, x in enumerate(parts)]
-            fitting = [(n, k) for n, k in fitting if n + 16 <= t.width and n > 8]
-            if fitting:
-                break
-        if not fitting:
+        part = _part(node, t.width - 16)
+        if part is None:
             break
-        part = parts[max(fitting)[1]]
         word = t.temporary()
         yield f"{word} = {unparsed(part)}"
         node = _Replace(part, word, t.target.reuses).visit(node)
@@ -301,13 +312,34 @@ def fitted(t: Text, name: str, node: ast.AST, sign: str = "=") -> Iterator[str]:
     yield f"{name} {sign} {unparsed(node)}"
 
 
+def _part(node: ast.AST, width: int) -> ast.expr | None:
+    """The longest part that is no longer than this, if one is worth a line."""
+    least = _least(node)
+    for kinds in ((ast.BinOp, ast.Call), (ast.List,)):
+        parts = [x for x in ast.walk(node) if isinstance(x, kinds) and x is not node and least[x] <= width]
+        fitting = [(n, k) for k, x in enumerate(parts) if 8 < (n := len(unparsed(x))) <= width]
+        if fitting:
+            return parts[max(fitting)[1]]
+    return None
+
+
+def _least(node: ast.AST) -> dict[ast.AST, int]:
+    """For every part a length that its text has at least: that of its names and of the signs between them."""
+    found: dict[ast.AST, int] = {}
+    for x in reversed(list(ast.walk(node))):  # children before their parents
+        mine = len(x.id) if isinstance(x, ast.Name) else len(x.attr) + 1 if isinstance(x, ast.Attribute) else 0
+        mine += 3 if isinstance(x, ast.BinOp) and not isinstance(x.op, ast.Pow) else 0
+        found[x] = mine + sum(found[c] for c in ast.iter_child_nodes(x))
+    return found
+
+
 class _Replace(ast.NodeTransformer):
     """Puts a name in the place of every copy of one part; if it may be written to, in that one place."""
 
     def __init__(self, part: ast.expr, name: str, once: bool) -> None:
-        self.part, self.text, self.name, self.once = part, ast.dump(part), name, once
+        self.part, self.name, self.once = part, name, once
 
     def visit(self, node: ast.AST) -> ast.AST:
-        if node is self.part or (not self.once and isinstance(node, ast.expr) and ast.dump(node) == self.text):
+        if node is self.part or (not self.once and same(node, self.part)):
             return ast.Name(self.name, ast.Load())
         return self.generic_visit(node)
