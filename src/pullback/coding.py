@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import keyword
 import linecache
 import sys
@@ -95,16 +94,14 @@ def source(found: Plan | Looped, target: str, form: str = "function", name: str 
 
 
 def _own_names(text: str) -> set[str]:
-    """What a module defines, imports, or has from Python."""
+    """What a module defines, imports, or has from Python, and what its functions call their arguments and arrays."""
     tree = ast.parse(text)
-    found = {x.id for x in ast.walk(tree) if isinstance(x, ast.Name) and hasattr(builtins, x.id)}
+    found = {x.arg if isinstance(x, ast.arg) else x.id for x in ast.walk(tree) if isinstance(x, (ast.Name, ast.arg))}
     for x in tree.body:
         if isinstance(x, (ast.Import, ast.ImportFrom)):
             found.update(a.asname or a.name.partition(".")[0] for a in x.names)
         elif isinstance(x, (ast.FunctionDef, ast.ClassDef)):
             found.add(x.name)
-        elif isinstance(x, ast.Assign):
-            found.update(t.id for t in x.targets if isinstance(t, ast.Name))
     return found
 
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from .algebra.expr import Expr, postorder
 from .algebra.indexed import family_of
-from .algebra.ops.free import is_name
+from .algebra.ops.free import facts_of, is_name
 from .errors import ParseError, nearest
 from .language.program import Program
 from .readback import kinds_of, own_of
@@ -46,6 +46,8 @@ def families(program: Program, wrt: Sequence[str] | None) -> list[str]:
             raise ParseError("P003", f"{n} is declared, but no equation uses it", hint="leave it out")
         if family_of(n) not in inputs | defined:
             raise _unknown(program, family_of(n), list(inputs | defined))
+        if any(family_of(v.attrs[0]) == family_of(n) and "index" in facts_of(v) for v in program.inputs):
+            raise _no_gradient(program, n)
     return list(dict.fromkeys(map(family_of, names)))
 
 
@@ -58,6 +60,12 @@ def _unknown(program: Program, n: str, names: Sequence[str]) -> ParseError:
     if n in program.sizes:
         return ParseError("P003", f"{n} is a size: there is no gradient with respect to it", hint=hint)
     return ParseError("P003", f"undefined name {n}: nothing to differentiate with respect to", hint=hint)
+
+
+def _no_gradient(program: Program, n: str) -> ParseError:
+    names = dict.fromkeys(family_of(v.attrs[0]) for v in program.inputs if "index" not in facts_of(v))
+    return ParseError("P003", f"{n} is an index: there is no gradient with respect to it",
+                      hint=f"the names are {', '.join([*names][:12])}")  # fmt: skip
 
 
 def nothing_free() -> NoReturn:
@@ -80,5 +88,7 @@ def wanted(program: Program, wrt: Sequence[str] | None) -> list[Expr]:
                 raise ParseError("P003", f"{n} is a function: there is no gradient with respect to it",
                                  hint=f"the names are {', '.join(program.names[:12])}")  # fmt: skip
             raise _unknown(program, n, program.names)
+        if "index" in facts_of(v):
+            raise _no_gradient(program, n)
         found.append(v)
     return found

@@ -95,7 +95,8 @@ def also(t: Text) -> str:
 
 def words_of(lines: Sequence[str]) -> set[str]:
     """The identifiers in these lines of code."""
-    return set(re.findall(r"\w+", "\n".join(x for x in lines if not x.lstrip().startswith("#"))))
+    code = "\n".join(x for x in lines if not x.lstrip().startswith("#"))
+    return set(re.findall(r"\w+", re.sub(r'(?<!f)"[^"\n]*"', "", code)))
 
 
 def told(

@@ -25,7 +25,9 @@ _RESERVED = frozenset(
     {
         "abs",
         "enumerate",
+        "evaluate",
         "float",
+        "id",
         "int",
         "len",
         "linalg",
@@ -37,8 +39,9 @@ _RESERVED = frozenset(
         "special",
         "sum",
         "tuple",
+        "value_and_grad",
     }
-)  # words that generated code may use
+)  # words that generated code may use, and what its functions are called
 
 
 @dataclass(frozen=True, slots=True)

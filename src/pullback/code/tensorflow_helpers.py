@@ -95,6 +95,14 @@ _MOVEAXIS = '''def _moveaxis(x, source, target):
         order.insert(t, s)
     return tf.transpose(x, order)'''
 
+_CUMPROD = '''def _cumprod(x, _):
+    """Products of first entries, by multiplication alone: tf.math.cumprod has a wrong gradient where an entry is 0."""
+    n, step = x.shape[-1], 1
+    while step < n:
+        x = tf.concat([x[..., :step], x[..., step:] * x[..., :-step]], axis=-1)
+        step *= 2
+    return x'''
+
 _KRON = '''def _kron(x, y):
     """Every entry of x times y, as blocks."""
     n = x.shape.rank
@@ -141,7 +149,7 @@ _COSM = '''def _cosm(x):
 
 HELPERS: Mapping[str, str] = {
     "_blame": _BLAME, "_places": _PLACES, "_index": _INDEX, "_add_at": _ADD_AT, "_logaddexp": _LOGADDEXP, "_var": _VAR, "_moveaxis": _MOVEAXIS,
-    "_kron": _KRON, "_tril": _TRIL, "_triu": _TRIU, "_solve": _SOLVE, "_svd": _SVD,
+    "_cumprod": _CUMPROD, "_kron": _KRON, "_tril": _TRIL, "_triu": _TRIU, "_solve": _SOLVE, "_svd": _SVD,
     "_logm": _LOGM, "_sinm": _SINM, "_cosm": _COSM,
 }  # fmt: skip
 """By name, each a whole function."""

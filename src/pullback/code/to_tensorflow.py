@@ -83,7 +83,7 @@ def _triangle(lower: bool) -> Rewrite:
 
 
 _REDUCED = {n: f"tf.reduce_{n}" for n in ("sum", "max", "min", "mean", "prod")}
-_MATH = {n: f"tf.math.{n}" for n in ("log", "log1p", "expm1", "cumprod")}
+_MATH = {n: f"tf.math.{n}" for n in ("log", "log1p", "expm1")}
 _INVERSE = {f"arc{n}": f"tf.math.a{n}" for n in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")}
 
 TENSORFLOW = Target(
@@ -99,7 +99,7 @@ TENSORFLOW = Target(
         "special.expit": "tf.sigmoid", "special.erf": "tf.math.erf", "special.erfc": "tf.math.erfc", "special.gammaln": "tf.math.lgamma",
         "special.digamma": "tf.math.digamma", "special.polygamma": as_("tf.math.polygamma(tf.constant($0, dtype), $1)"),
         "special.ndtr": as_("0.5 * tf.math.erfc(-$0 / math.sqrt(2))"),
-        "var": "_var", "std": as_("tf.sqrt(_var($0, axis=$axis, ddof=$ddof))"), "arange": "tf.range",
+        "cumprod": "_cumprod", "var": "_var", "std": as_("tf.sqrt(_var($0, axis=$axis, ddof=$ddof))"), "arange": "tf.range",
         "argmax": as_("tf.argmax($0, axis=$axis, output_type=tf.int32)"), "ravel": as_("tf.reshape($0, [-1])"),
         "block": _block, "concatenate": "tf.concat", "take": _take, "take_along_axis": as_("tf.gather($0, $1, axis=$axis, batch_dims=-1)"), "flip": as_("tf.reverse($0, [$1])"),
         "full": _full, "moveaxis": "_moveaxis", "outer": as_("tf.tensordot($0, $1, axes=0)"), "kron": "_kron", "tri": as_("tf.cast(tf.range($1) <= tf.range($0)[:, None] + $2, dtype)"),

@@ -196,7 +196,7 @@ TORCH = Target(
         "linalg.cosm": as_("torch.linalg.matrix_exp(1j * $0).real"),
     }, number="like.new_tensor($0)", arrays=("expand_dims", "broadcast_to", "reshape")),
     door_of(array=_TORCH_ARRAY, whole="not x.is_floating_point() and not x.is_complex()", floats="x.to(torch.get_default_dtype())", unreal="not x.is_floating_point()"),
-    frozenset({"torch", "like", "alike"}),
+    frozenset({"torch", "like", "alike", "self", "cls"}),
     copies="$X.clone()", decorators=("@torch.no_grad()",), fuses=True, rows="assigned",
     kernels=frozenset({"softmax", "log_softmax", "cholesky_inverse", "pick", "sign"}),
     alone=frozenset({"standardized[0]", "standardized[1]"}),

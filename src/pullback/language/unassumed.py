@@ -16,10 +16,10 @@ __all__ = ["without_facts"]
 def without_facts(program: Program, names: Collection[str] | None = None) -> tuple[Program, dict[Expr, Expr]]:
     """The program about names of which nothing is said that holds at the point only, and what stands for each of these.
 
-    `names` are the inputs that move (default: all).
+    `names` are the inputs that move (default: all). An index does not move.
     """
     asked = [v for v in program.inputs if names is None or v.attrs[0] in names]
-    bare = {v: var(v.attrs[0], v.shape) for v in asked if facts_of(v) and RESTRICTED not in facts_of(v)}
+    bare = {v: var(v.attrs[0], v.shape) for v in asked if facts_of(v) and not {RESTRICTED, "index"} & {*facts_of(v)}}
     if not bare:
         return program, {}
     inputs = tuple(bare.get(v, v) for v in program.inputs)

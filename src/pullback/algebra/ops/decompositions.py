@@ -105,9 +105,9 @@ def maxeig(Y: Expr, S: Expr, dS: Expr) -> Expr:
 
 @op("S[n,n] -> [n]", floats=spectral.largest_eigenvector, text="maxeigvec($S:0)", latex=r"q_{\max}($S:0)", calls=("maxeigvec",),
     needs="$S is symmetric, and its largest eigenvalue is simple",
-    array=lambda np, S: (lambda q: q * np.sign(q[0]))(np.linalg.eigh((S + S.T) / 2)[1][:, -1]))  # fmt: skip
+    array=lambda np, S: (lambda q: np.where(q[0] < 0, -q, q))(np.linalg.eigh((S + S.T) / 2)[1][:, -1]))  # fmt: skip
 def maxeigvec(q: Expr, S: Expr, dS: Expr) -> Expr:
-    """The unit eigenvector of the largest eigenvalue, its first entry positive: (λI − S) dq = dS q − dλ q, and qᵀ dq = 0.
+    """The unit eigenvector of the largest eigenvalue, its first entry not negative (either sign where it is 0): (λI − S) dq = dS q − dλ q, and qᵀ dq = 0.
 
     S D-EIGH: dq = (λI − S)⁺ dS q, and (λI − S)⁺ = (λI − S + q qᵀ)⁻¹ − q qᵀ, since q is an eigenvector of both; dS is symmetrised
     """
@@ -139,9 +139,9 @@ def eigvals(Y: Expr, X: Expr, dX: Expr) -> Expr:
 
 
 @op("X[n,n] -> [n,n]", **_named("eigvecs"), floats=spectral.eigenvectors, needs="$X is symmetric, and its eigenvalues are simple",
-    array=lambda np, X: (lambda V: V * np.sign(V[0]))(np.linalg.eigh((X + X.T) / 2)[1]))  # fmt: skip
+    array=lambda np, X: (lambda V: np.where(V[0] < 0, -V, V))(np.linalg.eigh((X + X.T) / 2)[1]))  # fmt: skip
 def eigvecs(V: Expr, X: Expr, dX: Expr) -> Expr:
-    """The unit eigenvectors as columns, each with a positive first entry. From X V = V Λ: Vᵀ dX V = Λ (−VᵀdV) + Vᵀ dV Λ + dΛ.
+    """The unit eigenvectors as columns, no first entry of which is negative (either sign where it is 0). From X V = V Λ: Vᵀ dX V = Λ (−VᵀdV) + Vᵀ dV Λ + dΛ.
 
     X D-EIGH: entry ij of Vᵀ dV is (Vᵀ dX V)ᵢⱼ / (λⱼ − λᵢ) off the diagonal, and 0 on it as Vᵀ V = I; dX is symmetrised
     """
