@@ -24,12 +24,23 @@ from .torch_op import ops
 __all__ = ["FORMS"]
 
 _IMPORTS = (
-    "from torch.distributed.tensor import Partial, Replicate, Shard, distribute_tensor",
+    "from torch.distributed.tensor import (\n    DTensor,\n    Partial,\n    Replicate,\n    Shard,\n    distribute_tensor,\n)",
     "from torch.distributed.tensor.experimental import register_sharding",
 )
 _OURS = frozenset(
-    {"INPUTS", "Partial", "Replicate", "Shard", "distribute_tensor", "laid_out", "mesh", "register_sharding"}
+    {"DTensor", "INPUTS", "Partial", "Replicate", "Shard", "distribute_tensor", "laid_out", "mesh", "register_sharding"}
 )
+_WHOLE = '''def _whole(arrays):
+    """The arrays, DTensors whole on every device, and what makes DTensors of results."""
+    mesh = next((x.device_mesh for x in arrays if isinstance(x, DTensor)), None)
+
+    def laid(x):
+        if mesh is None:
+            return x
+        return DTensor.from_local(x, mesh, [Replicate()] * mesh.ndim, run_check=False)
+
+    return [x.full_tensor() if isinstance(x, DTensor) else x for x in arrays], laid'''
+
 _PARTS = {"sum": "Partial()", "max": 'Partial("max")', "min": 'Partial("min")'}
 
 
@@ -43,6 +54,7 @@ def _write_op(plan: Plan, words: Words, name: str, mesh: Mesh) -> str:
     target = replace(
         REUSING,
         imports=(*REUSING.imports, *_IMPORTS),
+        extras=(*REUSING.extras, ("_whole(", "", _WHOLE)),
         reserved=REUSING.reserved | _OURS | {name, f"_{name}", f"_{name}_backward"},
     )
     return write_differentiable(

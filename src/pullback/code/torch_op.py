@@ -200,8 +200,14 @@ def _second_derivative(t: Text, name: str, p: Passes) -> Iterator[str]:
     places = [v for v in p.inputs if is_index(v)]  # of which nothing has a derivative
     args = [p.cotangent, *(t.names[v] for v in p.inputs)] if places else ["g", "*inputs"]
     of = [a for a in args if a not in {t.names[v] for v in places}]
+    saved = "ctx.saved_tensors"
+    if p.numbers:
+        saved = "saved"
+        yield "    saved, laid = _whole(ctx.saved_tensors)"
+        yield "    grads, _ = _whole(grads)"
     if places:
-        yield from t.listed("    (", args, ") = ctx.saved_tensors")
+        yield from t.listed("    (", args, f") = {saved}")
+    if places or p.numbers:
         yield ""
     yield f"    def gradients({', '.join(of)}):"
     sizes = ", *ctx.sizes" if p.numbers else ""
@@ -213,8 +219,10 @@ def _second_derivative(t: Text, name: str, p: Passes) -> Iterator[str]:
         needs = "ctx.need" if len(moving) == count else f"[ctx.need[k] for k in {tuple(moving)}]"
         yield f"    needs = {needs}"
         yield "    grads = tuple(x for x, need in zip(grads, needs) if need)"
-    yield "    plain = torch.func.functionalize(_as_it_is(gradients, ctx.saved_tensors[0]))"
-    yield f"    found = torch.func.vjp(plain, {', '.join(of) if places else '*ctx.saved_tensors'})[1](grads)"
+    yield f"    plain = torch.func.functionalize(_as_it_is(gradients, {saved}[0]))"
+    yield f"    found = torch.func.vjp(plain, {', '.join(of) if places else f'*{saved}'})[1](tuple(grads))"
+    if p.numbers:
+        yield "    found = [laid(x) for x in found]"
     nothing = made + len(p.numbers) + 1
     rest = ["None"] * nothing if nothing < 10 else [f"*[None] * {nothing}"]
     if places:

@@ -140,12 +140,15 @@ def alternatives(sizes: Sizes, exprs: Iterable[Expr], known: Mapping[Expr, Expr]
 
 
 def parts_of(nodes: Iterable[Expr], known: Mapping[Expr, Expr] | None = None) -> list[tuple[Dim, Dim]]:
-    """The axes of which the nodes cut out parts, each with where the part ends; sizes of which one must reach the other, for an inverse.
+    """The axes of which the nodes cut out parts, each with where the part ends; sizes of which one must reach the other, for an inverse,
+    or so that no axis is empty.
 
     `known` are the values of names."""
     atoms: dict[Expr, None] = {}
     room: list[tuple[Dim, Dim]] = []
+    short: dict[Dim, None] = {}  # axes that are what is left of others
     for e in nodes:
+        short.update((d, None) for d in e.shape if d.name is None and any(c < 0 for _, c in d.terms))
         if e.op.regular:
             room += room_for_inverse(e.args[0], known or {})
         if e.args:
@@ -155,7 +158,11 @@ def parts_of(nodes: Iterable[Expr], known: Mapping[Expr, Expr] | None = None) ->
     blocks = [
         (x.shape[0], start + width) for x in atoms if x.op.places is not None for start, width in [x.op.places(x)]
     ]
-    return room + blocks + [pair for x in atoms if x.op.span is not None for pair in x.op.span(x)]
+    left = [
+        (Dim({m: c for m, c in d.terms if c > 0}), Dim({m: -c for m, c in d.terms if c < 0}) + Dim.number(1))
+        for d in short
+    ]
+    return room + blocks + left + [pair for x in atoms if x.op.span is not None for pair in x.op.span(x)]
 
 
 def _grown(sizes: Mapping[str, int], fits: Sequence[tuple[Dim, Dim]], fixed: Collection[str] = ()) -> Sizes:
