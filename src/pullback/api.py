@@ -214,7 +214,7 @@ class Derived:
 
     def code(self, target: str, wrt: str | Sequence[str] | None = None, *, form: str = "function", name: str = "",
              sizes: Mapping[str, int] | None = None, recompute: str | Sequence[str] = (), memory: int | str | None = None,
-             mesh: str = "") -> str:  # fmt: skip
+             mesh: str | None = None) -> str:  # fmt: skip
         """Source of a function of the inputs, (value, {name: gradient}) (docs/code.md); `sizes` decide between orders of products.
 
         Arrays named by `recompute` are computed anew in the backward pass, and so many more that `memory` ("200MB") suffices.
@@ -224,12 +224,12 @@ class Derived:
 
     def compile(self, target: str, wrt: str | Sequence[str] | None = None, *, form: str = "function",
                 sizes: Mapping[str, int] | None = None, recompute: str | Sequence[str] = (),
-                memory: int | str | None = None, mesh: str = "") -> Callable[..., Any]:  # fmt: skip
+                memory: int | str | None = None, mesh: str | None = None) -> Callable[..., Any]:  # fmt: skip
         """The function of `code`; the package of the target must be installed."""
         return compiled(self._planned(target, wrt, form, sizes, recompute, memory, mesh), target, form, mesh)
 
     def _planned(self, target: str, wrt: str | Sequence[str] | None, form: str, sizes: Mapping[str, int] | None,
-                 recompute: str | Sequence[str], memory: int | str | None, mesh: str) -> Plan | Looped:  # fmt: skip
+                 recompute: str | Sequence[str], memory: int | str | None, mesh: str | None) -> Plan | Looped:  # fmt: skip
         """What the code is written from."""
         if target == "scipy":
             if recompute or memory is not None:
@@ -237,7 +237,7 @@ class Derived:
                     "P030", "for SciPy nothing is computed anew in this version", hint="leave recompute and memory out"
                 )
             return minimised(self.program, self.derivation, names_of(wrt), sizes, second=form == "function")
-        plain = form in ("function", "buffers") and not mesh
+        plain = form in ("function", "buffers") and mesh is None
         names, constants = names_of(wrt), self.program.constants
         return planned(self.derivation, names, sizes, constants, recompute, memory, target, plain)
 

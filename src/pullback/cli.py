@@ -32,6 +32,7 @@ from .show.page import LAYOUTS, LEVELS, STYLES
 
 __all__ = ["main"]
 
+_PLANS = {".svg": "svg", ".tex": "tikz"}  # pictures of a plan
 _FORMATS = ("text", "markdown", "latex", "json")
 
 _EXAMPLES = """\
@@ -312,12 +313,27 @@ def _code(args: argparse.Namespace) -> int:
     sizes = None if args.sizes is None else read_sizes(args.sizes)
     d = _derived(args, seen=False)
     code = args.command == "code"
-    less = {"sizes": sizes, "recompute": args.recompute, "memory": args.memory}
-    shown = d.code(language, form=args.form, name=args.name, mesh=args.mesh, **less) if code else d.plan(**less)
+    less = {"sizes": sizes, "recompute": args.recompute or (), "memory": args.memory}
+    if code:
+        shown = d.code(language, form=args.form, name=args.name or "", mesh=args.mesh, **less)
+    else:
+        shown = d.plan(**less)
+        if args.picture is not None:  # first, so that nothing is printed if there is none
+            suffix = Path(args.picture).suffix.lower()
+            if suffix not in _PLANS or args.picture == args.out:
+                said = "is written already" if suffix in _PLANS else "names no format for the picture of a plan"
+                raise ParseError("P030", f"{args.picture} {said}", expected=f"a file named {' or '.join(_PLANS)}")
+            _write(d.plan(**less, format=_PLANS[suffix]).rstrip("\n"), args.picture)
     _write(shown.rstrip("\n"), args.out)
-    if not code and args.picture is not None:
-        _write(d.plan(**less, format=format_of(args.picture, None)).rstrip("\n"), args.picture)
     return 0
+
+
+def _given(args: argparse.Namespace) -> None:
+    """Refuses options that are empty. Raises ParseError P030."""
+    for name in ("out", "of", "name", "mesh", "recompute", "picture"):
+        value = getattr(args, name, None)
+        if value is not None and not value.strip(" ,"):
+            raise ParseError("P030", f"--{name} is empty", hint="leave it out")
 
 
 def _names(options: list[str]) -> list[str]:
@@ -346,6 +362,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = _parser().parse_args(argv)
         choice = getattr(args, "color", "auto")
+        _given(args)
         if args.command == "derive":
             return _derive(args)
         if args.command in ("code", "plan"):

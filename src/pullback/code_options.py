@@ -47,7 +47,7 @@ def code_options(commands: Any, forms: Mapping[str, Iterable[str]]) -> None:
         p.add_argument(
             "--sizes", metavar="m=256,n=784", help="what sizes typically are, to choose between orders of products"
         )
-        p.add_argument("--recompute", metavar="NAMES", default="",
+        p.add_argument("--recompute", metavar="NAMES",
                        help="compute these arrays anew in the backward pass, comma-separated; auto: as --memory needs it")  # fmt: skip
         p.add_argument(
             "--memory", metavar="200MB", help="compute so many arrays anew that this suffices at these sizes"
@@ -59,9 +59,9 @@ def code_options(commands: Any, forms: Mapping[str, Iterable[str]]) -> None:
                            "autodiff (jax, torch, tensorflow): a function that the framework differentiates; op (torch): an op of "
                            "torch.library; gradient (scipy): without second derivatives; "
                            "shard_map (jax, with --mesh): block by block, with the sums between devices written out")  # fmt: skip
-            p.add_argument("--name", default="", help="the name of the function")
-            p.add_argument("--mesh", default="", metavar="'data=4: B; model=2: n1, n3'",
-                            help="(jax) a mesh of devices: its axes, how many devices each has, and the sizes that lie along it")  # fmt: skip
+            p.add_argument("--name", help="the name of the function")
+            p.add_argument("--mesh", metavar="'data=4: B; model=2: n1, n3'",
+                            help="(jax, torch) a mesh of devices: its axes, how many devices each has, and the sizes that lie along it")  # fmt: skip
         else:
             p.add_argument("--picture", metavar="FILE", help="draw it as well: a file named .svg, or .tex for TikZ")
         p.add_argument("-o", "--out", metavar="FILE", help="write there instead of to standard output")

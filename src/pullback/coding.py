@@ -21,7 +21,7 @@ from .code.plan import Plan, plan
 from .code.scans import write_looped
 from .code.targets import TARGETS, kernels_of, mesh_writer_of, writer_of
 from .errors import ParseError, UnsupportedError
-from .lighter import lighter, sized
+from .lighter import fits, lighter, sized
 from .planning import shown_plan
 from .show import notation
 from .show.names import ascii_name
@@ -43,13 +43,7 @@ def planned(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str,
             target: str = "", plain: bool = False) -> Plan | Looped:  # fmt: skip
     """What code is written from; a program with an index keeps its loops. The code is `plain` if one call computes all of it
     and nothing differentiates that. Raises what `plan`, `looped` and `lighter` raise, and ParseError P032 for a size that there is not."""
-    for name in sizes or ():
-        if name not in (known := _sizes(d)):
-            raise ParseError(
-                "P032",
-                f"there is no size {name:.40}",
-                expected=f"the sizes are {', '.join(known) or 'numbers already'}",
-            )
+    fits(sizes, _sizes(d))
     if isinstance(d, Recurrence):
         if recompute or memory is not None:
             raise UnsupportedError("U043", "in a program with an index nothing is computed anew in this version",
@@ -75,7 +69,7 @@ def _sizes(d: Derivation) -> list[str]:
     return sorted({s for n in dims for s in n.symbols()})
 
 
-def source(found: Plan | Looped, target: str, form: str = "function", name: str = "", mesh: str = "") -> str:
+def source(found: Plan | Looped, target: str, form: str = "function", name: str = "", mesh: str | None = None) -> str:
     """A module with one function, which gives (value, {name: gradient}); with another form or a mesh, what docs/code.md says of it.
 
     Raises ParseError P030 for a target, a form or a name that cannot be, UnsupportedError U042, U044 for what there is no code for.
@@ -84,7 +78,7 @@ def source(found: Plan | Looped, target: str, form: str = "function", name: str 
     usual = _name(target, form)
     if not name or name == usual:
         return _written(found, target, form, usual, mesh)
-    if not (name.isidentifier() and name.isascii()) or keyword.iskeyword(name):
+    if not (isinstance(name, str) and name.isidentifier() and name.isascii()) or keyword.iskeyword(name):
         said = "is a word of Python" if keyword.iskeyword(name) else "is no name of a function"
         raise ParseError("P030", f"{name!r:.40} {said}", expected="letters, digits and _")
     if name in _own_names(_written(found, target, form, usual, mesh)):
@@ -105,9 +99,9 @@ def _own_names(text: str) -> set[str]:
     return found
 
 
-def _written(found: Plan | Looped, target: str, form: str, name: str, mesh: str) -> str:
+def _written(found: Plan | Looped, target: str, form: str, name: str, mesh: str | None) -> str:
     """The module, the name being one that can be."""
-    if mesh:
+    if mesh is not None:
         return _over(found, target, form, name, mesh)
     write = writer_of(target, form)
     if isinstance(found, Plan):
@@ -132,7 +126,7 @@ def _name(target: str, form: str) -> str:
     return "problem" if target == "scipy" else "evaluate" if form in ("autodiff", "op") else "value_and_grad"
 
 
-def compiled(found: Plan | Looped, target: str, form: str = "function", mesh: str = "") -> Callable[..., Any]:
+def compiled(found: Plan | Looped, target: str, form: str = "function", mesh: str | None = None) -> Callable[..., Any]:
     """The function of that source, which `inspect.getsource` shows. Raises what `source` raises."""
     text = source(found, target, form, mesh=mesh)
     number = next(_numbers)

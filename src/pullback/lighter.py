@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from .algebra.dims import Dim
 from .code.instructions import Given
@@ -12,9 +12,10 @@ from .code.plan import TYPICAL, Plan
 from .code.recomputing import recomputed, within
 from .errors import ParseError, nearest
 
-__all__ = ["bytes_of", "lighter", "sized"]
+__all__ = ["LARGEST", "bytes_of", "fits", "lighter", "sized"]
 
 ENTRY = 8  # bytes
+LARGEST = 999_999_999  # of what sizes may be
 _UNITS = {
     "": 1,
     "b": 1,
@@ -33,13 +34,29 @@ def sized(sizes: Mapping[str, int] | None) -> Size:
     return size
 
 
+def fits(sizes: Mapping[str, int] | None, known: Collection[str]) -> None:
+    """Refuses what are no sizes of the program. Raises ParseError P032."""
+    if sizes is not None and not isinstance(sizes, Mapping):
+        raise ParseError("P032", f"{sizes!r:.40} are no sizes", expected='sizes={"m": 256, "n": 784}')
+    for name, n in (sizes or {}).items():
+        if name not in known:
+            raise ParseError("P032", f"there is no size {name!s:.40}",
+                             expected=f"the sizes are {', '.join(sorted(known)) or 'numbers already'}")  # fmt: skip
+        if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= LARGEST:
+            raise ParseError(
+                "P032", f"the size {name} cannot be {n!r:.40}", expected=f"a whole number from 1 to {LARGEST}"
+            )
+
+
 def bytes_of(memory: int | str) -> int:
     """200MB, 1.5GiB or a number of bytes. Raises ParseError P030."""
     found = re.fullmatch(r"\s*([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*([a-zA-Z]*)\s*", str(memory))
     unit = "" if found is None else found[2].lower()
     if found is None or unit not in _UNITS:
         raise ParseError(
-            "P030", f"{memory!s:.40} is no amount of memory", expected="a number of bytes, or 200MB, 1.5GiB"
+            "P030",
+            f"{str(memory) or 'an empty text':.40} is no amount of memory",
+            expected="a number of bytes, or 200MB, 1.5GiB",
         )
     return int(float(found[1]) * _UNITS[unit])
 
@@ -49,6 +66,8 @@ def lighter(p: Plan, recompute: str | Sequence[str], memory: int | str | None, s
 
     Raises ParseError P003, P030, UnsupportedError U048.
     """
+    if not isinstance(recompute, Sequence) or not all(isinstance(n, str) for n in recompute):
+        raise ParseError("P030", f"{recompute!r:.40} are no names of arrays", expected='recompute=["z", "y"]')
     names = [n.strip() for n in recompute.split(",")] if isinstance(recompute, str) else list(recompute)
     names = [n for n in dict.fromkeys(names) if n]
     made = {v.name: v for v in p.values[: p.backward] if v.about is not None and not isinstance(v.by, Given)}
@@ -61,7 +80,7 @@ def lighter(p: Plan, recompute: str | Sequence[str], memory: int | str | None, s
             some = [m for m, v in made.items() if v is not p.value and v not in p.gradients.values()]
             close = nearest(n, sorted(some)) if len(n) > 1 else ""
             raise ParseError("P003", f"the forward pass computes no array {n}",
-                             hint=f"did you mean {close}?" if close else f"it computes {', '.join(some)}")  # fmt: skip
+                             hint=f"did you mean {close}?" if close else f"it computes {', '.join(some)}" if some else "")  # fmt: skip
         if made[n] is p.value or made[n] in p.gradients.values():
             raise ParseError(
                 "P030", f"{n} is a result and stays", expected="an array between the inputs and the results"

@@ -11,6 +11,7 @@ from .calculus.derivation import Derivation
 from .calculus.recurrence import Recurrence
 from .errors import ParseError, UnsupportedError, nearest
 from .language.program import Program
+from .lighter import LARGEST
 from .readings import readable
 from .show.draw.picture import FORMATS, SUFFIXES, WHAT, draw
 
@@ -55,7 +56,7 @@ def read_sizes(text: str) -> dict[str, int]:
             raise ParseError("P032", said, expected="NAME=NUMBER,NAME=NUMBER", hint="for example --sizes m=2,n=3")
         if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) < 1:
             raise ParseError(
-                "P032", f"the size {name} cannot be {value or 'empty'}", expected="a whole number from 1 on",
+                "P032", f"the size {name} cannot be {value or 'empty'}", expected=f"a whole number from 1 to {LARGEST}",
                 hint=f"for example {name}=3")  # fmt: skip
         found[name] = int(value)
     if not found:

@@ -12,7 +12,7 @@ from .code.frame import Words
 from .code.plan import plan
 from .code.table import table
 from .errors import ParseError
-from .lighter import lighter, sized
+from .lighter import fits, lighter, sized
 from .show.draw.picture import SCENES
 from .show.draw.schedule import schedule
 
@@ -25,12 +25,9 @@ def shown_plan(d: Derivation, words: Words, wrt: Sequence[str] | None = None, si
 
     Raises ParseError P030, P032 and what `plan` and `lighter` raise.
     """
-    known = {s for v in d.names() for n in v.shape for s in n.symbols()}
-    for s in sizes or {}:
-        if s not in known:
-            raise ParseError("P032", f"there is no size {s}", expected=f"the sizes are {', '.join(sorted(known))}")
+    fits(sizes, {s for v in d.names() for n in v.shape for s in n.symbols()})
     if format != "text" and format not in SCENES:
-        raise ParseError("P030", f"a plan is not written as {format:.40}", expected=", ".join(("text", *SCENES)))
+        raise ParseError("P030", f"a plan is not written as {format!s:.40}", expected=", ".join(("text", *SCENES)))
     found = plan(d, wrt, sizes, together=not recompute and memory is None)
     size = sized(sizes)
     less = lighter(found, recompute, memory, size)

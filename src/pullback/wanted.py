@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from .algebra.expr import Expr, postorder
@@ -20,7 +20,7 @@ def names_of(wrt: str | Expr | Sequence[str | Expr] | None) -> list[str] | None:
     if wrt is None:
         return None
     found: list[str] = []
-    for n in [wrt] if isinstance(wrt, (str, Expr)) else wrt:
+    for n in wrt if isinstance(wrt, Iterable) and not isinstance(wrt, (str, Expr)) else [wrt]:
         name = n.attrs[0] if isinstance(n, Expr) and is_name(n) else n
         if not isinstance(name, str):
             raise ParseError(
@@ -55,6 +55,8 @@ def _unknown(program: Program, n: str, names: Sequence[str]) -> ParseError:
     """What is said of a name with respect to which there is no gradient."""
     if n in program.declared:
         return ParseError("P003", f"{n} is declared, but no equation uses it", hint="leave it out")
+    if "," in n:
+        return ParseError("P003", f"{n!r:.40} is no name to differentiate with respect to", expected='wrt=["W", "b"]')
     close = nearest(n, names) if len(n) > 1 else None
     hint = f"did you mean {close}?" if close else f"the names are {', '.join(names[:12])}"
     if n in program.sizes:

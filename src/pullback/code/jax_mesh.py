@@ -24,7 +24,10 @@ __all__ = ["FORMS"]
 
 _LAID = '''def _laid(name, x, mesh, spec):
     """The array in equal blocks over the mesh."""
-    x = jnp.asarray(x)
+    try:
+        x = jnp.asarray(x)
+    except (TypeError, ValueError) as why:
+        raise TypeError(f"{name} cannot be made an array: {why}") from None
     if x.ndim != len(spec):
         raise ValueError(f"{name} has {x.ndim} axes, not {len(spec)}")
     for n, axis in zip(x.shape, spec):
@@ -60,8 +63,11 @@ _OURS = frozenset(
         "NamedSharding",
         "VALUE",
         "blocks",
+        "laid_out",
         "mesh",
+        "over_blocks",
         "partial",
+        "results",
         "shardings",
     }
 )

@@ -90,6 +90,8 @@ def read_mesh(text: str, sizes: Collection[str]) -> Mesh:
     """`data=4: B; model=2: n1, n3`: axes, their numbers of devices, and the sizes along them.
 
     Raises ParseError P030 for what cannot be read, P032 for a size that there is not."""
+    if not isinstance(text, str):
+        raise ParseError("P030", f"a mesh is a text, not {type(text).__name__}", hint='mesh="data=4: B; model=2: n"')
     axes: dict[str, int] = {}
     along: dict[str, str] = {}
     for part in filter(None, (p.strip() for p in text.split(";"))):

@@ -33,20 +33,20 @@ MESHES: Mapping[str, Mapping[str, MeshWriter]] = {"jax": jax_mesh.FORMS, "torch"
 def kernels_of(name: str, plain: bool = False) -> frozenset[str]:
     """The functions that a target has whole, more of them where nothing differentiates what is written; a target that there is
     not has none."""
-    if name not in TARGETS:
+    if not isinstance(name, str) or name not in TARGETS:
         return frozenset()
     return TARGETS[name].kernels | (TARGETS[name].alone if plain else frozenset())
 
 
 def writer_of(name: str, form: str = "function") -> Writer:
     """Raises ParseError P030 for a target, or a form of it, that there is not."""
-    if name not in FORMS:
-        close = nearest(name, list(FORMS))
+    if not isinstance(name, str) or name not in FORMS:
+        close = nearest(str(name), list(FORMS))
         raise ParseError(
-            "P030", f"no target {name:.40}", expected=", ".join(FORMS), hint=f"did you mean {close}?" if close else ""
+            "P030", f"no target {name!s:.40}", expected=", ".join(FORMS), hint=f"did you mean {close}?" if close else ""
         )
     if form not in FORMS[name]:
-        raise ParseError("P030", f"{name} has no form {form:.40}", expected=", ".join(FORMS[name]))
+        raise ParseError("P030", f"{name} has no form {form!s:.40}", expected=", ".join(FORMS[name]))
     return FORMS[name][form]
 
 

@@ -14,6 +14,7 @@ from functools import partial
 from ..errors import ParseError, UnsupportedError
 from .autodiff import Passes, write_differentiable
 from .frame import Text, Words
+from .guards import bracketed
 from .instructions import Given, Value
 from .mesh import Mesh, MeshWriter, laid_out, where
 from .pending import pending
@@ -94,7 +95,11 @@ def _layout(t: Text, _: str, p: Passes, mesh: Mesh) -> Iterator[str]:
     yield from t.listed("def laid_out(", ["mesh", *names], "):")
     counts, which = " × ".join(map(str, mesh.axes.values())), " × ".join(mesh.axes)
     yield f'    """The arguments as DTensors over a mesh, planned for {counts} devices: {which}."""'
+    yield "    axes = " + bracketed([f'"{a}"' for a in mesh.axes])
+    yield "    if mesh.mesh_dim_names not in (None, axes):"
+    yield '        raise ValueError(f"the mesh has the axes {mesh.mesh_dim_names}, not {axes}")'
     yield from t.listed("    arrays = [", names, "]")
+    yield "    arrays = [torch.as_tensor(x) for x in arrays]"
     yield "    return [distribute_tensor(x, mesh, p) for x, p in zip(arrays, INPUTS.values())]"
 
 
