@@ -271,6 +271,8 @@ def derive(
     Raises ParseError, ShapeError, UnsupportedError (see docs/errors.md); CheckFailed if a step could not be confirmed.
     """
     wrt = names_of(wrt)
+    if target is not None and not isinstance(target, str):
+        raise ParseError("P003", f"{target!r:.40} is no name of what is differentiated", expected='target="E"')
     if isinstance(source, str):
         program = parse_program(source, name=name, dialect=dialect)
     else:

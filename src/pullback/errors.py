@@ -123,9 +123,9 @@ class CheckFailed(PullbackError):
 
 
 def nearest(word: str, known: Sequence[str], limit: int | None = None) -> str | None:
-    """The known word at edit distance at most `limit`, 2 if not given (1 for short words), from `word`, if there is one."""
+    """The known word at edit distance at most `limit`, 2 if not given (1 for short words, of one letter only that in the other case), from `word`, if there is one."""
     if limit is None:
-        limit = 1 if len(word) <= 4 else 2
+        limit = 2 if len(word) > 4 else 1 if len(word) > 1 else 0
     best: tuple[int, str] | None = None
     for candidate in known:
         if abs(len(candidate) - len(word)) > limit or len(word) > 64:

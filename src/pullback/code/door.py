@@ -177,6 +177,7 @@ def blamed(t: Text, seen: Sequence[Value]) -> Iterator[str]:
         return
     if len(seen) > _BLAMED:
         seen = [v for v in seen if isinstance(v.by, Given) or v is p.value]
+    seen = [v for v in seen if not is_index(v)]  # what names places, has named them
     yield f"    if {t.target.blames.replace('$X', t.names[p.value])}:"
     yield from t.listed("        _blame(", [f"{t.names[v]}={t.names[v]}" for v in seen], ")")
 

@@ -17,6 +17,7 @@ from ..algebra.indexed import family_of, ref
 from ..algebra.ops.free import var
 from ..algebra.ranges import Order, Range
 from ..calculus.loops import box_of
+from .door import is_index
 from .entrance import entrance
 from .frame import called, dims_text
 from .instructions import Applied
@@ -58,6 +59,8 @@ class LoopWriter(Places):
         parts = []
         for v, m in zip(self.t.plan.inputs, self.p.inputs, strict=True):
             word = self.t.names[v]
+            if is_index(v):
+                continue
             if m.is_ragged:
                 index = ",".join("{" + self.dim(d) + "}" for d in index_of(m.var))
                 loops = " ".join(f"for {self.dim(Dim.symbol(r.letter))} in {self.span(r)}" for r in m.ranges)

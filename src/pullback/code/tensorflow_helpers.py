@@ -29,6 +29,8 @@ DOOR = (
 def _array(name, x, order, dtype):
     """A tensor with this number of axes, all of known sizes."""
     try:
+        if hasattr(x, "mask") and hasattr(x, "filled"):
+            raise TypeError("its mask would be lost")
         x = tf.cast(x, dtype) if hasattr(x, "dtype") else tf.convert_to_tensor(x, dtype)
     except (TypeError, ValueError) as why:
         raise TypeError(f"{name} cannot be made a tensor: {why}") from None
@@ -45,7 +47,10 @@ def _array(name, x, order, dtype):
 
 _PLACES = '''def _places(name, x, order):
     """A tensor of numbers of places, with this number of axes, all of known sizes."""
-    x = tf.convert_to_tensor(x)
+    try:
+        x = tf.convert_to_tensor(x)
+    except (TypeError, ValueError) as why:
+        raise TypeError(f"{name} cannot be made a tensor: {why}") from None
     _dtype(**{name: x})
     return _array(name, x, order, x.dtype)'''
 

@@ -18,6 +18,8 @@ __all__ = ["FORMS", "SCIPY"]
 _DOOR = '''def _numbers(name, x):
     """An array of real numbers, none of them NaN."""
     try:
+        if isinstance(x, np.ma.MaskedArray):
+            raise TypeError("its mask would be lost")
         x = np.asarray(x)
     except (RuntimeError, TypeError, ValueError) as why:
         raise TypeError(f"{name} cannot be made an array: {why}") from None
@@ -78,10 +80,11 @@ def _once(compute):
     return found'''
 
 _SIZE = """def _size(name, n):
-    n = operator.index(n)
-    if n < 1:
-        raise ValueError(f"{name} is {n}, not at least 1")
-    return n"""
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
+        raise TypeError(f"the size {name} is {n!r}, not a whole number")
+    if not 1 <= n <= 1 << 40:
+        raise ValueError(f"the size {name} is {n}, which it cannot be")
+    return n.__index__()"""
 
 _MATRIX = '''def _matrix(entries, at, n, sign):
     """The matrix with these entries at these places, and `sign` times them on the other side."""
@@ -110,10 +113,10 @@ SCIPY = replace(
     imports=("from types import SimpleNamespace", "import numpy as np"),
     door=_DOOR,
     reserved=NUMPY.reserved
-    | {"SimpleNamespace", "operator", "fun", "jac", "fun_and_jac", "hess", "hessp", "pack", "unpack", "size"},
+    | {"SimpleNamespace", "fun", "jac", "fun_and_jac", "hess", "hessp", "pack", "unpack", "size"},
     like=("dtype = float", "dtype = float"),
     extras=(
-        ("_size(", "import operator", _SIZE),
+        ("_size(", "", _SIZE),
         ("_matrix(", "", _MATRIX),
         ("_entries(", "", _FREE),
         ("_is_definite(", "", _DEFINITE),

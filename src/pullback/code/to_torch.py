@@ -47,7 +47,9 @@ _TORCH_MARK = '''def _mark{0}(x, places, value):
     places = places[..., None]
     return x.scatter_add{0}(-1, places, value.expand(places.shape))'''
 
-_TORCH_ARRAY = """x = torch.stack(x) if isinstance(x, list) and x and torch.is_tensor(x[0]) else x
+_TORCH_ARRAY = """if hasattr(x, "mask") and hasattr(x, "filled"):
+            raise TypeError("its mask would be lost")
+        x = torch.stack(x) if isinstance(x, list) and x and torch.is_tensor(x[0]) else x
         x = torch.as_tensor(x, dtype=None if hasattr(x, "dtype") else torch.float64)"""
 
 _TORCH_ALIKE = '''def _alike(*arrays):

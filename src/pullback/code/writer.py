@@ -35,7 +35,6 @@ __all__ = [
 _REMARK = 132  # characters of a comment on one line
 _STANDARD = {
     "import math",
-    "import operator",
     "from functools import cache",
     "from functools import partial",
     "from types import SimpleNamespace",
