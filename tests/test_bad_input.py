@@ -265,8 +265,10 @@ COMMANDS = [
     ("unknown layout", ["derive", "-e", "E = x", "--layout", "numerater"], "P030", ["denominator", "mean numerator?"]),
     ("sizes without a number", ["derive", "-e", "z = W a; E = loss(z)", "--sizes", "m"], "P032", ["'m'", "m=2,n=3"]),
     ("sizes that are no number", ["derive", "-e", "z = W a; E = loss(z)", "--sizes", "m=two"], "P032", ["two", "m=3"]),
-    ("size 0", ["derive", "-e", "z = W a; E = loss(z)", "--sizes", "m=0"], "P032", ["from 1 on"]),
-    ("a negative size", ["derive", "-e", "z = W a; E = loss(z)", "--sizes", "m=-3"], "P032", ["-3", "from 1 on"]),
+    *((f"an empty {o}", ["code", "-e", "z = W a; E = ‖z‖²", o, ""], "P030", [f"{o} is empty"]) for o in ("--mesh", "--name", "--of", "--recompute", "--out")),
+    ("a plan as a photograph", ["plan", "-e", "z = W a; E = ‖z‖²", "--picture", "x.png"], "P030", ["x.png", ".svg or .tex"]),
+    ("size 0", ["derive", "-e", "z = W a; E = loss(z)", "--sizes", "m=0"], "P032", ["from 1 to"]),
+    ("a negative size", ["derive", "-e", "z = W a; E = loss(z)", "--sizes", "m=-3"], "P032", ["-3", "from 1 to"]),
     ("a size twice", ["derive", "-e", "z = W a; E = loss(z)", "--sizes", "m=2,m=3"], "P032", ["m has two sizes"]),
     ("an unknown size", ["derive", "-e", "z = W a; E = loss(z)", "--sizes", "rows=2"], "P032", ["rows", "m, n"]),
     ("sizes too large", ["derive", "-e", "z = W a; E = loss(z)", "--sizes", "m=999999999"], "P032", ["too many", "400"]),
@@ -489,3 +491,25 @@ def test_what_is_no_array_to_evaluate() -> None:
     ):
         with pytest.raises(pb.UnsupportedError, match=said):
             d.evaluate(W=np.ones((3, 2)), a=a)
+
+
+def test_an_index_has_no_gradient() -> None:
+    for text in ("z : n; y : scalar where index; E = cross_entropy(z, y)",
+                 "h[0] : n; W : (n, n); y[t] : scalar where index; h[t] = tanh(W h[t-1]) for t = 1..T; E = sum_{t=1..T} cross_entropy(h[t], y[t])"):  # fmt: skip
+        with pytest.raises(pb.ParseError, match="y is an index: there is no gradient"):
+            pb.derive(text, wrt="y")
+
+
+def test_what_python_is_given_by_mistake_is_named() -> None:
+    d = pb.derive("z = W a; E = ‖z‖²")
+    for ask, said in (
+        (lambda: d.code(None), "no target None"), (lambda: d.code("numpy", form=3), "numpy has no form 3"),
+        (lambda: d.code("numpy", name=3), "3 is no name of a function"), (lambda: d.code("numpy", sizes=[1]), r"\[1\] are no sizes"),
+        (lambda: d.code("numpy", sizes={"m": "3"}), "the size m cannot be '3'"), (lambda: d.plan(sizes={"m": 2.5}), "the size m cannot be 2.5"),
+        (lambda: d.code("numpy", recompute=[3]), "are no names of arrays"), (lambda: d.code("numpy", wrt=3), "3 is no name"),
+        (lambda: d.code("jax", mesh=4), "a mesh is a text, not int"), (lambda: d.code("jax", mesh=""), "--mesh names no axis"),
+        (lambda: d.plan(format=None), "a plan is not written as None"), (lambda: pb.derive("E = ‖x‖²", target=3), "3 is no name"),
+        (lambda: pb.derive("z = W a; E = ‖z‖²", wrt="W,a"), "'W,a' is no name"),
+    ):  # fmt: skip
+        with pytest.raises(pb.PullbackError, match=said):
+            ask()

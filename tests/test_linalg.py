@@ -176,3 +176,47 @@ def test_a_power_that_is_no_real_number_is_refused(text: str, given: dict[str, o
     with pytest.raises(PullbackError) as why:
         pb.derive(text).evaluate(**{n: np.asarray(x) for n, x in given.items()})
     assert why.value.code == "U022"
+
+
+SETS = {
+    "lower": np.tril,
+    "upper": np.triu,
+    "symmetric": lambda X: (X + X.T) / 2,
+    "skew": lambda X: (X - X.T) / 2,
+    "diagonal": lambda X: np.diag(np.diag(X)),
+}
+
+
+@pytest.mark.parametrize("kind", SETS)
+def test_a_second_derivative_by_reverse_mode_twice_lies_in_the_set(kind: str) -> None:
+    project = SETS[kind]
+    f = pb.derive(f"K : (n, n) where {kind}; E = sum(K .* K .* K) + tr(K K K K)").compile("jax", form="autodiff")
+    K, p = (project(_RNG.normal(size=(4, 4))) for _ in range(2))
+    plain = jax.grad(lambda K: jnp.sum(K**3) + jnp.trace(K @ K @ K @ K))
+    wanted = project(np.asarray(jax.jvp(plain, (jnp.array(K),), (jnp.array(p),))[1]))
+    found = jax.grad(lambda K: (jax.grad(f)(K) * p).sum())(jnp.array(K))
+    np.testing.assert_allclose(found, wanted, atol=1e-12)
+
+
+@pytest.mark.parametrize("target", ["numpy", "numba", "jax", "torch", "tensorflow"])
+def test_an_eigenvector_may_begin_with_zero(target: str) -> None:
+    """It has a length of 1 all the same: gradients of eigenvalues and singular values are made of it."""
+    pytest.importorskip(target)
+    S, D = np.array([[2.0, 0, 0], [0, 1, 0.5], [0, 0.5, 4]]), np.diag([3.0, 1.0, 2.0])
+    V = np.linalg.eigh(S)[1]
+    X = np.array([[0.0, 1, 2], [0, 3, 1], [0, 1, 1], [1e-3, 0, 0]])
+    w = np.array([1.0, 10, 100])
+    for text, given, wanted in (
+        ("S : (n, n) where symmetric; E = maxeig(S)", {"S": S}, {"S": np.outer(V[:, -1], V[:, -1])}),
+        ("S : (n, n) where symmetric; E = mineig(S)", {"S": S}, {"S": np.outer(V[:, 0], V[:, 0])}),
+        (
+            "S : (n, n) where symmetric; w : n; E = wᵀ eigvals(S)",
+            {"S": D, "w": w},
+            {"S": np.diag([100.0, 1, 10]), "w": [1, 2, 3]},
+        ),
+        ("X : (m, n); E = sumsq(svdvals(X))", {"X": X}, {"X": 2 * X}),
+    ):
+        d = pb.derive(text)
+        for _, grad in (d.compile(target)(**given), d.evaluate(**given)):
+            for n, g in wanted.items():
+                np.testing.assert_allclose(np.asarray(grad[n]), g, atol=1e-10)

@@ -236,3 +236,19 @@ def test_random_programs(start: int) -> None:
         for s in found.steps:
             check(s, memo)
         assert confirm_array(array_problem(forward, p.inputs, found.target, found.of, found.cotangent, value))
+
+
+@pytest.mark.parametrize(
+    ("text", "wrt"),
+    [("Z : (B, n); y : B where index; E = cross_entropy(Z, y)", "Z"), ("z : n; k : scalar where index; E = pick(z, k)^3", "z"),
+     ("x : n; y : B where index; E = sumsq(gather(x, y))^2", "x"), ("X : (B, m) where const; W : (m, n); y : B where index; E = cross_entropy(X W, y)", "W")],
+)  # fmt: skip
+def test_the_hessian_beside_labels(text: str, wrt: str) -> None:
+    rng = np.random.default_rng(4)
+    d = pb.derive(text, wrt=wrt)
+    given = {"Z": rng.normal(size=(5, 4)), "X": rng.normal(size=(5, 3)), "W": rng.normal(size=(3, 4)), "z": rng.normal(size=4),
+             "x": rng.normal(size=4), "y": np.array([1, 3, 0, 2, 2]), "k": 2}  # fmt: skip
+    given = {v.attrs[0]: given[v.attrs[0]] for v in d.program.inputs}
+    found = pb.hessian(text, wrt=wrt).evaluate(**given)
+    wanted = differences(lambda a: d.evaluate(**{**given, wrt: a})[1][wrt], given[wrt])
+    np.testing.assert_allclose(found, wanted, atol=1e-7)

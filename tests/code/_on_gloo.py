@@ -116,16 +116,19 @@ def otherwise() -> None:
 
 
 def twice() -> None:
-    """Second derivatives go through the equations, line by line, as DTensor runs them."""
-    names, _, tensors, devices, _ = ready("cross-entropy")
+    """Second derivatives, of all gradients and of the last one alone, are computed whole on every device."""
+    for case in ("cross-entropy", "layer norm", "logistic regression", "blocks of unequal length"):
+        names, _, tensors, devices, _ = ready(case)
 
-    def second(arrays: list[torch.Tensor]) -> Any:
-        moving = [x for x in arrays if x.requires_grad]
-        first = torch.autograd.grad(names["evaluate"](*arrays), moving, create_graph=True)
-        return torch.autograd.grad(sum((g * g).sum() for g in first), moving)
+        def second(arrays: list[torch.Tensor], some: slice, evaluate: Any = names["evaluate"]) -> Any:
+            moving = [x for x in arrays if x.requires_grad][some]
+            first = torch.autograd.grad(evaluate(*arrays), moving, create_graph=True)
+            return torch.autograd.grad(sum((g * g).sum() for g in first), moving)
 
-    for found, wanted in zip(second(names["laid_out"](devices, *tensors)), second(tensors), strict=True):
-        same(found.full_tensor(), wanted, "second derivative")
+        for some in (slice(None), slice(-1, None)):
+            laid = names["laid_out"](devices, *tensors)
+            for found, wanted in zip(second(laid, some), second(tensors, some), strict=True):
+                same(found.full_tensor(), wanted, f"{case}: second derivative")
 
 
 def placed() -> None:

@@ -204,3 +204,25 @@ def test_log_of_a_sum_of_exponentials_at_a_tie_and_at_infinity() -> None:
     none = tf.constant([-np.inf, np.inf, 1.0])
     assert not np.isnan(d.compile("tensorflow")(none[1:], none[1:])[0])
     assert float(d.compile("tensorflow")(none[:1], none[:1])[0]) == -np.inf
+
+
+@with_tensorflow
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_second_derivative_of_a_product_with_a_zero(compiled: bool) -> None:
+    """That of tf.math.cumprod is wrong there."""
+    import tensorflow as tf
+
+    f = pb.derive("x : n; E = prod(x)").compile("tensorflow", form="autodiff")
+    x = tf.constant([2.0, 0.0, 3.0, 1.0], tf.float64)
+
+    def hessian(x: Any) -> Any:
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                value = f(x)
+            slope = inner.gradient(value, x)
+        return outer.jacobian(slope, x)
+
+    found = (tf.function(hessian) if compiled else hessian)(x)
+    np.testing.assert_allclose(found, [[0, 3, 0, 0], [3, 0, 2, 6], [0, 2, 0, 0], [0, 6, 0, 0]])

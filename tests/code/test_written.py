@@ -656,3 +656,19 @@ def test_numba_says_which_types_its_loops_are_for() -> None:
     pytest.importorskip("numba")
     with pytest.raises(TypeError, match="for float32 and float64, not float16"):
         pb.derive("E = sum(tanh(x))").compile("numba")(np.ones(3, np.float16))
+
+
+@pytest.mark.parametrize("form", ["function", "buffers"])
+def test_arrays_may_have_the_names_of_what_is_written(form: str) -> None:
+    """`id` and the function's own name as arrays and as sizes."""
+    for text in ("W : (m, n); id = W a; E = ‖tanh(id)‖²", "W : (id, n); z = W a; E = ‖tanh(z)‖²",
+                 "W : (m, n); value_and_grad = W a; E = ‖tanh(value_and_grad)‖²"):  # fmt: skip
+        f = pb.derive(text).compile("numpy", form=form)
+        f = f(2, 3) if form == "buffers" else f
+        assert f(np.ones((2, 3)), np.ones(3))[0] == pytest.approx(2 * np.tanh(3) ** 2)
+
+
+def test_a_name_that_an_array_has_is_refused() -> None:
+    for name in ("W", "E", "grad_W"):
+        with pytest.raises(ParseError, match=f"another use for the name {name}"):
+            pb.derive("z = W a; E = ‖tanh(z)‖²").code("numpy", name=name)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ..algebra.facts import restricted
 from ..algebra.ops.free import var
 from ..errors import ParseError
 from .door import door, is_index, told, weighed, words_of
@@ -21,7 +22,7 @@ from .lives import deepest
 from .plan import Plan
 from .seeded import seeded
 from .syntax import filled, unparsed
-from .writer import line, module
+from .writer import fitted, line, module
 
 __all__ = ["Passes", "Shell", "write_differentiable"]
 
@@ -85,6 +86,7 @@ def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target,
     if plan.value in static and (number := t.target.spelling.number):
         value = t.names[plan.value]
         forward.append(f"    {value} = {unparsed(filled(number, {'0': ast.Name(value, ast.Load())}))}")
+    forward = [*_within(t, inputs), *forward]
     backward, wanted = backward_lines(t, inputs, seed, guarded)
     numbers = {t.names[v] for v in plan.values[: plan.backward] if v in static and v in t.names}
     backward = [*_repeated(forward, numbers, backward), *backward]
@@ -107,6 +109,21 @@ def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target,
             f"    return {name}",
         ]
     return module(t.target, [*first, *body])
+
+
+# the part of a matrix in the set that it ranges over
+_PARTS = {"diagonal": "xp.diag(xp.diagonal($X))", "symmetric": "($X + $X.T) / 2", "skew": "($X - $X.T) / 2", "lower": "xp.tril($X)",
+          "upper": "xp.triu($X)"}  # fmt: skip
+
+
+def _within(t: Text, inputs: Sequence[Value]) -> Iterator[str]:
+    """The lines that take of every matrix its part in the set that it ranges over, which is all of it: so does its second derivative."""
+    for v in inputs:
+        kinds = restricted(v.about) if v.about is not None and v.name in t.plan.gradients else ()
+        part = next((_PARTS[k] for k in _PARTS if k in kinds), None)
+        if part is not None:
+            node = filled(part, {"X": ast.Name(t.names[v], ast.Load())})
+            yield from (f"    {x}" for x in fitted(t, t.names[v], t.target.spelling.applied(node, t.numbers())))
 
 
 def _repeated(forward: Sequence[str], numbers: set[str], backward: Sequence[str]) -> list[str]:
