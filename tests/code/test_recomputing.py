@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -255,3 +256,29 @@ def test_ruff_has_nothing_to_say(tmp_path: Path) -> None:
         done = subprocess.run([sys.executable, "-m", "ruff", *command, "--isolated", "--no-cache", str(tmp_path)],
                               capture_output=True, text=True)  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_buffers_need_what_the_plan_says() -> None:
+    """Matrices of several shapes lie in one memory, one after the other, so that a limit is kept."""
+    layers = "; ".join(f"Z{k} = W{k} {f'A{k - 1}' if k > 1 else 'X'}; A{k} = tanh(Z{k})" for k in range(1, 5))
+    d = pb.derive(f"X : (n, B); {layers}; E = ½ ‖A4‖²", wrt=["W1", "W2", "W3", "W4"])
+    sizes = {"n": 24, "m": 32, "p": 28, "q": 30, "r": 20, "B": 1024}
+    rows = [sizes[s] for s in "nmpqr"]
+    rng = np.random.default_rng(2)
+    arrays = {
+        "X": rng.normal(size=(24, 1024)),
+        **{f"W{k}": rng.normal(size=(rows[k], rows[k - 1])) for k in range(1, 5)},
+    }
+    given = sum(a.nbytes for a in arrays.values())
+    wanted = d.evaluate(**arrays)
+    for memory in (None, 1_600_000):
+        make = d.compile("numpy", form="buffers", sizes=sizes, memory=memory)
+        tracemalloc.start()
+        value, grad = make(**sizes)(**arrays)
+        peak = tracemalloc.get_traced_memory()[1] + given
+        tracemalloc.stop()
+        assert value == pytest.approx(wanted[0], rel=1e-12)
+        assert all(np.allclose(grad[n], g, rtol=1e-12, atol=1e-12) for n, g in wanted[1].items())
+        said = re.search(r"peak memory: ([\d.]+) MiB", d.plan(sizes=sizes, memory=memory))
+        assert said is not None and peak <= 1.15 * float(said[1]) * 2**20
+        assert memory is None or peak <= memory

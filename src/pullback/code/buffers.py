@@ -1,7 +1,7 @@
 """NumPy without allocation: a function that computes into arrays which are made once.
 
-Two arrays of one shape share memory where the first is not needed any more when the second is computed. What may be a view of
-another array (a slice, what a given function returns) keeps the memory of what it was made of.
+Two arrays share memory where the first is not needed any more when the second is computed: of one shape they are one array, two
+matrices of other shapes views of one. What may be a view of another array (a slice, what a given function returns) keeps the memory of what it was made of.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator
 
-from ..algebra.dims import Shape
+from ..algebra.dims import Shape, entries_of
 from .door import blamed, expected, fitting
 from .frame import Target, Text, Words, dims_text, named
 from .inplace import Memory, out_of, read_once, statements, tree
 from .instructions import Chain, Contraction, Given, Legs, Value, arguments
 from .plan import Plan
-from .syntax import expression, unparsed
+from .syntax import dim_node, expression, unparsed
 from .writer import arguments_of, comments, fitted, module, owned, returned
 
 __all__ = ["apart", "making", "numbers_in", "owned_by", "write_buffered"]
@@ -35,7 +35,9 @@ class _Layout:
         self.plan = plan
         self.of: dict[Value, str] = {}
         self.shapes: dict[str, Shape] = {}
-        self.free: dict[Shape, list[str]] = {}
+        self.regions: list[dict[Shape, str]] = []  # memory, each with its views
+        self.region: dict[str, int] = {}  # where a view lies
+        self.free: list[int] = []
         self.last: dict[Value, int] = {}
         self.shared: list[tuple[str, str]] = []  # (name, the memory that it has)
         self.constants: list[str] = []
@@ -51,20 +53,27 @@ class _Layout:
         for v, k in self.last.items():
             self.dying.setdefault(k, []).append(v)
 
-    def take(self, shape: Shape, name: str) -> str:
-        """Memory of this shape, one that is free or a new one called `name`."""
-        found = self.free.get(shape)
-        if found:
-            return found.pop()
-        self.shapes[name] = shape
-        return name
+    def take(self, shape: Shape, name: str, ends: bool = True) -> str:
+        """Memory of this shape, by the name of its view: of what is free one that had it before, else that of any other matrix. One that
+        never `ends` would keep what may be much longer, and vectors are not worth it."""
+        like = [k for k in self.free if shape in self.regions[k]]
+        if not like and ends and len(shape) > 1:
+            like = [k for k in self.free if len(next(iter(self.regions[k]))) > 1]
+        if like:
+            self.free.remove(k := like[-1])
+        else:
+            k = len(self.regions)
+            self.regions.append({})
+        found = self.regions[k].setdefault(shape, name)
+        self.shapes[found], self.region[found] = shape, k
+        return found
 
     def name(self, name: str, where: str) -> None:
         if name != where:
             self.shared.append((name, where))
 
     def give(self, name: str) -> None:
-        self.free.setdefault(self.shapes[name], []).append(name)
+        self.free.append(self.region[name])
 
     def done(self, k: int) -> None:
         """Frees what is not needed after the k-th array."""
@@ -98,21 +107,45 @@ def write_buffered(plan: Plan, words: Words, name: str, *, target: Target) -> st
         body += comments(t, v)
         body += (f"    {line}" for line in _computed(t, layout, v, k))
         layout.done(k)
-    made = [f"    {n} = np.empty({dims_text(s, t)}, dtype)" for n, s in layout.shapes.items()]
+    owners, made = _allocated(t, layout)
     made += [f"    {n} = {where}" for n, where in layout.shared] + [f"    {line}" for line in layout.constants]
     checks = expected(t, plan.inputs, ", dtype")
     function = [
         *t.listed(f"def {name}(", arguments_of(t), "):"),
         *checks,
-        *apart(t, layout.shapes),
+        *apart(t, owners),
         *numbers_in(t),
         *body,
         *blamed(t, [*plan.inputs, plan.value]),  # other arrays may have lost their memory to later ones
         *returned(t),
     ]
     t.deeper = 0
-    outer = [*making(t, name), *made, *owned_by(t, layout.shapes), "", *(f"    {line}" if line else "" for line in function), "", f"    return {name}"]  # fmt: skip
+    outer = [*making(t, name), *made, *owned_by(t, owners), "", *(f"    {line}" if line else "" for line in function), "", f"    return {name}"]  # fmt: skip
     return module(target, outer)
+
+
+def _allocated(t: Text, layout: _Layout) -> tuple[list[str], list[str]]:
+    """The names of all memory, and the lines that make it: arrays, and views of what is as large as the largest of them."""
+    names: list[str] = []
+    lines: list[str] = []
+    shared = 0
+    for views in layout.regions:
+        names += views.values()
+        if len(views) == 1:
+            [(shape, name)] = views.items()
+            lines.append(f"    {name} = np.empty({dims_text(shape, t)}, dtype)")
+            continue
+        shared += 1
+        whole = t.fresh(f"memory_{shared}")
+        names.append(whole)
+        counts = {n: unparsed(dim_node(entries_of(s), t.size)) for s, n in views.items()}
+        largest = list(dict.fromkeys(counts.values()))
+        if len(largest) > 1:
+            lines += t.listed(f"    {whole} = np.empty(max(", largest, "), dtype)")
+        else:
+            lines.append(f"    {whole} = np.empty({largest[0]}, dtype)")
+        lines += (f"    {n} = {whole}[: {counts[n]}].reshape{dims_text(s, t)}" for s, n in views.items())
+    return names, lines
 
 
 def making(t: Text, name: str) -> Iterator[str]:
@@ -166,7 +199,7 @@ def _computed(t: Text, layout: _Layout, v: Value, k: int) -> Iterator[str]:
         if held is not None:
             where = layout.of.pop(held)
         else:
-            where = layout.take(v.shape, name)
+            where = layout.take(v.shape, name, layout.last[v] < _NEVER)
         layout.of[v] = where
         dims = dict(zip(legs, v.shape, strict=True))
 
@@ -186,7 +219,7 @@ def _computed(t: Text, layout: _Layout, v: Value, k: int) -> Iterator[str]:
     if v.shape and isinstance(v.by, Contraction):
         into = out_of(node, name, len(v.shape))
         if into is not None:
-            where = layout.take(v.shape, name)
+            where = layout.take(v.shape, name, layout.last[v] < _NEVER)
             layout.of[v] = where
             layout.name(name, where)
             yield unparsed(spelling.applied(into, t.numbers()))
