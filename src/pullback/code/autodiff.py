@@ -59,7 +59,7 @@ def write_differentiable(plan: Plan, words: Words, name: str, *, target: Target,
         raise ParseError("P030", f"a {plan.kind} has no form autodiff", expected="function")
     free = [v.name for v in plan.inputs if v is not seed and v.name not in plan.gradients and v.name not in plan.fixed]
     if free:
-        raise ParseError("P030", f"the form autodiff needs the gradient of every input, and that of {free[0]} is not asked for",
+        raise ParseError("P030", f"this form needs the gradient of every input, and that of {free[0]} is not asked for",
                          hint=f"leave wrt out, or declare that it does not move: {free[0]} : … where const")  # fmt: skip
     t = begun(plan, target, words)
     t.deeper = 4 if t.functions else 0

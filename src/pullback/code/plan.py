@@ -85,8 +85,8 @@ def plan(d: Derivation, wrt: Sequence[str] | None = None, sizes: Mapping[str, in
     U042 for what there is no code for, U043 for a program with an index.
     """
     if any(q.ranges for q in d.core.equations):
-        raise UnsupportedError("U043", "a program with an index has no such plan in this version",
-                               hint="`evaluate` computes it in Python")  # fmt: skip
+        raise UnsupportedError("U043", "a program with an index has no plan, and is no problem for SciPy, in this version",
+                               hint="pullback code has its loops for the other targets")  # fmt: skip
     wanted = _wanted(d, wrt)
     equations: list[Equation] = [(q.var, q.value, q.auxiliary, False) for q in d.core.equations]
     equations += [(gradient(b.of), b.value, b.auxiliary, True) for b in d.backward]
