@@ -319,7 +319,7 @@ def _raised(maker: Maker, node: Node, kids: list[Val], at: int) -> Val:
     """A power whose exponent is an expression: of a number, or entry by entry."""
     x, b = kids
     dotted, _ = node.value
-    exponent = number_of(b)
+    exponent = number_of(b) if b.number is None else b.number
     if exponent is not None:
         return _pow(maker, Node("pow", node.kids[:1], (exponent, dotted, None), node.start, node.end), kids[:1], at)
     if maker.tape[node.kids[0]].tag == "name" and maker.tape[node.kids[0]].value == "e" and x.order:
