@@ -48,6 +48,7 @@ def ours(layers: int, run: int) -> Callable[[], Any]:
     from pullback import api
     from pullback.calculus.core import Definition
     from pullback.code.plan import plan
+    from pullback.wanted import wanted
 
     source = text(layers, run)
 
@@ -55,8 +56,8 @@ def ours(layers: int, run: int) -> Callable[[], Any]:
         program = api.parse_program(source)
         goal = api.choose_target(program, None).var
         rows = [Definition(q.var, q.rhs, q.surface, False, q.notes, ()) for q in program.equations]
-        wanted = api._wanted(program, None)
-        d = api.sweep(rows, program.inputs, goal, wanted, facts=program.facts, known=program.known, plain=True)
+        asked = wanted(program, None)
+        d = api.sweep(rows, program.inputs, goal, asked, facts=program.facts, known=program.known, plain=True)
         return plan(d)
 
     return work

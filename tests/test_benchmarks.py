@@ -33,6 +33,11 @@ def test_a_small_network_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(found[phase] > 0 for phase in (*scaling.PHASES, "text", "whole"))
 
 
+def test_the_symbolic_cost_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    symbolic = benchmark("symbolic", monkeypatch)
+    assert symbolic.ours(2, 0)().gradients.keys() == symbolic.ours_checked(2, 0)().gradients.keys()
+
+
 @pytest.mark.slow
 def test_all_of_it_runs_on_the_smallest_case(tmp_path: Path) -> None:
     pytest.importorskip("jax")
