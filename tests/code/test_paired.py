@@ -19,6 +19,7 @@ LINEAR = {  # name: (program, what its last line says)
     "through names": ("X : (B, n)\nC : (B, m) where const\nW : (n, m)\nY = X W\nZ = 3 Y\nL = sum(C .* Z)\nE = L / 7", "⟨W, ∇W⟩"),
     "what is left is said": ("P : (t, s)\nV : (s, m)\nC : (t, m) where const\nO = P V\nE = sum(C .* O) - ½ ‖P‖²", "⟨V, ∇V⟩ − ½ ‖P‖²"),
     "a number": ("X : (B, n)\nC : (B, n) where const\na : scalar\nY = a X\nE = sum(C .* Y)", "⟨a, ∇a⟩"),
+    "a product that the backward pass has too": ("X : (B, n)\nC : (B, n) where const\ng : n\nY = rmsnorm(X, g)\nE = sum(C .* Y)", "⟨g, ∇g⟩"),
     "with a function inside": ("X : (B, n)\nC : (B, n) where const\na : scalar\nY = a tanh(X)\nE = sum(C .* Y)", "⟨a, ∇a⟩"),
 }  # fmt: skip
 OTHERS = {  # programs that stay as they are

@@ -19,13 +19,38 @@ from ..algebra.network import Term, TooLarge, network
 from ..algebra.ops.arithmetic import added, scaled
 from ..algebra.ops.free import gradient, is_name, var
 from ..algebra.ops.matrix import inner
-from .forms import definition
+from .forms import definition, sum_of
 from .keeping import Equation, Group
 
 __all__ = ["paired"]
 
 
 def paired(equations: Sequence[Equation], target: Expr, results: Collection[Expr], size: Callable[[Dim], int],
+           kernels: Collection[str] = ()) -> tuple[list[Equation], Group | None]:  # fmt: skip
+    """What `_paired` finds; where it finds nothing, with a name of the forward pass opened that the backward pass has beside it."""
+    found, said = _paired(equations, target, results, size, kernels)
+    for opened in _opened(equations, target, kernels) if said is None else ():
+        other, said = _paired(opened, target, results, size, kernels)
+        if said is not None:
+            return other, said
+    return found, said
+
+
+def _opened(equations: Sequence[Equation], target: Expr, kernels: Collection[str]) -> Iterator[list[Equation]]:
+    """The equations with a product entry by entry for its name y in the backward pass, one y of the target after the other."""
+    values = {v: e for v, e, _, _ in equations}
+    near = set(postorder(values[target])) if target in values else set()
+    named = {e: v for v, e in values.items() if e.args}
+    for y, e, _, back in equations:
+        if back or not y.order or y not in near:
+            continue
+        product = substitute(definition(e, kernels) or e, {q: v for q, v in named.items() if v is not y})
+        one = sum_of(product)
+        if one is not None and len(one.slots) > 1 and all(set(word) <= set(one.output) for word in one.inputs):
+            yield [(v, substitute(x, {y: product}) if b else x, own, b) for v, x, own, b in equations]
+
+
+def _paired(equations: Sequence[Equation], target: Expr, results: Collection[Expr], size: Callable[[Dim], int],
            kernels: Collection[str] = ()) -> tuple[list[Equation], Group | None]:  # fmt: skip
     """The equations with the number `target` computed last, of `results` that are gradients, where that makes arrays of the
     forward pass needless; and what is to be said of its line then. Otherwise the equations as they are."""
