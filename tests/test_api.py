@@ -116,3 +116,9 @@ def test_assumptions_are_used_and_named() -> None:
     d = pb.derive("y : n\np : n\nassume sum(y) = 1\nE = sum(y) * (pᵀ p)", wrt=["p"])
     assert str(d["p"]) == "2 p"
     assert any("S-ASSUME" in s.rules for s in d.steps)
+
+
+def test_no_axis_of_a_test_is_empty() -> None:
+    """H − p + 1 and W − q + 1 were both negative at the sizes that were drawn, and their product was not."""
+    d = pb.derive("X : (B, c, H, W); K : (o, c, p, q); Y = conv2d(X, K); E = ½ ‖Y‖²")
+    assert str(d["X"]).startswith("fold(")
