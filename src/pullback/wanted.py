@@ -65,6 +65,7 @@ def _unknown(program: Program, n: str, names: Sequence[str]) -> ParseError:
 
 
 def _no_gradient(program: Program, n: str) -> ParseError:
+    """What is said of an index: its values are places, which nothing moves."""
     names = dict.fromkeys(family_of(v.attrs[0]) for v in program.inputs if "index" not in facts_of(v))
     return ParseError("P003", f"{n} is an index: there is no gradient with respect to it",
                       hint=f"the names are {', '.join([*names][:12])}")  # fmt: skip
@@ -76,6 +77,7 @@ def nothing_free() -> NoReturn:
 
 
 def wanted(program: Program, wrt: Sequence[str] | None) -> list[Expr]:
+    """What to differentiate with respect to. Raises ParseError P003, P010."""
     names = list(wrt) if wrt else list(program.wrt)
     if not names:
         names = [v.attrs[0] for v in program.inputs if v.attrs[0] not in program.constants]

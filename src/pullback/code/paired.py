@@ -40,7 +40,8 @@ def _opened(equations: Sequence[Equation], target: Expr, kernels: Collection[str
     """The equations with a product entry by entry for its name y in the backward pass, one y of the target after the other."""
     values = {v: e for v, e, _, _ in equations}
     near = set(postorder(values[target])) if target in values else set()
-    named = {e: v for v, e in values.items() if e.args}
+    # of the forward pass alone: a gradient may be computed later than what would read it
+    named = {e: v for v, e, _, back in equations if e.args and not back}
     for y, e, _, back in equations:
         if back or not y.order or y not in near:
             continue
