@@ -459,6 +459,14 @@ def test_an_exponent_may_be_worked_out(exponent: str, value: str) -> None:
     assert found == ("1_m" if value == "1" else f"{value} 1_m")
 
 
+def test_a_diagonal_is_no_number() -> None:
+    """Off it there are zeros: X ^ diag(2, …) is 1 there."""
+    np = pytest.importorskip("numpy")
+    d = pb.derive("X : (3, 3) where positive; E = sum(X .^ diag(2 ones(3)))")
+    X = np.arange(1.0, 10).reshape(3, 3)
+    assert d.evaluate(X=X)[0] == pytest.approx(sum(np.diag(X) ** 2) + 6)
+
+
 @pytest.mark.parametrize("power", ["10^(10^10)", "2^(2^(2^5))", "(1/3)^(10^9)"])
 def test_an_exponent_that_is_too_large_is_refused(power: str) -> None:
     with pytest.raises(pb.ParseError, match="an exponent too large to work with"):

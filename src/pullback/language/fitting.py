@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
-from operator import add, mul, neg, sub
+from math import prod
 
 from ..algebra.dims import Dim
 from ..algebra.expr import OPERATORS, Expr
+from ..algebra.meaning import Meaning
 from ..algebra.op import Op
-from ..algebra.ops import arithmetic
 from .tape import Node, Tape
 from .values import Maker, Val
 
@@ -102,20 +102,27 @@ def _number(e: Expr, depth: int) -> Fraction | None:
         return Fraction(e.attrs[0])
     if e.op.scales and e.args[1].op.uniform == 1:
         return _number(e.args[0], depth)
-    how = _EXACT.get(e.op)
-    parts = [_number(a, depth - 1) for a in e.args] if how is not None and depth else [None]
-    return None if how is None or None in parts else how(*parts, *e.attrs)
-
-
-def _power(base: Fraction, exponent: Fraction) -> Fraction | None:
-    """The power, where it is a fraction that is not too long."""
-    bits = base.numerator.bit_length() + base.denominator.bit_length()
-    if exponent.denominator != 1 or abs(exponent) * bits > _BITS or (exponent < 0 and not base):
+    parts = [_number(a, depth - 1) for a in e.args] if depth else []
+    if not parts or None in parts:
         return None
-    return base ** int(exponent)
+    if e.op.define is not None:
+        return _number(e.op.define(e, *e.args), depth - 1)
+    total = Fraction(0)
+    for m in e.op.meaning(e) or (None,):
+        term = None if m is None else _entry(m, parts)
+        if term is None:
+            return None
+        total += term
+    return total
 
 
-_EXACT: Mapping[Op, Callable[..., Fraction | None]] = {
-    arithmetic.add: add, arithmetic.sub: sub, arithmetic.neg: neg, arithmetic.smul: mul, arithmetic.power: _power,
-    arithmetic.sdiv: lambda a, b: a / b if b else None,
-}  # fmt: skip
+def _entry(m: Meaning, parts: Sequence[Fraction | None]) -> Fraction | None:
+    """An entry of the index sum of arrays whose entries are these; None where it is a sum or a diagonal, or a long number."""
+    legs = set(m.output)
+    if m.extra or m.times or m.over or len(legs) < len(m.output) or any(set(word) != legs for word in m.inputs if word):
+        return None
+    term = prod((x for k in m.slots if (x := parts[k]) is not None), start=Fraction(1))
+    bits = term.numerator.bit_length() + term.denominator.bit_length()
+    if abs(m.power) * bits > _BITS or (m.power < 0 and not term):
+        return None
+    return m.scale * term**m.power
